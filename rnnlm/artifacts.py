@@ -1,0 +1,236 @@
+"""Bytes on disk: durable writing, digests, JSON, and the manifests that make a directory an artifact.
+
+A file is written beside its target under a temporary name, flushed, synced and renamed; a directory is built
+beside its target and swapped in whole. A manifest is written last, so that a directory without one is unfinished.
+This file does not know what any artifact means.
+"""
+
+import contextlib
+import errno
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from rnnlm.config import canonical
+from rnnlm.errors import ArtifactError, StorageError
+
+MANIFEST = "manifest.json"
+_JSON_LIMIT = 256 * 2**20
+
+
+def storage_error(error: OSError, path: Path) -> StorageError:
+    """The one-line form of a failed write."""
+    hint = {
+        errno.ENOSPC: "free some space, then run the same command again",
+        errno.EROFS: "choose a directory that can be written to with --out",
+        errno.EACCES: "choose a directory that can be written to with --out",
+    }.get(error.errno or 0, "check the disk, then run the same command again")
+    return StorageError(f"cannot write {path}: {error.strerror or error}", hint)
+
+
+def sync_directory(path: Path) -> None:
+    """Make the names in a directory durable."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def durable(path: Path) -> Iterator[BinaryIO]:
+    """A binary file that takes the place of `path` when the block ends well, and leaves no trace otherwise.
+
+    Raises StorageError when the disk refuses.
+    """
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        with partial.open("w+b") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+        sync_directory(path.parent)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise storage_error(error, path) from error
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a whole file durably."""
+    with durable(path) as file:
+        file.write(content)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write JSON durably, readable and in a fixed order."""
+    write_bytes(path, (json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode())
+
+
+def read_json(path: Path, *, remedy: str) -> dict[str, Any]:
+    """A JSON object; ArtifactError with `remedy` when the file is missing, damaged or no object."""
+
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        result = dict(pairs)
+        if len(result) != len(pairs):
+            raise ValueError("a key stands twice")
+        return result
+
+    def no_constant(name: str) -> Any:
+        raise ValueError(f"{name} is not a JSON number")
+
+    try:
+        if path.stat().st_size > _JSON_LIMIT:
+            raise ValueError("larger than any file of this kind")
+        value = json.loads(path.read_bytes(), object_pairs_hook=unique, parse_constant=no_constant)
+    except OSError as error:
+        raise ArtifactError(f"cannot read {path}: {error.strerror}", remedy) from None
+    except (ValueError, RecursionError) as error:
+        raise ArtifactError(f"{path} is damaged ({error})", remedy) from None
+    if not isinstance(value, dict):
+        raise ArtifactError(f"{path} is damaged (not a JSON object)", remedy)
+    return value
+
+
+def sha256_bytes(content: bytes) -> str:
+    """SHA-256 as 64 hexadecimal digits."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def sha256_file(path: Path) -> str:
+    """SHA-256 of a file's bytes, read in bounded memory."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a directory holds and what it was made from.
+
+    `inputs` are the identities of earlier artifacts, `outputs` the digests of this one's files, `report` the
+    figures that the stage showed.
+    """
+
+    format: str
+    version: int
+    settings: Mapping[str, Any]
+    inputs: Mapping[str, str]
+    outputs: Mapping[str, str]
+    report: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def identity(self) -> str:
+        """The digest of the outputs: equal content has an equal identity, however it was made."""
+        return sha256_bytes(canonical(dict(self.outputs)))
+
+    def fields(self) -> dict[str, Any]:
+        """The manifest as JSON, its own digest last."""
+        content: dict[str, Any] = {
+            "format": self.format,
+            "version": self.version,
+            "settings": dict(self.settings),
+            "inputs": dict(self.inputs),
+            "outputs": dict(self.outputs),
+            "report": dict(self.report),
+        }
+        return content | {"sha256": sha256_bytes(canonical(content))}
+
+
+def seal(
+    directory: Path,
+    format: str,
+    version: int,
+    *,
+    settings: Mapping[str, Any],
+    inputs: Mapping[str, str],
+    report: Mapping[str, Any],
+    names: list[str],
+) -> Manifest:
+    """Write the manifest of `directory` over the files `names`, as the last of them all."""
+    outputs = {name: sha256_file(directory / name) for name in sorted(names)}
+    manifest = Manifest(format, version, settings, inputs, outputs, report)
+    write_json(directory / MANIFEST, manifest.fields())
+    return manifest
+
+
+def read_manifest(directory: Path, format: str, version: int, *, remedy: str) -> Manifest | None:
+    """The manifest of `directory`, or None where there is none.
+
+    Raises ArtifactError for a damaged manifest, another format, or a version that this program does not know.
+    """
+    path = directory / MANIFEST
+    if not path.exists():
+        return None
+    content = read_json(path, remedy=remedy)
+    digest = content.pop("sha256", None)
+    if content.get("format") != format:
+        raise ArtifactError(f"{path} describes {content.get('format')!r}, not {format!r}", remedy)
+    if content.get("version") != version:
+        raise ArtifactError(f"{path} has version {content.get('version')!r}, this program reads {version}", remedy)
+    try:
+        good = digest == sha256_bytes(canonical(content))
+        manifest = Manifest(**content)
+        good = good and all(
+            isinstance(getattr(manifest, part), dict) for part in ("settings", "inputs", "outputs", "report")
+        )
+    except (TypeError, ValueError):
+        good = False
+    if not good:
+        raise ArtifactError(f"{path} is damaged", remedy)
+    return manifest
+
+
+def changed_outputs(directory: Path, manifest: Manifest) -> list[str]:
+    """The names of files that are missing or no longer what the manifest says."""
+    changed = []
+    for name, digest in manifest.outputs.items():
+        path = directory / name
+        if "/" in name or not path.is_file() or sha256_file(path) != digest:
+            changed.append(name)
+    return changed
+
+
+@contextlib.contextmanager
+def rebuilt(directory: Path) -> Iterator[Path]:
+    """A fresh directory that takes the place of `directory` when the block ends well.
+
+    A run that dies leaves the old one as it was, or, between the two renames, beside it, where `recover` finds it.
+    """
+    fresh, old = (
+        directory.with_name(f".{directory.name}.partial"),
+        directory.with_name(f".{directory.name}.old"),
+    )
+    try:
+        shutil.rmtree(fresh, ignore_errors=True)
+        fresh.mkdir(parents=True)
+        yield fresh
+        sync_directory(fresh)
+        shutil.rmtree(old, ignore_errors=True)
+        if directory.exists():
+            directory.rename(old)
+        fresh.rename(directory)
+        sync_directory(directory.parent)
+        shutil.rmtree(old, ignore_errors=True)
+    except OSError as error:
+        shutil.rmtree(fresh, ignore_errors=True)
+        recover(directory)
+        raise storage_error(error, directory) from error
+    except BaseException:
+        shutil.rmtree(fresh, ignore_errors=True)
+        recover(directory)
+        raise
+
+
+def recover(directory: Path) -> None:
+    """Put back what an interrupted `rebuilt` had moved aside."""
+    old = directory.with_name(f".{directory.name}.old")
+    if old.exists() and not directory.exists():
+        old.rename(directory)

@@ -1,0 +1,233 @@
+"""Settings: each stated once, with its type, default, help and check, and the origin of its value.
+
+A stage's settings are a frozen dataclass whose fields are made by `setting`. The command line reads flags, help
+and defaults from there; `resolve` lays the sources over one another. This file knows no particular setting.
+"""
+
+import difflib
+import json
+import math
+import os
+import re
+import tomllib
+import types
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, Generic, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from rnnlm.errors import InputError, UsageError
+
+S = TypeVar("S")
+Check = Callable[[Any], str | None]
+
+FLAG, ENVIRONMENT, FILE, WORKSPACE, DEFAULT = "flag", "environment", "file", "workspace", "default"
+
+
+def setting(default: Any, help: str, check: Check | None = None, *, auto: str = "", record: bool = True) -> Any:
+    """A dataclass field with its help, its check and what None (`auto`) stands for.
+
+    `check` returns what is wrong with a value, or None. `record=False` keeps it out of digests and workspaces.
+    """
+    return field(default=default, metadata={"help": help, "check": check, "auto": auto, "record": record})
+
+
+def at_least(low: float) -> Check:
+    """A check that a number is `low` or more."""
+    return lambda value: None if value >= low else f"must be {low:g} or more"
+
+
+def above(low: float) -> Check:
+    """A check that a number is more than `low`."""
+    return lambda value: None if value > low else f"must be more than {low:g}"
+
+
+def between(low: float, high: float, *, below: bool = False) -> Check:
+    """A check that a number lies in [low, high], or in [low, high) with `below`."""
+
+    def check(value: float) -> str | None:
+        inside = low <= value < high if below else low <= value <= high
+        return None if inside else f"must be from {low:g} to {'below ' if below else ''}{high:g}"
+
+    return check
+
+
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(s|m|h)?")
+_SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}
+
+
+def seconds(text: str) -> float:
+    """'90', '60s', '10m' or '1.5h' as seconds; UsageError for anything else."""
+    match = _DURATION.fullmatch(text.strip())
+    if match is None:
+        raise UsageError(f"{text!r} is not a duration", "write it as 60s, 10m or 1.5h")
+    return float(match[1]) * _SECONDS[match[2]]
+
+
+def duration(value: str) -> str | None:
+    """A check that a string is a duration."""
+    try:
+        seconds(value)
+    except UsageError as error:
+        return str(error)
+    return None
+
+
+@dataclass(frozen=True)
+class Resolved(Generic[S]):
+    """Settings and, for each of them, where its value came from."""
+
+    settings: S
+    origins: Mapping[str, str]
+
+    def given(self) -> dict[str, Any]:
+        """The values that did not come from the defaults, to be recorded in the workspace."""
+        return {name: value for name, value in as_dict(self.settings).items() if self.origins[name] != DEFAULT}
+
+
+def as_dict(settings: Any) -> dict[str, Any]:
+    """A settings object as a dictionary of its recorded fields."""
+    return {each.name: getattr(settings, each.name) for each in fields(settings) if each.metadata.get("record", True)}
+
+
+def canonical(value: Any) -> bytes:
+    """A JSON value as the one byte string that stands for it in digests."""
+    return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+
+
+def optional_type(annotation: Any) -> tuple[Any, bool]:
+    """The type without None, and whether None is allowed."""
+    if get_origin(annotation) in (types.UnionType, Union):
+        kinds = [kind for kind in get_args(annotation) if kind is not type(None)]
+        return kinds[0], True
+    return annotation, False
+
+
+def coerce(name: str, annotation: Any, value: Any, origin: str) -> Any:
+    """`value` as the setting's type; UsageError naming the setting, its origin and what it may be."""
+    kind, _ = optional_type(annotation)
+    where = {FLAG: f"--{name.replace('_', '-')}", ENVIRONMENT: f"RNNLM_{name.upper()}"}.get(
+        origin, f"{name} ({origin})"
+    )
+
+    def wrong(rule: str) -> UsageError:
+        return UsageError(f"{where} is {value!r}", rule)
+
+    if get_origin(kind) is Literal:
+        choices = get_args(kind)
+        if value not in choices:
+            close = difflib.get_close_matches(str(value), [str(choice) for choice in choices], 1)
+            rule = f"must be one of {', '.join(str(choice) for choice in choices)}"
+            raise wrong(f"{rule}; did you mean {close[0]}?" if close else rule)
+        return value
+    if kind is bool:
+        if isinstance(value, str) and value.lower() in ("1", "true", "yes", "on", "0", "false", "no", "off"):
+            return value.lower() in ("1", "true", "yes", "on")
+        if not isinstance(value, bool):
+            raise wrong("must be true or false")
+        return value
+    if kind in (int, float):
+        if isinstance(value, bool) or (kind is int and isinstance(value, float) and not value.is_integer()):
+            raise wrong(f"must be {'a whole number' if kind is int else 'a number'}")
+        try:
+            number = kind(value)
+        except (TypeError, ValueError, OverflowError):
+            raise wrong(f"must be {'a whole number' if kind is int else 'a number'}") from None
+        if not math.isfinite(number):
+            raise wrong("must be a finite number")
+        return number
+    if not isinstance(value, str):
+        if isinstance(value, bool | list | dict):
+            raise wrong("must be text")
+        return str(value)
+    return value
+
+
+def resolve(
+    kind: type[S],
+    *,
+    flags: Mapping[str, Any] | None = None,
+    file: Mapping[str, Any] | None = None,
+    recorded: Mapping[str, Any] | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> Resolved[S]:
+    """Settings of class `kind`, taken from flag > environment > file > workspace > default.
+
+    A flag that was not given is None. Raises UsageError for a wrong type, a failed check or a clash of settings.
+    """
+    environment = os.environ if environment is None else environment
+    hints = get_type_hints(kind)
+    values: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+    for each in fields(kind):  # type: ignore[arg-type]
+        sources = [
+            (FLAG, (flags or {}).get(each.name)),
+            (ENVIRONMENT, environment.get(f"RNNLM_{each.name.upper()}")),
+            (FILE, (file or {}).get(each.name)),
+            (WORKSPACE, (recorded or {}).get(each.name)),
+        ]
+        origin, value = next(((o, v) for o, v in sources if v is not None), (DEFAULT, each.default))
+        if origin != DEFAULT:
+            value = coerce(each.name, hints[each.name], value, origin)
+        check = each.metadata.get("check")
+        if value is not None and check is not None and (problem := check(value)):
+            raise UsageError(f"--{each.name.replace('_', '-')} is {value!r} (from {origin})", problem)
+        values[each.name] = value
+        origins[each.name] = origin
+    settings = kind(**values)
+    clash = getattr(settings, "check", None)
+    if clash is not None:
+        clash()
+    return Resolved(settings, origins)
+
+
+def read_settings_file(path: Path, sections: Mapping[str, type[Any]]) -> dict[str, dict[str, Any]]:
+    """A TOML file of settings as {section: {name: value}}.
+
+    A name above the first table goes to every section that has it. Raises InputError for a file that is missing or
+    no TOML, UsageError for a section or name that does not exist.
+    """
+    try:
+        content = tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise InputError(f"cannot read the settings file {path}", error.strerror or str(error)) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} is not a TOML file", str(error)) from None
+    names = {section: {each.name for each in fields(kind)} for section, kind in sections.items()}
+    result: dict[str, dict[str, Any]] = {section: {} for section in sections}
+    for key, value in content.items():
+        if isinstance(value, dict):
+            if key not in sections:
+                raise _unknown(path, f"[{key}]", key, list(sections))
+            for name, inner in value.items():
+                if name not in names[key]:
+                    raise _unknown(path, f"{name} in [{key}]", name, sorted(names[key]))
+                result[key][name] = inner
+        else:
+            owners = [section for section in sections if key in names[section]]
+            if not owners:
+                raise _unknown(path, key, key, sorted(set().union(*names.values())))
+            for section in owners:
+                result[section].setdefault(key, value)
+    return result
+
+
+def _unknown(path: Path, what: str, name: str, known: list[str]) -> UsageError:
+    close = difflib.get_close_matches(name, known, 1)
+    return UsageError(
+        f"{path} has an unknown setting {what}",
+        f"did you mean {close[0]}?" if close else "rnnlm config shows the settings there are",
+    )
+
+
+def to_toml(sections: Mapping[str, Mapping[str, Any]]) -> str:
+    """Sections of settings as TOML; None is left out, for TOML has no such value."""
+    lines: list[str] = []
+    for section, values in sections.items():
+        lines.append(f"[{section}]")
+        for name, value in values.items():
+            if value is not None:
+                # JSON strings, numbers and booleans are TOML ones, but for DEL, which TOML wants escaped.
+                lines.append(f"{name} = {json.dumps(value, ensure_ascii=False)}".replace("\x7f", "\\u007f"))
+        lines.append("")
+    return "\n".join(lines)

@@ -1,0 +1,64 @@
+"""The error family: what went wrong, how to mend it, and the exit code that says so to a script.
+
+The library raises these and never prints; the command line renders them in one place.
+"""
+
+
+class RnnlmError(Exception):
+    """An error whose text is meant for the user: `message` says what and where, `hint` how to mend it."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        """The one line that the user sees; line ends inside a message become blanks."""
+        text = f"{self.message}: {self.hint}" if self.hint else self.message
+        return " ".join(text.split())
+
+
+class UsageError(RnnlmError):
+    """A flag, setting or combination of them that cannot be meant."""
+
+    exit_code = 2
+
+
+class InputError(RnnlmError):
+    """Text or data from outside that is missing or cannot be used."""
+
+    exit_code = 3
+
+
+class ArtifactError(RnnlmError):
+    """Something this tool wrote, or should have written, that is damaged, changed or does not match."""
+
+    exit_code = 4
+
+
+class StorageError(RnnlmError):
+    """A disk that is full, read-only or gone."""
+
+    exit_code = 5
+
+
+class DivergenceError(RnnlmError):
+    """Training whose loss or gradients stopped being finite."""
+
+    exit_code = 6
+
+
+class MemoryLimitError(RnnlmError):
+    """More memory wanted than there is."""
+
+    exit_code = 7
+
+
+class StoppedError(RnnlmError):
+    """Stopped by a signal after saving; the hint is the command that goes on."""
+
+    def __init__(self, message: str, hint: str, signal_number: int) -> None:
+        super().__init__(message, hint)
+        self.exit_code = 128 + signal_number

@@ -1,0 +1,288 @@
+"""A workspace: the graph of stages as data, each stage's artifact, and whether it still follows from its inputs.
+
+What a stage does is not known here: `build` is handed a function that fills a directory. An artifact is current
+when its settings, the identities of its inputs and its own bytes are what its manifest says; nothing looks at times.
+"""
+
+import contextlib
+import fcntl
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from rnnlm.arrays import open_npy
+from rnnlm.artifacts import (
+    Manifest,
+    changed_outputs,
+    read_json,
+    read_manifest,
+    rebuilt,
+    recover,
+    seal,
+    storage_error,
+    write_json,
+)
+from rnnlm.errors import ArtifactError, InputError, UsageError
+
+State = Literal["missing", "current", "stale", "changed", "damaged"]
+Builder = Callable[[Path], Mapping[str, Any]]
+
+DESCRIPTION = "workspace.json"
+_FORMAT, _VERSION = "rnnlm workspace", 1
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A node of the graph: its name, the stages whose artifacts it reads, and the version of its own."""
+
+    name: str
+    inputs: tuple[str, ...]
+    version: int
+    shows: str
+
+
+STAGES = {
+    stage.name: stage
+    for stage in (
+        Stage("raw", (), 1, "the raw text of each split"),
+        Stage("clean", ("raw",), 1, "cleaned text, a unit a line"),
+        Stage("tokenize", ("clean",), 1, "tokens, separated by blanks"),
+        Stage("vocab", ("clean", "tokenize"), 1, "vocabulary, tokenizer.json, ids"),
+        Stage("pad", ("vocab",), 1, "rows of ids (N, T) and lengths"),
+        Stage("embed", ("vocab",), 1, "embedding layer (V, D)"),
+    )
+}
+
+
+def later_stages(name: str) -> list[str]:
+    """The stages that read `name`'s artifact, directly or not, in pipeline order."""
+    found = {name}
+    for stage in STAGES.values():
+        if found & set(stage.inputs):
+            found.add(stage.name)
+    return [each for each in STAGES if each in found and each != name]
+
+
+@dataclass(frozen=True)
+class Built:
+    """What `Workspace.build` did: a fresh artifact or the one that was there, and the later ones now stale."""
+
+    manifest: Manifest
+    fresh: bool
+    stale: tuple[str, ...]
+
+
+class Workspace:
+    """A directory with a `workspace.json`, and a directory a stage below it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        for stage in STAGES:
+            recover(path / stage)
+        content = read_json(path / DESCRIPTION, remedy="it names the workspace's settings; restore it or start anew")
+        if content.get("format") != _FORMAT or not isinstance(content.get("settings"), dict):
+            raise ArtifactError(f"{path / DESCRIPTION} is not a workspace's description", "start anew in another --out")
+        if content.get("version") != _VERSION:
+            raise ArtifactError(
+                f"{path / DESCRIPTION} has version {content.get('version')!r}, this program reads {_VERSION}",
+                "use the program that wrote it, or start anew in another --out",
+            )
+        self._settings: dict[str, dict[str, Any]] = content["settings"]
+
+    @staticmethod
+    def exists(path: Path) -> bool:
+        """Whether `path` is a workspace; any other directory is a corpus."""
+        return (path / DESCRIPTION).is_file()
+
+    @classmethod
+    def open(cls, path: Path) -> "Workspace":
+        """The workspace at `path`; InputError where there is none."""
+        if not cls.exists(path):
+            missing = "there is no" if not path.exists() else "it has no workspace.json:"
+            raise InputError(f"{path}: {missing} workspace here", f"make one with: rnnlm clean CORPUS --out {path}")
+        return cls(path)
+
+    @classmethod
+    def create(cls, path: Path, *, force: bool) -> "Workspace":
+        """An empty workspace at `path`, or the one already there.
+
+        UsageError for a directory that holds something else, unless `force`.
+        """
+        if not cls.exists(path):
+            if path.exists() and not path.is_dir():
+                raise UsageError(f"--out {path} is a file", "name a new directory, or a workspace")
+            if path.is_dir() and any(not entry.name.startswith(".") for entry in path.iterdir()) and not force:
+                raise UsageError(
+                    f"--out {path} is a directory with other things in it", "name a new one, or use --force"
+                )
+            try:
+                path.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise storage_error(error, path) from None
+            write_json(path / DESCRIPTION, {"format": _FORMAT, "version": _VERSION, "settings": {}})
+        return cls(path)
+
+    def clear(self) -> None:
+        """Remove every stage's artifact and recorded settings, but no model."""
+        for stage in STAGES:
+            shutil.rmtree(self.path / stage, ignore_errors=True)
+        self._settings = {}
+        self.record({})
+
+    def recorded(self, section: str) -> dict[str, Any]:
+        """The settings of a stage that earlier runs were given."""
+        value = self._settings.get(section, {})
+        return dict(value) if isinstance(value, dict) else {}
+
+    def record(self, sections: Mapping[str, Mapping[str, Any]]) -> None:
+        """Remember the settings that a run was given, for the next one."""
+        merged = {**self._settings, **{name: dict(values) for name, values in sections.items()}}
+        merged = {name: values for name, values in merged.items() if values}
+        path = self.path / DESCRIPTION
+        if merged != self._settings or not path.exists() or not merged:
+            self._settings = merged
+            write_json(path, {"format": _FORMAT, "version": _VERSION, "settings": merged})
+
+    def directory(self, stage: str) -> Path:
+        """Where a stage's artifact is, or would be."""
+        return self.path / stage
+
+    def manifest(self, stage: str) -> Manifest | None:
+        """A stage's manifest, or None before its first run; ArtifactError when it is damaged."""
+        remedy = f"rebuild it with: rnnlm {stage if stage != 'raw' else 'clean'} {self.path} --force"
+        return read_manifest(self.directory(stage), f"rnnlm {stage}", STAGES[stage].version, remedy=remedy)
+
+    def inputs(self, stage: str) -> dict[str, str]:
+        """The identities of what a stage reads; ArtifactError where an input is missing."""
+        found = {}
+        for name in STAGES[stage].inputs:
+            manifest = self.manifest(name)
+            if manifest is None:
+                raise ArtifactError(f"{self.path} has no {name} stage", f"run: rnnlm {name} {self.path}")
+            found[name] = manifest.identity
+        return found
+
+    def state(self, stage: str) -> State:
+        """Where a stage's artifact stands; `stale` when an input is no longer what it was made from."""
+        try:
+            manifest = self.manifest(stage)
+            if manifest is None:
+                return "missing"
+            if changed_outputs(self.directory(stage), manifest):
+                return "changed"
+            if any(self.state(name) in ("stale", "missing") for name in STAGES[stage].inputs):
+                return "stale"
+            return "current" if dict(manifest.inputs) == self.inputs(stage) else "stale"
+        except ArtifactError:
+            return "damaged"
+
+    def verified(self, stage: str) -> Manifest:
+        """A stage's manifest after its files were checked against it.
+
+        Raises ArtifactError when the stage has not run, or when a file is no longer what was written.
+        """
+        manifest = self.manifest(stage)
+        if manifest is None:
+            raise ArtifactError(f"{self.path} has no {stage} stage", f"run: rnnlm {stage} {self.path}")
+        changed = changed_outputs(self.directory(stage), manifest)
+        if changed:
+            raise ArtifactError(
+                f"{self.directory(stage) / changed[0]} has changed since it was written",
+                f"adopt the change with: rnnlm accept {self.path}, or rebuild with --force",
+            )
+        return manifest
+
+    def build(self, stage: str, settings: Mapping[str, Any], builder: Builder, *, force: bool = False) -> Built:
+        """Run a stage unless its settings, inputs and bytes are what they were.
+
+        `builder` fills the directory that it is given and returns the stage's report. The old artifact stays until
+        the new one is whole.
+        """
+        directory = self.directory(stage)
+        inputs = self.inputs(stage)
+        if not force:
+            manifest = self.manifest(stage)
+            if manifest is not None and dict(manifest.settings) == dict(settings) and dict(manifest.inputs) == inputs:
+                return Built(self.verified(stage), False, ())
+        before = {name: self.state(name) for name in later_stages(stage)}
+        with rebuilt(directory) as fresh:
+            report = builder(fresh)
+            names = [entry.name for entry in fresh.iterdir()]
+            manifest = seal(
+                fresh,
+                f"rnnlm {stage}",
+                STAGES[stage].version,
+                settings=settings,
+                inputs=inputs,
+                report=report,
+                names=names,
+            )
+        now_stale = tuple(name for name, was in before.items() if was == "current" and self.state(name) == "stale")
+        return Built(manifest, True, now_stale)
+
+    def accept(self) -> dict[str, list[str]]:
+        """Adopt files that were edited by hand: {stage: names}. Later stages are stale from then on.
+
+        Raises ArtifactError for a file that is gone, or that is not text a person may edit.
+        """
+        adopted: dict[str, list[str]] = {}
+        for stage in STAGES:
+            manifest = self.manifest(stage)
+            changed = changed_outputs(self.directory(stage), manifest) if manifest else []
+            if manifest is None or not changed:
+                continue
+            for name in changed:
+                path = self.directory(stage) / name
+                if not path.is_file() or stage not in ("raw", "clean", "tokenize") or path.suffix != ".txt":
+                    raise ArtifactError(
+                        f"{path} cannot be adopted", f"rebuild it with: rnnlm {stage} {self.path} --force"
+                    )
+                _check_lines(path)
+            seal(
+                self.directory(stage),
+                manifest.format,
+                manifest.version,
+                settings=manifest.settings,
+                inputs=manifest.inputs,
+                report=manifest.report,
+                names=list(manifest.outputs),
+            )
+            adopted[stage] = changed
+        return adopted
+
+    @contextlib.contextmanager
+    def lock(self) -> Iterator[None]:
+        """Keep a second run out; the lock of a process that died does not block."""
+        with locked(self.path / ".lock", f"another rnnlm is at work in {self.path}"):
+            yield
+
+
+@contextlib.contextmanager
+def locked(path: Path, message: str) -> Iterator[None]:
+    """Hold an exclusive lock on `path`; UsageError with `message` when another process has it."""
+    try:
+        file = path.open("a")
+    except OSError as error:
+        raise storage_error(error, path) from None
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise UsageError(message, "wait for it, or stop it") from None
+        yield
+
+
+def _check_lines(path: Path) -> None:
+    lines = path.with_name(f"{path.stem}.lines.npy")
+    if not lines.exists():
+        return
+    count = len(open_npy(lines, kinds="ui", dimensions=1, remedy="rebuild with --force"))
+    with path.open("rb") as file:
+        found = sum(block.count(b"\n") for block in iter(lambda: file.read(2**20), b""))
+    if found != count:
+        raise ArtifactError(
+            f"{path} has {found:,} lines where {count:,} were written",
+            "keep the number of lines, or rebuild with --force",
+        )
