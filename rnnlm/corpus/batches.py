@@ -1,0 +1,191 @@
+"""Ids to batches: contiguous streams whose state is carried, or sentences padded to one length.
+
+Everything is decided by a `np.random.Generator` whose state, with the position, can be saved and set again; so a
+run that goes on meets the batches that it would have met.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rnnlm.corpus.ids import Ids
+from rnnlm.corpus.tokenizer import END_ID, PAD_ID, START_ID
+
+# Half of the segments that happen to begin at a line start are read from the start state. Such segments are few
+# (one in 20 at 20 words a line), so the state is still carried nearly everywhere, and the start is met often enough.
+START_SHARE = 0.5
+
+
+@dataclass(frozen=True)
+class Batch:
+    """`inputs`, `targets` (time, batch) of ids, 0 where there is nothing to predict; `fresh` (batch,) restarts a state.
+
+    `epoch` counts passes over the text from 0.
+    """
+
+    inputs: NDArray[np.int64]
+    targets: NDArray[np.int64]
+    fresh: NDArray[np.bool_]
+    epoch: int
+
+    @property
+    def predictions(self) -> int:
+        """Number of targets."""
+        return int((self.targets != PAD_ID).sum())
+
+
+class StreamBatches:
+    """The text as `batch_size` contiguous stripes, read side by side in segments of about `bptt` steps.
+
+    Each epoch the stripes begin elsewhere and the segments vary by an eighth, so that no word is always cut off from
+    what precedes it.
+    """
+
+    def __init__(self, ids: Ids, batch_size: int, bptt: int, seed: int) -> None:
+        self._ids = ids.ids
+        self._starts = _starts(ids)
+        self._batch, self._bptt = batch_size, bptt
+        self._random = np.random.Generator(np.random.PCG64(seed))
+        self._epoch, self._position, self._offset = 0, 0, 0
+        self._length = len(self._ids) // batch_size
+        self._segment_start = True
+
+    @property
+    def tokens_per_epoch(self) -> int:
+        """Targets in a pass; fewer than `batch_size` of the text are left to the next one's other stripes."""
+        return self._length * self._batch
+
+    def __iter__(self) -> Iterator[Batch]:
+        while True:
+            if self._position == 0:
+                self._offset = int(self._random.integers(len(self._ids))) if self._epoch else 0
+            spread = self._bptt // 8
+            length = self._bptt + int(self._random.integers(-spread, spread + 1))
+            length = min(length, self._length - self._position)
+            columns = self._offset + self._position + self._length * np.arange(self._batch)
+            places = (columns + np.arange(length)[:, None]) % len(self._ids)
+            targets = self._ids[places].astype(np.int64)
+            before = places[0] - 1
+            first = np.where(before < 0, START_ID, self._ids[before]).astype(np.int64)
+            inputs = np.concatenate([first[None], targets[:-1]])
+            begins = self._starts[places[0]]
+            chosen = self._random.random(self._batch) < START_SHARE
+            fresh = begins & (chosen if self._position else True)
+            inputs[0][fresh] = START_ID
+            fresh = fresh | (self._position == 0)
+            epoch = self._epoch
+            self._position += length
+            if self._position >= self._length:
+                self._epoch, self._position = self._epoch + 1, 0
+            yield Batch(inputs, targets, fresh, epoch)
+
+    def state(self) -> dict[str, Any]:
+        """Where the reading stands, as JSON."""
+        return {
+            "epoch": self._epoch,
+            "position": self._position,
+            "offset": self._offset,
+            "random": self._random.bit_generator.state,
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from a saved `state`."""
+        self._epoch, self._position, self._offset = (int(state[key]) for key in ("epoch", "position", "offset"))
+        self._random.bit_generator.state = state["random"]
+
+
+def _starts(ids: Ids) -> NDArray[np.bool_]:
+    """(tokens,) whether a sequence may start here: at a document where the corpus has several, else at a line."""
+    starts = np.zeros(len(ids.ids), np.bool_)
+    lines = ids.documents.astype(np.int64) if len(ids.documents) > 1 else np.arange(ids.lines)
+    starts[ids.offsets[lines]] = True
+    return starts
+
+
+class SentenceBatches:
+    """Lines of like length side by side, `<s>` before and `</s>` after each, padded with 0 within the batch.
+
+    A pass visits every line once in random order. With `bptt` a long batch is read in several segments.
+    """
+
+    _POOL = 64  # batches whose lines are sorted by length together
+
+    def __init__(self, ids: Ids, batch_size: int, bptt: int | None, max_length: int | None, seed: int) -> None:
+        self._ids, self._batch, self._bptt, self._max_length = ids, batch_size, bptt, max_length
+        self._random = np.random.Generator(np.random.PCG64(seed))
+        self._epoch, self._position, self._within = 0, 0, 0
+        self._plan_state: Any = self._random.bit_generator.state
+        self._plan: list[NDArray[np.int64]] = []
+
+    @property
+    def tokens_per_epoch(self) -> int:
+        """Targets in a pass."""
+        lengths = self._ids.lengths()
+        return int((np.minimum(lengths, self._max_length + 1) if self._max_length else lengths).sum())
+
+    def __iter__(self) -> Iterator[Batch]:
+        while True:
+            if not self._plan:
+                self._plan_state = self._random.bit_generator.state
+                self._plan = self._new_plan()
+            whole = self._rows(self._plan[self._position])
+            time = whole.shape[0] - 1
+            step = self._bptt or time
+            start, end = self._within, min(self._within + step, time)
+            batch = Batch(
+                np.where(whole[start:end] == END_ID, PAD_ID, whole[start:end]),
+                whole[start + 1 : end + 1],
+                np.full(whole.shape[1], start == 0),
+                self._epoch,
+            )
+            self._within = end
+            if end == time:
+                self._position, self._within = self._position + 1, 0
+                if self._position == len(self._plan):
+                    self._epoch, self._position, self._plan = self._epoch + 1, 0, []
+            yield batch
+
+    def _new_plan(self) -> list[NDArray[np.int64]]:
+        order = self._random.permutation(self._ids.lines)
+        lengths = self._ids.lengths()
+        batches = []
+        pool = self._batch * self._POOL
+        for first in range(0, len(order), pool):
+            lines = order[first : first + pool]
+            lines = lines[np.argsort(lengths[lines], kind="stable")]
+            batches += [lines[place : place + self._batch] for place in range(0, len(lines), self._batch)]
+        return [batches[index] for index in self._random.permutation(len(batches))]
+
+    def _rows(self, lines: NDArray[np.int64]) -> NDArray[np.int64]:
+        """(time + 1, batch): `<s>`, the tokens, `</s>`, then 0."""
+        rows = [self._ids.line(int(line)) for line in lines]
+        if self._max_length:
+            rows = [row if len(row) <= self._max_length + 1 else row[: self._max_length + 1] for row in rows]
+        whole = np.full((max(map(len, rows)) + 1, len(rows)), PAD_ID, np.int64)
+        whole[0] = START_ID
+        for column, row in enumerate(rows):
+            whole[1 : len(row) + 1, column] = row
+        return whole
+
+    def state(self) -> dict[str, Any]:
+        """Where the reading stands, as JSON."""
+        random = self._plan_state if self._plan else self._random.bit_generator.state
+        return {
+            "epoch": self._epoch,
+            "position": self._position,
+            "within": self._within,
+            "planned": bool(self._plan),
+            "random": random,
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from a saved `state`."""
+        self._epoch, self._position, self._within = (int(state[key]) for key in ("epoch", "position", "within"))
+        self._random.bit_generator.state = state["random"]
+        self._plan = []
+        if state["planned"]:
+            self._plan_state = state["random"]
+            self._plan = self._new_plan()

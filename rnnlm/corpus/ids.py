@@ -1,0 +1,68 @@
+"""A split as ids: one flat memory-mapped array with `</s>` at every line end, and where its lines begin."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rnnlm.arrays import open_npy
+from rnnlm.corpus.tokenizer import END_ID
+from rnnlm.errors import ArtifactError
+
+_BLOCK = 2**20
+
+
+@dataclass(frozen=True)
+class Ids:
+    """`ids` (tokens,) of unsigned integers; `offsets` (lines + 1,), line i being ids[offsets[i]:offsets[i + 1]].
+
+    `documents` (documents,) are the lines that begin a document.
+    """
+
+    ids: NDArray[Any]
+    offsets: NDArray[np.int64]
+    documents: NDArray[np.uint32]
+
+    @property
+    def lines(self) -> int:
+        """Number of lines."""
+        return len(self.offsets) - 1
+
+    def line(self, number: int) -> NDArray[Any]:
+        """The ids of one line, `</s>` included."""
+        return self.ids[self.offsets[number] : self.offsets[number + 1]]
+
+    def lengths(self) -> NDArray[np.int64]:
+        """(lines,) tokens of each line, `</s>` included."""
+        return np.diff(self.offsets)
+
+
+def open_ids(directory: Path, split: str, size: int, documents: Path) -> Ids:
+    """Open a split of the `vocab` stage whose vocabulary has `size` ids, with the `clean` stage's document starts.
+
+    Raises ArtifactError when the parts are damaged or do not belong together.
+    """
+    remedy = "rebuild it with: rnnlm vocab --force"
+    ids = open_npy(directory / f"{split}.ids.npy", kinds="u", dimensions=1, remedy=remedy)
+    offsets = open_npy(directory / f"{split}.offsets.npy", kinds="i", dimensions=1, remedy=remedy)
+    starts = open_npy(documents, kinds="u", dimensions=1, remedy="rebuild it with: rnnlm clean --force")
+    ends = offsets[1:] - 1
+    good = (
+        len(offsets) > 0
+        and offsets[0] == 0
+        and offsets[-1] == len(ids)
+        and bool(np.all(np.diff(offsets) > 0))
+        and bool(np.all(ids[ends] == END_ID))
+    )
+    if not good:
+        raise ArtifactError(f"{directory / f'{split}.offsets.npy'} does not fit {split}.ids.npy", remedy)
+    for start in range(0, len(ids), _BLOCK):
+        if int(ids[start : start + _BLOCK].max()) >= size:
+            raise ArtifactError(
+                f"{directory / f'{split}.ids.npy'} has an id outside the vocabulary of {size:,}", remedy
+            )
+    if len(starts) and int(starts[-1]) >= len(offsets) - 1:
+        raise ArtifactError(f"{documents} does not fit {split}.ids.npy", remedy)
+    return Ids(ids, offsets, starts)

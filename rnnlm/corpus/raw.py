@@ -1,0 +1,80 @@
+"""The first stage: the raw text of each split, kept in the workspace.
+
+One stream of text is cut in contiguous blocks at line ends; files for each split are taken as they are. Nothing is
+cleaned here.
+"""
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from rnnlm.artifacts import durable
+from rnnlm.corpus.settings import SPLITS, parse_fractions
+from rnnlm.corpus.sources import BLOCK, Corpus, read_blocks
+from rnnlm.errors import InputError
+
+Progress = Callable[[int], None]
+
+
+def corpus_digest(corpus: Corpus, field: str, spool: Path, progress: Progress) -> str:
+    """Read the corpus once into `spool` (a directory), a file a part; the digest of all of it."""
+    digest = hashlib.sha256()
+    parts = corpus.splits or (("all", corpus.stream),)
+    for part, names in parts:
+        digest.update(f"{part}\n".encode() if corpus.splits else b"")
+        with durable(spool / f"{part}.txt") as file:
+            for name in names:
+                for block in read_blocks(name, field):
+                    digest.update(block)
+                    file.write(block)
+                    progress(len(block))
+    return digest.hexdigest()
+
+
+def split_raw(spool: Path, directory: Path, fractions: str) -> dict[str, Any]:
+    """Write `train.txt`, `valid.txt` and `test.txt` from what `corpus_digest` spooled; a report of their sizes.
+
+    Raises InputError when a split that was asked for gets no line.
+    """
+    stream = spool / "all.txt"
+    if stream.exists():
+        _cut(stream, directory, parse_fractions(fractions))
+    else:
+        for split in SPLITS:
+            source = spool / f"{split}.txt"
+            if source.exists():
+                source.replace(directory / f"{split}.txt")
+            else:
+                (directory / f"{split}.txt").touch()
+    return {"splits": {split: _size(directory / f"{split}.txt") for split in SPLITS}}
+
+
+def _cut(stream: Path, directory: Path, fractions: tuple[float, float, float]) -> None:
+    size = stream.stat().st_size
+    if size == 0:
+        raise InputError("the corpus is empty", "give a file with text in it")
+    with stream.open("rb") as source:
+        for number, split in enumerate(SPLITS):
+            start = source.tell()
+            wanted = (
+                size if number == 2 or not any(fractions[number + 1 :]) else round(size * sum(fractions[: number + 1]))
+            )
+            with durable(directory / f"{split}.txt") as target:
+                if fractions[number]:
+                    while source.tell() < wanted and (block := source.read(min(BLOCK, wanted - source.tell()))):
+                        target.write(block)
+                        ended = block.endswith(b"\n")
+                    if source.tell() > start and not ended:
+                        target.write(source.readline())
+            if fractions[number] and source.tell() == start:
+                raise InputError(
+                    f"the corpus of {size:,} bytes is too small to split: {split} gets no line",
+                    "give more text, or all of it to training with --fractions 1,0,0",
+                )
+
+
+def _size(path: Path) -> dict[str, int]:
+    with path.open("rb") as file:
+        lines = sum(block.count(b"\n") for block in iter(lambda: file.read(BLOCK), b""))
+    return {"bytes": path.stat().st_size, "lines": lines}

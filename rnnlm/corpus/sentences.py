@@ -1,0 +1,62 @@
+"""Prose to sentences: a full stop, question or exclamation mark, and what follows begins a sentence.
+
+A paragraph may be wrapped over lines and ends at a blank line. The rule is small and known to be imperfect;
+abbreviations and initials in the list below do not end a sentence.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+
+_BREAK = re.compile(r"([.!?…]+[\"'”’)\]]*)\s+(?=[\"'“‘(\[]*[A-ZÀ-ÖØ-ÞΑ-ΩА-Я\d])")
+_ABBREVIATION = re.compile(
+    r"(?:^|[\s(\[\"'“‘])(?:[A-Z]|Mr|Mrs|Ms|Dr|Prof|St|Jr|Sr|vs|etc|e\.g|i\.e|cf|No|Fig|Vol|pp|ca|Capt|Col|Gen|Lt|Rev)\.$"
+)
+_LONGEST_PARAGRAPH = 2**20
+
+
+def split_sentences(paragraph: str) -> list[str]:
+    """The sentences of one paragraph, blanks folded."""
+    sentences: list[str] = []
+    start = 0
+    text = " ".join(paragraph.split())
+    for match in _BREAK.finditer(text):
+        if not _ABBREVIATION.search(text[start : match.end(1)]):
+            sentences.append(text[start : match.end(1)])
+            start = match.end()
+    return [*sentences, text[start:]] if text[start:] else sentences
+
+
+def sentences_of(lines: Iterable[tuple[int, str]]) -> Iterator[tuple[int, str]]:
+    """(raw line number, sentence) from (raw line number, line); ('' stands for the blank line between paragraphs).
+
+    The number is that of the line in which the paragraph's text up to the sentence has been read.
+    """
+    held: list[tuple[int, str]] = []
+    size = 0
+    for number, line in lines:
+        blank = not line.strip()
+        if not blank:
+            held.append((number, line))
+            size += len(line)
+        if held and (blank or size > _LONGEST_PARAGRAPH):
+            yield from _numbered(held)
+            held, size = [], 0
+        if blank:
+            yield number, ""
+    if held:
+        yield from _numbered(held)
+
+
+def _numbered(held: list[tuple[int, str]]) -> Iterator[tuple[int, str]]:
+    """Each sentence with the raw line in which it begins."""
+    ends: list[tuple[int, int]] = []  # (number of non-blank characters up to the end of the line, line number)
+    count = 0
+    for number, line in held:
+        count += len("".join(line.split()))
+        ends.append((count, number))
+    seen, place = 0, 0
+    for sentence in split_sentences(" ".join(line for _, line in held)):
+        while place + 1 < len(ends) and ends[place][0] <= seen:
+            place += 1
+        yield ends[place][1], sentence
+        seen += len("".join(sentence.split()))

@@ -1,0 +1,133 @@
+"""The settings of the stages from text to ids; imports nothing heavy, so that `--help` stays quick."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from rnnlm.config import at_least, between, setting
+from rnnlm.errors import UsageError
+
+Kind = Literal["word", "whitespace", "char", "byte", "bpe"]
+WORD_KINDS = ("word", "whitespace")
+SPLITS = ("train", "valid", "test")
+
+
+def parse_fractions(text: str) -> tuple[float, float, float]:
+    """'0.9,0.05,0.05' as three fractions that sum to 1; UsageError otherwise."""
+    hint = "write three numbers that sum to 1, as in 0.9,0.05,0.05"
+    try:
+        values = [float(part) for part in text.split(",")]
+    except ValueError:
+        raise UsageError(f"--fractions is {text!r}", hint) from None
+    good = len(values) == 3 and all(0 <= v <= 1 for v in values) and abs(sum(values) - 1) < 1e-9 and values[0] > 0
+    if not good:
+        raise UsageError(f"--fractions is {text!r}", hint + ", the first above 0")
+    return values[0], values[1], values[2]
+
+
+def _fractions(text: str) -> str | None:
+    try:
+        parse_fractions(text)
+    except UsageError as error:
+        return error.hint
+    return None
+
+
+@dataclass(frozen=True)
+class RawSettings:
+    """How the corpus is read and split."""
+
+    fractions: str = setting(
+        "0.9,0.05,0.05",
+        "share of train, valid, test when the corpus is one stream of text; 0 allowed",
+        _fractions,
+    )
+    field: str = setting("text", "the field that holds the text in JSON Lines")
+
+
+@dataclass(frozen=True)
+class CleanSettings:
+    """What cleaning does to the text; the same rules become the normalizer of tokenizer.json."""
+
+    prepared: bool = setting(False, "take the corpus as it stands: no cleaning, words split at blanks, none dropped")
+    case: Literal["lower", "keep"] = setting("lower", "letters to lower case, or kept")
+    punctuation: Literal["remove", "keep"] = setting("remove", "punctuation and symbols to blanks, or kept")
+    digits: Literal["keep", "zero"] = setting("keep", "digits kept, or each written as 0")
+    normalization: Literal["nfkc", "nfc", "none"] = setting("nfkc", "Unicode normalization form")
+    strip_accents: bool = setting(False, "remove accents from letters")
+    sentences: bool = setting(False, "split prose into sentences; without it, a line is a unit")
+    special_in_text: Literal["unknown", "error"] = setting(
+        "unknown", "a word that equals a special string becomes <unk>, or is an error"
+    )
+
+    def check(self) -> None:
+        """No cleaning rule goes with a prepared corpus."""
+        if self.prepared:
+            for name, plain in (("case", "lower"), ("punctuation", "remove"), ("digits", "keep")):
+                if getattr(self, name) != plain:
+                    raise UsageError(
+                        f"--{name} {getattr(self, name)} with --prepared", "a prepared corpus is not cleaned"
+                    )
+            if self.normalization != "nfkc" or self.strip_accents or self.sentences:
+                raise UsageError(
+                    "--normalization, --strip-accents or --sentences with --prepared",
+                    "a prepared corpus is not cleaned",
+                )
+
+
+@dataclass(frozen=True)
+class TokenizeSettings:
+    """What the units of the model are."""
+
+    kind: Kind | None = setting(
+        None, "words, blank-separated words, characters, bytes or byte-level subwords",
+        auto="word; whitespace with --prepared",
+    )  # fmt: skip
+    vocab_size: int = setting(8000, "number of ids of a bpe tokenizer, the four special ones included", at_least(260))
+    sample_megabytes: int = setting(20, "text that a bpe tokenizer is learned from at most, in MB", at_least(1))
+    tokenizer: str | None = setting(None, "an existing tokenizer.json to take over instead", auto="none")
+
+
+@dataclass(frozen=True)
+class VocabSettings:
+    """Which tokens get an id of their own."""
+
+    min_count: int | None = setting(
+        None,
+        "drop tokens seen less often in train",
+        at_least(1),
+        auto="2 for words, 1 for characters, prepared or closed",
+    )
+    max_size: int | None = setting(None, "ids at most, the four special ones included", at_least(5), auto="no limit")
+    closed: bool = setting(False, "every word of train gets an id")
+    vocabulary: str | None = setting(None, "a file with the words to use, one a line", auto="none")
+
+    def check(self) -> None:
+        """A fixed lexicon leaves nothing to count."""
+        if self.vocabulary is not None and (self.min_count is not None or self.max_size is not None or self.closed):
+            raise UsageError("--vocabulary with --min-count, --max-size or --closed", "a fixed lexicon is taken whole")
+        if self.closed and (self.min_count or 1) > 1:
+            raise UsageError("--closed with --min-count above 1", "closed means that every word is kept")
+
+
+@dataclass(frozen=True)
+class PadSettings:
+    """How sentences become rows of one length."""
+
+    max_length: int | None = setting(
+        None, "tokens in a row; shorter ones are padded with 0", at_least(1), auto="the longest"
+    )
+    long_lines: Literal["truncate", "split"] = setting("truncate", "what becomes of longer lines")
+
+
+@dataclass(frozen=True)
+class EmbedSettings:
+    """The embedding layer before training."""
+
+    embedding: int | None = setting(
+        None, "numbers that stand for a token (D)", between(1, 16384), auto="follows from the corpus"
+    )
+    vectors: str | None = setting(
+        None,
+        "start from word2vec, GloVe or fastText vectors in text form, or from a trained model",
+        auto="random",
+    )

@@ -1,0 +1,184 @@
+"""Where a corpus comes from: files, directories, compressed files, JSON Lines, standard input, or the tool itself.
+
+Everything leaves here as UTF-8 text with `\\n` line ends, in blocks of bounded size. What the text means is not
+known here.
+"""
+
+import codecs
+import gzip
+import io
+import json
+import re
+import sys
+import zlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from rnnlm.builtin.stories import corpus_lines
+from rnnlm.errors import InputError, RnnlmError
+
+BLOCK = 4 * 2**20
+BUILTIN = "builtin:"
+_SPLIT_NAMES = {"train": "train", "training": "train", "valid": "valid", "validation": "valid", "val": "valid",
+                "dev": "valid", "test": "test"}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """The parts of a corpus in reading order: one stream, or a path for each split."""
+
+    stream: tuple[str, ...] = ()
+    splits: tuple[tuple[str, tuple[str, ...]], ...] = ()
+
+
+def find_corpus(paths: list[str]) -> Corpus:
+    """What the paths on a command line name; InputError for one that does not exist or holds no corpus."""
+    if not paths:
+        raise InputError("no corpus given", "name a text file, a directory, builtin:stories, or - for standard input")
+    for name in paths:
+        if name.startswith(BUILTIN) and name != f"{BUILTIN}stories":
+            raise InputError(f"there is no built-in corpus {name!r}", "rnnlm corpus lists what is built in")
+        if name != "-" and not name.startswith(BUILTIN) and not Path(name).exists():
+            raise InputError(f"{name} does not exist", "check the path of the corpus")
+    directories = [name for name in paths if name != "-" and Path(name).is_dir()]
+    if not directories:
+        return Corpus(stream=tuple(paths))
+    if len(paths) > 1:
+        raise InputError(f"{directories[0]} is a directory among several paths", "name one directory, or files")
+    found: dict[str, list[str]] = {}
+    for entry in sorted(Path(paths[0]).iterdir()):
+        words = re.split(r"[._\-]", entry.name.lower())
+        split = next((_SPLIT_NAMES[word] for word in words if word in _SPLIT_NAMES), None)
+        if entry.is_file() and split:
+            found.setdefault(split, []).append(str(entry))
+    if "train" not in found:
+        raise InputError(
+            f"{paths[0]} has no train file",
+            "name the files train.txt, valid.txt and test.txt, or list the files themselves",
+        )
+    return Corpus(splits=tuple((split, tuple(found[split])) for split in ("train", "valid", "test") if split in found))
+
+
+def read_blocks(name: str, field: str) -> Iterator[bytes]:
+    """The text of one source in blocks of valid UTF-8 with `\\n` line ends, ending in a line end.
+
+    Raises InputError for what is not there, not text, or not what its name says.
+    """
+    if name.startswith(BUILTIN):
+        yield from ((line + "\n").encode() for line in corpus_lines())
+        return
+    try:
+        with _open(name) as file:
+            blocks = (
+                _json_lines(file, name, field) if _plain_name(name).endswith((".jsonl", ".ndjson")) else _read(file)
+            )
+            yield from _ended(_line_ends(_checked(blocks, name)))
+    except RnnlmError:
+        raise
+    except (OSError, EOFError, zlib.error) as error:
+        raise InputError(f"cannot read {name}: {getattr(error, 'strerror', None) or error}") from None
+
+
+def _plain_name(name: str) -> str:
+    return re.sub(r"\.(gz|zst)$", "", name)
+
+
+def _open(name: str) -> BinaryIO:
+    if name == "-":
+        return sys.stdin.buffer
+    if name.endswith(".gz"):
+        return cast(BinaryIO, gzip.open(name))
+    if name.endswith(".zst"):
+        return io.BufferedReader(_open_zstandard(name), BLOCK)
+    return Path(name).open("rb")
+
+
+def _open_zstandard(name: str) -> io.RawIOBase:
+    try:
+        import zstandard  # noqa: PLC0415
+    except ImportError:
+        raise InputError(f"{name} needs the zstandard package", "pip install 'rnnlm[zstd]'") from None
+    reader: io.RawIOBase = zstandard.open(name, "rb")
+    return reader
+
+
+def _read(file: BinaryIO) -> Iterator[bytes]:
+    return iter(lambda: file.read(BLOCK), b"")
+
+
+def _json_lines(file: BinaryIO, name: str, field: str) -> Iterator[bytes]:
+    """The field of each record; a record is a document, so a blank line follows it."""
+    for number, line in enumerate(file, 1):
+        if not line.strip():
+            continue
+        try:
+            text = json.loads(line)[field]
+        except (ValueError, KeyError, TypeError, RecursionError):
+            raise InputError(
+                f"{name}, line {number}: no JSON object with a field {field!r}", "name it with --field"
+            ) from None
+        if not isinstance(text, str):
+            raise InputError(f"{name}, line {number}: the field {field!r} is not text", "name another with --field")
+        yield text.encode("utf-8", "replace") + b"\n\n"
+
+
+def _checked(blocks: Iterable[bytes], name: str) -> Iterator[bytes]:
+    """The same blocks, without a byte-order mark; InputError at the first byte that is not UTF-8 text."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    offset = 0
+    for block in blocks:
+        if offset == 0 and block.startswith((b"\xff\xfe", b"\xfe\xff")):
+            raise InputError(f"{name} is UTF-16", f"convert it first: iconv -f UTF-16 -t UTF-8 {name}")
+        if b"\0" in block:
+            raise InputError(
+                f"{name} is not text: a zero byte at offset {offset + block.index(0):,}", "give a text file"
+            )
+        pending = len(decoder.getstate()[0])
+        if pending or not block.isascii():
+            _decode(decoder, block, name, offset - pending)
+        yield block.removeprefix(codecs.BOM_UTF8) if offset == 0 else block
+        offset += len(block)
+    _decode(decoder, b"", name, offset - len(decoder.getstate()[0]), final=True)
+
+
+def _decode(decoder: codecs.IncrementalDecoder, block: bytes, name: str, start: int, *, final: bool = False) -> None:
+    try:
+        decoder.decode(block, final)
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"{name} is not UTF-8 at byte {start + error.start:,}",
+            f"convert it first, for example: iconv -f LATIN1 -t UTF-8 {name}",
+        ) from None
+
+
+def _line_ends(blocks: Iterable[bytes]) -> Iterator[bytes]:
+    held = b""
+    for block in blocks:
+        block = held + block
+        held = b"\r" if block.endswith(b"\r") else b""
+        block = block.removesuffix(held)
+        if b"\r" in block:
+            block = block.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        yield block
+    if held:
+        yield b"\n"
+
+
+def _ended(blocks: Iterable[bytes]) -> Iterator[bytes]:
+    last = b""
+    for block in blocks:
+        if block:
+            last = block
+            yield block
+    if last and not last.endswith(b"\n"):
+        yield b"\n"
+
+
+def line_blocks(path: Path, size: int = BLOCK) -> Iterator[bytes]:
+    """A text file in blocks of whole lines, about `size` bytes each; a longer line makes a longer block."""
+    with path.open("rb") as file:
+        while block := file.read(size):
+            rest = b"" if block.endswith(b"\n") else file.readline()
+            yield block + rest

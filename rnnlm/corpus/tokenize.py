@@ -1,0 +1,87 @@
+"""The third stage: cleaned lines to lines of tokens; learns subwords where tokens are learned.
+
+What ids tokens get, and which of them get one, is the next stage's matter.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from rnnlm.artifacts import durable, write_bytes, write_json
+from rnnlm.corpus.clean import Progress
+from rnnlm.corpus.encoder import Segmenter, sample_lines
+from rnnlm.corpus.imported import Imported
+from rnnlm.corpus.normalizer import CleanRule
+from rnnlm.corpus.settings import SPLITS
+from rnnlm.corpus.sources import line_blocks
+from rnnlm.corpus.tokenizer import build_tokenizer, learn_merges, load_tokenizer
+from rnnlm.errors import ArtifactError
+
+_EXAMPLE_TOKENS = 12
+
+
+def tokenize(
+    clean: Path,
+    directory: Path,
+    *,
+    kind: str,
+    rule: CleanRule,
+    vocab_size: int,
+    sample_bytes: int,
+    imported: Imported | None,
+    progress: Progress,
+) -> dict[str, Any]:
+    """Write the tokens of every split into `directory`, and `subwords.json` or `imported.json`; the counts."""
+    report: dict[str, Any] = {"kind": kind}
+    tokenizer = None
+    if kind == "bpe":
+        lines, sample = sample_lines(clean / "train.txt", sample_bytes)
+        tokens, merges = learn_merges(lines, vocab_size)
+        write_json(directory / "subwords.json", {"tokens": tokens, "merges": merges})
+        tokenizer = build_tokenizer(kind, _no_cleaning(rule), tokens, merges)
+        report |= {"sample_bytes": sample, "learned_tokens": len(tokens)}
+    elif imported is not None:
+        write_bytes(directory / "imported.json", imported.tokenizer_json.encode())
+        tokenizer = load_tokenizer(imported.tokenizer_json, "the imported tokenizer")
+    segmenter = Segmenter(kind, rule, tokenizer)
+    report["splits"] = {
+        split: _split(clean / f"{split}.txt", directory / f"{split}.txt", segmenter, progress) for split in SPLITS
+    }
+    return report
+
+
+def _split(source: Path, target: Path, segmenter: Segmenter, progress: Progress) -> dict[str, Any]:
+    lines = tokens = 0
+    example: list[str] = []
+    with durable(target) as file:
+        for block in line_blocks(source):
+            segmented = segmenter.block(block)
+            file.write(segmented)
+            ends = segmented.count(b"\n")
+            # Between two tokens stands one blank, so a line has one token more than blanks, and an empty one none.
+            tokens += segmented.count(b" ") + ends - _empty_lines(segmented)
+            lines += ends
+            example = example or segmented.split(b"\n", 1)[0].decode().split(" ")[:_EXAMPLE_TOKENS]
+            progress(len(block))
+    return {"lines": lines, "tokens": tokens, "example": example}
+
+
+def _empty_lines(block: bytes) -> int:
+    if b"\n\n" not in block and not block.startswith(b"\n"):
+        return 0
+    return sum(not line for line in block.split(b"\n")[:-1])
+
+
+def _no_cleaning(rule: CleanRule) -> CleanRule:
+    """The text is clean already, so the tokenizer that cuts it need not clean it again."""
+    return CleanRule("keep", "keep", "keep", "none", False, fold=False, special=False)
+
+
+def read_subwords(directory: Path) -> tuple[list[str], list[tuple[str, str]]]:
+    """The learned tokens and merges; ArtifactError when they are damaged."""
+    path = directory / "subwords.json"
+    try:
+        content = json.loads(path.read_text("utf-8"))
+        return list(content["tokens"]), [(first, second) for first, second in content["merges"]]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ArtifactError(f"{path} is damaged ({error})", "rebuild it with: rnnlm tokenize --force") from None

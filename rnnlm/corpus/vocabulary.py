@@ -1,0 +1,228 @@
+"""The fourth stage: which tokens get an id, the tokenizer that says so, and every split as ids.
+
+The vocabulary comes from the training split alone. Counting holds a bounded number of distinct tokens in memory and
+merges sorted runs from disk beyond that.
+"""
+
+import heapq
+import itertools
+import tempfile
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tokenizers import Tokenizer
+
+from rnnlm.arrays import npy_writer
+from rnnlm.artifacts import durable, write_bytes
+from rnnlm.corpus.clean import Progress
+from rnnlm.corpus.encoder import IdTable, split_tokens
+from rnnlm.corpus.normalizer import END, SPECIALS, UNKNOWN, CleanRule
+from rnnlm.corpus.settings import SPLITS, WORD_KINDS
+from rnnlm.corpus.sources import line_blocks
+from rnnlm.corpus.tokenize import read_subwords
+from rnnlm.corpus.tokenizer import (
+    END_ID,
+    FIRST_OUTPUT,
+    UNKNOWN_ID,
+    build_tokenizer,
+    byte_characters,
+    load_tokenizer,
+    shown,
+    tokens_by_id,
+)
+from rnnlm.errors import InputError
+
+_DISTINCT_IN_MEMORY = 2_000_000
+_SHOWN = 10
+
+
+@dataclass(frozen=True)
+class VocabRule:
+    """Which tokens get an id: those seen `min_count` times, `max_size` ids at most, or just those of `lexicon`."""
+
+    min_count: int
+    max_size: int | None
+    lexicon: tuple[str, ...] | None = None
+
+
+def count_tokens(path: Path, limit: int = _DISTINCT_IN_MEMORY) -> Iterator[tuple[bytes, int]]:
+    """Each distinct token of a tokens file with its count, in byte order; `</s>` counts the lines.
+
+    Holds `limit` distinct tokens and a block's in memory; the rest waits on disk as sorted runs.
+    """
+    counts: Counter[bytes] = Counter()
+    with ExitStack() as stack:
+        runs: list[Iterable[tuple[bytes, int]]] = []
+        for block in line_blocks(path):
+            counts.update(split_tokens(block))
+            if len(counts) > limit:
+                runs.append(_spill(counts, stack, path.parent))
+                counts = Counter()
+        runs.append(sorted(counts.items()))
+        for token, group in itertools.groupby(heapq.merge(*runs), key=lambda item: item[0]):
+            yield token, sum(count for _, count in group)
+
+
+def _spill(counts: Counter[bytes], stack: ExitStack, directory: Path) -> Iterator[tuple[bytes, int]]:
+    file = stack.enter_context(tempfile.TemporaryFile(dir=directory))  # noqa: SIM115
+    file.writelines(token + b" %d\n" % count for token, count in sorted(counts.items()))
+    file.seek(0)
+
+    def items() -> Iterator[tuple[bytes, int]]:
+        for line in file:
+            token, _, count = line.rpartition(b" ")
+            yield token, int(count)
+
+    return items()
+
+
+def read_lexicon(path: Path) -> tuple[str, ...]:
+    """The words of a vocabulary file, the first blank-separated field of each line, specials left out.
+
+    Raises InputError for a file that is missing, not text, empty, or that lists a word twice.
+    """
+    try:
+        lines = path.read_text("utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"cannot read the vocabulary {path}: {error}", "give a text file, one word a line") from None
+    words = [line.split()[0] for line in lines if line.strip()]
+    twice = [word for word, count in Counter(words).items() if count > 1]
+    if twice:
+        raise InputError(f"{path} lists {twice[0]!r} twice", "list every word once")
+    words = [word for word in words if word not in SPECIALS]
+    if not words:
+        raise InputError(f"{path} lists no word", "give a text file, one word a line")
+    return tuple(words)
+
+
+def choose(counts: dict[str, int], rule: VocabRule) -> list[str]:
+    """The tokens that get an id, by falling count, those of equal count in the order of their code points."""
+    if rule.lexicon is not None:
+        return sorted(rule.lexicon, key=lambda token: (-counts.get(token, 0), token))
+    ordered = sorted((token for token in counts if token not in SPECIALS), key=lambda token: (-counts[token], token))
+    return ordered if rule.max_size is None else ordered[: rule.max_size - len(SPECIALS)]
+
+
+def vocab(
+    tokens: Path, directory: Path, *, kind: str, rule: CleanRule, choice: VocabRule, progress: Progress
+) -> dict[str, Any]:
+    """Write `vocabulary.tsv`, `tokenizer.json` and the ids and line offsets of every split; the figures."""
+    counts: dict[str, int] = {}
+    distinct = dropped = 0
+    dropped_most: list[tuple[int, str]] = []
+    backwards = _inverse(tokens, kind)
+    for raw_token, count in count_tokens(tokens / "train.txt"):
+        token = backwards.get(raw_token.decode()) if backwards is not None else raw_token.decode()
+        if token is None:
+            continue
+        distinct += token not in SPECIALS
+        keep = token in SPECIALS or (count >= choice.min_count if choice.lexicon is None else token in choice.lexicon)
+        if keep or kind not in (*WORD_KINDS, "char"):
+            counts[token] = count
+        else:
+            dropped += 1
+            heapq.heappush(dropped_most, (count, token))
+            if len(dropped_most) > _SHOWN:
+                heapq.heappop(dropped_most)
+    tokenizer = _tokenizer(tokens, kind, rule, counts, choice)
+    names = tokens_by_id(tokenizer)
+    for token in set(counts).difference(names):  # those that --max-size left out
+        dropped_most.append((counts[token], token))
+    unknown_most = sorted(dropped_most, key=lambda item: (-item[0], item[1]))[:_SHOWN]
+    unknown_count = counts.get(UNKNOWN, 0)
+    counts[UNKNOWN] = 0
+    table = IdTable(names, kind)
+    splits = {}
+    frequencies = np.zeros(len(names), np.int64)
+    for split in SPLITS:
+        splits[split] = _encode(tokens / f"{split}.txt", directory, split, table, frequencies, progress)
+    write_bytes(directory / "tokenizer.json", str(tokenizer.to_str(pretty=True)).encode())
+    with durable(directory / "vocabulary.tsv") as file:
+        file.write(b"id\ttoken\tcount\n")
+        for number, name in enumerate(names):
+            file.write(f"{number}\t{_field(name)}\t{frequencies[number]}\n".encode())
+    order = np.argsort(-frequencies[UNKNOWN_ID + 1 :], kind="stable")[:_SHOWN] + UNKNOWN_ID + 1
+    return {
+        "kind": kind,
+        "size": len(names),
+        "outputs": len(names) - FIRST_OUTPUT,
+        "distinct_in_train": distinct,
+        "unknown_in_train": unknown_count,
+        "min_count": choice.min_count,
+        "splits": splits,
+        "most_frequent": {shown(names[number], kind): int(frequencies[number]) for number in order},
+        "most_frequent_unknown": {shown(token, kind): count for count, token in unknown_most},
+    }
+
+
+def _inverse(tokens: Path, kind: str) -> dict[str, str] | None:
+    """From the written form of a token back to the token, where the two differ."""
+    if kind in WORD_KINDS:
+        return None
+    if kind == "char":
+        return _WrittenCharacters()
+    if kind == "byte":
+        names = byte_characters()
+    elif kind == "bpe":
+        names = read_subwords(tokens)[0]
+    else:
+        names = tokens_by_id(load_tokenizer((tokens / "imported.json").read_text("utf-8"), "imported.json"))
+    return {shown(name, kind): name for name in [*names, END]}
+
+
+class _WrittenCharacters(dict[str, str]):
+    """Every character is its own written form, but for the blank and the mark that stands for it."""
+
+    def get(self, key: str, default: Any = None) -> str:
+        return {"▁": " ", "\\▁": "▁"}.get(key, key)
+
+
+def _tokenizer(tokens: Path, kind: str, rule: CleanRule, counts: dict[str, int], choice: VocabRule) -> Tokenizer:
+    if kind == "imported":
+        tokenizer = load_tokenizer((tokens / "imported.json").read_text("utf-8"), "imported.json")
+        normalizer = rule.normalizer()
+        if normalizer is not None:
+            tokenizer.normalizer = normalizer
+        return tokenizer
+    if kind == "byte":
+        return build_tokenizer(kind, rule, byte_characters())
+    if kind == "bpe":
+        learned, merges = read_subwords(tokens)
+        return build_tokenizer(kind, rule, sorted(learned, key=lambda token: (-counts.get(token, 0), token)), merges)
+    return build_tokenizer(kind, rule, choose(counts, choice))
+
+
+def _encode(
+    path: Path, directory: Path, split: str, table: IdTable, frequencies: Any, progress: Progress
+) -> dict[str, Any]:
+    dtype = np.uint16 if len(frequencies) <= 2**16 else np.uint32
+    total = unknown = outside = 0
+    with (
+        npy_writer(directory / f"{split}.ids.npy", dtype) as ids,
+        npy_writer(directory / f"{split}.offsets.npy", np.int64) as offsets,
+    ):
+        offsets.append(np.zeros(1, np.int64))
+        for block in line_blocks(path):
+            encoded = table.block(block)
+            ids.append(encoded.ids)
+            offsets.append(np.flatnonzero(encoded.ids == END_ID) + 1 + total)
+            total += len(encoded.ids)
+            unknown += int((encoded.ids == UNKNOWN_ID).sum())
+            outside += encoded.out_of_vocabulary
+            if split == "train":
+                frequencies += np.bincount(encoded.ids, minlength=len(frequencies))
+            progress(len(block))
+    return {"tokens": total, "unknown_tokens": unknown, "out_of_vocabulary_tokens": outside}
+
+
+def _field(token: str) -> str:
+    """A token as a field of a TSV file: blanks as `▁`, other white space and the backslash escaped."""
+    return "".join(
+        f"\\u{ord(character):04x}" if character != " " and (character.isspace() or character == "\\") else character
+        for character in token
+    ).replace(" ", "▁")
