@@ -1,0 +1,117 @@
+"""The embedding layer before and after training: made at random or from given vectors, and looked at.
+
+NumPy alone; `E` is (V, D), one row an id, the row of `<pad>` zero.
+"""
+
+import gzip
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rnnlm.corpus.normalizer import SPECIALS
+from rnnlm.corpus.tokenizer import PAD_ID, UNKNOWN_ID
+from rnnlm.errors import InputError
+
+Layer = NDArray[np.float32]
+_RANGE = 0.1
+
+
+def random_layer(size: int, dimensions: int, seed: int) -> Layer:
+    """(V, D) uniform in ±0.1, the row of `<pad>` 0."""
+    layer = np.random.Generator(np.random.PCG64(seed)).uniform(-_RANGE, _RANGE, (size, dimensions)).astype(np.float32)
+    layer[PAD_ID] = 0
+    return layer
+
+
+@dataclass(frozen=True)
+class Vectors:
+    """Rows found for some tokens: `rows` by id, each (D,)."""
+
+    rows: Mapping[int, NDArray[np.float32]]
+    dimensions: int
+
+
+def read_vectors(path: Path, ids: Mapping[str, int]) -> Vectors:
+    """The vectors of the tokens in `ids` from a word2vec, GloVe or fastText text file, `.gz` too; streamed.
+
+    Each line is a word and its numbers; a first line of two whole numbers is word2vec's and fastText's header.
+    A lower-cased word serves where the word itself is not listed. Raises InputError naming the line that is wrong.
+    """
+    rows: dict[int, NDArray[np.float32]] = {}
+    lowered: dict[int, NDArray[np.float32]] = {}
+    dimensions = 0
+    try:
+        with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as file:
+            for number, line in enumerate(file, 1):
+                parts = line.rstrip().split(b" ")
+                if number == 1 and len(parts) == 2 and all(part.isdigit() for part in parts):
+                    continue
+                dimensions = dimensions or len(parts) - 1
+                word = b" ".join(parts[: len(parts) - dimensions]).decode("utf-8", "replace")
+                exact, low = ids.get(word), ids.get(word.lower())
+                if (exact is None and low is None) or word in SPECIALS:
+                    continue
+                try:
+                    row = np.array(parts[-dimensions:], np.float32)
+                except ValueError:
+                    row = np.empty(0, np.float32)
+                if (
+                    len(parts) < dimensions + 1
+                    or dimensions < 1
+                    or len(row) != dimensions
+                    or not np.isfinite(row).all()
+                ):
+                    raise InputError(
+                        f"{path}, line {number}: not a word and {dimensions} numbers", "give vectors in text form"
+                    )
+                if exact is not None:
+                    rows.setdefault(exact, row)
+                elif low is not None:
+                    lowered.setdefault(low, row)
+    except (OSError, EOFError) as error:
+        raise InputError(
+            f"cannot read {path}: {error}", "give word2vec, GloVe or fastText vectors in text form"
+        ) from None
+    if dimensions < 1:
+        raise InputError(f"{path} holds no vectors", "give word2vec, GloVe or fastText vectors in text form")
+    return Vectors({**lowered, **rows}, dimensions)
+
+
+def layer_from(vectors: Vectors, size: int, seed: int) -> tuple[Layer, int]:
+    """(V, D) with the given rows, scaled to the size of a random layer, random ones elsewhere; and how many fit."""
+    layer = random_layer(size, vectors.dimensions, seed)
+    if vectors.rows:
+        found = np.stack(list(vectors.rows.values()))
+        spread = float(found.std()) or 1.0
+        layer[list(vectors.rows)] = found * (_RANGE / 3**0.5 / spread)
+    layer[PAD_ID] = 0
+    return layer, len(vectors.rows)
+
+
+def nearest(layer: Layer, vector: NDArray[Any], k: int, without: Sequence[int]) -> list[tuple[int, float]]:
+    """The `k` ids whose rows have the largest cosine with `vector` (D,), specials and `without` left out."""
+    norms = np.linalg.norm(layer, axis=1) * max(float(np.linalg.norm(vector)), 1e-12)
+    cosines = layer @ vector / np.maximum(norms, 1e-12)
+    cosines[[*range(UNKNOWN_ID + 1), *without]] = -np.inf
+    best = np.argsort(-cosines, kind="stable")[:k]
+    return [(int(number), float(cosines[number])) for number in best if np.isfinite(cosines[number])]
+
+
+def analogy(layer: Layer, a: int, b: int, c: int, k: int) -> list[tuple[int, float]]:
+    """What is to `c` as `b` is to `a`: nearest to E[b] − E[a] + E[c], rows of length 1 (Mikolov et al. 2013)."""
+    unit = layer / np.maximum(np.linalg.norm(layer, axis=1, keepdims=True), 1e-12)
+    return nearest(layer, unit[b] - unit[a] + unit[c], k, (a, b, c))
+
+
+def principal_components(rows: NDArray[Any]) -> NDArray[np.float64]:
+    """(n, D) → (n, 2): the rows on the two directions in which they vary most."""
+    centred = rows - rows.mean(0)
+    _, _, directions = np.linalg.svd(centred, full_matrices=False)
+    # The sign of a direction is arbitrary; the largest entry is made positive so that the picture stays the same.
+    directions = directions[:2]
+    signs = np.sign(directions[np.arange(len(directions)), np.abs(directions).argmax(1)])
+    return np.asarray(centred @ (directions * signs[:, None]).T, np.float64)

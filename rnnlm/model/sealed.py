@@ -1,0 +1,114 @@
+"""A trained model as a sealed directory: configuration, weights and tokenizer, which score and generate alone.
+
+`config.json` says how raw text becomes ids and how the network is built; `model_sha256` covers it, the weights and
+the tokenizer.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from rnnlm.arrays import read_tensors
+from rnnlm.artifacts import MANIFEST, Manifest, changed_outputs, read_json, read_manifest, seal, sha256_bytes
+from rnnlm.config import canonical
+from rnnlm.corpus.clean import UnitRule
+from rnnlm.corpus.normalizer import CleanRule
+from rnnlm.corpus.text import TextRules
+from rnnlm.corpus.tokenizer import load_tokenizer
+from rnnlm.errors import ArtifactError, InputError
+from rnnlm.model.architecture import Architecture
+from rnnlm.model.network import LanguageModel
+
+FORMAT, VERSION = "rnnlm model", 1
+CONFIG, WEIGHTS, TOKENIZER = "config.json", "weights.safetensors", "tokenizer.json"
+_REMEDY = "the model is damaged; copy it anew, or train it again with --force"
+
+
+@dataclass(frozen=True)
+class Sealed:
+    """A sealed model, read and checked. `config` is what `config.json` holds."""
+
+    path: Path
+    config: Mapping[str, Any]
+    architecture: Architecture
+    rules: TextRules
+    model_sha256: str
+    report: Mapping[str, Any]
+
+    @property
+    def context(self) -> str:
+        """The context that the model was trained in."""
+        return str(self.config["context"])
+
+    @property
+    def name(self) -> str:
+        """The name of its directory."""
+        return self.path.name
+
+    def network(self, device: str = "cpu") -> LanguageModel:
+        """The network with its weights, ready to evaluate; ArtifactError when they do not fit."""
+        model = LanguageModel(self.architecture, torch.Generator())
+        path = self.path / WEIGHTS
+        model.load(read_tensors(path, remedy=_REMEDY), str(path))
+        return model.to(device).eval()
+
+
+def model_config(
+    architecture: Architecture, kind: str, rule: CleanRule, units: UnitRule, *, context: str, more: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What `config.json` holds; `more` is what a reader need not know: settings of training, digests of data."""
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        "task": "language",
+        "architecture": asdict(architecture),
+        "text": {"kind": kind, "rule": asdict(rule), "units": asdict(units)},
+        "context": context,
+        **more,
+    }
+
+
+def seal_model(
+    directory: Path, *, settings: Mapping[str, Any], inputs: Mapping[str, str], report: Mapping[str, Any]
+) -> Manifest:
+    """Write the manifest over a finished model's files."""
+    names = [CONFIG, WEIGHTS, TOKENIZER, "metrics.jsonl", "settings.toml"]
+    return seal(directory, FORMAT, VERSION, settings=settings, inputs=inputs, report=report, names=names)
+
+
+def is_sealed(path: Path) -> bool:
+    """Whether a directory claims to be a sealed model."""
+    return (path / MANIFEST).is_file() and (path / CONFIG).is_file()
+
+
+def read_sealed(path: Path) -> Sealed:
+    """A sealed model, every file checked against the manifest before it is believed.
+
+    Raises InputError where there is no model, ArtifactError where it is damaged, changed or of another version.
+    """
+    if not is_sealed(path):
+        raise InputError(f"{path} is no sealed model", "train one with: rnnlm train")
+    manifest = read_manifest(path, FORMAT, VERSION, remedy=_REMEDY)
+    assert manifest is not None
+    missing = {CONFIG, WEIGHTS, TOKENIZER} - set(manifest.outputs)
+    changed = changed_outputs(path, manifest)
+    if missing or changed:
+        raise ArtifactError(f"{path / (changed or sorted(missing))[0]} has changed since it was written", _REMEDY)
+    config = read_json(path / CONFIG, remedy=_REMEDY)
+    try:
+        architecture = Architecture(**config["architecture"])
+        text = config["text"]
+        rule, units = CleanRule(**text["rule"]), UnitRule(**text["units"])
+        good = config["format"] == FORMAT and config["context"] in ("stream", "sentence", "document")
+    except (KeyError, TypeError):
+        good = False
+    if not good:
+        raise ArtifactError(f"{path / CONFIG} is not a model's configuration", _REMEDY)
+    tokenizer = load_tokenizer((path / TOKENIZER).read_text("utf-8"), str(path / TOKENIZER))
+    if tokenizer.get_vocab_size() != architecture.vocabulary:
+        raise ArtifactError(f"{path}: tokenizer and configuration differ in the size of the vocabulary", _REMEDY)
+    digest = sha256_bytes(canonical({name: manifest.outputs[name] for name in (CONFIG, WEIGHTS, TOKENIZER)}))
+    return Sealed(path, config, architecture, TextRules(text["kind"], rule, units, tokenizer), digest, manifest.report)

@@ -1,0 +1,69 @@
+"""What the corpus decides where the user does not: sizes, batches, rates and how long to train.
+
+The rules are smooth in the number of training tokens N, from 10 kB to 100 MB of text. A character carries about a
+fifth of a word's information, so for characters and bytes N/5 decides how many passes are worth their time.
+"""
+
+import math
+from dataclasses import replace
+
+from rnnlm.errors import InputError
+from rnnlm.training.settings import TrainSettings
+
+_SMALL_UNITS = ("char", "byte")
+
+
+def fill_in(
+    settings: TrainSettings, *, kind: str, tokens: int, lines: int, embedding: int | None
+) -> tuple[TrainSettings, int]:
+    """The settings without None where something must be decided, and the size of the embedding (D).
+
+    `embedding` is the size asked for, or None. Raises InputError for a corpus too small to make a batch.
+    """
+    small = kind in _SMALL_UNITS
+    hidden = settings.hidden or int(_between(32 * round((12 if small else 8) * tokens**0.25 / 32), 64, 512))
+    tied = settings.tied if settings.tied is not None else not small
+    epochs = settings.epochs
+    if epochs is None and settings.tokens is None and settings.steps is None:
+        epochs = float(_between(round(6 * math.sqrt(1e6 / (tokens / 5 if small else tokens))), 1, 40))
+    batch_size, bptt = _batch(settings, tokens, lines, 100 if small else 35)
+    steps = settings.steps
+    passes = epochs or (settings.tokens or (steps or 1) * batch_size * (int(bptt) if bptt != "full" else 20)) / tokens
+    dropout = settings.dropout
+    if dropout is None:
+        # More passes and more units want more dropout; below about two passes none pays.
+        dropout = round(_between(0.08 * math.log2(max(passes, 1)) * math.sqrt(hidden / 256), 0.0, 0.5), 2)
+    rate = settings.learning_rate or round(min(8e-3, 6e-3 * math.sqrt(256 / hidden)), 5)
+    filled = replace(
+        settings,
+        hidden=hidden,
+        tied=tied,
+        epochs=epochs,
+        batch_size=batch_size,
+        bptt=bptt,
+        dropout=dropout,
+        learning_rate=rate,
+    )
+    return filled, embedding or (hidden if tied else min(hidden, 64))
+
+
+def _batch(settings: TrainSettings, tokens: int, lines: int, longest: int) -> tuple[int, str]:
+    """Batch size and steps, so that a pass over a small corpus is some hundreds of updates."""
+    most = 32 if tokens < 5_000_000 else 64
+    if settings.batching == "sentences":
+        batch_size = settings.batch_size or int(_between(2 ** int(math.log2(max(lines, 1) / 250 + 1)), 2, most))
+        batch_size = min(batch_size, lines)
+        return batch_size, settings.bptt or "full"
+    wanted = 2 ** int(math.log2(max(tokens / (250 * longest), 1)))
+    batch_size = settings.batch_size or int(_between(wanted, 2, most))
+    bptt = settings.bptt or str(int(_between(tokens // (200 * batch_size), 10, longest)))
+    if tokens < 2 * batch_size:
+        raise InputError(
+            f"the training split of {tokens:,} tokens is too small for {batch_size} streams",
+            "give more text, or a smaller --batch-size",
+        )
+    return batch_size, bptt
+
+
+def _between(value: float, low: float, high: float) -> float:
+    return min(max(value, low), high)

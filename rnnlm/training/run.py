@@ -1,0 +1,116 @@
+"""A training run as a directory: found again when it is the same, resumed when it is unfinished, sealed when done."""
+
+import json
+import re
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rnnlm.arrays import write_tensors
+from rnnlm.artifacts import read_json, sha256_bytes, write_bytes, write_json
+from rnnlm.config import canonical
+from rnnlm.errors import ArtifactError, UsageError
+from rnnlm.model.sealed import CONFIG, TOKENIZER, WEIGHTS, is_sealed, seal_model
+from rnnlm.training.loop import Outcome
+
+RUN = "run.json"
+LATEST = "LATEST"
+
+
+def run_digest(settings: Mapping[str, Any], config: Mapping[str, Any], inputs: Mapping[str, str]) -> str:
+    """What makes two runs the same: settings, network and text rules, and the data."""
+    return sha256_bytes(canonical({"settings": dict(settings), "config": dict(config), "inputs": dict(inputs)}))
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a run lives: `state` is 'new', 'unfinished' or 'sealed'."""
+
+    directory: Path
+    state: str
+
+
+def find_place(models: Path, cell: str, name: str | None, digest: str, *, resume: bool, force: bool) -> Place:
+    """The directory for a run with this digest.
+
+    A sealed run of the same digest is found again; an unfinished one wants `resume`; otherwise an unnamed run takes
+    the next free name. Raises UsageError where a name is taken by another run, or what to go on with is unclear.
+    """
+    if resume:
+        return _resumed(models, name or cell, digest)
+    wanted = re.compile(re.escape(name) if name else rf"{re.escape(cell)}(-\d+)?")
+    existing = sorted(path for path in models.glob("*") if path.is_dir() and wanted.fullmatch(path.name))
+    if not force:
+        for path in existing:
+            if _digest(path) == digest:
+                if is_sealed(path):
+                    return Place(path, "sealed")
+                raise UsageError(
+                    f"{path} is an unfinished run with these settings",
+                    f"go on with: rnnlm train {models.parent} --name {path.name} --resume, or start anew with --force",
+                )
+    if name is None and not force:
+        taken = {path.name for path in existing}
+        free = next(each for each in (cell, *(f"{cell}-{n}" for n in range(2, 10**6))) if each not in taken)
+        return Place(models / free, "new")
+    directory = models / (name or cell)
+    if directory.exists() and not force:
+        state = "a sealed model" if is_sealed(directory) else "an unfinished run"
+        raise UsageError(f"{directory} is {state} with other settings", "choose another --name, or use --force")
+    return Place(directory, "new")
+
+
+def _resumed(models: Path, name: str, digest: str) -> Place:
+    directory = models / name
+    if is_sealed(directory):
+        return Place(directory, "sealed")
+    if not directory.exists():
+        return Place(directory, "new")
+    if _digest(directory) != digest:
+        raise UsageError(
+            f"{directory} was begun with other settings or data",
+            f"give the settings in {directory / 'settings.toml'} with --config, or start anew with --force",
+        )
+    return Place(directory, "unfinished")
+
+
+def _digest(directory: Path) -> str | None:
+    try:
+        return str(read_json(directory / RUN, remedy="").get("run_sha256"))
+    except ArtifactError:
+        return None
+
+
+def begin(directory: Path, digest: str, settings_toml: str) -> None:
+    """An empty run directory that says what it is for."""
+    shutil.rmtree(directory, ignore_errors=True)
+    directory.mkdir(parents=True)
+    write_bytes(directory / "settings.toml", settings_toml.encode())
+    write_json(directory / RUN, {"run_sha256": digest})
+
+
+def finish(
+    directory: Path,
+    outcome: Outcome,
+    *,
+    config: Mapping[str, Any],
+    tokenizer: bytes,
+    settings: Mapping[str, Any],
+    inputs: Mapping[str, str],
+    report: Mapping[str, Any],
+) -> None:
+    """Write the model's files, seal them, and only then drop the checkpoints and point LATEST here."""
+    write_tensors(directory / WEIGHTS, outcome.tensors)
+    write_bytes(directory / TOKENIZER, tokenizer)
+    write_json(directory / CONFIG, dict(config))
+    seal_model(directory, settings=settings, inputs=inputs, report=report)
+    shutil.rmtree(directory / "checkpoints", ignore_errors=True)
+    shutil.rmtree(directory / "text", ignore_errors=True)
+    write_bytes(directory.parent / LATEST, f"{directory.name}\n".encode())
+
+
+def read_metrics(directory: Path) -> list[dict[str, Any]]:
+    """The lines of `metrics.jsonl`."""
+    return [json.loads(line) for line in (directory / "metrics.jsonl").read_text("utf-8").splitlines()]

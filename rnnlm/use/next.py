@@ -1,0 +1,61 @@
+"""The most likely next words, completing a word that is half typed."""
+
+from dataclasses import dataclass
+
+import torch
+
+from rnnlm.corpus.normalizer import END, normalize
+from rnnlm.corpus.settings import WORD_KINDS
+from rnnlm.corpus.text import TextRules
+from rnnlm.corpus.tokenizer import END_ID, FIRST_OUTPUT, UNKNOWN_ID, tokens_by_id
+from rnnlm.model.likelihood import log_probabilities
+from rnnlm.model.network import LanguageModel
+from rnnlm.use.prompt import prompt_ids
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A possible next token and its probability; where a word is half typed, among the words that complete it."""
+
+    token: str
+    probability: float
+
+
+@torch.inference_mode()
+def next_words(model: LanguageModel, rules: TextRules, prompt: str, k: int) -> list[Candidate]:
+    """The `k` most likely tokens after `prompt`, most likely first.
+
+    For words, a prompt that does not end in a blank is completed: the last word is taken as typed so far, and p is
+    that of each word that begins with it, given that one of them comes. Where none does, the word is taken as whole.
+    """
+    before, half = _half_typed(rules, prompt)
+    names = tokens_by_id(rules.tokenizer)
+    if half:
+        log_p = _after(model, rules, before)
+        fits = torch.tensor([name.startswith(half) and number > UNKNOWN_ID for number, name in enumerate(names)])
+        fits = fits[FIRST_OUTPUT:]
+        if bool(fits.any()):
+            log_p = log_p.masked_fill(~fits, -torch.inf)
+            return _best((log_p - torch.logsumexp(log_p, -1)).exp(), names, k)
+    return _best(_after(model, rules, prompt).exp(), names, k)
+
+
+def _half_typed(rules: TextRules, prompt: str) -> tuple[str, str]:
+    """The prompt without its half-typed last word, and that word as cleaned text."""
+    if rules.kind not in WORD_KINDS or not prompt or prompt[-1].isspace():
+        return prompt, ""
+    head, _, last = prompt.rpartition(" ")
+    word = normalize(rules.rule.normalizer(), last).split(" ")
+    return " ".join([head, *word[:-1]]), word[-1]
+
+
+def _after(model: LanguageModel, rules: TextRules, prompt: str) -> torch.Tensor:
+    ids = torch.tensor(prompt_ids(rules, prompt), device=model.bias.device).unsqueeze(1)
+    hidden, _ = model(ids, model.initial_state(1))
+    return log_probabilities(model, hidden[-1])[0].cpu()
+
+
+def _best(p: torch.Tensor, names: list[str], k: int) -> list[Candidate]:
+    values, places = p.topk(min(k, len(p)))
+    found = [(int(place) + FIRST_OUTPUT, float(value)) for place, value in zip(places, values, strict=True)]
+    return [Candidate(END if number == END_ID else names[number], value) for number, value in found if value > 0]

@@ -1,0 +1,37 @@
+"""A prompt as ids, by the very rules that the training text met."""
+
+from collections.abc import Sequence
+
+from rnnlm.corpus.text import TextRules
+from rnnlm.corpus.tokenizer import END_ID, START_ID
+from rnnlm.errors import UsageError
+
+
+def prompt_ids(rules: TextRules, prompt: str) -> list[int]:
+    """`<s>`, then the tokens of the prompt; a line end inside it is `</s>`."""
+    ids = [START_ID]
+    for number, line in enumerate(prompt.split("\n")):
+        if number:
+            ids.append(END_ID)
+        ids += line_ids(rules, line)
+    return ids
+
+
+def line_ids(rules: TextRules, line: str) -> list[int]:
+    """The tokens of one line. Raises UsageError for text that is no Unicode."""
+    try:
+        line.encode()
+    except UnicodeEncodeError:
+        raise UsageError("the prompt is not valid Unicode", "give it as UTF-8") from None
+    return list(rules.tokenizer.encode(line, add_special_tokens=False).ids)
+
+
+def text_of(rules: TextRules, ids: Sequence[int]) -> str:
+    """Tokens as text again; `</s>` is a line end."""
+    lines: list[list[int]] = [[]]
+    for number in ids:
+        if number == END_ID:
+            lines.append([])
+        elif number != START_ID:
+            lines[-1].append(number)
+    return "\n".join(str(rules.tokenizer.decode(line, skip_special_tokens=False)) if line else "" for line in lines)
