@@ -1,0 +1,43 @@
+"""The list of commands, in the order of the pipeline."""
+
+from typing import Annotated
+
+import typer
+
+from rnnlm import __version__
+from rnnlm.cli.builtin_corpus import corpus
+from rnnlm.cli.cleaning import clean
+from rnnlm.cli.embedding import embed
+from rnnlm.cli.evaluating import evaluate
+from rnnlm.cli.generating import generate, next_
+from rnnlm.cli.lineage import accept, config, status
+from rnnlm.cli.padding import pad
+from rnnlm.cli.tokens import tokenize
+from rnnlm.cli.training import train
+from rnnlm.cli.vocabulary import vocab
+
+COMMANDS = (corpus, clean, tokenize, vocab, pad, embed, train, evaluate, generate, next_, status, accept, config)
+
+app = typer.Typer(
+    name="rnnlm",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="From raw text to a recurrent language model that you can train, measure, question and use.",
+)
+for command in COMMANDS:
+    app.command(command.__name__.rstrip("_"))(command)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"rnnlm {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version.", callback=_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Recurrent language models from raw text."""

@@ -1,0 +1,13 @@
+"""`rnnlm clean`: raw text to cleaned lines."""
+
+from rnnlm.cli.options import DRY_RUN, OUT, PATHS, Invocation, command
+
+ARGUMENTS = {"paths": (PATHS, None), "out": (OUT, None), "dry_run": (DRY_RUN, False)}
+
+
+@command("raw", "clean", arguments=ARGUMENTS)
+def clean(invocation: Invocation) -> None:
+    """Read a corpus, split it into train, valid and test, and clean it."""
+    from rnnlm.cli.show import show_stage
+
+    show_stage(invocation, "clean", "tokenize")

@@ -1,0 +1,239 @@
+"""The body of `rnnlm embed`: builds the layer, then shows neighbours, analogies, a map, or sentences as (N, T, D)."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rnnlm.arrays import npy_writer, open_npy, read_tensors, write_tensors
+from rnnlm.cli.options import Invocation
+from rnnlm.cli.show import show_plan
+from rnnlm.cli.stages import Pipeline, open_pipeline, terminal
+from rnnlm.cli.terminal import count, table
+from rnnlm.corpus.normalizer import normalize
+from rnnlm.corpus.settings import WORD_KINDS
+from rnnlm.corpus.sources import line_blocks
+from rnnlm.corpus.text import TextRules
+from rnnlm.corpus.tokenizer import UNKNOWN_ID, load_tokenizer, shown, tokens_by_id
+from rnnlm.errors import InputError, UsageError
+from rnnlm.model.embedding import (
+    Layer,
+    Vectors,
+    analogy,
+    layer_from,
+    nearest,
+    principal_components,
+    random_layer,
+    read_vectors,
+)
+from rnnlm.training.defaults import fill_in
+from rnnlm.training.settings import TrainSettings
+
+_ROWS = 1024
+_ON_MAP = 200
+
+
+def embed_recipe(pipeline: Pipeline) -> tuple[dict[str, Any], Any]:
+    """The `embed` stage: settings and the function that fills its directory."""
+    workspace = pipeline.workspace
+    given = pipeline.settings("embed").settings
+    train: TrainSettings = pipeline.settings("train").settings
+    size = int(workspace.verified("vocab").report["size"])
+    names = tokens_by_id(_tokenizer(pipeline))
+    settings: dict[str, Any] = {"seed": train.seed, "vectors": None}
+    vectors: Vectors | None = None
+    if given.vectors is not None:
+        vectors, settings["vectors"] = _vectors(pipeline, given.vectors, names)
+        if given.embedding is not None and given.embedding != vectors.dimensions:
+            raise UsageError(
+                f"--embedding {given.embedding} with vectors of {vectors.dimensions} numbers", "leave --embedding away"
+            )
+        dimensions = vectors.dimensions
+    else:
+        ids = pipeline.ids("train")
+        _, dimensions = fill_in(
+            train, kind=pipeline.kind, tokens=len(ids.ids), lines=ids.lines, embedding=given.embedding
+        )
+    settings["dimensions"] = dimensions
+    pipeline.screen.notice(f"embed: ({size:,}, {dimensions:,}) float32, {4 * size * dimensions:,} bytes")
+    pipeline.refuse_large(4 * size * dimensions, "embed", "--embedding")
+
+    def build(directory: Path) -> dict[str, Any]:
+        covered = 0
+        if vectors is None:
+            layer = random_layer(size, dimensions, train.seed)
+        else:
+            layer, covered = layer_from(vectors, size, train.seed)
+        write_tensors(directory / "embedding.safetensors", {"embedding": layer})
+        return {"size": size, "dimensions": dimensions, "covered": covered if vectors is not None else None}
+
+    return settings, build
+
+
+def _vectors(pipeline: Pipeline, origin: str, names: list[str]) -> tuple[Vectors, str]:
+    """Vectors of a text file or of a trained model, and a digest of where they are from."""
+    ids = {name: number for number, name in enumerate(names)}
+    model = _model_directory(pipeline, origin)
+    if model is not None:
+        from rnnlm.model.sealed import WEIGHTS, read_sealed
+
+        sealed = read_sealed(model)
+        layer = read_tensors(sealed.path / WEIGHTS, remedy="copy the model anew")["embedding"]
+        theirs = tokens_by_id(sealed.rules.tokenizer)
+        rows = {ids[name]: layer[number] for number, name in enumerate(theirs) if name in ids and number}
+        return Vectors(rows, layer.shape[1]), sealed.model_sha256
+    from rnnlm.artifacts import sha256_file
+
+    path = Path(origin)
+    if not path.is_file():
+        raise InputError(f"{origin} is neither a file nor a model", "check the path of the vectors")
+    return read_vectors(path, ids), sha256_file(path)
+
+
+def _model_directory(pipeline: Pipeline, name: str) -> Path | None:
+    from rnnlm.model.sealed import is_sealed
+
+    for path in (pipeline.workspace.path / "models" / name, Path(name)):
+        if is_sealed(path):
+            return path
+    return None
+
+
+def _tokenizer(pipeline: Pipeline) -> Any:
+    path = pipeline.workspace.directory("vocab") / "tokenizer.json"
+    return load_tokenizer(path.read_text("utf-8"), str(path))
+
+
+def embed_or_look(invocation: Invocation) -> None:
+    """Bring the layer up to date, or look into the one of a trained model."""
+    screen = terminal(invocation)
+    look = invocation.settings("look").settings
+    if look.split is not None and look.text is not None:
+        raise UsageError("--text with --split", "give one of them")
+    pipeline = open_pipeline(invocation, screen)
+    if invocation.arguments.get("dry_run"):
+        show_plan(pipeline, "embed")
+        return
+    looking = any((look.neighbours, look.analogy, look.map, look.split, look.text))
+    if look.of_model is None:
+        with pipeline.workspace.lock():
+            built = pipeline.ensure("embed", force=invocation.run.force and not looking)
+            pipeline.record()
+        layer = read_tensors(pipeline.workspace.directory("embed") / "embedding.safetensors", remedy="use --force")
+        tokenizer, kind = _tokenizer(pipeline), pipeline.kind
+        rules = TextRules(kind, pipeline.rule, _units(pipeline), tokenizer)
+        seen = Layered(layer["embedding"], rules, pipeline)
+        if not looking:
+            report = {"stage": "embed", "workspace": str(pipeline.workspace.path), **built.manifest.report}
+            view = table("embedding layer", "rows V", "numbers D", "rows from vectors")
+            covered = report["covered"]
+            start = pipeline.settings("embed").settings.vectors or "random"
+            view.add_row(
+                start, count(report["size"]), count(report["dimensions"]), "-" if covered is None else count(covered)
+            )
+            screen.result(report, view)
+            screen.notice(f"next: rnnlm train {pipeline.workspace.path}")
+    else:
+        from rnnlm.model.sealed import WEIGHTS, read_sealed
+
+        directory = _model_directory(pipeline, look.of_model)
+        if directory is None:
+            raise InputError(
+                f"there is no sealed model {look.of_model!r}", f"train one with: rnnlm train {pipeline.workspace.path}"
+            )
+        sealed = read_sealed(directory)
+        seen = Layered(
+            read_tensors(directory / WEIGHTS, remedy="copy the model anew")["embedding"], sealed.rules, pipeline
+        )
+        if not looking:
+            raise UsageError("--of-model shows nothing by itself", "add --neighbours, --analogy or --map")
+    seen.show(look)
+
+
+def _units(pipeline: Pipeline) -> Any:
+    from rnnlm.corpus.clean import UnitRule
+
+    return UnitRule.of(pipeline.settings("clean").settings, pipeline.kind)
+
+
+class Layered:
+    """A layer with the names of its rows, and the ways to look at it."""
+
+    def __init__(self, layer: Layer, rules: TextRules, pipeline: Pipeline) -> None:
+        self._layer, self._rules, self._pipeline = layer, rules, pipeline
+        self._names = tokens_by_id(rules.tokenizer)
+        self._ids = {name: number for number, name in enumerate(self._names)}
+
+    def show(self, look: Any) -> None:
+        """What the flags ask for, one after another."""
+        if look.neighbours is not None:
+            number = self._id(look.neighbours)
+            found = nearest(self._layer, self._layer[number], look.k, [number])
+            self._list("neighbours", look.neighbours, found)
+        if look.analogy is not None:
+            words = look.analogy.split()
+            if len(words) != 3:
+                raise UsageError(f"--analogy {look.analogy!r}", "give three words: 'man king woman'")
+            a, b, c = (self._id(word) for word in words)
+            found = analogy(self._layer, a, b, c, look.k)
+            self._list("analogy", look.analogy, found)
+        if look.map is not None:
+            self._map(Path(look.map))
+        if look.split is not None:
+            self._split(look.split)
+        if look.text is not None:
+            self._text(look.text)
+
+    def _id(self, word: str) -> int:
+        normal = normalize(self._rules.rule.normalizer(), word) if self._rules.kind in WORD_KINDS else word
+        number = self._ids.get(normal)
+        if number is None or number <= UNKNOWN_ID:
+            raise InputError(f"{word!r} is not in the vocabulary", "choose one of vocab/vocabulary.tsv")
+        return number
+
+    def _list(self, what: str, of: str, found: list[tuple[int, float]]) -> None:
+        kind = self._rules.kind
+        view = table(f"{what} of {of}", "cosine")
+        for number, cosine in found:
+            view.add_row(shown(self._names[number], kind), f"{cosine:.3f}")
+        rows = [{"token": self._names[number], "cosine": cosine} for number, cosine in found]
+        self._pipeline.screen.result({what: rows, "of": of}, view)
+
+    def _map(self, path: Path) -> None:
+        from rnnlm.views.embedding_map import draw_map
+
+        last = min(UNKNOWN_ID + 1 + _ON_MAP, len(self._names))
+        numbers = range(UNKNOWN_ID + 1, last)
+        places = principal_components(self._layer[list(numbers)])
+        draw_map(path, places, [shown(self._names[number], self._rules.kind) for number in numbers])
+        self._pipeline.screen.result({"map": str(path), "tokens": len(numbers)}, f"{path}: {len(numbers)} tokens")
+
+    def _split(self, split: str) -> None:
+        self._pipeline.ensure("pad")
+        directory = self._pipeline.workspace.directory("pad")
+        rows = open_npy(directory / f"{split}.npy", kinds="u", dimensions=2, remedy="run: rnnlm pad --force")
+        self._write(rows, self._pipeline.workspace.path / f"embedded-{split}.npy")
+
+    def _text(self, name: str) -> None:
+        from rnnlm.use.prompt import line_ids
+
+        path = Path(name)
+        if not path.is_file():
+            raise InputError(f"{name} is no file", "check the path of the sentences")
+        lines = [line.decode() for block in line_blocks(path) for line in block.splitlines()]
+        ids = [line_ids(self._rules, line) for line in lines]
+        rows = np.zeros((len(ids), max(map(len, ids), default=0)), np.uint32)
+        for row, numbers in zip(rows, ids, strict=True):
+            row[: len(numbers)] = numbers
+        self._write(rows, self._pipeline.workspace.path / "embedded-text.npy")
+
+    def _write(self, rows: Any, path: Path) -> None:
+        """(N, T) ids → (N, T, D) in a file, a thousand rows at a time."""
+        shape = (*rows.shape, self._layer.shape[1])
+        size = 4 * int(np.prod(shape))
+        self._pipeline.screen.notice(f"embed: {shape} float32, {size:,} bytes")
+        self._pipeline.refuse_large(size, "embed", "--max-length or --embedding")
+        with npy_writer(path, np.float32, shape[1:]) as writer:
+            for first in range(0, len(rows), _ROWS):
+                writer.append(self._layer[np.asarray(rows[first : first + _ROWS], np.int64)])
+        self._pipeline.screen.result({"path": str(path), "shape": list(shape)}, f"{path}: (N, T, D) = {shape}")

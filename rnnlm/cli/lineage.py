@@ -1,0 +1,90 @@
+"""`rnnlm status`, `accept` and `config`: where a workspace stands, and what it is set to."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from rnnlm.cli.options import Invocation, command
+
+WORKSPACE = Annotated[Path, typer.Argument(help="a workspace", show_default=False)]
+MAYBE_WORKSPACE = Annotated[Path | None, typer.Argument(help="a workspace", show_default=False)]
+
+
+@command(arguments={"path": (WORKSPACE, ...)})
+def status(invocation: Invocation) -> None:
+    """Show each stage and model: current, stale, changed by hand, damaged or missing."""
+    from rnnlm.cli.stages import terminal
+    from rnnlm.cli.terminal import table
+    from rnnlm.errors import RnnlmError
+    from rnnlm.model.sealed import is_sealed, read_sealed
+    from rnnlm.workspace import STAGES, Workspace
+
+    workspace = Workspace.open(invocation.arguments["path"])
+    view = table("stage", "now", "holds")
+    states: dict[str, str] = {}
+    for name, stage in STAGES.items():
+        states[name] = workspace.state(name)
+        view.add_row(name, states[name], stage.shows)
+    models: dict[str, dict[str, Any]] = {}
+    vocab = workspace.manifest("vocab") if states["vocab"] in ("current", "stale") else None
+    for path in sorted((workspace.path / "models").glob("*")):
+        if not path.is_dir():
+            continue
+        if not is_sealed(path):
+            models[path.name] = {"state": "unfinished"}
+        else:
+            try:
+                model = read_sealed(path)
+                made_from = model.config.get("data", {}).get("vocab")
+                current = made_from is None or (vocab is not None and made_from == vocab.identity)
+                perplexity = model.report.get("valid_perplexity")
+                state = "current" if current else "trained on earlier data"
+                models[path.name] = {"state": state, "valid_perplexity": perplexity}
+            except RnnlmError as error:
+                models[path.name] = {"state": "damaged", "error": str(error)}
+        perplexity = models[path.name].get("valid_perplexity")
+        view.add_row(
+            f"models/{path.name}",
+            models[path.name]["state"],
+            f"valid perplexity {perplexity:.2f}" if perplexity else models[path.name].get("error", "-"),
+        )
+    view.columns[1].justify = view.columns[2].justify = "left"
+    terminal(invocation).result({"workspace": str(workspace.path), "stages": states, "models": models}, view)
+
+
+@command(arguments={"path": (WORKSPACE, ...)})
+def accept(invocation: Invocation) -> None:
+    """Adopt text files that were edited by hand; later stages are stale from then on."""
+    from rnnlm.cli.stages import terminal
+    from rnnlm.workspace import STAGES, Workspace
+
+    workspace = Workspace.open(invocation.arguments["path"])
+    with workspace.lock():
+        adopted = workspace.accept()
+    stale = [name for name in STAGES if workspace.state(name) == "stale"]
+    words = [f"{stage}/{name}: adopted" for stage, names in adopted.items() for name in names]
+    words += [f"stale now: {', '.join(stale)}"] if stale else []
+    terminal(invocation).result({"adopted": adopted, "stale": stale}, *(words or ["nothing had changed"]))
+
+
+@command("raw", "clean", "tokenize", "vocab", "pad", "embed", "train", arguments={"path": (MAYBE_WORKSPACE, None)})
+def config(invocation: Invocation) -> None:
+    """Every setting, its value, and where the value comes from."""
+    from rnnlm.cli.stages import SECTION_ORDER, terminal
+    from rnnlm.cli.terminal import table
+    from rnnlm.config import as_dict
+    from rnnlm.workspace import Workspace
+
+    path = invocation.arguments["path"]
+    workspace = Workspace.open(path) if path else None
+    view = table("setting", "value", "from")
+    report: dict[str, dict[str, Any]] = {}
+    for section in SECTION_ORDER:
+        resolved = invocation.settings(section, workspace.recorded(section) if workspace else None)
+        report[section] = {}
+        for name, value in as_dict(resolved.settings).items():
+            report[section][name] = {"value": value, "origin": resolved.origins[name]}
+            text = "follows from the rest" if value is None else str(value)
+            view.add_row(f"{section}.{name}", text, resolved.origins[name])
+    terminal(invocation).result(report, view)

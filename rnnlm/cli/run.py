@@ -1,0 +1,61 @@
+"""The one place where an error becomes a line and an exit code."""
+
+import os
+import signal
+import sys
+import traceback
+from types import FrameType
+from typing import Any
+
+from rnnlm.errors import RnnlmError, StoppedError
+
+
+def run(arguments: list[str]) -> int:
+    """Run the command line; the exit code. 0 done, 1 a bug, 2 to 7 as in `errors`, 128 + n stopped by signal n."""
+    if os.environ.get("NO_COLOR") or not sys.stdout.isatty():
+        # Typer's help would keep its colours in a pipe when a CI variable is set.
+        os.environ["_TYPER_FORCE_DISABLE_TERMINAL"] = "1"
+    signal.signal(signal.SIGTERM, _stop)
+    signal.signal(signal.SIGHUP, _stop)
+    debug = "--debug" in arguments or os.environ.get("RNNLM_DEBUG", "") not in ("", "0")
+    from rnnlm.cli.app import app
+
+    try:
+        code = app(arguments, prog_name="rnnlm", standalone_mode=False)
+        sys.stdout.flush()
+        if code == 130:
+            return _report("stopped", 130)
+        return code if isinstance(code, int) else 0
+    except BrokenPipeError:
+        # The reader has gone; nothing must be written to it again when the interpreter closes its files.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except Exception as error:
+        if debug:
+            traceback.print_exc()
+        return _explain(error)
+
+
+def _explain(error: Exception) -> int:
+    if isinstance(error, RnnlmError):
+        return _report(str(error), error.exit_code)
+    if hasattr(error, "format_message"):  # what Typer says of a command line
+        message = str(error.format_message()).rstrip(".")
+        context = getattr(error, "ctx", None)
+        where = context.command_path if context else "rnnlm"
+        return _report(f"{message}; {where} --help shows what there is", 2)
+    if isinstance(error, MemoryError) or "can't allocate memory" in str(error):
+        return _report("out of memory: use a smaller --batch-size, --hidden or --bptt", 7)
+    if isinstance(error, OSError):
+        return _report(f"{error.filename or 'input or output'}: {error.strerror or error}", 5)
+    return _report(f"this is a bug: {type(error).__name__}: {error}; --debug shows where", 1)
+
+
+def _report(text: str, code: int) -> int:
+    if sys.stderr is not None:
+        sys.stderr.write("rnnlm: " + " ".join(text.split()) + "\n")
+    return code
+
+
+def _stop(number: int, frame: FrameType | None) -> Any:
+    raise StoppedError(f"stopped by {signal.Signals(number).name}", "run the same command again to go on", number)

@@ -1,0 +1,101 @@
+"""How each stage's report looks: the object for --json, the tables for a person."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.table import Table
+
+from rnnlm.artifacts import Manifest
+from rnnlm.cli.options import Invocation
+from rnnlm.cli.stages import Pipeline, chain, open_pipeline, terminal
+from rnnlm.cli.terminal import count, percent, table
+
+_EXAMPLES = 3
+_EXAMPLE_IDS = 12
+
+
+def show_stage(invocation: Invocation, stage: str, following: str) -> None:
+    """Run a stage and what it reads, and show its result."""
+    screen = terminal(invocation)
+    pipeline = open_pipeline(invocation, screen)
+    if invocation.arguments.get("dry_run"):
+        show_plan(pipeline, stage)
+        return
+    with pipeline.workspace.lock():
+        built = pipeline.ensure(stage, force=invocation.run.force)
+        pipeline.record()
+    report = {"stage": stage, "workspace": str(pipeline.workspace.path), **built.manifest.report}
+    directory = pipeline.workspace.directory(stage)
+    screen.result(report, *_VIEWS[stage](built.manifest, directory))
+    screen.notice(f"next: rnnlm {following} {pipeline.workspace.path}")
+
+
+def show_plan(pipeline: Pipeline, stage: str) -> None:
+    """What `stage` would have to run, without running it."""
+    states: dict[str, Any] = {name: pipeline.workspace.state(name) for name in chain(stage)}
+    view = table("stage", "now")
+    for name, state in states.items():
+        view.add_row(name, state)
+    pipeline.screen.result({"stages": states}, view)
+
+
+def _clean_view(manifest: Manifest, directory: Path) -> list[Table | str]:
+    view = table("split", "units", "characters", "documents", "blank lines", "emptied lines")
+    for split, counts in manifest.report["splits"].items():
+        names = ("units", "characters", "documents", "blank_lines", "emptied_lines")
+        view.add_row(split, *(count(counts[name]) for name in names))
+    return [view, "", *_first_lines(directory / "train.txt")]
+
+
+def _tokenize_view(manifest: Manifest, directory: Path) -> list[Table | str]:
+    view = table("split", "lines", "tokens", "tokens a line")
+    for split, counts in manifest.report["splits"].items():
+        mean = counts["tokens"] / counts["lines"] if counts["lines"] else 0
+        view.add_row(split, count(counts["lines"]), count(counts["tokens"]), f"{mean:.1f}")
+    learned = manifest.report.get("learned_tokens")
+    sample = manifest.report.get("sample_bytes", 0)
+    note = [f"{learned:,} tokens learned from {sample:,} bytes of train"] if learned else []
+    return [view, *note, "", *_first_lines(directory / "train.txt")]
+
+
+def _vocab_view(manifest: Manifest, directory: Path) -> list[Table | str]:
+    report = manifest.report
+    view = table("split", "tokens with </s>", "unknown", "share", "out of vocabulary", "share")
+    for split, counts in report["splits"].items():
+        tokens, unknown, outside = (counts[k] for k in ("tokens", "unknown_tokens", "out_of_vocabulary_tokens"))
+        view.add_row(
+            split, count(tokens), count(unknown), percent(unknown, tokens), count(outside), percent(outside, tokens)
+        )
+    size = (
+        f"{report['size']:,} ids, {report['outputs']:,} of them can be predicted; "
+        f"{report['distinct_in_train']:,} distinct tokens in train"
+    )
+    frequent = "most frequent: " + ", ".join(f"{word} {n:,}" for word, n in report["most_frequent"].items())
+    unknown_words = ", ".join(f"{word} {n:,}" for word, n in report["most_frequent_unknown"].items())
+    return [size, view, frequent, *([f"most frequent unknown: {unknown_words}"] if unknown_words else [])]
+
+
+def _pad_view(manifest: Manifest, directory: Path) -> list[Table | str]:
+    length = manifest.report["length"]
+    view = table("split", "rows N", "length T", "longer lines", "tokens cut")
+    for split, counts in manifest.report["splits"].items():
+        view.add_row(
+            split, count(counts["rows"]), count(length), count(counts["longer_lines"]), count(counts["tokens_cut"])
+        )
+    rows = np.load(directory / "train.npy", mmap_mode="r")[:_EXAMPLES]
+    more = ", …" if length > _EXAMPLE_IDS else ""
+    return [view, "", *("[" + ", ".join(map(str, row[:_EXAMPLE_IDS])) + more + "]" for row in rows)]
+
+
+def _first_lines(path: Path) -> list[Table | str]:
+    lines: list[Table | str] = []
+    with path.open(encoding="utf-8", newline="\n") as file:
+        for line in file:
+            lines.append(line[:100].rstrip("\n") + (" …" if len(line) > 100 else ""))
+            if len(lines) == _EXAMPLES:
+                break
+    return lines
+
+
+_VIEWS = {"clean": _clean_view, "tokenize": _tokenize_view, "vocab": _vocab_view, "pad": _pad_view}

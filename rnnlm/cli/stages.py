@@ -1,0 +1,287 @@
+"""Runs what a command needs: finds or makes the workspace, brings earlier stages up to date, and says so.
+
+Each stage is a pair: the settings that decide its content, and the function that fills its directory.
+"""
+
+import shutil
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from rnnlm.artifacts import Manifest, sha256_bytes
+from rnnlm.cli.options import Invocation
+from rnnlm.cli.terminal import Terminal
+from rnnlm.config import Resolved
+from rnnlm.corpus.clean import UnitRule, clean
+from rnnlm.corpus.ids import Ids, open_ids
+from rnnlm.corpus.imported import Imported, check_idempotent, take_over
+from rnnlm.corpus.normalizer import CleanRule, normalizer_json
+from rnnlm.corpus.pad import pad, padded_size
+from rnnlm.corpus.raw import corpus_digest, split_raw
+from rnnlm.corpus.settings import SPLITS, WORD_KINDS
+from rnnlm.corpus.sources import Corpus, find_corpus
+from rnnlm.corpus.tokenize import tokenize
+from rnnlm.corpus.vocabulary import VocabRule, read_lexicon, vocab
+from rnnlm.errors import InputError, UsageError
+from rnnlm.workspace import STAGES, Built, Workspace
+
+Recipe = tuple[dict[str, Any], Callable[[Path], dict[str, Any]]]
+GIGABYTE = 10**9
+SECTION_ORDER = ("raw", "clean", "tokenize", "vocab", "pad", "embed", "train")
+
+
+def terminal(invocation: Invocation) -> Terminal:
+    """The terminal as this invocation wants it."""
+    return Terminal(json_output=invocation.run.json, quiet=invocation.run.quiet)
+
+
+class Pipeline:
+    """A workspace, the settings of this invocation laid over what it recorded, and the stages in between."""
+
+    def __init__(self, workspace: Workspace, invocation: Invocation, screen: Terminal) -> None:
+        self.workspace, self.invocation, self.screen = workspace, invocation, screen
+        self._imported: Imported | None = None
+        tokenizer = self.settings("tokenize").settings.tokenizer
+        if tokenizer is not None:
+            self._imported = take_over(_read(Path(tokenizer)), tokenizer)
+
+    def settings(self, section: str) -> Resolved[Any]:
+        """A section's settings, those recorded in the workspace included."""
+        return self.invocation.settings(section, self.workspace.recorded(section))
+
+    @property
+    def kind(self) -> str:
+        """The kind of token: 'imported' for a tokenizer that was taken over."""
+        if self._imported is not None:
+            return "imported"
+        prepared = self.settings("clean").settings.prepared
+        return self.settings("tokenize").settings.kind or ("whitespace" if prepared else "word")
+
+    @property
+    def rule(self) -> CleanRule:
+        """The rules of cleaning for this kind of token."""
+        then = self._imported.normalizer if self._imported else ""
+        return CleanRule.of(self.settings("clean").settings, self.kind, then)
+
+    def ensure(self, stage: str, *, force: bool = False) -> Built:
+        """Bring a stage and all it reads up to date; earlier ones that had to run are named on standard error."""
+        for name in chain(stage):
+            last = name == stage
+            settings, builder = getattr(self, f"_{name}")()
+            built = self.workspace.build(name, settings, builder, force=force and last)
+            if built.fresh and not last:
+                self.screen.notice(f"{name}: done first, for {stage} reads it")
+            elif last and not built.fresh:
+                self.screen.notice(f"{name}: up to date")
+            if built.stale:
+                self.screen.notice(f"{name}: changed, so these are stale now: {', '.join(built.stale)}")
+        return built
+
+    def record(self) -> None:
+        """Remember what this invocation was given, for later ones."""
+        sections = [section for section in SECTION_ORDER if section in self.invocation.sections]
+        self.workspace.record({section: self.settings(section).given() for section in sections})
+
+    def ids(self, split: str) -> Ids:
+        """A split as ids, checked."""
+        manifest = self.workspace.verified("vocab")
+        documents = self.workspace.directory("clean") / f"{split}.documents.npy"
+        return open_ids(self.workspace.directory("vocab"), split, int(manifest.report["size"]), documents)
+
+    def _raw(self) -> Recipe:
+        manifest = self.workspace.manifest("raw")
+        if manifest is None:
+            raise InputError(
+                f"{self.workspace.path} holds no corpus yet",
+                f"name one: rnnlm clean CORPUS --out {self.workspace.path}",
+            )
+        settings = dict(manifest.settings)
+        if settings["fractions"] is not None:
+            settings["fractions"] = self.settings("raw").settings.fractions
+        return settings, lambda directory: self._split_again(directory, settings["fractions"])
+
+    def _split_again(self, directory: Path, fractions: str) -> dict[str, Any]:
+        """Put the kept splits together again, which is the corpus as it was, and cut it anew."""
+        self.workspace.verified("raw")
+        spool = directory / ".spool"
+        spool.mkdir()
+        raw = self.workspace.directory("raw")
+        with (spool / "all.txt").open("wb") as whole:
+            for split in SPLITS:
+                with (raw / f"{split}.txt").open("rb") as part:
+                    shutil.copyfileobj(part, whole)
+        report = split_raw(spool, directory, fractions)
+        shutil.rmtree(spool)
+        return report
+
+    def _clean(self) -> Recipe:
+        if self._imported is not None:
+            check_idempotent(self.rule.normalizer(), str(self.settings("tokenize").settings.tokenizer))
+        rule, units = self.rule, UnitRule.of(self.settings("clean").settings, self.kind)
+        settings = {
+            "rule": asdict(rule),
+            "units": asdict(units),
+            "normalizer": sha256_bytes(normalizer_json(rule.normalizer()).encode()),
+        }
+        raw = self.workspace.directory("raw")
+
+        def build(directory: Path) -> dict[str, Any]:
+            with self.screen.bytes_progress("clean", self._bytes("raw")) as advance:
+                return clean(raw, directory, rule, units, advance)
+
+        return settings, build
+
+    def _tokenize(self) -> Recipe:
+        given = self.settings("tokenize").settings
+        settings: dict[str, Any] = {"kind": self.kind, "rule": asdict(self.rule)}
+        if self.kind == "bpe":
+            settings |= {"vocab_size": given.vocab_size, "sample_megabytes": given.sample_megabytes}
+        if self._imported is not None:
+            settings["tokenizer_sha256"] = self._imported.source_sha256
+
+        def build(directory: Path) -> dict[str, Any]:
+            with self.screen.bytes_progress("tokenize", self._bytes("clean")) as advance:
+                return tokenize(
+                    self.workspace.directory("clean"),
+                    directory,
+                    kind=self.kind,
+                    rule=self.rule,
+                    vocab_size=given.vocab_size,
+                    sample_bytes=given.sample_megabytes * 10**6,
+                    imported=self._imported,
+                    progress=advance,
+                )
+
+        return settings, build
+
+    def _vocab(self) -> Recipe:
+        choice = self._vocab_rule()
+        settings = {"kind": self.kind, "min_count": choice.min_count, "max_size": choice.max_size,
+                    "lexicon_sha256": choice.lexicon and sha256_bytes("\n".join(choice.lexicon).encode())}  # fmt: skip
+
+        def build(directory: Path) -> dict[str, Any]:
+            with self.screen.bytes_progress("vocab", self._bytes("tokenize")) as advance:
+                return vocab(
+                    self.workspace.directory("tokenize"),
+                    directory,
+                    kind=self.kind,
+                    rule=self.rule,
+                    choice=choice,
+                    progress=advance,
+                )
+
+        return settings, build
+
+    def _vocab_rule(self) -> VocabRule:
+        resolved = self.settings("vocab")
+        given = resolved.settings
+        counted = self.kind in (*WORD_KINDS, "char")
+        if not counted:
+            for name in ("min_count", "max_size", "vocabulary"):
+                if getattr(given, name) is not None and resolved.origins[name] != "workspace":
+                    raise UsageError(
+                        f"--{name.replace('_', '-')} with --kind {self.kind}", "it applies to words and characters only"
+                    )
+            return VocabRule(1, None)
+        if given.vocabulary is not None:
+            return VocabRule(1, None, read_lexicon(Path(given.vocabulary)))
+        kept = self.kind == "char" or given.closed or self.settings("clean").settings.prepared
+        return VocabRule(given.min_count or (1 if kept else 2), given.max_size)
+
+    def _pad(self) -> Recipe:
+        given = self.settings("pad").settings
+        splits = {split: self.ids(split) for split in SPLITS}
+        width, rows, size = padded_size(splits, given.max_length, given.long_lines)
+        self.screen.notice(f"pad: {sum(rows.values()):,} rows of {width:,} ids, {size:,} bytes")
+        self.refuse_large(size, "pad", "--max-length")
+        settings = {"length": width, "long_lines": given.long_lines}
+        return settings, lambda directory: pad(splits, directory, width, given.long_lines)
+
+    def _embed(self) -> Recipe:
+        from rnnlm.cli.embed_run import embed_recipe
+
+        return embed_recipe(self)
+
+    def refuse_large(self, size: int, what: str, flag: str) -> None:
+        """UsageError for a result over 1 GB that --force does not ask for."""
+        if size > GIGABYTE and not self.invocation.run.force:
+            raise UsageError(f"{what} would write {size / GIGABYTE:.1f} GB", f"use a smaller {flag}, or --force")
+
+    def _bytes(self, stage: str) -> int:
+        return sum((self.workspace.directory(stage) / f"{split}.txt").stat().st_size for split in SPLITS)
+
+
+def chain(stage: str) -> list[str]:
+    """The stages up to and including `stage`, in pipeline order."""
+    wanted = {stage}
+    for name in reversed(STAGES):
+        if name in wanted:
+            wanted |= set(STAGES[name].inputs)
+    return [name for name in STAGES if name in wanted]
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}", "check the path") from None
+
+
+def open_pipeline(invocation: Invocation, screen: Terminal) -> Pipeline:
+    """The pipeline that the arguments name: a workspace to go on with, or a corpus to read into one.
+
+    Raises UsageError for a clash of arguments, InputError for a path that is not there.
+    """
+    paths: list[str] = list(invocation.arguments.get("paths") or [])
+    out: Path | None = invocation.arguments.get("out")
+    if len(paths) == 1 and paths[0] != "-" and Workspace.exists(Path(paths[0])):
+        if out is not None and out.resolve() != Path(paths[0]).resolve():
+            raise UsageError(f"{paths[0]} is a workspace, and --out names another", "leave --out away")
+        return Pipeline(Workspace.open(Path(paths[0])), invocation, screen)
+    if not paths and out is not None and Workspace.exists(out):
+        return Pipeline(Workspace.open(out), invocation, screen)
+    corpus = find_corpus(paths)
+    out = out or Path("work")
+    _refuse_overlap(corpus, out)
+    new = not out.exists()
+    workspace = Workspace.create(out, force=invocation.run.force)
+    try:
+        with workspace.lock():
+            _read_corpus(workspace, corpus, invocation, screen)
+    except BaseException:
+        if new:
+            shutil.rmtree(out, ignore_errors=True)
+        raise
+    return Pipeline(workspace, invocation, screen)
+
+
+def _refuse_overlap(corpus: Corpus, out: Path) -> None:
+    names = [*corpus.stream, *(name for _, group in corpus.splits for name in group)]
+    for name in names:
+        inside = out.exists() and Path(name).exists() and out.resolve() in Path(name).resolve().parents
+        if inside and not Workspace.exists(out):
+            raise UsageError(f"--out {out} holds the corpus itself", "name another directory")
+
+
+def _read_corpus(workspace: Workspace, corpus: Corpus, invocation: Invocation, screen: Terminal) -> None:
+    """Read the corpus into the workspace's `raw` stage, unless it is what the workspace holds already."""
+    given = invocation.settings("raw", workspace.recorded("raw")).settings
+    spool = workspace.path / ".corpus.partial"
+    shutil.rmtree(spool, ignore_errors=True)
+    spool.mkdir()
+    try:
+        with screen.bytes_progress("read", None) as advance:
+            digest = corpus_digest(corpus, given.field, spool, advance)
+        manifest: Manifest | None = workspace.manifest("raw")
+        if manifest is not None and manifest.settings.get("corpus_sha256") != digest:
+            if not invocation.run.force:
+                raise UsageError(
+                    f"{workspace.path} is the workspace of another corpus",
+                    "name another directory with --out, or replace the corpus with --force",
+                )
+            workspace.clear()
+        settings = {"corpus_sha256": digest, "fractions": given.fractions if corpus.stream else None}
+        workspace.build("raw", settings, lambda directory: split_raw(spool, directory, given.fractions))
+    finally:
+        shutil.rmtree(spool, ignore_errors=True)

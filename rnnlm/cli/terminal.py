@@ -1,0 +1,85 @@
+"""What a person sees: results on standard output, notices and progress on standard error, each rendered here.
+
+Colour and progress appear only on a terminal, and colour not where NO_COLOR is set, whatever other variables say.
+"""
+
+import contextlib
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any, TextIO
+
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+from rich.table import Table
+
+
+def console(stream: TextIO) -> Console:
+    """A console that writes plain text unless `stream` is a terminal."""
+    terminal = stream.isatty()
+    return Console(
+        file=stream,
+        force_terminal=terminal,
+        no_color=bool(os.environ.get("NO_COLOR")),
+        width=None if terminal else 100,
+        highlight=False,
+        soft_wrap=not terminal,
+    )
+
+
+class Terminal:
+    """Standard output for results, standard error for the rest."""
+
+    def __init__(self, *, json_output: bool, quiet: bool) -> None:
+        self.json_output, self.quiet = json_output, quiet
+        self._out, self.errors = console(sys.stdout), console(sys.stderr)
+
+    def result(self, value: dict[str, Any], *views: Table | str) -> None:
+        """The result: the object with --json, the views otherwise."""
+        if self.json_output:
+            sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
+        else:
+            for view in views:
+                self._out.print(view, markup=False)
+        sys.stdout.flush()
+
+    def notice(self, text: str) -> None:
+        """A line for the person, not part of the result."""
+        if not self.quiet:
+            self.errors.print(text, markup=False)
+
+    @contextlib.contextmanager
+    def bytes_progress(self, label: str, total: int | None) -> Iterator[Callable[[int], None]]:
+        """A bar over bytes read, with speed and time left; the yielded function advances it."""
+        if self.quiet or not sys.stderr.isatty():
+            yield lambda count: None
+            return
+        columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn(),
+                   TimeRemainingColumn())  # fmt: skip
+        with Progress(*columns, console=self.errors, transient=True) as bar:
+            task = bar.add_task(label, total=total)
+            yield lambda count: bar.advance(task, count)
+
+    @property
+    def live(self) -> bool:
+        """Whether a person watches standard error."""
+        return not self.quiet and sys.stderr.isatty()
+
+
+def table(*columns: str, title: str | None = None) -> Table:
+    """A table in the house style: the first column left, the others right."""
+    view = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    for number, column in enumerate(columns):
+        view.add_column(column, justify="left" if number == 0 else "right", overflow="fold")
+    return view
+
+
+def count(value: int | float) -> str:
+    """A number with thousands apart."""
+    return f"{value:,}"
+
+
+def percent(part: int, whole: int) -> str:
+    """A share in per cent."""
+    return f"{100 * part / whole:.2f} %" if whole else "-"

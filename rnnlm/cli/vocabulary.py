@@ -1,0 +1,12 @@
+"""`rnnlm vocab`: tokens to a vocabulary and ids."""
+
+from rnnlm.cli.cleaning import ARGUMENTS
+from rnnlm.cli.options import Invocation, command
+
+
+@command("vocab", "raw", "clean", "tokenize", arguments=ARGUMENTS)
+def vocab(invocation: Invocation) -> None:
+    """Count the tokens of train, give them ids, and write every split as ids."""
+    from rnnlm.cli.show import show_stage
+
+    show_stage(invocation, "vocab", "train")

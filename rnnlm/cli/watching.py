@@ -1,0 +1,74 @@
+"""What a person sees of a run, and the signals that ask it to stop."""
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from rnnlm.cli.terminal import Terminal
+from rnnlm.training.loop import Progress as Standing
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Watcher:
+    """Shows loss, perplexity, speed and time left while a run goes on; keeps the signal that has come."""
+
+    def __init__(self, screen: Terminal, console: Console) -> None:
+        self._screen = screen
+        self._signal: int | None = None
+        self._shown: float | None = None
+        self._first: tuple[float, int] | None = None
+        self._bar: Progress | None = None
+        if screen.live:
+            self._bar = Progress(
+                TextColumn("train"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"),
+                TextColumn("{task.fields[words]}"), TimeRemainingColumn(), console=console, transient=True,
+            )  # fmt: skip
+            self._task: Any = self._bar.add_task("train", total=1.0, words="")
+
+    @contextmanager
+    def watching(self) -> Iterator["Watcher"]:
+        """Take the signals over, and show the bar."""
+        before = {number: signal.signal(number, self._stop) for number in _SIGNALS}
+        try:
+            if self._bar is None:
+                yield self
+            else:
+                with self._bar:
+                    yield self
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _stop(self, number: int, frame: FrameType | None) -> None:
+        if self._signal is not None and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        self._signal = number
+        self._screen.notice("stopping after this step; once more stops at once")
+
+    def stop_signal(self) -> int | None:
+        """The signal that has come, if any."""
+        return self._signal
+
+    def notice(self, text: str) -> None:
+        """Something that a person should know."""
+        self._screen.notice(text)
+
+    def progress(self, progress: Standing) -> None:
+        """Show where the run stands."""
+        if progress.valid_perplexity is not None and progress.valid_perplexity != self._shown:
+            self._shown = progress.valid_perplexity
+            self._screen.notice(
+                f"{100 * progress.share:5.1f} %  epoch {progress.epoch:.2f}  "
+                f"best valid perplexity (striped) {progress.valid_perplexity:.2f}"
+            )
+        if self._bar is not None:
+            self._first = self._first or (progress.seconds, progress.tokens)
+            spent, tokens = progress.seconds - self._first[0], progress.tokens - self._first[1]
+            speed = f"{tokens / spent:,.0f} tokens/s" if spent > 0 else ""
+            self._bar.update(self._task, completed=progress.share, words=f"loss {progress.loss:.3f}  {speed}")
