@@ -3,6 +3,7 @@
 Each stage is a pair: the settings that decide its content, and the function that fills its directory.
 """
 
+import functools
 import shutil
 from collections.abc import Callable
 from dataclasses import asdict
@@ -14,8 +15,9 @@ from rnnlm.cli.options import Invocation
 from rnnlm.cli.terminal import Terminal
 from rnnlm.config import Resolved
 from rnnlm.corpus.clean import UnitRule, clean
+from rnnlm.corpus.idempotence import settle
 from rnnlm.corpus.ids import Ids, open_ids
-from rnnlm.corpus.imported import Imported, check_idempotent, take_over
+from rnnlm.corpus.imported import Imported, take_over
 from rnnlm.corpus.normalizer import CleanRule, normalizer_json
 from rnnlm.corpus.pad import pad, padded_size
 from rnnlm.corpus.raw import corpus_digest, split_raw
@@ -58,11 +60,13 @@ class Pipeline:
         prepared = self.settings("clean").settings.prepared
         return self.settings("tokenize").settings.kind or ("whitespace" if prepared else "word")
 
-    @property
+    @functools.cached_property
     def rule(self) -> CleanRule:
-        """The rules of cleaning for this kind of token."""
-        then = self._imported.normalizer if self._imported else ""
-        return CleanRule.of(self.settings("clean").settings, self.kind, then)
+        """The rules of cleaning for this kind of token, an imported tokenizer's own after them."""
+        rule = CleanRule.of(self.settings("clean").settings, self.kind)
+        if self._imported is None:
+            return rule
+        return settle(rule, self._imported.normalizer, str(self.settings("tokenize").settings.tokenizer))
 
     def ensure(self, stage: str, *, force: bool = False) -> Built:
         """Bring a stage and all it reads up to date; earlier ones that had to run are named on standard error."""
@@ -116,11 +120,9 @@ class Pipeline:
         return report
 
     def _clean(self) -> Recipe:
-        if self._imported is not None:
-            check_idempotent(self.rule.normalizer(), str(self.settings("tokenize").settings.tokenizer))
         rule, units = self.rule, UnitRule.of(self.settings("clean").settings, self.kind)
         settings = {
-            "rule": asdict(rule),
+            "rule": rule.described(),
             "units": asdict(units),
             "normalizer": sha256_bytes(normalizer_json(rule.normalizer()).encode()),
         }
@@ -134,7 +136,7 @@ class Pipeline:
 
     def _tokenize(self) -> Recipe:
         given = self.settings("tokenize").settings
-        settings: dict[str, Any] = {"kind": self.kind, "rule": asdict(self.rule)}
+        settings: dict[str, Any] = {"kind": self.kind, "rule": self.rule.described()}
         if self.kind == "bpe":
             settings |= {"vocab_size": given.vocab_size, "sample_megabytes": given.sample_megabytes}
         if self._imported is not None:

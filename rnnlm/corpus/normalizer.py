@@ -7,12 +7,13 @@ because every rule looks no further than the blanks around a word.
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from tokenizers import NormalizedString, Regex, Tokenizer, normalizers
 from tokenizers.models import WordLevel
 
+from rnnlm.artifacts import sha256_bytes
 from rnnlm.corpus.settings import WORD_KINDS, CleanSettings
 
 PAD, START, END, UNKNOWN = "<pad>", "<s>", "</s>", "<unk>"
@@ -27,7 +28,10 @@ _CACHE_WORDS = 500_000
 
 @dataclass(frozen=True)
 class CleanRule:
-    """The rules of cleaning for one kind of token; `fold` joins words by one blank, `special` guards ours."""
+    """The rules of cleaning for one kind of token; `fold` joins words by one blank, `special` guards ours.
+
+    `then` is the normalizer of an imported tokenizer, as JSON, which runs after our own.
+    """
 
     case: str
     punctuation: str
@@ -39,14 +43,11 @@ class CleanRule:
     then: str = ""
 
     @classmethod
-    def of(cls, settings: CleanSettings, kind: str, then: str = "") -> "CleanRule":
-        """The rule for tokens of `kind`; a prepared corpus keeps its text, but for the blanks between words.
-
-        `then` is the normalizer of an imported tokenizer, as JSON, which runs after our own.
-        """
+    def of(cls, settings: CleanSettings, kind: str) -> "CleanRule":
+        """The rule for tokens of `kind`; a prepared corpus keeps its text, but for the blanks between words."""
         words = kind in WORD_KINDS
         if settings.prepared:
-            return cls("keep", "keep", "keep", "none", False, fold=words, special=words, then=then)
+            return cls("keep", "keep", "keep", "none", False, fold=words, special=words)
         kept = settings.punctuation == "keep"
         return cls(
             settings.case,
@@ -56,8 +57,11 @@ class CleanRule:
             settings.strip_accents,
             fold=True,
             special=words and kept,
-            then=then,
         )
+
+    def described(self) -> dict[str, Any]:
+        """The rule as JSON; an imported normalizer, which can be a megabyte, by its digest."""
+        return asdict(self) | ({"then": sha256_bytes(self.then.encode())} if self.then else {})
 
     @property
     def steps(self) -> list[normalizers.Normalizer]:

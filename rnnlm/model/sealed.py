@@ -15,7 +15,7 @@ from rnnlm.arrays import read_tensors
 from rnnlm.artifacts import MANIFEST, Manifest, changed_outputs, read_json, read_manifest, seal, sha256_bytes
 from rnnlm.config import canonical
 from rnnlm.corpus.clean import UnitRule
-from rnnlm.corpus.normalizer import CleanRule
+from rnnlm.corpus.normalizer import CleanRule, normalizer_json
 from rnnlm.corpus.text import TextRules
 from rnnlm.corpus.tokenizer import load_tokenizer
 from rnnlm.errors import ArtifactError, InputError
@@ -65,7 +65,7 @@ def model_config(
         "version": VERSION,
         "task": "language",
         "architecture": asdict(architecture),
-        "text": {"kind": kind, "rule": asdict(rule), "units": asdict(units)},
+        "text": {"kind": kind, "rule": rule.described(), "units": asdict(units)},
         "context": context,
         **more,
     }
@@ -108,6 +108,9 @@ def read_sealed(path: Path) -> Sealed:
     if not good:
         raise ArtifactError(f"{path / CONFIG} is not a model's configuration", _REMEDY)
     tokenizer = load_tokenizer((path / TOKENIZER).read_text("utf-8"), str(path / TOKENIZER))
+    if rule.then:  # config.json has but the digest of an imported normalizer; tokenizer.json has all of the cleaning
+        whole = normalizer_json(tokenizer.normalizer)
+        rule = CleanRule("keep", "keep", "keep", "none", False, fold=False, special=False, then=whole)
     if tokenizer.get_vocab_size() != architecture.vocabulary:
         raise ArtifactError(f"{path}: tokenizer and configuration differ in the size of the vocabulary", _REMEDY)
     digest = sha256_bytes(canonical({name: manifest.outputs[name] for name in (CONFIG, WEIGHTS, TOKENIZER)}))
