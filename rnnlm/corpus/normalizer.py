@@ -139,11 +139,20 @@ class Cleaner:
             return "".join(text.replace("\n", " ") + "\n" for text in texts).encode()
         if lines.isascii():
             return self._ascii(lines)
+        rows = lines.split(b"\n")[:-1]
+        plain = [row for row in rows if row.isascii()]
+        if not plain:
+            return self._by_words(lines)
+        cleaned = iter(self._ascii(b"\n".join(plain) + b"\n").split(b"\n"))
+        others = iter(self._by_words(b"".join(row + b"\n" for row in rows if not row.isascii())).split(b"\n"))
+        return b"".join(next(cleaned if row.isascii() else others) + b"\n" for row in rows)
+
+    def _by_words(self, lines: bytes) -> bytes:
+        """Each distinct blank-separated word goes through the normalizer once."""
         text = lines.decode()
-        words = text.split()
         if len(self._cache) > _CACHE_WORDS:
             self._cache.clear()
-        for word in set(words).difference(self._cache):
+        for word in set(text.split()).difference(self._cache):
             self._cache[word] = normalize(self._normalizer, word)
         known = self._cache.__getitem__
         cleaned = [" ".join(filter(None, map(known, line.split()))) for line in text.split("\n")]
