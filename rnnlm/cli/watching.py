@@ -1,5 +1,6 @@
 """What a person sees of a run, and the signals that ask it to stop."""
 
+import math
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -71,4 +72,8 @@ class Watcher:
             self._first = self._first or (progress.seconds, progress.tokens)
             spent, tokens = progress.seconds - self._first[0], progress.tokens - self._first[1]
             speed = f"{tokens / spent:,.0f} tokens/s" if spent > 0 else ""
-            self._bar.update(self._task, completed=progress.share, words=f"loss {progress.loss:.3f}  {speed}")
+            self._bar.update(
+                self._task,
+                completed=progress.share,
+                words=f"loss {progress.loss:.3f}  perplexity {math.exp(min(progress.loss, 50)):.1f}  {speed}",
+            )

@@ -12,6 +12,7 @@ from torch.nn import functional
 from rnnlm.corpus.tokenizer import FIRST_OUTPUT, PAD_ID
 from rnnlm.errors import ArtifactError
 from rnnlm.model.architecture import Architecture
+from rnnlm.model.embedding import SPREAD
 from rnnlm.model.lstm import Lstm, State
 
 CELLS: dict[str, type[Lstm]] = {"lstm": Lstm}
@@ -34,7 +35,7 @@ class LanguageModel(nn.Module):
         super().__init__()
         self.architecture = architecture
         a = architecture
-        self.embedding = nn.Parameter(torch.empty(a.vocabulary, a.embedding).uniform_(-0.1, 0.1, generator=generator))
+        self.embedding = nn.Parameter(torch.empty(a.vocabulary, a.embedding).normal_(0, SPREAD, generator=generator))
         with torch.no_grad():
             self.embedding[PAD_ID] = 0
         sizes = [a.embedding, *[a.hidden] * a.layers]
