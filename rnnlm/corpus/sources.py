@@ -176,6 +176,20 @@ def _ended(blocks: Iterable[bytes]) -> Iterator[bytes]:
         yield b"\n"
 
 
+def whole_lines(blocks: Iterable[bytes]) -> Iterator[bytes]:
+    """The same text, cut at line ends alone; what follows the last line end comes last."""
+    held: list[bytes] = []
+    for block in blocks:
+        end = block.rfind(b"\n") + 1
+        if end:
+            yield b"".join([*held, block[:end]])
+            held = []
+        if end < len(block):
+            held.append(block[end:])
+    if held:
+        yield b"".join(held)
+
+
 def line_blocks(path: Path, size: int = BLOCK) -> Iterator[bytes]:
     """A text file in blocks of whole lines, about `size` bytes each; a longer line makes a longer block."""
     with path.open("rb") as file:
