@@ -24,12 +24,16 @@ Check = Callable[[Any], str | None]
 FLAG, ENVIRONMENT, FILE, WORKSPACE, DEFAULT = "flag", "environment", "file", "workspace", "default"
 
 
-def setting(default: Any, help: str, check: Check | None = None, *, auto: str = "", record: bool = True) -> Any:
+def setting(
+    default: Any, help: str, check: Check | None = None, *, auto: str = "", record: bool = True, group: str = ""
+) -> Any:
     """A dataclass field with its help, its check and what None (`auto`) stands for.
 
-    `check` returns what is wrong with a value, or None. `record=False` keeps it out of digests and workspaces.
+    `check` returns what is wrong with a value, or None. `record=False` keeps it out of digests and workspaces. Of
+    settings in one `group`, a new one takes the place of those that a workspace recorded.
     """
-    return field(default=default, metadata={"help": help, "check": check, "auto": auto, "record": record})
+    metadata = {"help": help, "check": check, "auto": auto, "record": record, "group": group}
+    return field(default=default, metadata=metadata)
 
 
 def at_least(low: float) -> Check:
@@ -159,13 +163,23 @@ def resolve(
     hints = get_type_hints(kind)
     values: dict[str, Any] = {}
     origins: dict[str, str] = {}
-    for each in fields(kind):  # type: ignore[arg-type]
-        sources = [
+    sources_of = {
+        each.name: [
             (FLAG, (flags or {}).get(each.name)),
             (ENVIRONMENT, environment.get(f"RNNLM_{each.name.upper()}")),
             (FILE, (file or {}).get(each.name)),
-            (WORKSPACE, (recorded or {}).get(each.name)),
         ]
+        for each in fields(kind)  # type: ignore[arg-type]
+    }
+    renewed = {
+        each.metadata.get("group")
+        for each in fields(kind)  # type: ignore[arg-type]
+        if any(value is not None for _, value in sources_of[each.name])
+    } - {""}
+    for each in fields(kind):  # type: ignore[arg-type]
+        sources = sources_of[each.name]
+        if each.metadata.get("group") not in renewed:
+            sources.append((WORKSPACE, (recorded or {}).get(each.name)))
         origin, value = next(((o, v) for o, v in sources if v is not None), (DEFAULT, each.default))
         if origin != DEFAULT:
             value = coerce(each.name, hints[each.name], value, origin)

@@ -55,7 +55,8 @@ def embed_recipe(pipeline: Pipeline) -> tuple[dict[str, Any], Any]:
             train, kind=pipeline.kind, tokens=len(ids.ids), lines=ids.lines, embedding=given.embedding
         )
     settings["dimensions"] = dimensions
-    pipeline.screen.notice(f"embed: ({size:,}, {dimensions:,}) float32, {4 * size * dimensions:,} bytes")
+    if pipeline.invocation.command == "embed":
+        pipeline.screen.notice(f"embed: ({size:,}, {dimensions:,}) float32, {4 * size * dimensions:,} bytes")
     pipeline.refuse_large(4 * size * dimensions, "embed", "--embedding")
 
     def build(directory: Path) -> dict[str, Any]:
@@ -117,7 +118,7 @@ def embed_or_look(invocation: Invocation) -> None:
     looking = any((look.neighbours, look.analogy, look.map, look.split, look.text))
     if look.of_model is None:
         with pipeline.workspace.lock():
-            built = pipeline.ensure("embed", force=invocation.run.force and not looking)
+            built = pipeline.ensure("embed", force=invocation.run.force and not looking, asked=not looking)
             pipeline.record()
         layer = read_tensors(pipeline.workspace.directory("embed") / "embedding.safetensors", remedy="use --force")
         tokenizer, kind = _tokenizer(pipeline), pipeline.kind
@@ -209,7 +210,7 @@ class Layered:
         self._pipeline.screen.result({"map": str(path), "tokens": len(numbers)}, f"{path}: {len(numbers)} tokens")
 
     def _split(self, split: str) -> None:
-        self._pipeline.ensure("pad")
+        self._pipeline.ensure("pad", asked=False)
         directory = self._pipeline.workspace.directory("pad")
         rows = open_npy(directory / f"{split}.npy", kinds="u", dimensions=2, remedy="run: rnnlm pad --force")
         self._write(rows, self._pipeline.workspace.path / f"embedded-{split}.npy")

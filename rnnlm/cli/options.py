@@ -91,8 +91,8 @@ class Invocation:
 
 
 def flag_name(name: str) -> str:
-    """`batch_size` → `--batch-size`; `from_`, a Python keyword, → `--from`."""
-    return "--" + name.rstrip("_").replace("_", "-")
+    """`batch_size` → `--batch-size`; `from_`, a Python keyword, → `--from`; `k` → `-k`."""
+    return ("-" if len(name) == 1 else "--") + name.rstrip("_").replace("_", "-")
 
 
 def _option(section: str, field: dataclasses.Field[Any], annotation: Any) -> inspect.Parameter:
@@ -109,8 +109,6 @@ def _option(section: str, field: dataclasses.Field[Any], annotation: Any) -> ins
     names = [flag]
     if kind is bool and (section, field.name) not in POSITIVE_ONLY:
         names = [f"{flag}/--no-{flag[2:]}"]
-    if (section, field.name) == ("generate", "n"):
-        names = ["-n"]
     panel = PANELS.get(section, section.capitalize())
     option = typer.Option(*names, help=text, show_default=False, rich_help_panel=panel)
     return inspect.Parameter(

@@ -47,6 +47,8 @@ class Pipeline:
         tokenizer = self.settings("tokenize").settings.tokenizer
         if tokenizer is not None:
             self._imported = take_over(_read(Path(tokenizer)), tokenizer)
+        if "vocab" in invocation.sections:
+            self._vocab_rule()  # what cannot be is said before any stage runs
 
     def settings(self, section: str) -> Resolved[Any]:
         """A section's settings, those recorded in the workspace included."""
@@ -68,14 +70,17 @@ class Pipeline:
             return rule
         return settle(rule, self._imported.normalizer, str(self.settings("tokenize").settings.tokenizer))
 
-    def ensure(self, stage: str, *, force: bool = False) -> Built:
-        """Bring a stage and all it reads up to date; earlier ones that had to run are named on standard error."""
+    def ensure(self, stage: str, *, force: bool = False, asked: bool = True) -> Built:
+        """Bring a stage and all it reads up to date; earlier ones that had to run are named on standard error.
+
+        `asked` says that the stage is the command itself, not something that the command reads.
+        """
         for name in chain(stage):
-            last = name == stage
+            last = name == stage and asked
             settings, builder = getattr(self, f"_{name}")()
             built = self.workspace.build(name, settings, builder, force=force and last)
             if built.fresh and not last:
-                self.screen.notice(f"{name}: done first, for {stage} reads it")
+                self.screen.notice(f"{name}: done first, for {self.invocation.command} reads it")
             elif last and not built.fresh:
                 self.screen.notice(f"{name}: up to date")
             if built.stale:
@@ -187,7 +192,7 @@ class Pipeline:
                     )
             return VocabRule(1, None)
         if given.vocabulary is not None:
-            return VocabRule(1, None, read_lexicon(Path(given.vocabulary)))
+            return VocabRule(1, given.max_size, read_lexicon(Path(given.vocabulary)))
         kept = self.kind == "char" or given.closed or self.settings("clean").settings.prepared
         return VocabRule(given.min_count or (1 if kept else 2), given.max_size)
 

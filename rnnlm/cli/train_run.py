@@ -54,9 +54,9 @@ def train_model(pipeline: Pipeline) -> None:
     base = read_sealed(_model_path(pipeline, given.from_)) if given.from_ else None
     with workspace.lock():
         data_stage = "raw" if base else "vocab"
-        pipeline.ensure(data_stage)
+        pipeline.ensure(data_stage, asked=False)
         if base is None and (pipeline.settings("embed").settings.vectors or workspace.manifest("embed")):
-            pipeline.ensure("embed")
+            pipeline.ensure("embed", asked=False)
         pipeline.record()
     manifest = workspace.verified(data_stage)
     wanted = pipeline.settings("embed").settings.embedding

@@ -96,15 +96,16 @@ class VocabSettings:
         "drop tokens seen less often in train",
         at_least(1),
         auto="2 for words, 1 for characters, prepared or closed",
+        group="choice",
     )
     max_size: int | None = setting(None, "ids at most, the four special ones included", at_least(5), auto="no limit")
-    closed: bool = setting(False, "every word of train gets an id")
-    vocabulary: str | None = setting(None, "a file with the words to use, one a line", auto="none")
+    closed: bool = setting(False, "every word of train gets an id", group="choice")
+    vocabulary: str | None = setting(None, "a file with the words to use, one a line", auto="none", group="choice")
 
     def check(self) -> None:
         """A fixed lexicon leaves nothing to count."""
-        if self.vocabulary is not None and (self.min_count is not None or self.max_size is not None or self.closed):
-            raise UsageError("--vocabulary with --min-count, --max-size or --closed", "a fixed lexicon is taken whole")
+        if self.vocabulary is not None and (self.min_count is not None or self.closed):
+            raise UsageError("--vocabulary with --min-count or --closed", "a fixed lexicon is taken whole")
         if self.closed and (self.min_count or 1) > 1:
             raise UsageError("--closed with --min-count above 1", "closed means that every word is kept")
 

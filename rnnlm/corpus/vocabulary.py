@@ -102,9 +102,8 @@ def read_lexicon(path: Path) -> tuple[str, ...]:
 
 def choose(counts: dict[str, int], rule: VocabRule) -> list[str]:
     """The tokens that get an id, by falling count, those of equal count in the order of their code points."""
-    if rule.lexicon is not None:
-        return sorted(rule.lexicon, key=lambda token: (-counts.get(token, 0), token))
-    ordered = sorted((token for token in counts if token not in SPECIALS), key=lambda token: (-counts[token], token))
+    words = counts if rule.lexicon is None else rule.lexicon
+    ordered = sorted((word for word in words if word not in SPECIALS), key=lambda word: (-counts.get(word, 0), word))
     return ordered if rule.max_size is None else ordered[: rule.max_size - len(SPECIALS)]
 
 

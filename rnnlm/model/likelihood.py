@@ -103,8 +103,9 @@ def _side_by_side(model: LanguageModel, ids: Ids, spans: NDArray[np.int64]) -> I
         time = min(segment, int(lengths.max()) - start)
         places = spans[:, 0] + start + np.arange(time)[:, None]
         inside = places < spans[:, 1]
-        targets = np.where(inside, ids.ids[np.minimum(places, len(ids.ids) - 1)].astype(np.int64), PAD_ID)
-        before = ids.ids[np.maximum(places - 1, 0)].astype(np.int64)
+        last = len(ids.ids) - 1
+        targets = np.where(inside, ids.ids[places.clip(0, last)].astype(np.int64), PAD_ID)
+        before = ids.ids[(places - 1).clip(0, last)].astype(np.int64)
         inputs = np.where(inside, np.where(places == spans[:, 0], START_ID, before), PAD_ID)
         nats, states = segment_nats(
             model, torch.from_numpy(inputs).to(device), torch.from_numpy(targets).to(device), states

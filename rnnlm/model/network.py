@@ -13,6 +13,7 @@ from rnnlm.corpus.tokenizer import FIRST_OUTPUT, PAD_ID
 from rnnlm.errors import ArtifactError
 from rnnlm.model.architecture import Architecture
 from rnnlm.model.embedding import SPREAD
+from rnnlm.model.loss import linear_cross_entropy
 from rnnlm.model.lstm import Lstm, State
 
 CELLS: dict[str, type[Lstm]] = {"lstm": Lstm}
@@ -75,9 +76,16 @@ class LanguageModel(nn.Module):
 
     def logits(self, hidden: Tensor) -> Tensor:
         """(…, width) → (…, outputs); the first is that of id 2."""
-        return functional.linear(
-            hidden, self.embedding[FIRST_OUTPUT:] if self.output is None else self.output, self.bias
-        )
+        return functional.linear(hidden, self.output_matrix, self.bias)
+
+    def loss(self, hidden: Tensor, targets: Tensor) -> Tensor:
+        """hidden (rows, width), targets (rows,) of ids → Σ −log p, `<pad>` left out; for training."""
+        return linear_cross_entropy(hidden, self.output_matrix, self.bias, targets - FIRST_OUTPUT)
+
+    @property
+    def output_matrix(self) -> Tensor:
+        """V (outputs, width): a view of the embeddings when tied."""
+        return self.embedding[FIRST_OUTPUT:] if self.output is None else self.output
 
     def _drop(self, x: Tensor, rate: float, generator: torch.Generator | None) -> Tensor:
         if not self.training or rate == 0.0:

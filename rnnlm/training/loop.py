@@ -11,12 +11,11 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch.nn import functional
 
 from rnnlm.config import seconds
 from rnnlm.corpus.batches import Batch, SentenceBatches, StreamBatches
 from rnnlm.corpus.ids import Ids
-from rnnlm.corpus.tokenizer import END_ID, FIRST_OUTPUT, PAD_ID, START_ID
+from rnnlm.corpus.tokenizer import END_ID, START_ID
 from rnnlm.errors import DivergenceError
 from rnnlm.model.likelihood import segment_nats
 from rnnlm.model.network import LanguageModel, States
@@ -166,12 +165,7 @@ class Trainer:
         targets = torch.from_numpy(batch.targets).to(self._device)
         hidden, states = model(inputs, states, float(settings.dropout or 0), self._noise)
         count = batch.predictions
-        loss = functional.cross_entropy(
-            model.logits(hidden.flatten(0, 1)),
-            targets.flatten() - FIRST_OUTPUT,
-            ignore_index=PAD_ID - FIRST_OUTPUT,
-            reduction="sum",
-        ) / max(1, count)
+        loss = model.loss(hidden.flatten(0, 1), targets.flatten()) / max(1, count)
         self._optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         limit = settings.clip or math.inf

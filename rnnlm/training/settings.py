@@ -27,9 +27,15 @@ class TrainSettings:
         None, "share of layer outputs set to zero in training; 0.4 of it on the embeddings", between(0, 1, below=True),
         auto="follows from the corpus",
     )  # fmt: skip
-    epochs: float | None = setting(None, "passes over the training split", above(0), auto="follows from the corpus")
-    tokens: int | None = setting(None, "train for this many tokens instead of --epochs", at_least(1), auto="none")
-    steps: int | None = setting(None, "train for this many steps instead of --epochs", at_least(1), auto="none")
+    epochs: float | None = setting(
+        None, "passes over the training split", above(0), auto="follows from the corpus", group="length"
+    )
+    tokens: int | None = setting(
+        None, "train for this many tokens instead of --epochs", at_least(1), auto="none", group="length"
+    )
+    steps: int | None = setting(
+        None, "train for this many steps instead of --epochs", at_least(1), auto="none", group="length"
+    )
     batching: Literal["stream", "sentences"] = setting(
         "stream", "contiguous streams with the state carried, or padded sentences"
     )

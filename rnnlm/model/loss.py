@@ -1,0 +1,63 @@
+"""The training loss of an output layer over many outputs, computed a block of rows at a time.
+
+The logits of a whole batch (rows × outputs) never exist together: a block's logits become its gradient in place, while
+they are still in the cache, and the two products that the gradient needs are made then. Memory is bounded, and the
+passes over memory that softmax and its backward pass would make are saved.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+# Logits at once: 8 MB. For 1,120 rows of 200 numbers and 10,000 outputs on one core: 0.40 s for torch's linear and
+# cross_entropy, 0.30, 0.23, 0.21 and 0.22 s here with blocks of 2, 4, 8 and 16 MB.
+_BLOCK = 2**21
+
+
+class LinearCrossEntropy(torch.autograd.Function):
+    """Σ over rows of −log softmax(h Vᵀ + c)[target], rows with a negative target left out.
+
+        o = h Vᵀ + c,   p = softmax(o)
+        L = −Σ log p[target]
+        ∂L/∂o = p − onehot(target),   ∂L/∂h = ∂L/∂o V,   ∂L/∂V = (∂L/∂o)ᵀ h,   ∂L/∂c = Σ ∂L/∂o
+
+    h (rows, width), V (outputs, width), c (outputs,), targets (rows,) of output numbers; the result is a scalar.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, h: Tensor, V: Tensor, c: Tensor, targets: Tensor) -> Tensor:
+        """The loss; its gradients are made on the way, for the logits are there only once."""
+        rows = max(32, _BLOCK // len(V))
+        dh, dV, dc = torch.empty_like(h), torch.zeros_like(V), torch.zeros_like(c)
+        total = h.new_zeros((), dtype=torch.float64)
+        for start in range(0, len(h), rows):
+            block, wanted = h[start : start + rows], targets[start : start + rows]
+            inside = wanted >= 0
+            place = wanted.clamp(min=0).unsqueeze(1)
+            o = torch.addmm(c, block, V.T)
+            o -= o.amax(1, keepdim=True)
+            chosen = o.gather(1, place).squeeze(1)
+            o.exp_()
+            sums = o.sum(1, keepdim=True)
+            total += ((sums.squeeze(1).log() - chosen) * inside).sum(dtype=torch.float64)
+            o *= inside.unsqueeze(1) / sums
+            o.scatter_add_(1, place, -inside.unsqueeze(1).to(o.dtype))
+            torch.mm(o, V, out=dh[start : start + rows])
+            dV.addmm_(o.T, block)
+            dc += o.sum(0)
+        ctx.save_for_backward(dh, dV, dc)
+        return total.to(h.dtype)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
+        """The gradients made before, times that of the loss."""
+        (scale,) = grads
+        dh, dV, dc = ctx.saved_tensors
+        return dh.mul_(scale), dV.mul_(scale), dc.mul_(scale), None
+
+
+def linear_cross_entropy(h: Tensor, V: Tensor, c: Tensor, targets: Tensor) -> Tensor:
+    """`LinearCrossEntropy` as a function."""
+    loss: Tensor = LinearCrossEntropy.apply(h, V, c, targets)  # type: ignore[no-untyped-call]
+    return loss
