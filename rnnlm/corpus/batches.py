@@ -51,7 +51,6 @@ class StreamBatches:
         self._random = np.random.Generator(np.random.PCG64(seed))
         self._epoch, self._position, self._offset = 0, 0, 0
         self._length = len(self._ids) // batch_size
-        self._segment_start = True
 
     @property
     def tokens_per_epoch(self) -> int:
@@ -71,7 +70,8 @@ class StreamBatches:
             before = places[0] - 1
             first = np.where(before < 0, START_ID, self._ids[before]).astype(np.int64)
             inputs = np.concatenate([first[None], targets[:-1]])
-            begins = self._starts[places[0]]
+            nearest = np.searchsorted(self._starts, places[0]).clip(max=len(self._starts) - 1)
+            begins = self._starts[nearest] == places[0]
             chosen = self._random.random(self._batch) < START_SHARE
             fresh = begins & (chosen if self._position else True)
             inputs[0][fresh] = START_ID
@@ -97,12 +97,11 @@ class StreamBatches:
         self._random.bit_generator.state = state["random"]
 
 
-def _starts(ids: Ids) -> NDArray[np.bool_]:
-    """(tokens,) whether a sequence may start here: at a document where the corpus has several, else at a line."""
-    starts = np.zeros(len(ids.ids), np.bool_)
-    lines = ids.documents.astype(np.int64) if len(ids.documents) > 1 else np.arange(ids.lines)
-    starts[ids.offsets[lines]] = True
-    return starts
+def _starts(ids: Ids) -> NDArray[np.int64]:
+    """Where a sequence may start, in order: at documents where the corpus has several, else at lines."""
+    if len(ids.documents) > 1:
+        return np.asarray(ids.offsets[ids.documents.astype(np.int64)])
+    return ids.offsets
 
 
 class SentenceBatches:

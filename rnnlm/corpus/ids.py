@@ -48,15 +48,7 @@ def open_ids(directory: Path, split: str, size: int, documents: Path) -> Ids:
     ids = open_npy(directory / f"{split}.ids.npy", kinds="u", dimensions=1, remedy=remedy)
     offsets = open_npy(directory / f"{split}.offsets.npy", kinds="i", dimensions=1, remedy=remedy)
     starts = open_npy(documents, kinds="u", dimensions=1, remedy="rebuild it with: rnnlm clean --force")
-    ends = offsets[1:] - 1
-    good = (
-        len(offsets) > 0
-        and offsets[0] == 0
-        and offsets[-1] == len(ids)
-        and bool(np.all(np.diff(offsets) > 0))
-        and bool(np.all(ids[ends] == END_ID))
-    )
-    if not good:
+    if not (len(offsets) and offsets[0] == 0 and offsets[-1] == len(ids) and _lines_end(ids, offsets)):
         raise ArtifactError(f"{directory / f'{split}.offsets.npy'} does not fit {split}.ids.npy", remedy)
     for start in range(0, len(ids), _BLOCK):
         if int(ids[start : start + _BLOCK].max()) >= size:
@@ -66,3 +58,12 @@ def open_ids(directory: Path, split: str, size: int, documents: Path) -> Ids:
     if len(starts) and int(starts[-1]) >= len(offsets) - 1:
         raise ArtifactError(f"{documents} does not fit {split}.ids.npy", remedy)
     return Ids(ids, offsets, starts)
+
+
+def _lines_end(ids: NDArray[Any], offsets: NDArray[np.int64]) -> bool:
+    """Whether every line has a token and ends in `</s>`."""
+    for start in range(0, len(offsets) - 1, _BLOCK):
+        block = offsets[start : start + _BLOCK + 1]
+        if not (np.all(np.diff(block) > 0) and np.all(ids[block[1:] - 1] == END_ID)):
+            return False
+    return True

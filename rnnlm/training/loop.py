@@ -123,7 +123,7 @@ class Trainer:
         _cut_log(metrics, self._step)
         started_at = saved_at = time.monotonic()
         checkpoint_seconds = seconds(self._settings.checkpoint_every)
-        with metrics.open("a", encoding="utf-8") as log, timing.open("a", encoding="utf-8") as times:
+        with metrics.open("a", 1, encoding="utf-8") as log, timing.open("a", 1, encoding="utf-8") as times:
             for batch in self._batches:
                 loss = self._train_step(batch)
                 elapsed = self._seconds_before + time.monotonic() - started_at
@@ -139,7 +139,6 @@ class Trainer:
                     break
                 number = self._observer.stop_signal()
                 if number is not None or time.monotonic() - saved_at >= checkpoint_seconds:
-                    log.flush()
                     self._save(elapsed)
                     saved_at = time.monotonic()
                     if number is not None:
