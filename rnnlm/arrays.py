@@ -96,7 +96,7 @@ def open_npy(path: Path, *, kinds: str, dimensions: int, remedy: str) -> Array:
 
 def write_tensors(path: Path, tensors: Mapping[str, Array], metadata: Mapping[str, str] | None = None) -> None:
     """Write named arrays as safetensors, durably, in the order of their names."""
-    ordered = {name: np.ascontiguousarray(tensors[name]) for name in sorted(tensors)}
+    ordered = {name: np.asarray(tensors[name], order="C") for name in sorted(tensors)}
     write_bytes(path, safetensors.numpy.save(ordered, metadata=dict(metadata) if metadata else None))
 
 
