@@ -5,104 +5,27 @@ from typing import Any
 
 import numpy as np
 
-from rnnlm.arrays import npy_writer, open_npy, read_tensors, write_tensors
+from rnnlm.arrays import npy_writer, open_npy, read_tensors
+from rnnlm.cli.embed_stage import model_directory
+from rnnlm.cli.opening import open_pipeline
 from rnnlm.cli.options import Invocation
 from rnnlm.cli.show import show_plan
-from rnnlm.cli.stages import Pipeline, open_pipeline, terminal
+from rnnlm.cli.stages import Pipeline, terminal
 from rnnlm.cli.terminal import count, table
+from rnnlm.corpus.clean import UnitRule
 from rnnlm.corpus.normalizer import normalize
 from rnnlm.corpus.settings import WORD_KINDS
 from rnnlm.corpus.sources import line_blocks
 from rnnlm.corpus.text import TextRules
-from rnnlm.corpus.tokenizer import UNKNOWN_ID, load_tokenizer, shown, tokens_by_id
+from rnnlm.corpus.tokenizer import UNKNOWN_ID, shown, tokens_by_id
 from rnnlm.errors import InputError, UsageError
-from rnnlm.model.embedding import (
-    Layer,
-    Vectors,
-    analogy,
-    layer_from,
-    nearest,
-    principal_components,
-    random_layer,
-    read_vectors,
-)
-from rnnlm.training.defaults import fill_in
-from rnnlm.training.settings import TrainSettings
+from rnnlm.model.embedding import Layer, analogy, nearest, principal_components
+from rnnlm.model.sealed import WEIGHTS, read_sealed
+from rnnlm.use.prompt import line_ids
+from rnnlm.views.embedding_map import draw_map
 
 _ROWS = 1024
 _ON_MAP = 200
-
-
-def embed_recipe(pipeline: Pipeline) -> tuple[dict[str, Any], Any]:
-    """The `embed` stage: settings and the function that fills its directory."""
-    workspace = pipeline.workspace
-    given = pipeline.settings("embed").settings
-    train: TrainSettings = pipeline.settings("train").settings
-    size = int(workspace.verified("vocab").report["size"])
-    names = tokens_by_id(_tokenizer(pipeline))
-    settings: dict[str, Any] = {"seed": train.seed, "vectors": None}
-    vectors: Vectors | None = None
-    if given.vectors is not None:
-        vectors, settings["vectors"] = _vectors(pipeline, given.vectors, names)
-        if given.embedding is not None and given.embedding != vectors.dimensions:
-            raise UsageError(
-                f"--embedding {given.embedding} with vectors of {vectors.dimensions} numbers", "leave --embedding away"
-            )
-        dimensions = vectors.dimensions
-    else:
-        ids = pipeline.ids("train")
-        _, dimensions = fill_in(
-            train, kind=pipeline.kind, tokens=len(ids.ids), lines=ids.lines, embedding=given.embedding
-        )
-    settings["dimensions"] = dimensions
-    if pipeline.invocation.command == "embed":
-        pipeline.screen.notice(f"embed: ({size:,}, {dimensions:,}) float32, {4 * size * dimensions:,} bytes")
-    pipeline.refuse_large(4 * size * dimensions, "embed", "--embedding")
-
-    def build(directory: Path) -> dict[str, Any]:
-        covered = 0
-        if vectors is None:
-            layer = random_layer(size, dimensions, train.seed)
-        else:
-            layer, covered = layer_from(vectors, size, train.seed)
-        write_tensors(directory / "embedding.safetensors", {"embedding": layer})
-        return {"size": size, "dimensions": dimensions, "covered": covered if vectors is not None else None}
-
-    return settings, build
-
-
-def _vectors(pipeline: Pipeline, origin: str, names: list[str]) -> tuple[Vectors, str]:
-    """Vectors of a text file or of a trained model, and a digest of where they are from."""
-    ids = {name: number for number, name in enumerate(names)}
-    model = _model_directory(pipeline, origin)
-    if model is not None:
-        from rnnlm.model.sealed import WEIGHTS, read_sealed
-
-        sealed = read_sealed(model)
-        layer = read_tensors(sealed.path / WEIGHTS, remedy="copy the model anew")["embedding"]
-        theirs = tokens_by_id(sealed.rules.tokenizer)
-        rows = {ids[name]: layer[number] for number, name in enumerate(theirs) if name in ids and number}
-        return Vectors(rows, layer.shape[1]), sealed.model_sha256
-    from rnnlm.artifacts import sha256_file
-
-    path = Path(origin)
-    if not path.is_file():
-        raise InputError(f"{origin} is neither a file nor a model", "check the path of the vectors")
-    return read_vectors(path, ids), sha256_file(path)
-
-
-def _model_directory(pipeline: Pipeline, name: str) -> Path | None:
-    from rnnlm.model.sealed import is_sealed
-
-    for path in (pipeline.workspace.path / "models" / name, Path(name)):
-        if is_sealed(path):
-            return path
-    return None
-
-
-def _tokenizer(pipeline: Pipeline) -> Any:
-    path = pipeline.workspace.directory("vocab") / "tokenizer.json"
-    return load_tokenizer(path.read_text("utf-8"), str(path))
 
 
 def embed_or_look(invocation: Invocation) -> None:
@@ -121,8 +44,8 @@ def embed_or_look(invocation: Invocation) -> None:
             built = pipeline.ensure("embed", force=invocation.run.force and not looking, asked=not looking)
             pipeline.record()
         layer = read_tensors(pipeline.workspace.directory("embed") / "embedding.safetensors", remedy="use --force")
-        tokenizer, kind = _tokenizer(pipeline), pipeline.kind
-        rules = TextRules(kind, pipeline.rule, _units(pipeline), tokenizer)
+        tokenizer, kind = pipeline.tokenizer, pipeline.kind
+        rules = TextRules(kind, pipeline.rule, UnitRule.of(pipeline.settings("clean").settings, kind), tokenizer)
         seen = Layered(layer["embedding"], rules, pipeline)
         if not looking:
             report = {"stage": "embed", "workspace": str(pipeline.workspace.path), **built.manifest.report}
@@ -135,9 +58,7 @@ def embed_or_look(invocation: Invocation) -> None:
             screen.result(report, view)
             screen.notice(f"next: rnnlm train {pipeline.workspace.path}")
     else:
-        from rnnlm.model.sealed import WEIGHTS, read_sealed
-
-        directory = _model_directory(pipeline, look.of_model)
+        directory = model_directory(pipeline.workspace, look.of_model)
         if directory is None:
             raise InputError(
                 f"there is no sealed model {look.of_model!r}", f"train one with: rnnlm train {pipeline.workspace.path}"
@@ -149,12 +70,6 @@ def embed_or_look(invocation: Invocation) -> None:
         if not looking:
             raise UsageError("--of-model shows nothing by itself", "add --neighbours, --analogy or --map")
     seen.show(look)
-
-
-def _units(pipeline: Pipeline) -> Any:
-    from rnnlm.corpus.clean import UnitRule
-
-    return UnitRule.of(pipeline.settings("clean").settings, pipeline.kind)
 
 
 class Layered:
@@ -201,8 +116,6 @@ class Layered:
         self._pipeline.screen.result({what: rows, "of": of}, view)
 
     def _map(self, path: Path) -> None:
-        from rnnlm.views.embedding_map import draw_map
-
         last = min(UNKNOWN_ID + 1 + _ON_MAP, len(self._names))
         numbers = range(UNKNOWN_ID + 1, last)
         places = principal_components(self._layer[list(numbers)])
@@ -216,8 +129,6 @@ class Layered:
         self._write(rows, self._pipeline.workspace.path / f"embedded-{split}.npy")
 
     def _text(self, name: str) -> None:
-        from rnnlm.use.prompt import line_ids
-
         path = Path(name)
         if not path.is_file():
             raise InputError(f"{name} is no file", "check the path of the sentences")

@@ -7,8 +7,9 @@ import numpy as np
 from rich.table import Table
 
 from rnnlm.artifacts import Manifest
+from rnnlm.cli.opening import open_pipeline
 from rnnlm.cli.options import Invocation
-from rnnlm.cli.stages import Pipeline, chain, open_pipeline, terminal
+from rnnlm.cli.stages import Pipeline, chain, terminal
 from rnnlm.cli.terminal import count, percent, table
 
 _EXAMPLES = 3

@@ -10,7 +10,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from rnnlm.artifacts import Manifest, sha256_bytes
+from tokenizers import Tokenizer
+
+from rnnlm.artifacts import sha256_bytes
 from rnnlm.cli.options import Invocation
 from rnnlm.cli.terminal import Terminal
 from rnnlm.config import Resolved
@@ -20,10 +22,10 @@ from rnnlm.corpus.ids import Ids, open_ids
 from rnnlm.corpus.imported import Imported, take_over
 from rnnlm.corpus.normalizer import CleanRule, normalizer_json
 from rnnlm.corpus.pad import pad, padded_size
-from rnnlm.corpus.raw import corpus_digest, split_raw
+from rnnlm.corpus.raw import split_raw
 from rnnlm.corpus.settings import SPLITS, WORD_KINDS
-from rnnlm.corpus.sources import Corpus, find_corpus
 from rnnlm.corpus.tokenize import tokenize
+from rnnlm.corpus.tokenizer import load_tokenizer, tokens_by_id
 from rnnlm.corpus.vocabulary import VocabRule, read_lexicon, vocab
 from rnnlm.errors import InputError, UsageError
 from rnnlm.workspace import STAGES, Built, Workspace
@@ -69,6 +71,12 @@ class Pipeline:
         if self._imported is None:
             return rule
         return settle(rule, self._imported.normalizer, str(self.settings("tokenize").settings.tokenizer))
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """The tokenizer of the `vocab` stage."""
+        path = self.workspace.directory("vocab") / "tokenizer.json"
+        return load_tokenizer(path.read_text("utf-8"), str(path))
 
     def ensure(self, stage: str, *, force: bool = False, asked: bool = True) -> Built:
         """Bring a stage and all it reads up to date; earlier ones that had to run are named on standard error.
@@ -206,9 +214,19 @@ class Pipeline:
         return settings, lambda directory: pad(splits, directory, width, given.long_lines)
 
     def _embed(self) -> Recipe:
-        from rnnlm.cli.embed_run import embed_recipe
+        from rnnlm.cli.embed_stage import embed_recipe
+        from rnnlm.training.defaults import fill_in
 
-        return embed_recipe(self)
+        given, train = self.settings("embed").settings, self.settings("train").settings
+        ids = self.ids("train")
+        _, dimensions = fill_in(train, kind=self.kind, tokens=len(ids.ids), lines=ids.lines, embedding=given.embedding)
+        names = tokens_by_id(self.tokenizer)
+        recipe = embed_recipe(self.workspace, names, given, dimensions=dimensions, seed=train.seed)
+        size = 4 * recipe.size * recipe.dimensions
+        if self.invocation.command == "embed":
+            self.screen.notice(f"embed: ({recipe.size:,}, {recipe.dimensions:,}) float32, {size:,} bytes")
+        self.refuse_large(size, "embed", "--embedding")
+        return recipe.settings, recipe.build
 
     def refuse_large(self, size: int, what: str, flag: str) -> None:
         """UsageError for a result over 1 GB that --force does not ask for."""
@@ -233,62 +251,3 @@ def _read(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}", "check the path") from None
-
-
-def open_pipeline(invocation: Invocation, screen: Terminal) -> Pipeline:
-    """The pipeline that the arguments name: a workspace to go on with, or a corpus to read into one.
-
-    Raises UsageError for a clash of arguments, InputError for a path that is not there.
-    """
-    paths: list[str] = list(invocation.arguments.get("paths") or [])
-    out: Path | None = invocation.arguments.get("out")
-    if len(paths) == 1 and paths[0] != "-" and Workspace.exists(Path(paths[0])):
-        if out is not None and out.resolve() != Path(paths[0]).resolve():
-            raise UsageError(f"{paths[0]} is a workspace, and --out names another", "leave --out away")
-        return Pipeline(Workspace.open(Path(paths[0])), invocation, screen)
-    if not paths and out is not None and Workspace.exists(out):
-        return Pipeline(Workspace.open(out), invocation, screen)
-    corpus = find_corpus(paths)
-    out = out or Path("work")
-    _refuse_overlap(corpus, out)
-    new = not out.exists()
-    workspace = Workspace.create(out, force=invocation.run.force)
-    try:
-        with workspace.lock():
-            _read_corpus(workspace, corpus, invocation, screen)
-    except BaseException:
-        if new:
-            shutil.rmtree(out, ignore_errors=True)
-        raise
-    return Pipeline(workspace, invocation, screen)
-
-
-def _refuse_overlap(corpus: Corpus, out: Path) -> None:
-    names = [*corpus.stream, *(name for _, group in corpus.splits for name in group)]
-    for name in names:
-        inside = out.exists() and Path(name).exists() and out.resolve() in Path(name).resolve().parents
-        if inside and not Workspace.exists(out):
-            raise UsageError(f"--out {out} holds the corpus itself", "name another directory")
-
-
-def _read_corpus(workspace: Workspace, corpus: Corpus, invocation: Invocation, screen: Terminal) -> None:
-    """Read the corpus into the workspace's `raw` stage, unless it is what the workspace holds already."""
-    given = invocation.settings("raw", workspace.recorded("raw")).settings
-    spool = workspace.path / ".corpus.partial"
-    shutil.rmtree(spool, ignore_errors=True)
-    spool.mkdir()
-    try:
-        with screen.bytes_progress("read", None) as advance:
-            digest = corpus_digest(corpus, given.field, spool, advance)
-        manifest: Manifest | None = workspace.manifest("raw")
-        if manifest is not None and manifest.settings.get("corpus_sha256") != digest:
-            if not invocation.run.force:
-                raise UsageError(
-                    f"{workspace.path} is the workspace of another corpus",
-                    "name another directory with --out, or replace the corpus with --force",
-                )
-            workspace.clear()
-        settings = {"corpus_sha256": digest, "fractions": given.fractions if corpus.stream else None}
-        workspace.build("raw", settings, lambda directory: split_raw(spool, directory, given.fractions))
-    finally:
-        shutil.rmtree(spool, ignore_errors=True)

@@ -7,8 +7,9 @@ from rnnlm.cli.options import Invocation, command
 @command("train", "raw", "clean", "tokenize", "vocab", "pad", "embed", arguments=ARGUMENTS)
 def train(invocation: Invocation) -> None:
     """Train a language model; earlier stages run first where they have to."""
+    from rnnlm.cli.opening import open_pipeline
     from rnnlm.cli.show import show_plan
-    from rnnlm.cli.stages import open_pipeline, terminal
+    from rnnlm.cli.stages import terminal
     from rnnlm.cli.train_run import train_model
 
     screen = terminal(invocation)

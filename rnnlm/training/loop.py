@@ -15,19 +15,17 @@ from numpy.typing import NDArray
 from rnnlm.config import seconds
 from rnnlm.corpus.batches import Batch, SentenceBatches, StreamBatches
 from rnnlm.corpus.ids import Ids
-from rnnlm.corpus.tokenizer import END_ID, START_ID
 from rnnlm.errors import DivergenceError
-from rnnlm.model.likelihood import segment_nats
 from rnnlm.model.network import LanguageModel, States
 from rnnlm.training.checkpoint import Checkpoint, newest_checkpoint, write_checkpoint
+from rnnlm.training.metrics import cut_log
 from rnnlm.training.optimizer import load_optimizer, make_optimizer, optimizer_tensors
 from rnnlm.training.schedule import rate_at
 from rnnlm.training.settings import TrainSettings
+from rnnlm.training.validation import striped_nats
 
 _LOGS = 200  # lines of metrics.jsonl for a run, about
 _VALIDATIONS = 10  # at least, in a run of few epochs
-_VALIDATION_TOKENS = 100_000
-_STRIPES = 20
 
 
 @dataclass(frozen=True)
@@ -120,7 +118,7 @@ class Trainer:
         metrics, timing = self._directory / "metrics.jsonl", self._directory / "timing.jsonl"
         if resume:
             self._restore()
-        _cut_log(metrics, self._step)
+        cut_log(metrics, self._step)
         started_at = saved_at = time.monotonic()
         checkpoint_seconds = seconds(self._settings.checkpoint_every)
         with metrics.open("a", 1, encoding="utf-8") as log, timing.open("a", 1, encoding="utf-8") as times:
@@ -263,41 +261,3 @@ class Trainer:
         self._seconds_before = float(state["seconds"])
         self._batches.restore(state["batches"])
         self._observer.notice(f"going on after step {self._step:,}")
-
-
-def _cut_log(path: Path, step: int) -> None:
-    """Drop what was logged after the checkpoint that the run goes on from."""
-    if not path.exists():
-        return
-    kept = []
-    for line in path.read_text("utf-8").splitlines():
-        try:
-            if json.loads(line)["step"] > step:
-                break
-        except (ValueError, KeyError):
-            break
-        kept.append(line + "\n")
-    path.write_text("".join(kept), "utf-8")
-
-
-@torch.inference_mode()
-def striped_nats(model: LanguageModel, ids: Ids) -> float:
-    """A quick figure for choosing the best weights: 20 stripes of at most 100,000 tokens, side by side.
-
-    Each stripe starts from the zero state in the middle of the text, so this is never compared with `evaluate`.
-    """
-    model.eval()
-    tokens = np.asarray(ids.ids[:_VALIDATION_TOKENS]).astype(np.int64)
-    stripes = min(_STRIPES, len(tokens))
-    length = len(tokens) // stripes
-    targets = tokens[: stripes * length].reshape(stripes, length).T
-    before = np.concatenate([[START_ID], tokens])[: stripes * length].reshape(stripes, length).T.copy()
-    before[0] = np.where(before[0] == END_ID, START_ID, before[0])
-    states = model.initial_state(stripes)
-    total = 0.0
-    for start in range(0, length, 64):
-        inputs = torch.from_numpy(before[start : start + 64]).to(model.bias.device)
-        wanted = torch.from_numpy(np.ascontiguousarray(targets[start : start + 64])).to(model.bias.device)
-        nats, states = segment_nats(model, inputs, wanted, states)
-        total += float(nats.sum())
-    return total / targets.size

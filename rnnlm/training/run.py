@@ -1,6 +1,5 @@
 """A training run as a directory: found again when it is the same, resumed when it is unfinished, sealed when done."""
 
-import json
 import re
 import shutil
 from collections.abc import Mapping
@@ -109,8 +108,3 @@ def finish(
     shutil.rmtree(directory / "checkpoints", ignore_errors=True)
     shutil.rmtree(directory / "text", ignore_errors=True)
     write_bytes(directory.parent / LATEST, f"{directory.name}\n".encode())
-
-
-def read_metrics(directory: Path) -> list[dict[str, Any]]:
-    """The lines of `metrics.jsonl`."""
-    return [json.loads(line) for line in (directory / "metrics.jsonl").read_text("utf-8").splitlines()]

@@ -1,0 +1,72 @@
+"""From what was typed to a pipeline: a workspace to go on with, or a corpus to read into one."""
+
+import shutil
+from pathlib import Path
+
+from rnnlm.artifacts import Manifest
+from rnnlm.cli.options import Invocation
+from rnnlm.cli.stages import Pipeline
+from rnnlm.cli.terminal import Terminal
+from rnnlm.corpus.raw import corpus_digest, split_raw
+from rnnlm.corpus.sources import Corpus, find_corpus
+from rnnlm.errors import UsageError
+from rnnlm.workspace import Workspace
+
+
+def open_pipeline(invocation: Invocation, screen: Terminal) -> Pipeline:
+    """The pipeline that the arguments name: a workspace to go on with, or a corpus to read into one.
+
+    Raises UsageError for a clash of arguments, InputError for a path that is not there.
+    """
+    paths: list[str] = list(invocation.arguments.get("paths") or [])
+    out: Path | None = invocation.arguments.get("out")
+    if len(paths) == 1 and paths[0] != "-" and Workspace.exists(Path(paths[0])):
+        if out is not None and out.resolve() != Path(paths[0]).resolve():
+            raise UsageError(f"{paths[0]} is a workspace, and --out names another", "leave --out away")
+        return Pipeline(Workspace.open(Path(paths[0])), invocation, screen)
+    if not paths and out is not None and Workspace.exists(out):
+        return Pipeline(Workspace.open(out), invocation, screen)
+    corpus = find_corpus(paths)
+    out = out or Path("work")
+    _refuse_overlap(corpus, out)
+    new = not out.exists()
+    workspace = Workspace.create(out, force=invocation.run.force)
+    try:
+        with workspace.lock():
+            _read_corpus(workspace, corpus, invocation, screen)
+    except BaseException:
+        if new:
+            shutil.rmtree(out, ignore_errors=True)
+        raise
+    return Pipeline(workspace, invocation, screen)
+
+
+def _refuse_overlap(corpus: Corpus, out: Path) -> None:
+    names = [*corpus.stream, *(name for _, group in corpus.splits for name in group)]
+    for name in names:
+        inside = out.exists() and Path(name).exists() and out.resolve() in Path(name).resolve().parents
+        if inside and not Workspace.exists(out):
+            raise UsageError(f"--out {out} holds the corpus itself", "name another directory")
+
+
+def _read_corpus(workspace: Workspace, corpus: Corpus, invocation: Invocation, screen: Terminal) -> None:
+    """Read the corpus into the workspace's `raw` stage, unless it is what the workspace holds already."""
+    given = invocation.settings("raw", workspace.recorded("raw")).settings
+    spool = workspace.path / ".corpus.partial"
+    shutil.rmtree(spool, ignore_errors=True)
+    spool.mkdir()
+    try:
+        with screen.bytes_progress("read", None) as advance:
+            digest = corpus_digest(corpus, given.field, spool, advance)
+        manifest: Manifest | None = workspace.manifest("raw")
+        if manifest is not None and manifest.settings.get("corpus_sha256") != digest:
+            if not invocation.run.force:
+                raise UsageError(
+                    f"{workspace.path} is the workspace of another corpus",
+                    "name another directory with --out, or replace the corpus with --force",
+                )
+            workspace.clear()
+        settings = {"corpus_sha256": digest, "fractions": given.fractions if corpus.stream else None}
+        workspace.build("raw", settings, lambda directory: split_raw(spool, directory, given.fractions))
+    finally:
+        shutil.rmtree(spool, ignore_errors=True)
