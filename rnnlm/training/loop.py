@@ -197,8 +197,7 @@ class Trainer:
             self._logged = int(self._share * _LOGS)
             line = {"loss": self._loss_sum / max(1, self._loss_tokens), "gradient_norm": self._norm}
             self._loss_sum, self._loss_tokens = 0.0, 0
-        passes = self._per_epoch * _VALIDATIONS / max(self._total, 1) if self._total else _VALIDATIONS
-        due = int(self._share * max(_VALIDATIONS, round(_VALIDATIONS / passes))) if passes else 0
+        due = int(self._share * max(_VALIDATIONS, round(self._total / self._per_epoch)))
         if (last or due > self._validated) and self._valid.lines:
             self._validated = due
             nats = striped_nats(self._model, self._valid)

@@ -8,13 +8,13 @@ from rnnlm.corpus.tokenizer import END_ID, START_ID
 from rnnlm.model.likelihood import segment_nats
 from rnnlm.model.network import LanguageModel
 
-_VALIDATION_TOKENS = 100_000
+_VALIDATION_TOKENS = 50_000
 _STRIPES = 20
 
 
 @torch.inference_mode()
 def striped_nats(model: LanguageModel, ids: Ids) -> float:
-    """A quick figure for choosing the best weights: 20 stripes of at most 100,000 tokens, side by side.
+    """A quick figure for choosing the best weights: 20 stripes of at most 50,000 tokens, side by side.
 
     Each stripe starts from the zero state in the middle of the text, so this is never compared with `evaluate`.
     """
