@@ -6,6 +6,7 @@ A header may claim any size, so it is held against the length of the file before
 import contextlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -82,7 +83,7 @@ def open_npy(path: Path, *, kinds: str, dimensions: int, remedy: str) -> Array:
             length = file.tell() - start
     except OSError as error:
         raise ArtifactError(f"cannot read {path}: {error.strerror}", remedy) from None
-    except (ValueError, SyntaxError, TypeError, KeyError, RecursionError, MemoryError) as error:
+    except (ValueError, SyntaxError, TypeError, KeyError, RecursionError, MemoryError, TokenError) as error:
         raise ArtifactError(f"{path} is damaged ({error})", remedy) from None
     wanted = dtype.itemsize
     for size in shape:

@@ -110,7 +110,7 @@ def optional_type(annotation: Any) -> tuple[Any, bool]:
 def coerce(name: str, annotation: Any, value: Any, origin: str) -> Any:
     """`value` as the setting's type; UsageError naming the setting, its origin and what it may be."""
     kind, _ = optional_type(annotation)
-    where = {FLAG: f"--{name.replace('_', '-')}", ENVIRONMENT: f"RNNLM_{name.upper()}"}.get(
+    where = {FLAG: f"--{name.rstrip('_').replace('_', '-')}", ENVIRONMENT: f"RNNLM_{name.upper()}"}.get(
         origin, f"{name} ({origin})"
     )
 
@@ -185,7 +185,7 @@ def resolve(
             value = coerce(each.name, hints[each.name], value, origin)
         check = each.metadata.get("check")
         if value is not None and check is not None and (problem := check(value)):
-            raise UsageError(f"--{each.name.replace('_', '-')} is {value!r} (from {origin})", problem)
+            raise UsageError(f"--{each.name.rstrip('_').replace('_', '-')} is {value!r} (from {origin})", problem)
         values[each.name] = value
         origins[each.name] = origin
     settings = kind(**values)

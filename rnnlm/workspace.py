@@ -4,6 +4,7 @@ What a stage does is not known here: `build` is handed a function that fills a d
 when its settings, the identities of its inputs and its own bytes are what its manifest says; nothing looks at times.
 """
 
+import codecs
 import contextlib
 import fcntl
 import shutil
@@ -21,9 +22,11 @@ from rnnlm.artifacts import (
     rebuilt,
     recover,
     seal,
+    sha256_bytes,
     storage_error,
     write_json,
 )
+from rnnlm.config import canonical
 from rnnlm.errors import ArtifactError, InputError, UsageError
 
 State = Literal["missing", "current", "stale", "changed", "damaged"]
@@ -74,6 +77,12 @@ class Built:
     stale: tuple[str, ...]
 
 
+def _description(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """What `workspace.json` holds, the digest of the rest last."""
+    content = {"format": _FORMAT, "version": _VERSION, "settings": dict(settings)}
+    return {**content, "sha256": sha256_bytes(canonical(content))}
+
+
 class Workspace:
     """A directory with a `workspace.json`, and a directory a stage below it."""
 
@@ -88,6 +97,10 @@ class Workspace:
             raise ArtifactError(
                 f"{path / DESCRIPTION} has version {content.get('version')!r}, this program reads {_VERSION}",
                 "use the program that wrote it, or start anew in another --out",
+            )
+        if content.get("sha256") != _description(content["settings"])["sha256"]:
+            raise ArtifactError(
+                f"{path / DESCRIPTION} has changed since it was written", "restore it, or start anew in another --out"
             )
         self._settings: dict[str, dict[str, Any]] = content["settings"]
 
@@ -121,13 +134,14 @@ class Workspace:
                 path.mkdir(parents=True, exist_ok=True)
             except OSError as error:
                 raise storage_error(error, path) from None
-            write_json(path / DESCRIPTION, {"format": _FORMAT, "version": _VERSION, "settings": {}})
+            write_json(path / DESCRIPTION, _description({}))
         return cls(path)
 
-    def clear(self) -> None:
-        """Remove every stage's artifact and recorded settings, but no model."""
+    def clear(self, *, keep: str) -> None:
+        """Remove every stage's artifact but that of `keep`, and the recorded settings, but no model."""
         for stage in STAGES:
-            shutil.rmtree(self.path / stage, ignore_errors=True)
+            if stage != keep:
+                shutil.rmtree(self.path / stage, ignore_errors=True)
         self._settings = {}
         self.record({})
 
@@ -143,7 +157,7 @@ class Workspace:
         path = self.path / DESCRIPTION
         if merged != self._settings or not path.exists() or not merged:
             self._settings = merged
-            write_json(path, {"format": _FORMAT, "version": _VERSION, "settings": merged})
+            write_json(path, _description(merged))
 
     def directory(self, stage: str) -> Path:
         """Where a stage's artifact is, or would be."""
@@ -275,6 +289,16 @@ def locked(path: Path, message: str) -> Iterator[None]:
 
 
 def _check_lines(path: Path) -> None:
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    try:
+        with path.open("rb") as file:
+            for block in iter(lambda: file.read(2**20), b""):
+                decoder.decode(block)
+                if b"\0" in block or b"\r" in block:
+                    raise ValueError("a zero byte or a carriage return")
+            decoder.decode(b"", True)
+    except ValueError as error:
+        raise ArtifactError(f"{path} is not text of ours: {error}", "save it as UTF-8 with \\n line ends") from None
     lines = path.with_name(f"{path.stem}.lines.npy")
     if not lines.exists():
         return

@@ -26,15 +26,14 @@ class Chosen:
 def choose_text(found: Found, given: EvaluateSettings) -> Chosen:
     """The text that the flags name, or the workspace's test split, or valid where test is empty.
 
-    Raises UsageError for flags that clash, InputError for a text that is not there.
+    Raises UsageError for a model that has no splits, InputError for a text that is not there.
     """
     if given.text is not None:
-        if given.split is not None:
-            raise UsageError("--text with --split", "give one of them")
         names = find_corpus([given.text]).stream
         if not names:
             raise InputError(f"{given.text} is a directory", "name one text file with --text")
-        return Chosen(given.text, whole_lines(block for name in names for block in read_blocks(name, "text")))
+        name = "standard input" if given.text == "-" else given.text
+        return Chosen(name, whole_lines(block for name in names for block in read_blocks(name, "text")))
     if found.workspace is None:
         raise UsageError(f"{found.model.path} is a model without a workspace", "name a text with --text FILE")
     manifest = found.workspace.verified("raw")
@@ -67,6 +66,6 @@ def show_evaluation(screen: Terminal, report: dict[str, Any], what: str) -> None
     if report["unknown_tokens"] and report["perplexity_excluding_unknown"]:
         words.append(
             f"without unknown words: perplexity {report['perplexity_excluding_unknown']:.2f}; "
-            f"{report['out_of_vocabulary_tokens']:,} words are outside the vocabulary"
+            f"words outside the vocabulary: {report['out_of_vocabulary_tokens']:,}"
         )
     screen.result(report, view, *words)

@@ -14,6 +14,7 @@ def evaluate(invocation: Invocation) -> None:
     from rnnlm.cli.stages import terminal
     from rnnlm.corpus.text import encode_text
     from rnnlm.model.device import choose_device, set_threads
+    from rnnlm.model.loading import load_network
     from rnnlm.use.best_possible import best_possible_perplexity
     from rnnlm.use.evaluate import evaluate as evaluate_text
 
@@ -25,7 +26,7 @@ def evaluate(invocation: Invocation) -> None:
     context = given.context or found.model.context
     with tempfile.TemporaryDirectory(prefix="rnnlm-") as directory:
         text = encode_text(chosen.blocks, found.model.rules, Path(directory))
-        network = found.model.network(choose_device(invocation.run.device))
+        network = load_network(found.model, choose_device(invocation.run.device))
         evaluation = evaluate_text(network, text, context, given.batch_size)
     report = {
         **evaluation.report(),

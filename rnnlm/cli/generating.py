@@ -12,12 +12,13 @@ def generate(invocation: Invocation) -> None:
 
     from rnnlm.cli.models import find_model
     from rnnlm.model.device import choose_device, set_threads
+    from rnnlm.model.loading import load_network
     from rnnlm.use.generate import generate as generate_texts
 
     given = invocation.settings("generate").settings
     found = find_model(invocation)
     set_threads(invocation.run.threads)
-    network = found.model.network(choose_device(invocation.run.device))
+    network = load_network(found.model, choose_device(invocation.run.device))
 
     def say(text: str) -> None:
         sys.stdout.write(text)
@@ -42,12 +43,13 @@ def next_(invocation: Invocation) -> None:
     from rnnlm.cli.stages import terminal
     from rnnlm.cli.terminal import table
     from rnnlm.model.device import choose_device, set_threads
+    from rnnlm.model.loading import load_network
     from rnnlm.use.next import next_words
 
     given = invocation.settings("next").settings
     found = find_model(invocation)
     set_threads(invocation.run.threads)
-    network = found.model.network(choose_device(invocation.run.device))
+    network = load_network(found.model, choose_device(invocation.run.device))
     words = next_words(network, found.model.rules, given.prompt, given.k)
     view = table("next", "probability")
     for word in words:

@@ -86,5 +86,5 @@ def config(invocation: Invocation) -> None:
         for name, value in as_dict(resolved.settings).items():
             report[section][name] = {"value": value, "origin": resolved.origins[name]}
             text = "follows from the rest" if value is None else str(value)
-            view.add_row(f"{section}.{name}", text, resolved.origins[name])
+            view.add_row(f"{section}.{name.rstrip('_')}", text, resolved.origins[name])
     terminal(invocation).result(report, view)

@@ -59,14 +59,17 @@ def _read_corpus(workspace: Workspace, corpus: Corpus, invocation: Invocation, s
         with screen.bytes_progress("read", None) as advance:
             digest = corpus_digest(corpus, given.field, spool, advance)
         manifest: Manifest | None = workspace.manifest("raw")
-        if manifest is not None and manifest.settings.get("corpus_sha256") != digest:
+        replaced = manifest is not None and manifest.settings.get("corpus_sha256") != digest
+        if replaced:
             if not invocation.run.force:
                 raise UsageError(
                     f"{workspace.path} is the workspace of another corpus",
                     "name another directory with --out, or replace the corpus with --force",
                 )
-            workspace.clear()
+            given = invocation.settings("raw").settings
         settings = {"corpus_sha256": digest, "fractions": given.fractions if corpus.stream else None}
         workspace.build("raw", settings, lambda directory: split_raw(spool, directory, given.fractions))
+        if replaced:
+            workspace.clear(keep="raw")
     finally:
         shutil.rmtree(spool, ignore_errors=True)

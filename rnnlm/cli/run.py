@@ -30,13 +30,23 @@ def run(arguments: list[str]) -> int:
             return _report("stopped", 130)
         return code if isinstance(code, int) else 0
     except BrokenPipeError:
-        # The reader has gone; nothing must be written to it again when the interpreter closes its files.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
+        return _reader_gone()
+    except SystemExit as leaving:
+        # Typer and rich turn a closed pipe into an exit of their own.
+        if isinstance(leaving.__context__, BrokenPipeError):
+            return _reader_gone()
+        raise
     except Exception as error:
         if debug:
             traceback.print_exc()
         return _explain(error)
+
+
+def _reader_gone() -> int:
+    """Nothing must be written to the reader again when the interpreter closes its files."""
+    if sys.__stdout__ is not None:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno())
+    return 141
 
 
 def _explain(error: Exception) -> int:

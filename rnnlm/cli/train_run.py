@@ -24,6 +24,7 @@ from rnnlm.errors import StoppedError
 from rnnlm.model.architecture import Architecture
 from rnnlm.model.device import choose_device, set_threads
 from rnnlm.model.likelihood import text_nats
+from rnnlm.model.loading import load_network
 from rnnlm.model.network import LanguageModel
 from rnnlm.model.sealed import Sealed, model_config, read_sealed
 from rnnlm.training.defaults import fill_in
@@ -182,7 +183,7 @@ def _network(
     architecture: Architecture, settings: TrainSettings, data: Data, layer: Any, base: Sealed | None, device: str
 ) -> LanguageModel:
     if base is not None:
-        return base.network(device).train()
+        return load_network(base, device).train()
     network = LanguageModel(architecture, torch.Generator().manual_seed(settings.seed))
     counts = np.zeros(architecture.vocabulary, np.int64)
     for start in range(0, len(data.train.ids), 2**22):
@@ -245,9 +246,9 @@ def show_training(pipeline: Pipeline, directory: Path) -> None:
         str(directory),
         f"{report['parameters']:,}",
         f"{report['epochs']:g}",
-        f"{report['tokens_per_second']:,.0f}" if report["tokens_per_second"] else "-",
-        f"{share:.0%}" if share else "-",
-        f"{perplexity:.2f}" if perplexity else "-",
+        "-" if report["tokens_per_second"] is None else f"{report['tokens_per_second']:,.0f}",
+        "-" if share is None else f"{share:.0%}",
+        "-" if perplexity is None else f"{perplexity:.2f}",
     )
     pipeline.screen.result(report, view)
     pipeline.screen.notice(f"next: rnnlm evaluate {pipeline.workspace.path}")

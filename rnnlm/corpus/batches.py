@@ -73,7 +73,7 @@ class StreamBatches:
             nearest = np.searchsorted(self._starts, places[0]).clip(max=len(self._starts) - 1)
             begins = self._starts[nearest] == places[0]
             chosen = self._random.random(self._batch) < START_SHARE
-            fresh = begins & (chosen if self._position else True)
+            fresh = begins & (chosen | (places[0] == 0) if self._position else True)
             inputs[0][fresh] = START_ID
             fresh = fresh | (self._position == 0)
             epoch = self._epoch

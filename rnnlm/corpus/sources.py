@@ -6,7 +6,6 @@ known here.
 
 import codecs
 import gzip
-import io
 import json
 import re
 import sys
@@ -71,9 +70,9 @@ def read_blocks(name: str, field: str) -> Iterator[bytes]:
         return
     try:
         with _open(name) as file:
-            blocks = (
-                _json_lines(file, name, field) if _plain_name(name).endswith((".jsonl", ".ndjson")) else _read(file)
-            )
+            blocks = _frames(file, name) if name.endswith(".zst") else _read(file)
+            if _plain_name(name).endswith((".jsonl", ".ndjson")):
+                blocks = _json_lines(blocks, name, field)
             yield from _ended(_line_ends(_checked(blocks, name)))
     except RnnlmError:
         raise
@@ -90,27 +89,37 @@ def _open(name: str) -> BinaryIO:
         return sys.stdin.buffer
     if name.endswith(".gz"):
         return cast(BinaryIO, gzip.open(name))
-    if name.endswith(".zst"):
-        return io.BufferedReader(_open_zstandard(name), BLOCK)
     return Path(name).open("rb")
 
 
-def _open_zstandard(name: str) -> io.RawIOBase:
+def _frames(file: BinaryIO, name: str) -> Iterator[bytes]:
+    """The content of every zstandard frame; InputError when one is damaged or cut short."""
     try:
         import zstandard  # noqa: PLC0415
     except ImportError:
         raise InputError(f"{name} needs the zstandard package", "pip install 'rnnlm[zstd]'") from None
-    reader: io.RawIOBase = zstandard.open(name, "rb")
-    return reader
+    frame = None
+    try:
+        for block in _read(file, max(1, BLOCK // 256)):
+            while block:
+                frame = frame or zstandard.ZstdDecompressor().decompressobj()
+                yield frame.decompress(block)
+                block = frame.unused_data if frame.eof else b""
+                frame = None if frame.eof else frame
+    except zstandard.ZstdError as error:
+        raise InputError(f"{name} is damaged ({error})", "fetch or compress it anew") from None
+    if frame is not None:
+        raise InputError(f"{name} is cut short", "fetch or compress it anew")
 
 
-def _read(file: BinaryIO) -> Iterator[bytes]:
-    return iter(lambda: file.read(BLOCK), b"")
+def _read(file: BinaryIO, size: int = BLOCK) -> Iterator[bytes]:
+    return iter(lambda: file.read(size), b"")
 
 
-def _json_lines(file: BinaryIO, name: str, field: str) -> Iterator[bytes]:
+def _json_lines(blocks: Iterable[bytes], name: str, field: str) -> Iterator[bytes]:
     """The field of each record; a record is a document, so a blank line follows it."""
-    for number, line in enumerate(file, 1):
+    lines = (line for block in whole_lines(blocks) for line in block.split(b"\n"))
+    for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
         try:

@@ -4,6 +4,7 @@ NumPy alone; `E` is (V, D), one row an id, the row of `<pad>` zero.
 """
 
 import gzip
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,6 +54,11 @@ def read_vectors(path: Path, ids: Mapping[str, int]) -> Vectors:
                 if number == 1 and len(parts) == 2 and all(part.isdigit() for part in parts):
                     continue
                 dimensions = dimensions or len(parts) - 1
+                broken = InputError(
+                    f"{path}, line {number}: not a word and {dimensions} numbers", "give vectors in text form"
+                )
+                if dimensions < 1 or len(parts) < dimensions + 1:
+                    raise broken
                 word = b" ".join(parts[: len(parts) - dimensions]).decode("utf-8", "replace")
                 exact, low = ids.get(word), ids.get(word.lower())
                 if (exact is None and low is None) or word in SPECIALS:
@@ -60,21 +66,14 @@ def read_vectors(path: Path, ids: Mapping[str, int]) -> Vectors:
                 try:
                     row = np.array(parts[-dimensions:], np.float32)
                 except ValueError:
-                    row = np.empty(0, np.float32)
-                if (
-                    len(parts) < dimensions + 1
-                    or dimensions < 1
-                    or len(row) != dimensions
-                    or not np.isfinite(row).all()
-                ):
-                    raise InputError(
-                        f"{path}, line {number}: not a word and {dimensions} numbers", "give vectors in text form"
-                    )
+                    raise broken from None
+                if not np.isfinite(row).all():
+                    raise broken
                 if exact is not None:
                     rows.setdefault(exact, row)
                 elif low is not None:
                     lowered.setdefault(low, row)
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise InputError(
             f"cannot read {path}: {error}", "give word2vec, GloVe or fastText vectors in text form"
         ) from None

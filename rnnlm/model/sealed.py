@@ -9,9 +9,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from rnnlm.arrays import read_tensors
 from rnnlm.artifacts import MANIFEST, Manifest, changed_outputs, read_json, read_manifest, seal, sha256_bytes
 from rnnlm.config import canonical
 from rnnlm.corpus.clean import UnitRule
@@ -20,7 +17,6 @@ from rnnlm.corpus.text import TextRules
 from rnnlm.corpus.tokenizer import load_tokenizer
 from rnnlm.errors import ArtifactError, InputError
 from rnnlm.model.architecture import Architecture
-from rnnlm.model.network import LanguageModel
 
 FORMAT, VERSION = "rnnlm model", 1
 CONFIG, WEIGHTS, TOKENIZER = "config.json", "weights.safetensors", "tokenizer.json"
@@ -47,13 +43,6 @@ class Sealed:
     def name(self) -> str:
         """The name of its directory."""
         return self.path.name
-
-    def network(self, device: str = "cpu") -> LanguageModel:
-        """The network with its weights, ready to evaluate; ArtifactError when they do not fit."""
-        model = LanguageModel(self.architecture, torch.Generator())
-        path = self.path / WEIGHTS
-        model.load(read_tensors(path, remedy=_REMEDY), str(path))
-        return model.to(device).eval()
 
 
 def model_config(

@@ -26,7 +26,8 @@ def fill_in(
     epochs = settings.epochs
     if epochs is None and settings.tokens is None and settings.steps is None:
         epochs = float(_between(round(6 * math.sqrt(1e6 / (tokens / 5 if small else tokens))), 1, 40))
-    batch_size, bptt = _batch(settings, tokens, lines, 100 if small else 35)
+    run = min(tokens, settings.tokens or math.ceil((epochs or 1) * tokens))
+    batch_size, bptt = _batch(settings, run, lines, 100 if small else 35)
     steps = settings.steps
     passes = epochs or (settings.tokens or (steps or 1) * batch_size * (int(bptt) if bptt != "full" else 20)) / tokens
     dropout = settings.dropout
@@ -48,7 +49,7 @@ def fill_in(
 
 
 def _batch(settings: TrainSettings, tokens: int, lines: int, longest: int) -> tuple[int, str]:
-    """Batch size and steps, so that a pass over a small corpus is some hundreds of updates."""
+    """Batch size and steps, so that a pass over `tokens` of a small corpus, or a short run, is hundreds of updates."""
     most = 32 if tokens < 5_000_000 else 64
     if settings.batching == "sentences":
         batch_size = settings.batch_size or int(_between(2 ** int(math.log2(max(lines, 1) / 250 + 1)), 2, most))

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import torch
 
+from rnnlm.corpus.settings import WORD_KINDS
 from rnnlm.corpus.text import TextRules
 from rnnlm.corpus.tokenizer import END_ID, FIRST_OUTPUT
 from rnnlm.model.likelihood import log_probabilities
@@ -57,12 +58,13 @@ def generate(
     settings: GenerateSettings,
     emit: Callable[[str], None] = lambda text: None,
 ) -> Iterator[Generated]:
-    """`n` texts; `emit` gets each piece of a text as soon as it can no longer change, then '\\n' after the text."""
+    """`n` texts; `emit` gets the cleaned prompt and each piece as soon as it can no longer change, then '\\n'."""
     prompt = prompt_ids(rules, settings.prompt)
     for number in range(settings.n):
         generator = torch.Generator(device=model.bias.device).manual_seed((settings.seed + number) % 2**63)
         ids: list[int] = []
         nats, said = 0.0, 0
+        emit(text_of(rules, prompt))
         for drawn in draw_ids(model, prompt, settings, generator):
             ids.append(drawn.id)
             nats += drawn.nats
@@ -72,6 +74,8 @@ def generate(
                 said = len(text)
         text = _continued(rules, prompt, ids)
         emit(text[said:] + ("" if text.endswith("\n") else "\n"))
+        if rules.kind in WORD_KINDS:  # the blank that joins it to the prompt's last word
+            text = text.removeprefix(" ")
         yield Generated(text.removesuffix("\n"), len(ids), nats)
 
 

@@ -1,5 +1,6 @@
 """The most likely next words, completing a word that is half typed."""
 
+import re
 from dataclasses import dataclass
 
 import torch
@@ -10,7 +11,7 @@ from rnnlm.corpus.text import TextRules
 from rnnlm.corpus.tokenizer import END_ID, FIRST_OUTPUT, UNKNOWN_ID, tokens_by_id
 from rnnlm.model.likelihood import log_probabilities
 from rnnlm.model.network import LanguageModel
-from rnnlm.use.prompt import prompt_ids
+from rnnlm.use.prompt import check_unicode, prompt_ids
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,7 @@ def next_words(model: LanguageModel, rules: TextRules, prompt: str, k: int) -> l
     For words, a prompt that does not end in a blank is completed: the last word is taken as typed so far, and p is
     that of each word that begins with it, given that one of them comes. Where none does, the word is taken as whole.
     """
+    check_unicode(prompt)
     before, half = _half_typed(rules, prompt)
     names = tokens_by_id(rules.tokenizer)
     if half:
@@ -44,9 +46,10 @@ def _half_typed(rules: TextRules, prompt: str) -> tuple[str, str]:
     """The prompt without its half-typed last word, and that word as cleaned text."""
     if rules.kind not in WORD_KINDS or not prompt or prompt[-1].isspace():
         return prompt, ""
-    head, _, last = prompt.rpartition(" ")
-    word = normalize(rules.rule.normalizer(), last).split(" ")
-    return " ".join([head, *word[:-1]]), word[-1]
+    match = re.fullmatch(r"(?s)(.*\s)?(\S+)", prompt)
+    assert match is not None
+    word = normalize(rules.rule.normalizer(), match[2]).split(" ")
+    return (match[1] or "") + " ".join(word[:-1]), word[-1]
 
 
 def _after(model: LanguageModel, rules: TextRules, prompt: str) -> torch.Tensor:

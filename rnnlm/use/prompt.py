@@ -17,12 +17,17 @@ def prompt_ids(rules: TextRules, prompt: str) -> list[int]:
     return ids
 
 
-def line_ids(rules: TextRules, line: str) -> list[int]:
-    """The tokens of one line. Raises UsageError for text that is no Unicode."""
+def check_unicode(text: str) -> None:
+    """Raise UsageError for lone surrogates, which is what bytes that are no UTF-8 become on a command line."""
     try:
-        line.encode()
+        text.encode()
     except UnicodeEncodeError:
         raise UsageError("the prompt is not valid Unicode", "give it as UTF-8") from None
+
+
+def line_ids(rules: TextRules, line: str) -> list[int]:
+    """The tokens of one line. Raises UsageError for text that is no Unicode."""
+    check_unicode(line)
     return list(rules.tokenizer.encode(line, add_special_tokens=False).ids)
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from rnnlm.config import at_least, between, setting
+from rnnlm.errors import UsageError
 
 SplitName = Literal["train", "valid", "test"]
 Context = Literal["stream", "sentence", "document"]
@@ -26,6 +27,11 @@ class EvaluateSettings:
         None, "state carried across lines, or reset at each line or blank line", auto="as trained", record=False
     )
     batch_size: int = setting(64, "sequences read side by side", at_least(1), record=False)
+
+    def check(self) -> None:
+        """One text at a time."""
+        if self.text is not None and self.split is not None:
+            raise UsageError("--text with --split", "give one of them")
 
 
 @dataclass(frozen=True)

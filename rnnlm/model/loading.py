@@ -1,0 +1,16 @@
+"""From a sealed directory to a network with its weights."""
+
+import torch
+
+from rnnlm.arrays import read_tensors
+from rnnlm.model.network import LanguageModel
+from rnnlm.model.sealed import WEIGHTS, Sealed
+
+
+def load_network(sealed: Sealed, device: str = "cpu") -> LanguageModel:
+    """The network with its weights, ready to evaluate; ArtifactError when they do not fit."""
+    path = sealed.path / WEIGHTS
+    tensors = read_tensors(path, remedy="the model is damaged; copy it anew, or train it again with --force")
+    model = LanguageModel(sealed.architecture, torch.Generator())
+    model.load(tensors, str(path))
+    return model.to(device).eval()

@@ -1,0 +1,157 @@
+"""`docs/lecture.md` says what happens: each of its commands is run, in its order, and prints what is shown.
+
+A block is fenced as `console`, with `$ ` before each command and its standard output below. How the output is compared
+stands after that word: nothing (the same text), `approximate` (figures of a trained network: a decimal number may
+differ by a third, percentages and speeds are not compared) or `drawn` (only the number of lines).
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+LECTURE = Path(__file__).resolve().parents[1] / "docs" / "lecture.md"
+TOLERANCE = 1 / 3
+_BLOCK = re.compile(r"^```console *(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_DECIMAL = re.compile(r"\d[\d,]*\.\d+(?![\d ]*%)")
+_PERCENTAGE = re.compile(r"\d[\d.,]* ?%")
+_MEASURED = ("tokens/s", "share of peak")  # columns that depend on the machine and its load
+
+pytestmark = pytest.mark.skipif(shutil.which("bash") is None, reason="the lecture's commands are written for bash")
+
+
+@dataclass(frozen=True)
+class Block:
+    """Commands with the output that the lecture shows for each, how it is compared, and the line where it stands."""
+
+    line: int
+    rule: str
+    commands: tuple[tuple[str, str], ...]
+
+
+def blocks(text: str) -> list[Block]:
+    """The console blocks of a document, in order."""
+    found = []
+    for match in _BLOCK.finditer(text):
+        pieces = re.split(r"^\$ (.*)\n", match[2], flags=re.MULTILINE)
+        assert not pieces[0], f"a console block begins with a command: {pieces[0]!r}"
+        commands = tuple(zip(pieces[1::2], pieces[2::2], strict=True))
+        found.append(Block(text.count("\n", 0, match.start()) + 1, match[1], commands))
+    return found
+
+
+BLOCKS = blocks(LECTURE.read_text("utf-8"))
+
+
+class Session:
+    """The lecture's commands run in one directory. A block that is asked for has all earlier ones run before it."""
+
+    def __init__(self, directory: Path) -> None:
+        self._work, programs = directory / "work", directory / "bin"
+        self._work.mkdir()
+        programs.mkdir()
+        for name, arguments in (("rnnlm", "-m rnnlm"), ("python", "")):
+            program = programs / name
+            program.write_text(f'#!/bin/sh\nexec "{sys.executable}" {arguments} "$@"\n', "utf-8")
+            program.chmod(0o755)
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("RNNLM_")}
+        path = f"{programs}{os.pathsep}{os.environ['PATH']}"
+        self._env = kept | {"PATH": path, "OMP_NUM_THREADS": "1", "RNNLM_THREADS": "1", "LC_ALL": "C.UTF-8"}
+        self._done: list[list[subprocess.CompletedProcess[str]]] = []
+
+    def outputs(self, number: int) -> list[str]:
+        """What each command of a block printed on standard output; each must have ended well."""
+        while len(self._done) <= number:
+            block = BLOCKS[len(self._done)]
+            self._done.append([self._run(command) for command, _ in block.commands])
+        for (command, _), done in zip(BLOCKS[number].commands, self._done[number], strict=True):
+            assert done.returncode == 0, f"{command}\nended with {done.returncode}: {done.stderr}"
+        return [done.stdout for done in self._done[number]]
+
+    def _run(self, command: str) -> subprocess.CompletedProcess[str]:
+        shell = ["bash", "-o", "pipefail", "-c", command]
+        return subprocess.run(shell, cwd=self._work, env=self._env, capture_output=True, encoding="utf-8", check=False)
+
+
+@pytest.fixture(scope="module")
+def session(tmp_path_factory: pytest.TempPathFactory) -> Session:
+    """One run of the lecture."""
+    return Session(tmp_path_factory.mktemp("lecture"))
+
+
+def lines_of(output: str) -> list[str]:
+    """Lines without the blanks at their ends, which a table may have."""
+    return [line.rstrip() for line in output.rstrip("\n").split("\n")] if output.rstrip("\n") else []
+
+
+def masked(output: str) -> tuple[list[list[str]], list[float]]:
+    """The cells of each line, cut at two blanks or more, without decimals, percentages and speeds; and the decimals."""
+    rows: list[list[str]] = []
+    for line in lines_of(output):
+        cells = re.split(r" {2,}", line)
+        for column in _MEASURED:
+            if rows and column in rows[-1]:
+                cells[rows[-1].index(column)] = "#"
+        rows.append(cells)
+    decimals = [float(each.replace(",", "")) for row in rows for cell in row for each in _DECIMAL.findall(cell)]
+    return [[_DECIMAL.sub("#", _PERCENTAGE.sub("# %", cell)) for cell in row] for row in rows], decimals
+
+
+def compare(rule: str, printed: str, shown: str) -> None:
+    """Assert that the output is as shown, by the rule of the block."""
+    if rule == "":
+        assert lines_of(printed) == lines_of(shown)
+    elif rule == "approximate":
+        (rows, decimals), (expected_rows, expected_decimals) = masked(printed), masked(shown)
+        assert rows == expected_rows
+        assert decimals == pytest.approx(expected_decimals, rel=TOLERANCE)
+    else:
+        assert rule == "drawn", f"no rule {rule!r}"
+        assert len(lines_of(printed)) == len(lines_of(shown)) > 0
+
+
+@pytest.mark.parametrize("number", range(len(BLOCKS)), ids=[f"line {block.line}" for block in BLOCKS])
+def test_block(session: Session, number: int) -> None:
+    block = BLOCKS[number]
+    for (_, shown), printed in zip(block.commands, session.outputs(number), strict=True):
+        compare(block.rule, printed, shown)
+
+
+def test_a_chain_cut_after_every_step_costs_perplexity(session: Session) -> None:
+    """What section 6 concludes from two runs; the tolerance of their figures would not show it."""
+    runs = [
+        masked(printed)[1][-1]
+        for number, block in enumerate(BLOCKS)
+        for (command, _), printed in zip(block.commands, session.outputs(number), strict=True)
+        if "--bptt" in command
+    ]
+    carried, cut = runs
+    assert 1.1 * carried < cut
+
+
+def test_rules_tell_apart_what_they_should() -> None:
+    table = "model  parameters  tokens/s  perplexity\nlstm         232   {}  {}\n{} above"
+    shown = table.format("2,688", "4.16", "94.1%")
+    compare("approximate", table.format("  312", "4.30", "102%"), shown)
+    for other in (
+        table.format("2,688", "8.16", "94.1%"),
+        table.format("2,688", "4.16", "9"),
+        shown.replace("232", "233"),
+    ):
+        with pytest.raises(AssertionError):
+            compare("approximate", other, shown)
+    compare("drawn", " one story\n", " another\n")
+    with pytest.raises(AssertionError):
+        compare("drawn", "\n", " a story\n")
+    with pytest.raises(AssertionError):
+        compare("", "[4, 8]\n", "[4, 9]\n")
+
+
+def test_the_whole_lecture_is_read() -> None:
+    text = LECTURE.read_text("utf-8")
+    assert sum(len(block.commands) for block in BLOCKS) == len(re.findall(r"^\$ ", text, re.MULTILINE)) > 20

@@ -1,0 +1,201 @@
+"""Generated text and next words: the same for a seed, never `<unk>`, and with the model's own probabilities."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rnnlm.corpus.ids import Ids
+from rnnlm.corpus.text import TextRules
+from rnnlm.corpus.tokenizer import tokens_by_id
+from rnnlm.model.likelihood import log_probabilities, text_nats
+from rnnlm.model.network import LanguageModel
+from rnnlm.model.loading import load_network
+from rnnlm.model.sealed import read_sealed
+from rnnlm.use.generate import draw_ids, generate
+from rnnlm.use.next import next_words
+from rnnlm.use.prompt import prompt_ids, text_of
+from rnnlm.use.sampling import draw, shaped
+from rnnlm.use.settings import GenerateSettings
+
+Speaker = tuple[LanguageModel, TextRules]
+
+
+@pytest.fixture(scope="module")
+def speaker(trained: Path) -> Speaker:
+    """The small trained model."""
+    sealed = read_sealed(trained / "models" / "lstm")
+    return load_network(sealed), sealed.rules
+
+
+def stream_nats(model: LanguageModel, ids: list[int]) -> np.ndarray:  # type: ignore[type-arg]
+    """What each id costs when read from the start."""
+    text = Ids(np.array(ids, np.uint16), np.array([0, len(ids)], np.int64), np.zeros(1, np.uint32))
+    found = np.empty(len(ids))
+    for span in text_nats(model, text, "stream", 1):
+        found[span.start : span.start + len(span.nats)] = span.nats
+    return found
+
+
+def distribution(speaker: Speaker, prompt: str) -> dict[str, float]:
+    """p of every token after a prompt."""
+    model, rules = speaker
+    with torch.inference_mode():
+        hidden, _ = model(torch.tensor(prompt_ids(rules, prompt)).unsqueeze(1), model.initial_state(1))
+        p = log_probabilities(model, hidden[-1])[0].exp().tolist()
+    return dict(zip(tokens_by_id(rules.tokenizer)[2:], p, strict=True))
+
+
+@pytest.mark.parametrize("prompt", ["", "the cat", "the cats see\n"])
+def test_nats_are_the_likelihood_of_what_was_drawn(speaker: Speaker, prompt: str) -> None:
+    """Also where temperature, top-k and top-p shape what is drawn: the cost is that of the model itself."""
+    model, rules = speaker
+    before = prompt_ids(rules, prompt)
+    for given_ in (
+        GenerateSettings(lines=4, max_tokens=60),
+        GenerateSettings(lines=4, max_tokens=60, temperature=0.5, top_k=5),
+        GenerateSettings(lines=4, max_tokens=60, top_p=0.6),
+        GenerateSettings(lines=2, max_tokens=9, temperature=0),
+    ):
+        drawn = list(draw_ids(model, before, given_, torch.Generator().manual_seed(5)))
+        nats = stream_nats(model, [*before[1:], *(each.id for each in drawn)])[len(before) - 1 :]
+        assert np.abs(nats - [each.nats for each in drawn]).max() < 1e-5
+
+
+def test_a_seed_gives_a_text_and_n_texts_are_those_of_n_seeds(speaker: Speaker) -> None:
+    model, rules = speaker
+    many = list(generate(model, rules, GenerateSettings(prompt="the", n=4, seed=7, lines=2)))
+    again = list(generate(model, rules, GenerateSettings(prompt="the", n=4, seed=7, lines=2)))
+    alone = [next(generate(model, rules, GenerateSettings(prompt="the", seed=7 + n, lines=2))) for n in range(4)]
+    assert many == again == alone
+    assert len({text.text for text in many}) > 1
+
+
+def test_what_is_streamed_is_what_is_returned(speaker: Speaker) -> None:
+    model, rules = speaker
+    pieces: list[str] = []
+    text = next(generate(model, rules, GenerateSettings(prompt="the old", lines=3), pieces.append))
+    assert "".join(pieces) == text.text + "\n"
+    assert len(pieces) > 3
+
+
+def test_the_unknown_word_is_never_spoken_unless_asked_for(speaker: Speaker) -> None:
+    model, rules = speaker
+    biased = LanguageModel(model.architecture, torch.Generator())
+    biased.load(model.tensors(), "")
+    with torch.no_grad():
+        biased.bias[1] = 30.0
+    for temperature in (0.0, 1.0, 2.0):
+        text = next(generate(biased, rules, GenerateSettings(lines=3, temperature=temperature, max_tokens=30)))
+        assert "<unk>" not in text.text
+        assert text.nats > 20
+    spoken = next(generate(biased, rules, GenerateSettings(unknown=True, max_tokens=5)))
+    assert spoken.text.split() == ["<unk>"] * 5
+
+
+def test_temperature_zero_takes_the_most_likely(speaker: Speaker) -> None:
+    model, rules = speaker
+    greedy = [next(generate(model, rules, GenerateSettings(prompt="the", temperature=0, seed=n))) for n in (1, 2)]
+    assert greedy[0] == greedy[1] == next(generate(model, rules, GenerateSettings(prompt="the", top_k=1, seed=3)))
+
+
+log_ps = st.lists(st.floats(-12, 0), min_size=4, max_size=12).map(
+    lambda row: torch.tensor([row], dtype=torch.float64).log_softmax(-1)
+)
+
+
+@given(log_ps, st.integers(1, 12), st.floats(0.01, 1.0), st.floats(0.2, 3))
+@settings(max_examples=80)
+def test_shaping_keeps_the_order_and_the_most_likely(log_p: torch.Tensor, k: int, p: float, temperature: float) -> None:
+    known = log_p[0].clone()
+    known[1] = -torch.inf  # <unk>
+    by_k = shaped(log_p, GenerateSettings(top_k=k))[0]
+    by_p = shaped(log_p, GenerateSettings(top_p=p))[0]
+    warm = shaped(log_p, GenerateSettings(temperature=temperature))[0]
+    best = int(known.argmax())
+    for shape in (by_k, by_p, warm):
+        assert torch.isfinite(shape[best])
+        assert not torch.isfinite(shape[1])
+    assert torch.allclose(warm[2:] * temperature, known[2:])
+    kept = torch.isfinite(by_k)
+    assert int(kept.sum()) >= min(k, len(known) - 1)
+    assert known[kept].min() >= known[~kept].max() if bool((~kept).any()) else True
+    probabilities = known.softmax(-1)
+    held = float(probabilities[torch.isfinite(by_p)].sum())
+    assert held >= p - 1e-9
+    least = float(probabilities[torch.isfinite(by_p)].min())
+    assert held - least < p + 1e-9  # without the least likely of them it would hold less
+
+
+def test_draws_have_the_frequencies_of_the_distribution() -> None:
+    p = torch.tensor([0.5, 0.0, 0.3, 0.15, 0.05], dtype=torch.float64)
+    rows = draw(p.log().repeat(20_000, 1), 1.0, torch.Generator().manual_seed(1))
+    found = torch.bincount(rows - 2, minlength=5).double() / 20_000
+    assert torch.allclose(found, p, atol=0.015)
+
+
+def test_next_words_are_the_distribution_in_order(speaker: Speaker) -> None:
+    model, rules = speaker
+    for prompt in ("", "the cat ", "The old dog ", "the cats see\n"):
+        expected = distribution(speaker, prompt)
+        found = next_words(model, rules, prompt, len(expected))
+        assert {each.token: each.probability for each in found} == pytest.approx(expected)
+        values = [each.probability for each in found]
+        assert values == sorted(values, reverse=True)
+        assert sum(values) == pytest.approx(1, abs=1e-6)
+        assert [each.token for each in next_words(model, rules, prompt, 3)] == [each.token for each in found[:3]]
+
+
+@pytest.mark.parametrize(
+    ("prompt", "before", "half"),
+    [("the c", "the ", "c"), ("The OLD b", "the old ", "b"), ("s", "", "s"), ("the cats s", "the cats ", "s"),
+     ("the cats see milk\nthe c", "the cats see milk\nthe ", "c"), ("the\tc", "the ", "c"),
+        ("the cats see milk\nth", "the cats see milk\n", "th")],
+)  # fmt: skip
+def test_a_half_typed_word_is_completed(speaker: Speaker, prompt: str, before: str, half: str) -> None:
+    """p is that of each word that begins so, given that one of them comes, in the context of what stands before."""
+    model, rules = speaker
+    fitting = {
+        token: p for token, p in distribution(speaker, before).items() if token.startswith(half) and "<" not in token
+    }
+    assert len(fitting) > 1
+    found = next_words(model, rules, prompt, 1000)
+    total = sum(fitting.values())
+    assert {each.token: each.probability for each in found} == pytest.approx(
+        {token: p / total for token, p in fitting.items()}, abs=1e-6
+    )
+
+
+def test_a_word_that_nothing_completes_is_taken_as_whole(speaker: Speaker) -> None:
+    model, rules = speaker
+    found = next_words(model, rules, "the zzz", 5)
+    assert found == next_words(model, rules, "the zzz ", 5)
+
+
+def test_a_prompt_is_read_as_the_text_was(speaker: Speaker) -> None:
+    _, rules = speaker
+    assert prompt_ids(rules, "The CAT, sees!") == prompt_ids(rules, "the cat sees")
+    assert prompt_ids(rules, "a\nb")[0] == 1
+    assert prompt_ids(rules, "the\ncat").count(2) == 1
+    assert text_of(rules, prompt_ids(rules, "The cat\nsees")) == "the cat\nsees"
+    assert not set(prompt_ids(rules, "<s> </s> <pad>")[1:]) & {0, 1, 2}
+
+
+def test_generation_by_command_is_that_of_the_library(run: Any, trained: Path, speaker: Speaker) -> None:
+    model, rules = speaker
+    expected = next(generate(model, rules, GenerateSettings(prompt="the cat", seed=5)))
+    first = run("generate", trained, "--prompt", "the cat", "--seed", 5, "--json").ok()
+    assert first.json == {"text": expected.text, "tokens": expected.tokens, "nats": pytest.approx(expected.nats)}
+    assert run("generate", trained, "--prompt", "the cat", "--seed", 5).ok().out == expected.text + "\n"
+    words = run("next", trained, "--prompt", "the ", "-k", 4, "--json").ok().json["next"]
+    assert len(words) == 4
+
+
+def test_a_prompt_that_is_no_unicode_is_refused(run: Any, trained: Path) -> None:
+    run("generate", trained, "--prompt", "a\udcff").refused(2, "not valid Unicode")
+    run("next", trained, "--prompt", "a\udcff ").refused(2, "not valid Unicode")
+    run("next", trained, "--prompt", "a\udcff").refused(2, "not valid Unicode")
