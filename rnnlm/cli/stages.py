@@ -12,10 +12,10 @@ from typing import Any
 
 from tokenizers import Tokenizer
 
-from rnnlm.artifacts import sha256_bytes
+from rnnlm.artifacts import sha256_bytes, write_bytes
 from rnnlm.cli.options import Invocation
 from rnnlm.cli.terminal import Terminal
-from rnnlm.config import Resolved
+from rnnlm.config import Resolved, as_dict, to_toml
 from rnnlm.corpus.clean import UnitRule, clean
 from rnnlm.corpus.idempotence import settle
 from rnnlm.corpus.ids import Ids, open_ids
@@ -96,9 +96,11 @@ class Pipeline:
         return built
 
     def record(self) -> None:
-        """Remember what this invocation was given, for later ones."""
+        """Remember what this invocation was given, for later ones, and write out all that it resolved to."""
         sections = [section for section in SECTION_ORDER if section in self.invocation.sections]
         self.workspace.record({section: self.settings(section).given() for section in sections})
+        resolved = {section: as_dict(self.settings(section).settings) for section in SECTION_ORDER}
+        write_bytes(self.workspace.path / "settings.toml", to_toml(resolved).encode())
 
     def ids(self, split: str) -> Ids:
         """A split as ids, checked."""

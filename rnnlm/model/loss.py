@@ -54,7 +54,7 @@ class LinearCrossEntropy(torch.autograd.Function):
         """The gradients made before, times that of the loss."""
         (scale,) = grads
         dh, dV, dc = ctx.saved_tensors
-        return dh.mul_(scale), dV.mul_(scale), dc.mul_(scale), None
+        return dh * scale, dV * scale, dc * scale, None
 
 
 def linear_cross_entropy(h: Tensor, V: Tensor, c: Tensor, targets: Tensor) -> Tensor:

@@ -97,6 +97,11 @@ def test_a_lexicon_is_taken_whole(tmp_path: Path) -> None:
     assert report["most_frequent_unknown"] == {"b": 4, "d": 1, "e": 1, "é": 1}
 
 
+def test_a_lexicon_is_cut_to_the_largest_size(tmp_path: Path) -> None:
+    names, _ = make(tmp_path, TRAIN, VocabRule(1, 6, ("zebra", "a", "c", "yak")))
+    assert names == [*SPECIALS, "a", "c"]
+
+
 def test_the_largest_dropped_counts_are_shown(tmp_path: Path) -> None:
     """More dropped words than are shown: those shown are the most frequent of them."""
     train = "".join(f"w{n:02} " * (n + 1) for n in range(30)).strip() + "\n"

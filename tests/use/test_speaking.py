@@ -13,8 +13,8 @@ from rnnlm.corpus.ids import Ids
 from rnnlm.corpus.text import TextRules
 from rnnlm.corpus.tokenizer import tokens_by_id
 from rnnlm.model.likelihood import log_probabilities, text_nats
-from rnnlm.model.network import LanguageModel
 from rnnlm.model.loading import load_network
+from rnnlm.model.network import LanguageModel
 from rnnlm.model.sealed import read_sealed
 from rnnlm.use.generate import draw_ids, generate
 from rnnlm.use.next import next_words
