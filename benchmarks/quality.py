@@ -19,7 +19,7 @@ from typing import Any
 
 _CASES = {
     "penn-treebank": ["--prepared", "--hidden", "200", "--layers", "2", "--epochs", "6"],
-    "shakespeare": ["--prepared", "--kind", "char", "--fractions", "0.9,0.1,0", "--hidden", "512"],
+    "shakespeare": ["--prepared", "--kind", "char", "--fractions", "0.9,0.1,0"],
     "stories": [],
 }
 

@@ -24,6 +24,11 @@ Check = Callable[[Any], str | None]
 FLAG, ENVIRONMENT, FILE, WORKSPACE, DEFAULT = "flag", "environment", "file", "workspace", "default"
 
 
+def outer_name(name: str) -> str:
+    """A setting's name in files, variables and flags: `from_` is `from`, which Python keeps to itself."""
+    return name.rstrip("_")
+
+
 def setting(
     default: Any, help: str, check: Check | None = None, *, auto: str = "", record: bool = True, group: str = ""
 ) -> Any:
@@ -110,7 +115,7 @@ def optional_type(annotation: Any) -> tuple[Any, bool]:
 def coerce(name: str, annotation: Any, value: Any, origin: str) -> Any:
     """`value` as the setting's type; UsageError naming the setting, its origin and what it may be."""
     kind, _ = optional_type(annotation)
-    where = {FLAG: f"--{name.rstrip('_').replace('_', '-')}", ENVIRONMENT: f"RNNLM_{name.upper()}"}.get(
+    where = {FLAG: f"--{outer_name(name).replace('_', '-')}", ENVIRONMENT: f"RNNLM_{outer_name(name).upper()}"}.get(
         origin, f"{name} ({origin})"
     )
 
@@ -166,7 +171,7 @@ def resolve(
     sources_of = {
         each.name: [
             (FLAG, (flags or {}).get(each.name)),
-            (ENVIRONMENT, environment.get(f"RNNLM_{each.name.upper()}")),
+            (ENVIRONMENT, environment.get(f"RNNLM_{outer_name(each.name).upper()}")),
             (FILE, (file or {}).get(each.name)),
         ]
         for each in fields(kind)  # type: ignore[arg-type]
@@ -185,7 +190,7 @@ def resolve(
             value = coerce(each.name, hints[each.name], value, origin)
         check = each.metadata.get("check")
         if value is not None and check is not None and (problem := check(value)):
-            raise UsageError(f"--{each.name.rstrip('_').replace('_', '-')} is {value!r} (from {origin})", problem)
+            raise UsageError(f"--{outer_name(each.name).replace('_', '-')} is {value!r} (from {origin})", problem)
         values[each.name] = value
         origins[each.name] = origin
     settings = kind(**values)
@@ -207,7 +212,7 @@ def read_settings_file(path: Path, sections: Mapping[str, type[Any]]) -> dict[st
         raise InputError(f"cannot read the settings file {path}", error.strerror or str(error)) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{path} is not a TOML file", str(error)) from None
-    names = {section: {each.name for each in fields(kind)} for section, kind in sections.items()}
+    names = {section: {outer_name(each.name): each.name for each in fields(kind)} for section, kind in sections.items()}
     result: dict[str, dict[str, Any]] = {section: {} for section in sections}
     for key, value in content.items():
         if isinstance(value, dict):
@@ -216,13 +221,13 @@ def read_settings_file(path: Path, sections: Mapping[str, type[Any]]) -> dict[st
             for name, inner in value.items():
                 if name not in names[key]:
                     raise _unknown(path, f"{name} in [{key}]", name, sorted(names[key]))
-                result[key][name] = inner
+                result[key][names[key][name]] = inner
         else:
             owners = [section for section in sections if key in names[section]]
             if not owners:
                 raise _unknown(path, key, key, sorted(set().union(*names.values())))
             for section in owners:
-                result[section].setdefault(key, value)
+                result[section].setdefault(names[section][key], value)
     return result
 
 
@@ -242,6 +247,6 @@ def to_toml(sections: Mapping[str, Mapping[str, Any]]) -> str:
         for name, value in values.items():
             if value is not None:
                 # JSON strings, numbers and booleans are TOML ones, but for DEL, which TOML wants escaped.
-                lines.append(f"{name} = {json.dumps(value, ensure_ascii=False)}".replace("\x7f", "\\u007f"))
+                lines.append(f"{outer_name(name)} = {json.dumps(value, ensure_ascii=False)}".replace("\x7f", "\\u007f"))
         lines.append("")
     return "\n".join(lines)

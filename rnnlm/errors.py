@@ -50,12 +50,6 @@ class DivergenceError(RnnlmError):
     exit_code = 6
 
 
-class MemoryLimitError(RnnlmError):
-    """More memory wanted than there is."""
-
-    exit_code = 7
-
-
 class StoppedError(RnnlmError):
     """Stopped by a signal after saving; the hint is the command that goes on."""
 

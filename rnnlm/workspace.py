@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from rnnlm.arrays import open_npy
 from rnnlm.artifacts import (
+    MANIFEST,
     Manifest,
     changed_outputs,
     read_json,
@@ -126,6 +127,9 @@ class Workspace:
         if not cls.exists(path):
             if path.exists() and not path.is_dir():
                 raise UsageError(f"--out {path} is a file", "name a new directory, or a workspace")
+            foreign = next((path / name for name in STAGES if (path / name).exists()), None)
+            if foreign is not None and not (foreign / MANIFEST).exists():
+                raise UsageError(f"{foreign} is not of rnnlm's making and would be replaced", "name another --out")
             if path.is_dir() and any(not entry.name.startswith(".") for entry in path.iterdir()) and not force:
                 raise UsageError(
                     f"--out {path} is a directory with other things in it", "name a new one, or use --force"
@@ -165,8 +169,13 @@ class Workspace:
 
     def manifest(self, stage: str) -> Manifest | None:
         """A stage's manifest, or None before its first run; ArtifactError when it is damaged."""
-        remedy = f"rebuild it with: rnnlm {stage if stage != 'raw' else 'clean'} {self.path} --force"
-        return read_manifest(self.directory(stage), f"rnnlm {stage}", STAGES[stage].version, remedy=remedy)
+        return read_manifest(
+            self.directory(stage), f"rnnlm {stage}", STAGES[stage].version, remedy=f"rebuild it: {self.rebuild(stage)}"
+        )
+
+    def rebuild(self, stage: str) -> str:
+        """The command that makes a stage anew."""
+        return f"rnnlm {f'clean CORPUS --out {self.path}' if stage == 'raw' else f'{stage} {self.path}'} --force"
 
     def inputs(self, stage: str) -> dict[str, str]:
         """The identities of what a stage reads; ArtifactError where an input is missing."""
@@ -204,7 +213,7 @@ class Workspace:
         if changed:
             raise ArtifactError(
                 f"{self.directory(stage) / changed[0]} has changed since it was written",
-                f"adopt the change with: rnnlm accept {self.path}, or rebuild with --force",
+                f"adopt the change with: rnnlm accept {self.path}, or rebuild it: {self.rebuild(stage)}",
             )
         return manifest
 
@@ -253,7 +262,9 @@ class Workspace:
                     raise ArtifactError(
                         f"{path} cannot be adopted", f"rebuild it with: rnnlm {stage} {self.path} --force"
                     )
-                _check_lines(path)
+                words = manifest.settings.get("kind") in ("word", "whitespace") or stage == "clean"
+                _check_text(path, no_specials=words and stage != "raw")
+                _check_lines(path, self.directory("clean") / f"{path.stem}.lines.npy", stage)
             seal(
                 self.directory(stage),
                 manifest.format,
@@ -288,19 +299,30 @@ def locked(path: Path, message: str) -> Iterator[None]:
         yield
 
 
-def _check_lines(path: Path) -> None:
+def _check_text(path: Path, *, no_specials: bool) -> None:
+    """Raise ArtifactError unless an edited file is UTF-8 text of whole lines without special tokens of ours."""
     decoder = codecs.getincrementaldecoder("utf-8")()
+    last = b"\n"
     try:
         with path.open("rb") as file:
             for block in iter(lambda: file.read(2**20), b""):
                 decoder.decode(block)
                 if b"\0" in block or b"\r" in block:
                     raise ValueError("a zero byte or a carriage return")
+                last = block
             decoder.decode(b"", True)
+        if not last.endswith(b"\n"):
+            raise ValueError("no line end at its end")
+        if no_specials:
+            with path.open(encoding="utf-8", newline="\n") as lines:
+                if any({"<pad>", "<s>", "</s>"} & set(line.split()) for line in lines):
+                    raise ValueError("a special string as a word")
     except ValueError as error:
-        raise ArtifactError(f"{path} is not text of ours: {error}", "save it as UTF-8 with \\n line ends") from None
-    lines = path.with_name(f"{path.stem}.lines.npy")
-    if not lines.exists():
+        raise ArtifactError(f"{path} cannot be adopted: {error}", "save it as UTF-8 lines, or rebuild it") from None
+
+
+def _check_lines(path: Path, lines: Path, stage: str) -> None:
+    if stage == "raw" or not lines.exists():
         return
     count = len(open_npy(lines, kinds="ui", dimensions=1, remedy="rebuild with --force"))
     with path.open("rb") as file:

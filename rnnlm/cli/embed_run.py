@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from rich.table import Table
 
 from rnnlm.arrays import npy_writer, open_npy, read_tensors
 from rnnlm.cli.embed_stage import model_directory
@@ -15,29 +16,29 @@ from rnnlm.cli.terminal import count, table
 from rnnlm.corpus.clean import UnitRule
 from rnnlm.corpus.normalizer import normalize
 from rnnlm.corpus.settings import WORD_KINDS
-from rnnlm.corpus.sources import line_blocks
+from rnnlm.corpus.sources import find_corpus, read_blocks, whole_lines
 from rnnlm.corpus.text import TextRules
 from rnnlm.corpus.tokenizer import UNKNOWN_ID, shown, tokens_by_id
 from rnnlm.errors import InputError, UsageError
 from rnnlm.model.embedding import Layer, analogy, nearest, principal_components
 from rnnlm.model.sealed import WEIGHTS, read_sealed
 from rnnlm.use.prompt import line_ids
+from rnnlm.use.settings import LookSettings
 from rnnlm.views.embedding_map import draw_map
 
+Seen = tuple[dict[str, Any], Table | str]
 _ROWS = 1024
 _ON_MAP = 200
 
 
 def embed_or_look(invocation: Invocation) -> None:
     """Bring the layer up to date, or look into the one of a trained model."""
+    if invocation.arguments.get("dry_run"):
+        show_plan(invocation, "embed")
+        return
     screen = terminal(invocation)
     look = invocation.settings("look").settings
-    if look.split is not None and look.text is not None:
-        raise UsageError("--text with --split", "give one of them")
     pipeline = open_pipeline(invocation, screen)
-    if invocation.arguments.get("dry_run"):
-        show_plan(pipeline, "embed")
-        return
     looking = any((look.neighbours, look.analogy, look.map, look.split, look.text))
     if look.of_model is None:
         with pipeline.workspace.lock():
@@ -67,9 +68,8 @@ def embed_or_look(invocation: Invocation) -> None:
         seen = Layered(
             read_tensors(directory / WEIGHTS, remedy="copy the model anew")["embedding"], sealed.rules, pipeline
         )
-        if not looking:
-            raise UsageError("--of-model shows nothing by itself", "add --neighbours, --analogy or --map")
-    seen.show(look)
+    if looking:
+        seen.show(look)
 
 
 class Layered:
@@ -80,25 +80,27 @@ class Layered:
         self._names = tokens_by_id(rules.tokenizer)
         self._ids = {name: number for number, name in enumerate(self._names)}
 
-    def show(self, look: Any) -> None:
-        """What the flags ask for, one after another."""
+    def show(self, look: LookSettings) -> None:
+        """What the flags ask for, as one result."""
+        seen: list[Seen] = []
         if look.neighbours is not None:
             number = self._id(look.neighbours)
             found = nearest(self._layer, self._layer[number], look.k, [number])
-            self._list("neighbours", look.neighbours, found)
+            seen.append(self._list("neighbours", self._names[number], found))
         if look.analogy is not None:
             words = look.analogy.split()
             if len(words) != 3:
                 raise UsageError(f"--analogy {look.analogy!r}", "give three words: 'man king woman'")
             a, b, c = (self._id(word) for word in words)
-            found = analogy(self._layer, a, b, c, look.k)
-            self._list("analogy", look.analogy, found)
+            seen.append(self._list("analogy", look.analogy, analogy(self._layer, a, b, c, look.k)))
         if look.map is not None:
-            self._map(Path(look.map))
+            seen.append(self._map(Path(look.map)))
         if look.split is not None:
-            self._split(look.split)
+            seen.append(self._split(look.split))
         if look.text is not None:
-            self._text(look.text)
+            seen.append(self._text(look.text))
+        report = {key: value for part, _ in seen for key, value in part.items()}
+        self._pipeline.screen.result(report, *(view for _, view in seen))
 
     def _id(self, word: str) -> int:
         normal = normalize(self._rules.rule.normalizer(), word) if self._rules.kind in WORD_KINDS else word
@@ -107,39 +109,38 @@ class Layered:
             raise InputError(f"{word!r} is not in the vocabulary", "choose one of vocab/vocabulary.tsv")
         return number
 
-    def _list(self, what: str, of: str, found: list[tuple[int, float]]) -> None:
+    def _list(self, what: str, of: str, found: list[tuple[int, float]]) -> Seen:
         kind = self._rules.kind
         view = table(f"{what} of {of}", "cosine")
         for number, cosine in found:
             view.add_row(shown(self._names[number], kind), f"{cosine:.3f}")
         rows = [{"token": self._names[number], "cosine": cosine} for number, cosine in found]
-        self._pipeline.screen.result({what: rows, "of": of}, view)
+        return {what: {"of": of, "tokens": rows}}, view
 
-    def _map(self, path: Path) -> None:
+    def _map(self, path: Path) -> Seen:
         last = min(UNKNOWN_ID + 1 + _ON_MAP, len(self._names))
         numbers = range(UNKNOWN_ID + 1, last)
         places = principal_components(self._layer[list(numbers)])
         draw_map(path, places, [shown(self._names[number], self._rules.kind) for number in numbers])
-        self._pipeline.screen.result({"map": str(path), "tokens": len(numbers)}, f"{path}: {len(numbers)} tokens")
+        return {"map": {"path": str(path), "tokens": len(numbers)}}, f"{path}: {len(numbers)} tokens"
 
-    def _split(self, split: str) -> None:
-        self._pipeline.ensure("pad", asked=False)
+    def _split(self, split: str) -> Seen:
+        with self._pipeline.workspace.lock():
+            self._pipeline.ensure("pad", asked=False)
         directory = self._pipeline.workspace.directory("pad")
         rows = open_npy(directory / f"{split}.npy", kinds="u", dimensions=2, remedy="run: rnnlm pad --force")
-        self._write(rows, self._pipeline.workspace.path / f"embedded-{split}.npy")
+        return self._write(rows, self._pipeline.workspace.path / f"embedded-{split}.npy")
 
-    def _text(self, name: str) -> None:
-        path = Path(name)
-        if not path.is_file():
-            raise InputError(f"{name} is no file", "check the path of the sentences")
-        lines = [line.decode() for block in line_blocks(path) for line in block.splitlines()]
+    def _text(self, name: str) -> Seen:
+        blocks = (block for source in find_corpus([name]).stream for block in read_blocks(source, "text"))
+        lines = [line for block in whole_lines(blocks) for line in block.decode().split("\n")[:-1]]
         ids = [line_ids(self._rules, line) for line in lines]
         rows = np.zeros((len(ids), max(map(len, ids), default=0)), np.uint32)
         for row, numbers in zip(rows, ids, strict=True):
             row[: len(numbers)] = numbers
-        self._write(rows, self._pipeline.workspace.path / "embedded-text.npy")
+        return self._write(rows, self._pipeline.workspace.path / "embedded-text.npy")
 
-    def _write(self, rows: Any, path: Path) -> None:
+    def _write(self, rows: Any, path: Path) -> Seen:
         """(N, T) ids → (N, T, D) in a file, a thousand rows at a time."""
         shape = (*rows.shape, self._layer.shape[1])
         size = 4 * int(np.prod(shape))
@@ -148,4 +149,4 @@ class Layered:
         with npy_writer(path, np.float32, shape[1:]) as writer:
             for first in range(0, len(rows), _ROWS):
                 writer.append(self._layer[np.asarray(rows[first : first + _ROWS], np.int64)])
-        self._pipeline.screen.result({"path": str(path), "shape": list(shape)}, f"{path}: (N, T, D) = {shape}")
+        return {"embedded": {"path": str(path), "shape": list(shape)}}, f"{path}: (N, T, D) = {shape}"

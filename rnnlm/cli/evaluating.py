@@ -34,7 +34,7 @@ def evaluate(invocation: Invocation) -> None:
         "split": chosen.split,
         "model_sha256": found.model.model_sha256,
     }
-    if chosen.path is not None:
+    if chosen.path is not None and not text.unknown_tokens:
         best = best_possible_perplexity(chosen.corpus_sha256, chosen.path, found.model.rules, context)
         report |= {"best_possible_perplexity": best} if best is not None else {}
     show_evaluation(screen, report, f"{found.model.name} on {chosen.name}")

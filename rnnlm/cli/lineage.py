@@ -27,7 +27,7 @@ def status(invocation: Invocation) -> None:
         states[name] = workspace.state(name)
         view.add_row(name, states[name], stage.shows)
     models: dict[str, dict[str, Any]] = {}
-    vocab = workspace.manifest("vocab") if states["vocab"] in ("current", "stale") else None
+    vocab = workspace.manifest("vocab") if states["vocab"] == "current" else None
     for path in sorted((workspace.path / "models").glob("*")):
         if not path.is_dir():
             continue
@@ -73,7 +73,7 @@ def config(invocation: Invocation) -> None:
     """Every setting, its value, and where the value comes from."""
     from rnnlm.cli.stages import SECTION_ORDER, terminal
     from rnnlm.cli.terminal import table
-    from rnnlm.config import as_dict
+    from rnnlm.config import as_dict, outer_name
     from rnnlm.workspace import Workspace
 
     path = invocation.arguments["path"]
@@ -84,7 +84,7 @@ def config(invocation: Invocation) -> None:
         resolved = invocation.settings(section, workspace.recorded(section) if workspace else None)
         report[section] = {}
         for name, value in as_dict(resolved.settings).items():
-            report[section][name] = {"value": value, "origin": resolved.origins[name]}
+            report[section][outer_name(name)] = {"value": value, "origin": resolved.origins[name]}
             text = "follows from the rest" if value is None else str(value)
-            view.add_row(f"{section}.{name.rstrip('_')}", text, resolved.origins[name])
+            view.add_row(f"{section}.{outer_name(name)}", text, resolved.origins[name])
     terminal(invocation).result(report, view)

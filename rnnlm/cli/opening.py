@@ -5,7 +5,7 @@ from pathlib import Path
 
 from rnnlm.artifacts import Manifest
 from rnnlm.cli.options import Invocation
-from rnnlm.cli.stages import Pipeline
+from rnnlm.cli.stages import Pipeline, refuse_counting
 from rnnlm.cli.terminal import Terminal
 from rnnlm.corpus.raw import corpus_digest, split_raw
 from rnnlm.corpus.sources import Corpus, find_corpus
@@ -18,14 +18,12 @@ def open_pipeline(invocation: Invocation, screen: Terminal) -> Pipeline:
 
     Raises UsageError for a clash of arguments, InputError for a path that is not there.
     """
+    workspace = existing_workspace(invocation)
+    if workspace is not None:
+        return Pipeline(workspace, invocation, screen)
+    _check_sections(invocation)
     paths: list[str] = list(invocation.arguments.get("paths") or [])
     out: Path | None = invocation.arguments.get("out")
-    if len(paths) == 1 and paths[0] != "-" and Workspace.exists(Path(paths[0])):
-        if out is not None and out.resolve() != Path(paths[0]).resolve():
-            raise UsageError(f"{paths[0]} is a workspace, and --out names another", "leave --out away")
-        return Pipeline(Workspace.open(Path(paths[0])), invocation, screen)
-    if not paths and out is not None and Workspace.exists(out):
-        return Pipeline(Workspace.open(out), invocation, screen)
     corpus = find_corpus(paths)
     out = out or Path("work")
     _refuse_overlap(corpus, out)
@@ -39,6 +37,31 @@ def open_pipeline(invocation: Invocation, screen: Terminal) -> Pipeline:
             shutil.rmtree(out, ignore_errors=True)
         raise
     return Pipeline(workspace, invocation, screen)
+
+
+def existing_workspace(invocation: Invocation) -> Workspace | None:
+    """The workspace that the arguments name; None where they name a corpus. UsageError where they name two."""
+    paths: list[str] = list(invocation.arguments.get("paths") or [])
+    out: Path | None = invocation.arguments.get("out")
+    if len(paths) == 1 and paths[0] != "-" and Workspace.exists(Path(paths[0])):
+        if out is not None and out.resolve() != Path(paths[0]).resolve():
+            raise UsageError(f"{paths[0]} is a workspace, and --out names another", "leave --out away")
+        return Workspace.open(Path(paths[0]))
+    if not paths and out is not None and Workspace.exists(out):
+        return Workspace.open(out)
+    if paths and invocation.arguments.get("dry_run"):
+        find_corpus(paths)
+        known = out or Path("work")
+        return Workspace.open(known) if Workspace.exists(known) else None
+    return None
+
+
+def _check_sections(invocation: Invocation) -> None:
+    """What clashes across sections is said before a corpus is read."""
+    if "vocab" in invocation.sections:
+        kind = invocation.settings("tokenize").settings.kind
+        if kind in ("byte", "bpe"):
+            refuse_counting(kind, invocation.settings("vocab"))
 
 
 def _refuse_overlap(corpus: Corpus, out: Path) -> None:
@@ -58,17 +81,22 @@ def _read_corpus(workspace: Workspace, corpus: Corpus, invocation: Invocation, s
     try:
         with screen.bytes_progress("read", None) as advance:
             digest = corpus_digest(corpus, given.field, spool, advance)
-        manifest: Manifest | None = workspace.manifest("raw")
+        force = invocation.run.force
+        manifest: Manifest | None = None if force and workspace.state("raw") != "current" else workspace.manifest("raw")
         replaced = manifest is not None and manifest.settings.get("corpus_sha256") != digest
         if replaced:
-            if not invocation.run.force:
+            if not force:
                 raise UsageError(
                     f"{workspace.path} is the workspace of another corpus",
                     "name another directory with --out, or replace the corpus with --force",
                 )
             given = invocation.settings("raw").settings
         settings = {"corpus_sha256": digest, "fractions": given.fractions if corpus.stream else None}
-        workspace.build("raw", settings, lambda directory: split_raw(spool, directory, given.fractions))
+        built = workspace.build(
+            "raw", settings, lambda directory: split_raw(spool, directory, given.fractions), force=force
+        )
+        if built.stale and not replaced:
+            screen.notice(f"raw: split anew, so these are stale now: {', '.join(built.stale)}")
         if replaced:
             workspace.clear(keep="raw")
     finally:

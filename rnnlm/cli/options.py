@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, Optional, get_type_hints
 
 import typer
 
-from rnnlm.config import Resolved, optional_type, read_settings_file, resolve, setting
+from rnnlm.config import Resolved, optional_type, outer_name, read_settings_file, resolve, setting
 from rnnlm.corpus.settings import (
     CleanSettings,
     EmbedSettings,
@@ -92,7 +92,7 @@ class Invocation:
 
 def flag_name(name: str) -> str:
     """`batch_size` → `--batch-size`; `from_`, a Python keyword, → `--from`; `k` → `-k`."""
-    return ("-" if len(name) == 1 else "--") + name.rstrip("_").replace("_", "-")
+    return ("-" if len(name) == 1 else "--") + outer_name(name).replace("_", "-")
 
 
 def _option(section: str, field: dataclasses.Field[Any], annotation: Any) -> inspect.Parameter:

@@ -15,9 +15,10 @@ def run(arguments: list[str]) -> int:
     if os.environ.get("NO_COLOR") or not sys.stdout.isatty():
         # Typer's help would keep its colours in a pipe when a CI variable is set.
         os.environ["_TYPER_FORCE_DISABLE_TERMINAL"] = "1"
-    # Threads that wait for one another should sleep: with spinning ones, another busy process on two cores made a
-    # training step ten times slower. Read by the OpenMP library when torch is imported.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # Threads that wait for one another spin briefly, then sleep. With torch's long default, another busy process on
+    # two cores made training steps ten times slower; with none (OMP_WAIT_POLICY=PASSIVE) a quiet machine loses up to
+    # a third. Read by the OpenMP library when torch is imported.
+    os.environ.setdefault("GOMP_SPINCOUNT", "1000")
     signal.signal(signal.SIGTERM, _stop)
     signal.signal(signal.SIGHUP, _stop)
     debug = "--debug" in arguments or os.environ.get("RNNLM_DEBUG", "") not in ("", "0")
@@ -54,10 +55,13 @@ def _explain(error: Exception) -> int:
         return _report(str(error), error.exit_code)
     if hasattr(error, "format_message"):  # what Typer says of a command line
         message = str(error.format_message()).rstrip(".")
+        if not message:  # no command given, which is answered by the help
+            sys.stdout.write(error.ctx.get_help())  # type: ignore[attr-defined]
+            return 2
         context = getattr(error, "ctx", None)
         where = context.command_path if context else "rnnlm"
         return _report(f"{message}; {where} --help shows what there is", 2)
-    if isinstance(error, MemoryError) or "can't allocate memory" in str(error):
+    if isinstance(error, MemoryError) or "can't allocate memory" in str(error) or "out of memory" in str(error):
         return _report("out of memory: use a smaller --batch-size, --hidden or --bptt", 7)
     if isinstance(error, OSError):
         return _report(f"{error.filename or 'input or output'}: {error.strerror or error}", 5)

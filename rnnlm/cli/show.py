@@ -1,13 +1,12 @@
 """How each stage's report looks: the object for --json, the tables for a person."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from rich.table import Table
 
 from rnnlm.artifacts import Manifest
-from rnnlm.cli.opening import open_pipeline
+from rnnlm.cli.opening import existing_workspace, open_pipeline
 from rnnlm.cli.options import Invocation
 from rnnlm.cli.stages import Pipeline, chain, terminal
 from rnnlm.cli.terminal import count, percent, table
@@ -18,11 +17,11 @@ _EXAMPLE_IDS = 12
 
 def show_stage(invocation: Invocation, stage: str, following: str) -> None:
     """Run a stage and what it reads, and show its result."""
+    if invocation.arguments.get("dry_run"):
+        show_plan(invocation, stage)
+        return
     screen = terminal(invocation)
     pipeline = open_pipeline(invocation, screen)
-    if invocation.arguments.get("dry_run"):
-        show_plan(pipeline, stage)
-        return
     with pipeline.workspace.lock():
         built = pipeline.ensure(stage, force=invocation.run.force)
         pipeline.record()
@@ -32,13 +31,18 @@ def show_stage(invocation: Invocation, stage: str, following: str) -> None:
     screen.notice(f"next: rnnlm {following} {pipeline.workspace.path}")
 
 
-def show_plan(pipeline: Pipeline, stage: str) -> None:
-    """What `stage` would have to run, without running it."""
-    states: dict[str, Any] = {name: pipeline.workspace.state(name) for name in chain(stage)}
-    view = table("stage", "now")
-    for name, state in states.items():
-        view.add_row(name, state)
-    pipeline.screen.result({"stages": states}, view)
+def show_plan(invocation: Invocation, stage: str) -> None:
+    """What the command would run, up to `stage`; reads no corpus and writes nothing."""
+    screen = terminal(invocation)
+    workspace = existing_workspace(invocation)
+    if workspace is None:
+        plan = dict.fromkeys(chain(stage), "would run")
+    else:
+        plan = Pipeline(workspace, invocation, screen).plan(stage)
+    view = table("stage", "plan")
+    for name, what in plan.items():
+        view.add_row(name, what)
+    screen.result({"stages": plan}, view)
 
 
 def _clean_view(manifest: Manifest, directory: Path) -> list[Table | str]:

@@ -15,7 +15,7 @@ from tokenizers import Tokenizer
 from rnnlm.artifacts import sha256_bytes, write_bytes
 from rnnlm.cli.options import Invocation
 from rnnlm.cli.terminal import Terminal
-from rnnlm.config import Resolved, as_dict, to_toml
+from rnnlm.config import WORKSPACE, Resolved, as_dict, to_toml
 from rnnlm.corpus.clean import UnitRule, clean
 from rnnlm.corpus.idempotence import settle
 from rnnlm.corpus.ids import Ids, open_ids
@@ -32,6 +32,7 @@ from rnnlm.workspace import STAGES, Built, Workspace
 
 Recipe = tuple[dict[str, Any], Callable[[Path], dict[str, Any]]]
 GIGABYTE = 10**9
+_PATHS = {"tokenizer", "vectors", "vocabulary"}  # settings that may name a file
 SECTION_ORDER = ("raw", "clean", "tokenize", "vocab", "pad", "embed", "train")
 
 
@@ -83,6 +84,7 @@ class Pipeline:
 
         `asked` says that the stage is the command itself, not something that the command reads.
         """
+        stale: set[str] = set()
         for name in chain(stage):
             last = name == stage and asked
             settings, builder = getattr(self, f"_{name}")()
@@ -91,14 +93,34 @@ class Pipeline:
                 self.screen.notice(f"{name}: done first, for {self.invocation.command} reads it")
             elif last and not built.fresh:
                 self.screen.notice(f"{name}: up to date")
-            if built.stale:
-                self.screen.notice(f"{name}: changed, so these are stale now: {', '.join(built.stale)}")
+            stale.update(built.stale)
+        stale -= set(chain(stage))
+        if stale:
+            names = ", ".join(name for name in STAGES if name in stale)
+            self.screen.notice(f"{stage}: made anew, so these are stale now: {names}")
         return built
+
+    def plan(self, stage: str) -> dict[str, str]:
+        """What `ensure` would do with each stage, nothing being run or written."""
+        plan: dict[str, str] = {}
+        for name in chain(stage):
+            if "would run" in (plan.get(each) for each in STAGES[name].inputs):
+                plan[name] = "would run"
+                continue
+            manifest = self.workspace.manifest(name)
+            settings, _ = getattr(self, f"_{name}")()
+            same = manifest is not None and dict(manifest.settings) == settings
+            plan[name] = "up to date" if same and self.workspace.state(name) == "current" else "would run"
+        return plan
 
     def record(self) -> None:
         """Remember what this invocation was given, for later ones, and write out all that it resolved to."""
         sections = [section for section in SECTION_ORDER if section in self.invocation.sections]
-        self.workspace.record({section: self.settings(section).given() for section in sections})
+        given = {section: self.settings(section).given() for section in sections}
+        for values in given.values():
+            for name in _PATHS & set(values):
+                values[name] = _absolute(str(values[name]))
+        self.workspace.record(given)
         resolved = {section: as_dict(self.settings(section).settings) for section in SECTION_ORDER}
         write_bytes(self.workspace.path / "settings.toml", to_toml(resolved).encode())
 
@@ -174,8 +196,13 @@ class Pipeline:
 
     def _vocab(self) -> Recipe:
         choice = self._vocab_rule()
-        settings = {"kind": self.kind, "min_count": choice.min_count, "max_size": choice.max_size,
-                    "lexicon_sha256": choice.lexicon and sha256_bytes("\n".join(choice.lexicon).encode())}  # fmt: skip
+        settings = {
+            "kind": self.kind,
+            "rule": self.rule.described(),
+            "min_count": choice.min_count,
+            "max_size": choice.max_size,
+            "lexicon_sha256": choice.lexicon and sha256_bytes("\n".join(choice.lexicon).encode()),
+        }
 
         def build(directory: Path) -> dict[str, Any]:
             with self.screen.bytes_progress("vocab", self._bytes("tokenize")) as advance:
@@ -193,16 +220,11 @@ class Pipeline:
     def _vocab_rule(self) -> VocabRule:
         resolved = self.settings("vocab")
         given = resolved.settings
-        counted = self.kind in (*WORD_KINDS, "char")
-        if not counted:
-            for name in ("min_count", "max_size", "vocabulary"):
-                if getattr(given, name) is not None and resolved.origins[name] != "workspace":
-                    raise UsageError(
-                        f"--{name.replace('_', '-')} with --kind {self.kind}", "it applies to words and characters only"
-                    )
+        if self.kind not in (*WORD_KINDS, "char"):
+            refuse_counting(self.kind, resolved)
             return VocabRule(1, None)
         if given.vocabulary is not None:
-            return VocabRule(1, given.max_size, read_lexicon(Path(given.vocabulary)))
+            return VocabRule(1, given.max_size, read_lexicon(Path(given.vocabulary), self.rule))
         kept = self.kind == "char" or given.closed or self.settings("clean").settings.prepared
         return VocabRule(given.min_count or (1 if kept else 2), given.max_size)
 
@@ -239,6 +261,15 @@ class Pipeline:
         return sum((self.workspace.directory(stage) / f"{split}.txt").stat().st_size for split in SPLITS)
 
 
+def refuse_counting(kind: str, vocab: Resolved[Any]) -> None:
+    """UsageError for flags that choose words by their counts, where tokens are not words or characters."""
+    for name in ("min_count", "max_size", "vocabulary"):
+        if getattr(vocab.settings, name) is not None and vocab.origins[name] != WORKSPACE:
+            raise UsageError(
+                f"--{name.replace('_', '-')} with --kind {kind}", "it applies to words and characters only"
+            )
+
+
 def chain(stage: str) -> list[str]:
     """The stages up to and including `stage`, in pipeline order."""
     wanted = {stage}
@@ -246,6 +277,11 @@ def chain(stage: str) -> list[str]:
         if name in wanted:
             wanted |= set(STAGES[name].inputs)
     return [name for name in STAGES if name in wanted]
+
+
+def _absolute(name: str) -> str:
+    """A file's name as it is from any directory; what is no file stays as it is."""
+    return str(Path(name).resolve()) if Path(name).exists() else name
 
 
 def _read(path: Path) -> bytes:

@@ -24,6 +24,7 @@ def console(stream: TextIO) -> Console:
         no_color=bool(os.environ.get("NO_COLOR")),
         width=None if terminal else 100,
         highlight=False,
+        emoji=False,
         soft_wrap=not terminal,
     )
 

@@ -2,6 +2,7 @@
 
 import math
 import shutil
+import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
@@ -11,16 +12,16 @@ import torch
 
 from rnnlm.arrays import read_tensors
 from rnnlm.artifacts import sha256_bytes
-from rnnlm.cli.stages import Pipeline
+from rnnlm.cli.stages import SECTION_ORDER, Pipeline
 from rnnlm.cli.terminal import table
 from rnnlm.cli.watching import Watcher
-from rnnlm.config import as_dict, to_toml
+from rnnlm.config import FLAG, Resolved, as_dict, to_toml
 from rnnlm.corpus.clean import UnitRule
 from rnnlm.corpus.ids import Ids
 from rnnlm.corpus.sources import line_blocks
 from rnnlm.corpus.text import TextRules, encode_text
 from rnnlm.corpus.tokenizer import load_tokenizer
-from rnnlm.errors import StoppedError
+from rnnlm.errors import StoppedError, UsageError
 from rnnlm.model.architecture import Architecture
 from rnnlm.model.device import choose_device, set_threads
 from rnnlm.model.likelihood import text_nats
@@ -29,7 +30,7 @@ from rnnlm.model.network import LanguageModel
 from rnnlm.model.sealed import Sealed, model_config, read_sealed
 from rnnlm.training.defaults import fill_in
 from rnnlm.training.loop import Outcome, Stopped, Trainer
-from rnnlm.training.run import begin, find_place, finish, run_digest
+from rnnlm.training.run import LATEST, Place, begin, find_place, finish, run_digest
 from rnnlm.training.settings import Cell, TrainSettings
 from rnnlm.training.timing import read_timing, write_timing
 from rnnlm.workspace import locked
@@ -43,85 +44,126 @@ class Data:
     valid: Ids
     rules: TextRules
     tokenizer: bytes
-    identity: str
+
+
+@dataclass(frozen=True)
+class Run:
+    """All that decides a run. `inputs` are digests of what it reads, `max_length` bounds a padded line."""
+
+    data: Data
+    settings: TrainSettings
+    architecture: Architecture
+    layer: np.ndarray[Any, Any] | None
+    base: Sealed | None
+    max_length: int | None
+    config: dict[str, Any]
+    inputs: dict[str, str]
+
+    @property
+    def digest(self) -> str:
+        """Two runs of one digest are the same run."""
+        return run_digest(as_dict(self.settings), self.config, self.inputs)
 
 
 def train_model(pipeline: Pipeline) -> None:
     """Train the model that the pipeline's settings describe, or find it done."""
-    invocation, screen, workspace = pipeline.invocation, pipeline.screen, pipeline.workspace
+    invocation, workspace = pipeline.invocation, pipeline.workspace
     device = choose_device(invocation.run.device)
     set_threads(invocation.run.threads)
-    given: TrainSettings = pipeline.settings("train").settings
-    base = read_sealed(_model_path(pipeline, given.from_)) if given.from_ else None
+    given = pipeline.settings("train")
+    base = _base(pipeline, given)
     with workspace.lock():
-        data_stage = "raw" if base else "vocab"
-        pipeline.ensure(data_stage, asked=False)
+        pipeline.ensure("raw" if base else "vocab", asked=False)
         if base is None and (pipeline.settings("embed").settings.vectors or workspace.manifest("embed")):
             pipeline.ensure("embed", asked=False)
         pipeline.record()
-    manifest = workspace.verified(data_stage)
-    wanted = pipeline.settings("embed").settings.embedding
-    text = workspace.path / ".train.partial"
+    text = Path(tempfile.mkdtemp(prefix=".train.", dir=workspace.path))
     try:
-        data = _adapted_data(pipeline, base, text) if base else _data(pipeline)
-        settings, architecture, layer = _settled(pipeline, given, data, base, wanted)
-        config = model_config(
-            architecture,
-            data.rules.kind,
-            data.rules.rule,
-            data.rules.units,
-            context="sentence" if settings.batching == "sentences" else "stream",
-            more={"training": as_dict(settings), "data": {data_stage: manifest.identity}},
-        )
-        inputs = {data_stage: manifest.identity, "tokenizer": sha256_bytes(data.tokenizer)}
-        if layer is not None:
-            inputs["embed"] = str(workspace.manifest("embed").identity)  # type: ignore[union-attr]
-        if base is not None:
-            inputs["from"] = base.model_sha256
-        digest = run_digest(as_dict(settings), config, inputs)
-        place = find_place(
-            workspace.path / "models",
-            settings.cell,
-            given.name,
-            digest,
-            resume=given.resume,
-            force=invocation.run.force,
-        )
-        if place.state == "sealed":
-            screen.notice(
-                f"{place.directory}: up to date" if not given.resume else f"{place.directory}: finished already"
-            )
-            show_training(pipeline, place.directory)
-            return
-        network = _network(architecture, settings, data, layer, base, device)
-        sections = {name: pipeline.settings(name).given() for name in ("raw", "clean", "tokenize", "vocab", "embed")}
-        toml = to_toml({**{name: values for name, values in sections.items() if values}, "train": as_dict(settings)})
-        (workspace.path / "models").mkdir(exist_ok=True)
-        with locked(
-            workspace.path / "models" / f".{place.directory.name}.lock", f"another rnnlm trains {place.directory}"
-        ):
-            if place.state == "new":
-                begin(place.directory, digest, toml)
-            outcome = _run(pipeline, network, data, settings, place.directory, resume=place.state == "unfinished")
-            report = _report(network, outcome, data, str(config["context"]))
-            write_timing(place.directory, outcome.seconds, outcome.tokens_seen, report["operations"], device)
-            finish(
-                place.directory,
-                outcome,
-                config=config,
-                tokenizer=data.tokenizer,
-                settings=as_dict(settings),
-                inputs=inputs,
-                report=report,
-            )
+        run = _describe(pipeline, given.settings, base, text)
+        place = _train_or_find(pipeline, run, given.settings, device)
     finally:
         shutil.rmtree(text, ignore_errors=True)
     show_training(pipeline, place.directory)
 
 
-def _model_path(pipeline: Pipeline, name: str) -> Path:
+def _base(pipeline: Pipeline, given: Resolved[TrainSettings]) -> Sealed | None:
+    """The sealed model to go on from; UsageError for flags that would give it another network."""
+    name = given.settings.from_
+    if name is None:
+        return None
+    for flag in ("cell", "hidden", "layers", "tied"):
+        if given.origins[flag] == FLAG:
+            raise UsageError(f"--{flag} with --from", "the network is that of the model to go on from")
     inside = pipeline.workspace.path / "models" / name
-    return inside if inside.is_dir() else Path(name)
+    return read_sealed(inside if inside.is_dir() else Path(name))
+
+
+def _describe(pipeline: Pipeline, given: TrainSettings, base: Sealed | None, text: Path) -> Run:
+    """Read the data and settle what was left open; `text` is a directory for ids that a run alone needs."""
+    workspace = pipeline.workspace
+    stage = "raw" if base else "vocab"
+    identity = workspace.verified(stage).identity
+    data = _adapted_data(pipeline, base, text) if base else _data(pipeline)
+    settings, architecture, layer = _settled(pipeline, given, data, base)
+    config = model_config(
+        architecture,
+        data.rules.kind,
+        data.rules.rule,
+        data.rules.units,
+        context="sentence" if settings.batching == "sentences" else "stream",
+        more={"training": as_dict(settings), "data": {stage: identity}},
+    )
+    inputs = {stage: identity, "tokenizer": sha256_bytes(data.tokenizer)}
+    if layer is not None:
+        inputs["embed"] = workspace.verified("embed").identity
+    if base is not None:
+        inputs["from"] = base.model_sha256
+    else:  # where documents begin decides where a stream may start anew
+        inputs["documents"] = workspace.verified("clean").outputs["train.documents.npy"]
+    max_length = pipeline.settings("pad").settings.max_length if settings.batching == "sentences" else None
+    inputs |= {"max_length": str(max_length)} if max_length else {}
+    return Run(data, settings, architecture, layer, base, max_length, config, inputs)
+
+
+def _train_or_find(pipeline: Pipeline, run: Run, given: TrainSettings, device: str) -> Place:
+    """The sealed run, found or made now."""
+    models = pipeline.workspace.path / "models"
+    models.mkdir(exist_ok=True)
+
+    def find() -> Place:
+        force = pipeline.invocation.run.force
+        return find_place(models, run.settings.cell, given.name, run.digest, resume=given.resume, force=force)
+
+    place = find()
+    if place.state != "sealed":
+        with locked(models / f".{place.directory.name}.lock", f"another rnnlm trains {place.directory}"):
+            place = find()  # the other one may have finished meanwhile
+            if place.state != "sealed":
+                _train(pipeline, run, place, device)
+                return place
+    words = "finished already" if given.resume else "up to date"
+    pipeline.screen.notice(f"{place.directory}: {words}")
+    return place
+
+
+def _train(pipeline: Pipeline, run: Run, place: Place, device: str) -> None:
+    """Run it and seal it."""
+    network = _network(run, device)
+    if place.state == "new":
+        sections = {name: as_dict(pipeline.settings(name).settings) for name in SECTION_ORDER}
+        begin(place.directory, run.digest, to_toml({**sections, "train": as_dict(run.settings)}))
+    outcome = _loop(pipeline, network, run, place.directory, resume=place.state == "unfinished")
+    report = _report(network, outcome, run.data, str(run.config["context"]))
+    write_timing(place.directory, outcome.seconds, outcome.tokens_seen, report["operations"], device)
+    finish(
+        place.directory,
+        outcome,
+        config=run.config,
+        tokenizer=run.data.tokenizer,
+        settings=as_dict(run.settings),
+        inputs=run.inputs,
+        report=report,
+    )
 
 
 def _data(pipeline: Pipeline) -> Data:
@@ -131,7 +173,7 @@ def _data(pipeline: Pipeline) -> Data:
     tokenizer = load_tokenizer(content.decode(), str(workspace.directory("vocab") / "tokenizer.json"))
     units = UnitRule.of(pipeline.settings("clean").settings, pipeline.kind)
     rules = TextRules(pipeline.kind, pipeline.rule, units, tokenizer)
-    return Data(pipeline.ids("train"), pipeline.ids("valid"), rules, content, workspace.verified("vocab").identity)
+    return Data(pipeline.ids("train"), pipeline.ids("valid"), rules, content)
 
 
 def _adapted_data(pipeline: Pipeline, base: Sealed, text: Path) -> Data:
@@ -146,13 +188,14 @@ def _adapted_data(pipeline: Pipeline, base: Sealed, text: Path) -> Data:
         else:
             found[split] = Ids(np.empty(0, np.uint16), np.zeros(1, np.int64), np.empty(0, np.uint32))
     content = (base.path / "tokenizer.json").read_bytes()
-    return Data(found["train"], found["valid"], base.rules, content, workspace.verified("raw").identity)
+    return Data(found["train"], found["valid"], base.rules, content)
 
 
 def _settled(
-    pipeline: Pipeline, given: TrainSettings, data: Data, base: Sealed | None, wanted: int | None
+    pipeline: Pipeline, given: TrainSettings, data: Data, base: Sealed | None
 ) -> tuple[TrainSettings, Architecture, np.ndarray[Any, Any] | None]:
     """Settings without gaps, the network's size, and the embedding layer to start from, if there is one that fits."""
+    wanted = pipeline.settings("embed").settings.embedding
     if base is not None:
         a = base.architecture
         given = replace(given, cell=cast(Cell, a.cell), hidden=a.hidden, layers=a.layers, tied=a.tied)
@@ -179,35 +222,32 @@ def _settled(
     )
 
 
-def _network(
-    architecture: Architecture, settings: TrainSettings, data: Data, layer: Any, base: Sealed | None, device: str
-) -> LanguageModel:
-    if base is not None:
-        return load_network(base, device).train()
-    network = LanguageModel(architecture, torch.Generator().manual_seed(settings.seed))
-    counts = np.zeros(architecture.vocabulary, np.int64)
-    for start in range(0, len(data.train.ids), 2**22):
-        counts += np.bincount(data.train.ids[start : start + 2**22], minlength=architecture.vocabulary)
+def _network(run: Run, device: str) -> LanguageModel:
+    """The network before its first step: that of the base, or a fresh one with its output bias at the log unigram."""
+    if run.base is not None:
+        return load_network(run.base, device).train()
+    network = LanguageModel(run.architecture, torch.Generator().manual_seed(run.settings.seed))
+    size, ids = run.architecture.vocabulary, run.data.train.ids
+    counts = np.zeros(size, np.int64)
+    for start in range(0, len(ids), 2**22):
+        counts += np.bincount(ids[start : start + 2**22], minlength=size)
     network.start_bias(counts)
-    if layer is not None:
+    if run.layer is not None:
         with torch.no_grad():
-            network.embedding.copy_(torch.from_numpy(np.array(layer)))
+            network.embedding.copy_(torch.from_numpy(np.array(run.layer)))
     return network.to(device)
 
 
-def _run(
-    pipeline: Pipeline, network: LanguageModel, data: Data, settings: TrainSettings, directory: Path, *, resume: bool
-) -> Outcome:
-    screen = pipeline.screen
+def _loop(pipeline: Pipeline, network: LanguageModel, run: Run, directory: Path, *, resume: bool) -> Outcome:
+    """Train while a person watches; StoppedError, with the command that goes on, after a signal."""
+    screen, settings, data = pipeline.screen, run.settings, run.data
     screen.notice(
         f"train: {directory.name}, {network.parameter_count:,} parameters on {len(data.train.ids):,} tokens, "
         f"batch {settings.batch_size} × {settings.bptt}, rate {settings.learning_rate:g}, dropout {settings.dropout:g}"
     )
-    pad = pipeline.workspace.manifest("pad")
-    max_length = int(pad.report["length"]) if pad is not None and settings.batching == "sentences" else None
     watcher = Watcher(screen, screen.errors)
     with watcher.watching():
-        trainer = Trainer(network, data.train, data.valid, settings, directory, max_length, watcher)
+        trainer = Trainer(network, data.train, data.valid, settings, directory, run.max_length, watcher)
         try:
             return trainer.run(resume=resume)
         except Stopped as stopped:
@@ -251,4 +291,6 @@ def show_training(pipeline: Pipeline, directory: Path) -> None:
         "-" if perplexity is None else f"{perplexity:.2f}",
     )
     pipeline.screen.result(report, view)
-    pipeline.screen.notice(f"next: rnnlm evaluate {pipeline.workspace.path}")
+    latest = pipeline.workspace.path / "models" / LATEST
+    choice = "" if latest.read_text("utf-8").strip() == directory.name else f" --model {directory.name}"
+    pipeline.screen.notice(f"next: rnnlm evaluate {pipeline.workspace.path}{choice}")

@@ -12,9 +12,7 @@ def train(invocation: Invocation) -> None:
     from rnnlm.cli.stages import terminal
     from rnnlm.cli.train_run import train_model
 
-    screen = terminal(invocation)
-    pipeline = open_pipeline(invocation, screen)
     if invocation.arguments.get("dry_run"):
-        show_plan(pipeline, "vocab")
+        show_plan(invocation, "vocab")
         return
-    train_model(pipeline)
+    train_model(open_pipeline(invocation, terminal(invocation)))

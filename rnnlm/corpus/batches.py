@@ -123,7 +123,9 @@ class SentenceBatches:
     def tokens_per_epoch(self) -> int:
         """Targets in a pass."""
         lengths = self._ids.lengths()
-        return int((np.minimum(lengths, self._max_length + 1) if self._max_length else lengths).sum())
+        if self._max_length:
+            lengths = np.where(lengths > self._max_length + 1, self._max_length, lengths)
+        return int(lengths.sum())
 
     def __iter__(self) -> Iterator[Batch]:
         while True:
@@ -162,7 +164,7 @@ class SentenceBatches:
         """(time + 1, batch): `<s>`, the tokens, `</s>`, then 0."""
         rows = [self._ids.line(int(line)) for line in lines]
         if self._max_length:
-            rows = [row if len(row) <= self._max_length + 1 else row[: self._max_length + 1] for row in rows]
+            rows = [row if len(row) <= self._max_length + 1 else row[: self._max_length] for row in rows]
         whole = np.full((max(map(len, rows)) + 1, len(rows)), PAD_ID, np.int64)
         whole[0] = START_ID
         for column, row in enumerate(rows):

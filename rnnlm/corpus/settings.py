@@ -81,10 +81,18 @@ class TokenizeSettings:
     kind: Kind | None = setting(
         None, "words, blank-separated words, characters, bytes or byte-level subwords",
         auto="word; whitespace with --prepared",
+        group="tokenizer",
     )  # fmt: skip
     vocab_size: int = setting(8000, "number of ids of a bpe tokenizer, the four special ones included", at_least(260))
     sample_megabytes: int = setting(20, "text that a bpe tokenizer is learned from at most, in MB", at_least(1))
-    tokenizer: str | None = setting(None, "an existing tokenizer.json to take over instead", auto="none")
+    tokenizer: str | None = setting(
+        None, "an existing tokenizer.json to take over instead", auto="none", group="tokenizer"
+    )
+
+    def check(self) -> None:
+        """A tokenizer that is taken over has its own kind."""
+        if self.kind is not None and self.tokenizer is not None:
+            raise UsageError("--kind with --tokenizer", "give one of them")
 
 
 @dataclass(frozen=True)

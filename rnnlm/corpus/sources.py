@@ -50,7 +50,8 @@ def find_corpus(paths: list[str]) -> Corpus:
     for entry in sorted(Path(paths[0]).iterdir()):
         words = re.split(r"[._\-]", entry.name.lower())
         split = next((_SPLIT_NAMES[word] for word in words if word in _SPLIT_NAMES), None)
-        if entry.is_file() and split:
+        leftover = entry.name.startswith(".") or entry.name.endswith(("~", ".bak", ".orig", ".tmp"))
+        if entry.is_file() and split and not leftover:
             found.setdefault(split, []).append(str(entry))
     if "train" not in found:
         raise InputError(

@@ -21,7 +21,7 @@ from rnnlm.arrays import npy_writer
 from rnnlm.artifacts import durable, write_bytes
 from rnnlm.corpus.clean import Progress
 from rnnlm.corpus.encoder import IdTable, split_tokens
-from rnnlm.corpus.normalizer import END, SPECIALS, UNKNOWN, CleanRule
+from rnnlm.corpus.normalizer import END, SPECIALS, UNKNOWN, CleanRule, normalize
 from rnnlm.corpus.settings import SPLITS, WORD_KINDS
 from rnnlm.corpus.sources import line_blocks
 from rnnlm.corpus.tokenize import read_subwords
@@ -81,8 +81,8 @@ def _spill(counts: Counter[bytes], stack: ExitStack, directory: Path) -> Iterato
     return items()
 
 
-def read_lexicon(path: Path) -> tuple[str, ...]:
-    """The words of a vocabulary file, the first blank-separated field of each line, specials left out.
+def read_lexicon(path: Path, rule: CleanRule) -> tuple[str, ...]:
+    """The words of a vocabulary file, cleaned: the first blank-separated field of each line, specials left out.
 
     Raises InputError for a file that is missing, not text, empty, or that lists a word twice.
     """
@@ -90,11 +90,13 @@ def read_lexicon(path: Path) -> tuple[str, ...]:
         lines = path.read_text("utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"cannot read the vocabulary {path}: {error}", "give a text file, one word a line") from None
-    words = [line.split()[0] for line in lines if line.strip()]
-    twice = [word for word, count in Counter(words).items() if count > 1]
+    listed = [line.split()[0] for line in lines if line.strip()]
+    twice = [word for word, count in Counter(listed).items() if count > 1]
     if twice:
         raise InputError(f"{path} lists {twice[0]!r} twice", "list every word once")
-    words = [word for word in words if word not in SPECIALS]
+    normalizer = rule.normalizer()
+    cleaned = (normalize(normalizer, word) for word in listed if word not in SPECIALS)
+    words = list(dict.fromkeys(word for word in cleaned if word and " " not in word and word not in SPECIALS))
     if not words:
         raise InputError(f"{path} lists no word", "give a text file, one word a line")
     return tuple(words)
@@ -115,12 +117,13 @@ def vocab(
     distinct = dropped = 0
     dropped_most: list[tuple[int, str]] = []
     backwards = _inverse(tokens, kind)
+    lexicon = frozenset(choice.lexicon or ())
     for raw_token, count in count_tokens(tokens / "train.txt"):
         token = backwards.get(raw_token.decode()) if backwards is not None else raw_token.decode()
         if token is None:
             continue
         distinct += token not in SPECIALS
-        keep = token in SPECIALS or (count >= choice.min_count if choice.lexicon is None else token in choice.lexicon)
+        keep = token in SPECIALS or (count >= choice.min_count if choice.lexicon is None else token in lexicon)
         if keep or kind not in (*WORD_KINDS, "char"):
             counts[token] = count
         else:

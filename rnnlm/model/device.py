@@ -20,6 +20,7 @@ def choose_device(name: str) -> str:
 
 def set_threads(threads: int | None) -> int:
     """Use so many threads, all that this process may use by default; the number."""
-    count = threads or len(os.sched_getaffinity(0))
+    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    count = threads or available
     torch.set_num_threads(count)
     return count

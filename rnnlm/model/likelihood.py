@@ -4,6 +4,7 @@
 outputs is taken in float64, so that the figure does not depend on how rows are laid side by side.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -14,7 +15,7 @@ from torch import Tensor
 
 from rnnlm.corpus.ids import Ids
 from rnnlm.corpus.tokenizer import FIRST_OUTPUT, PAD_ID, START_ID
-from rnnlm.errors import UsageError
+from rnnlm.errors import DivergenceError, UsageError
 from rnnlm.model.network import LanguageModel, States
 
 _SEGMENT = 1024  # steps of a stream read in one call
@@ -28,6 +29,13 @@ class SpanNats:
 
     start: int
     nats: NDArray[np.float64]
+
+
+def perplexity(nats_per_token: float) -> float:
+    """exp of the mean cost; DivergenceError where that is no number to speak of."""
+    if not nats_per_token < 700:
+        raise DivergenceError(f"{nats_per_token:.4g} nats per token", "the network has diverged; lower --learning-rate")
+    return math.exp(nats_per_token)
 
 
 def log_total(logits: Tensor) -> Tensor:

@@ -60,7 +60,7 @@ def _batch(settings: TrainSettings, tokens: int, lines: int, longest: int) -> tu
     bptt = settings.bptt or str(int(_between(tokens // (200 * batch_size), 10, longest)))
     if tokens < 2 * batch_size:
         raise InputError(
-            f"the training split of {tokens:,} tokens is too small for {batch_size} streams",
+            f"{tokens:,} tokens of training are too few for {batch_size} streams",
             "give more text, or a smaller --batch-size",
         )
     return batch_size, bptt

@@ -16,6 +16,7 @@ from rnnlm.config import seconds
 from rnnlm.corpus.batches import Batch, SentenceBatches, StreamBatches
 from rnnlm.corpus.ids import Ids
 from rnnlm.errors import DivergenceError
+from rnnlm.model.likelihood import perplexity
 from rnnlm.model.network import LanguageModel, States
 from rnnlm.training.checkpoint import Checkpoint, newest_checkpoint, write_checkpoint
 from rnnlm.training.metrics import cut_log
@@ -201,7 +202,7 @@ class Trainer:
         if (last or due > self._validated) and self._valid.lines:
             self._validated = due
             nats = striped_nats(self._model, self._valid)
-            line["valid_perplexity_striped"] = math.exp(nats)
+            line["valid_perplexity_striped"] = perplexity(nats)
             if nats < self._best_nats:
                 self._best_nats, self._best = nats, self._model.tensors()
         if line:

@@ -45,6 +45,5 @@ def load_optimizer(model: LanguageModel, optimizer: torch.optim.AdamW, tensors: 
                 raise ArtifactError(
                     "the checkpoint's optimizer state does not fit the network", "train again with --force"
                 )
-            device = "cpu" if part == "step" else parameter.device
-            state[part] = torch.from_numpy(np.array(array)).to(device)
+            state[part] = torch.from_numpy(np.array(array)).to(parameter.device)
         optimizer.state[parameter] = state

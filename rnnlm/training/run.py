@@ -35,44 +35,46 @@ def find_place(models: Path, cell: str, name: str | None, digest: str, *, resume
     """The directory for a run with this digest.
 
     A sealed run of the same digest is found again; an unfinished one wants `resume`; otherwise an unnamed run takes
-    the next free name. Raises UsageError where a name is taken by another run, or what to go on with is unclear.
+    the next free name. `force` starts anew in the place of the same run, or of the one named. Raises UsageError where
+    a name is taken by another run, or what to go on with is unclear.
     """
-    if resume:
-        return _resumed(models, name or cell, digest)
     wanted = re.compile(re.escape(name) if name else rf"{re.escape(cell)}(-\d+)?")
     existing = sorted(path for path in models.glob("*") if path.is_dir() and wanted.fullmatch(path.name))
-    if not force:
-        for path in existing:
-            if _digest(path) == digest:
-                if is_sealed(path):
-                    return Place(path, "sealed")
-                raise UsageError(
-                    f"{path} is an unfinished run with these settings",
-                    f"go on with: rnnlm train {models.parent} --name {path.name} --resume, or start anew with --force",
-                )
-    if name is None and not force:
+    same = [path for path in existing if _digest(path) == digest]
+    if resume:
+        return _resumed(models / (name or cell), same)
+    if same and force:
+        return Place(same[0], "new")
+    if same and is_sealed(same[0]):
+        return Place(same[0], "sealed")
+    if same:
+        raise UsageError(
+            f"{same[0]} is an unfinished run with these settings",
+            f"go on with: rnnlm train {models.parent} --name {same[0].name} --resume, or start anew with --force",
+        )
+    if name is None:
         taken = {path.name for path in existing}
         free = next(each for each in (cell, *(f"{cell}-{n}" for n in range(2, 10**6))) if each not in taken)
         return Place(models / free, "new")
-    directory = models / (name or cell)
-    if directory.exists() and not force:
-        state = "a sealed model" if is_sealed(directory) else "an unfinished run"
-        raise UsageError(f"{directory} is {state} with other settings", "choose another --name, or use --force")
-    return Place(directory, "new")
+    if existing and not force:
+        state = "a sealed model" if is_sealed(existing[0]) else "an unfinished run"
+        raise UsageError(f"{existing[0]} is {state} with other settings", "choose another --name, or use --force")
+    return Place(models / name, "new")
 
 
-def _resumed(models: Path, name: str, digest: str) -> Place:
-    directory = models / name
-    if is_sealed(directory):
-        return Place(directory, "sealed")
-    if not directory.exists():
-        return Place(directory, "new")
-    if _digest(directory) != digest:
+def _resumed(named: Path, same: list[Path]) -> Place:
+    """What `--resume` goes on with: an unfinished run of these settings, or the one that has the name."""
+    unfinished = [path for path in same if not is_sealed(path)]
+    if unfinished:
+        return Place(unfinished[0], "unfinished")
+    if is_sealed(named):
+        return Place(named, "sealed")
+    if named.exists():
         raise UsageError(
-            f"{directory} was begun with other settings or data",
-            f"give the settings in {directory / 'settings.toml'} with --config, or start anew with --force",
+            f"{named} was begun with other settings or data",
+            f"give the settings in {named / 'settings.toml'} with --config, or start anew with --force",
         )
-    return Place(directory, "unfinished")
+    return Place(named, "new")
 
 
 def _digest(directory: Path) -> str | None:

@@ -50,7 +50,7 @@ class TrainSettings:
     weight_decay: float = setting(0.1, "decoupled decay of matrices, times the rate", at_least(0))
     clip: float = setting(1.0, "largest norm of the gradient; 0 for none", at_least(0))
     seed: int = setting(1, "seed of everything random", between(0, 2**63 - 1))
-    from_: str | None = setting(None, "go on from a sealed model, with its tokenizer", auto="none")
+    from_: str | None = setting(None, "go on from a sealed model, with its tokenizer", auto="none", record=False)
     name: str | None = setting(None, "name of the model", auto="the cell's name", record=False)
     resume: bool = setting(False, "go on with the unfinished model of that name", record=False)
     checkpoint_every: str = setting("60s", "time between checkpoints", duration, record=False)

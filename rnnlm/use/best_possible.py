@@ -22,4 +22,4 @@ def best_possible_perplexity(corpus_sha256: str, split: Path, rules: TextRules, 
         return None
     blocks = clean_blocks(line_blocks(split), rules.rule, rules.units)
     nats, predictions = cross_entropy(line for block in blocks for line in block.text.decode().splitlines())
-    return math.exp(nats / predictions)
+    return math.exp(nats / predictions) if math.isfinite(nats) else None  # an edited story may be none of the grammar's

@@ -6,7 +6,7 @@ from typing import Any
 
 from rnnlm.corpus.text import EncodedText
 from rnnlm.corpus.tokenizer import UNKNOWN_ID
-from rnnlm.model.likelihood import text_nats
+from rnnlm.model.likelihood import perplexity, text_nats
 from rnnlm.model.network import LanguageModel
 
 
@@ -25,7 +25,7 @@ class Evaluation:
         bits = self.nats / math.log(2)
         known = self.tokens - self.text.unknown_tokens
         return {
-            "perplexity": math.exp(per_token),
+            "perplexity": perplexity(per_token),
             "nats_per_token": per_token,
             "bits_per_token": bits / self.tokens,
             "bits_per_character": bits / self.text.characters,
@@ -34,7 +34,7 @@ class Evaluation:
             "characters": self.text.characters,
             "unknown_tokens": self.text.unknown_tokens,
             "out_of_vocabulary_tokens": self.text.out_of_vocabulary_tokens,
-            "perplexity_excluding_unknown": math.exp((self.nats - self.unknown_nats) / known) if known else None,
+            "perplexity_excluding_unknown": perplexity((self.nats - self.unknown_nats) / known) if known else None,
             "raw_sha256": self.text.raw_sha256,
             "cleaned_sha256": self.text.cleaned_sha256,
         }

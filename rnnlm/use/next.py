@@ -8,7 +8,7 @@ import torch
 from rnnlm.corpus.normalizer import END, normalize
 from rnnlm.corpus.settings import WORD_KINDS
 from rnnlm.corpus.text import TextRules
-from rnnlm.corpus.tokenizer import END_ID, FIRST_OUTPUT, UNKNOWN_ID, tokens_by_id
+from rnnlm.corpus.tokenizer import END_ID, FIRST_OUTPUT, UNKNOWN_ID, shown, tokens_by_id
 from rnnlm.model.likelihood import log_probabilities
 from rnnlm.model.network import LanguageModel
 from rnnlm.use.prompt import check_unicode, prompt_ids
@@ -38,8 +38,8 @@ def next_words(model: LanguageModel, rules: TextRules, prompt: str, k: int) -> l
         fits = fits[FIRST_OUTPUT:]
         if bool(fits.any()):
             log_p = log_p.masked_fill(~fits, -torch.inf)
-            return _best((log_p - torch.logsumexp(log_p, -1)).exp(), names, k)
-    return _best(_after(model, rules, prompt).exp(), names, k)
+            return _best((log_p - torch.logsumexp(log_p, -1)).exp(), names, rules.kind, k)
+    return _best(_after(model, rules, prompt).exp(), names, rules.kind, k)
 
 
 def _half_typed(rules: TextRules, prompt: str) -> tuple[str, str]:
@@ -58,7 +58,8 @@ def _after(model: LanguageModel, rules: TextRules, prompt: str) -> torch.Tensor:
     return log_probabilities(model, hidden[-1])[0].cpu()
 
 
-def _best(p: torch.Tensor, names: list[str], k: int) -> list[Candidate]:
+def _best(p: torch.Tensor, names: list[str], kind: str, k: int) -> list[Candidate]:
     values, places = p.topk(min(k, len(p)))
     found = [(int(place) + FIRST_OUTPUT, float(value)) for place, value in zip(places, values, strict=True)]
-    return [Candidate(END if number == END_ID else names[number], value) for number, value in found if value > 0]
+    shown_names = {number: END if number == END_ID else shown(names[number], kind) for number, _ in found}
+    return [Candidate(shown_names[number], value) for number, value in found if value > 0]

@@ -76,3 +76,15 @@ class LookSettings:
     text: str | None = setting(None, "write (N, T, D) of the lines of this file", auto="none", record=False)
     k: int = setting(10, "how many neighbours", at_least(1), record=False)
     of_model: str | None = setting(None, "look at a trained model's layer instead", auto="none", record=False)
+
+    def check(self) -> None:
+        """One source of sentences, and something to look for."""
+        if self.split is not None and self.text is not None:
+            raise UsageError("--text with --split", "give one of them")
+        looks = (self.neighbours, self.analogy, self.map, self.split, self.text)
+        if self.of_model is not None and not any(looks):
+            raise UsageError("--of-model shows nothing by itself", "add --neighbours, --analogy, --map or --text")
+        if self.of_model is not None and self.split is not None:
+            raise UsageError(
+                "--split with --of-model", "the split's ids are the workspace's; name its text with --text"
+            )
