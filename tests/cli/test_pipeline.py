@@ -39,9 +39,9 @@ def test_the_three_sentences_of_the_notes(tmp_path: Path, run: Any) -> None:
     assert [" ".join(words[int(n)] for n in row if n) for row in rows] == lines
     assert rows[0, 0] == rows[0, 4] == 4  # 'the' is the most frequent word, so the first id after the specials
     result = run("embed", work, "--embedding", 5, "--split", "train", "--json").ok().json
-    embedded = np.load(result["path"])
+    embedded = np.load(result["embedded"]["path"])
     assert embedded.shape == (3, 10, 5)
-    assert result["shape"] == [3, 10, 5]
+    assert result["embedded"]["shape"] == [3, 10, 5]
     assert not embedded[rows == 0].any()
     assert np.array_equal(embedded[0, 0], embedded[0, 4])
     assert len({row.tobytes() for row in embedded[rows != 0]}) == 14
