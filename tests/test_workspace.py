@@ -206,9 +206,15 @@ def test_settings_come_from_flag_environment_file_workspace_default(tmp_path: Pa
 def test_a_dry_run_writes_nothing(tmp_path: Path, run: Any, work: Path, contents: Contents) -> None:
     before = contents(work)
     report = run("embed", work, "--dry-run", "--json").ok().json
-    assert report["stages"] == {**dict.fromkeys(CHAIN, "current"), "embed": "missing"}
-    run("vocab", work, "--dry-run", "--min-count", "7").ok()
+    assert report["stages"] == {**dict.fromkeys(CHAIN, "up to date"), "embed": "would run"}
+    report = run("pad", work, "--dry-run", "--min-count", "7", "--json").ok().json
+    assert report["stages"] == {**dict.fromkeys(CHAIN, "up to date"), "vocab": "would run", "pad": "would run"}
+    other = tmp_path / "other.txt"
+    other.write_text("one line\nanother\n")
+    for out in (work, tmp_path / "none"):
+        run("clean", other, "--out", out, "--force", "--dry-run").ok()
     assert contents(work) == before
+    assert not (tmp_path / "none").exists()
 
 
 def test_the_manifest_digest_is_of_its_own_other_fields(work: Path) -> None:

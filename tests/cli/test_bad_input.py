@@ -80,7 +80,7 @@ def test_a_corpus_too_small_to_batch(tmp_path: Path, run: Any) -> None:
     result = run("train", text, "--out", tmp_path / "work", "--fractions", "1,0,0", "--batch-size", "64")
     assert result.code == 3
     assert result.err.splitlines()[-1].startswith("rnnlm: ")
-    assert "too small for 64 streams" in result.err.splitlines()[-1]
+    assert "too few for 64 streams" in result.err.splitlines()[-1]
     assert not list((tmp_path / "work" / "models").glob("*")) if (tmp_path / "work" / "models").exists() else True
 
 

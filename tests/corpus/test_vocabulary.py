@@ -16,6 +16,7 @@ from rnnlm.corpus.tokenizer import load_tokenizer, tokens_by_id
 from rnnlm.corpus.vocabulary import VocabRule, count_tokens, read_lexicon, vocab
 from rnnlm.errors import InputError, UsageError
 
+KEPT = CleanRule.of(CleanSettings(prepared=True), "word")
 tokens_lines = st.lists(
     st.lists(st.text(st.sampled_from("abé\t\u2028文"), min_size=1, max_size=3), max_size=8), min_size=1, max_size=20
 )
@@ -125,14 +126,21 @@ def test_white_space_tokens_keep_the_table_whole(tmp_path: Path) -> None:
 def test_a_lexicon_file_is_read_by_its_first_column(tmp_path: Path) -> None:
     path = tmp_path / "words.txt"
     path.write_bytes("\ufeffcat 12\n\n<s>\ndog\n<unk>\nélan\t3\n".encode())
-    assert read_lexicon(path) == ("cat", "dog", "élan")
+    assert read_lexicon(path, KEPT) == ("cat", "dog", "élan")
     for content, words in ((b"a\nb\na\n", "'a' twice"), (b"<s>\n\n", "lists no word"), (b"\xff\n", "cannot read")):
         path.write_bytes(content)
         with pytest.raises(InputError, match=words):
-            read_lexicon(path)
+            read_lexicon(path, KEPT)
     for place in (tmp_path / "none", tmp_path):
         with pytest.raises(InputError, match="cannot read"):
-            read_lexicon(place)
+            read_lexicon(place, KEPT)
+
+
+def test_the_words_of_a_lexicon_are_cleaned_like_the_text(tmp_path: Path) -> None:
+    path = tmp_path / "words.txt"
+    path.write_text("The\nthe\ndon't\nice-cream\n***\n", "utf-8")
+    rule = CleanRule.of(CleanSettings(), "word")
+    assert read_lexicon(path, rule) == ("the", "dont")
 
 
 @pytest.mark.parametrize("flags", [{"min_count": 2}, {"closed": True}])

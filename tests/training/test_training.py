@@ -213,5 +213,5 @@ def test_sizes_follow_from_the_corpus(kind: str) -> None:
 
 
 def test_a_corpus_too_small_for_a_batch_is_refused() -> None:
-    with pytest.raises(InputError, match="too small for 64 streams"):
+    with pytest.raises(InputError, match="too few for 64 streams"):
         fill_in(TrainSettings(batch_size=64), kind="word", tokens=100, lines=10, embedding=None)
