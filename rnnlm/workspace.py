@@ -4,7 +4,6 @@ What a stage does is not known here: `build` is handed a function that fills a d
 when its settings, the identities of its inputs and its own bytes are what its manifest says; nothing looks at times.
 """
 
-import codecs
 import contextlib
 import fcntl
 import shutil
@@ -13,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from rnnlm.arrays import open_npy
 from rnnlm.artifacts import (
     MANIFEST,
     Manifest,
@@ -28,6 +26,7 @@ from rnnlm.artifacts import (
     write_json,
 )
 from rnnlm.config import canonical
+from rnnlm.edits import check_lines, check_text
 from rnnlm.errors import ArtifactError, InputError, UsageError
 
 State = Literal["missing", "current", "stale", "changed", "damaged"]
@@ -104,6 +103,7 @@ class Workspace:
                 f"{path / DESCRIPTION} has changed since it was written", "restore it, or start anew in another --out"
             )
         self._settings: dict[str, dict[str, Any]] = content["settings"]
+        self._states: dict[str, State] = {}  # what `state` found, until something is written
 
     @staticmethod
     def exists(path: Path) -> bool:
@@ -146,7 +146,7 @@ class Workspace:
         for stage in STAGES:
             if stage != keep:
                 shutil.rmtree(self.path / stage, ignore_errors=True)
-        self._settings = {}
+        self._settings, self._states = {}, {}
         self.record({})
 
     def recorded(self, section: str) -> dict[str, Any]:
@@ -189,6 +189,11 @@ class Workspace:
 
     def state(self, stage: str) -> State:
         """Where a stage's artifact stands; `stale` when an input is no longer what it was made from."""
+        if stage not in self._states:
+            self._states[stage] = self._look(stage)
+        return self._states[stage]
+
+    def _look(self, stage: str) -> State:
         try:
             manifest = self.manifest(stage)
             if manifest is None:
@@ -242,6 +247,7 @@ class Workspace:
                 report=report,
                 names=names,
             )
+        self._states = {}
         now_stale = tuple(name for name, was in before.items() if was == "current" and self.state(name) == "stale")
         return Built(manifest, True, now_stale)
 
@@ -263,8 +269,9 @@ class Workspace:
                         f"{path} cannot be adopted", f"rebuild it with: rnnlm {stage} {self.path} --force"
                     )
                 words = manifest.settings.get("kind") in ("word", "whitespace") or stage == "clean"
-                _check_text(path, no_specials=words and stage != "raw")
-                _check_lines(path, self.directory("clean") / f"{path.stem}.lines.npy", stage)
+                check_text(path, no_specials=words and stage != "raw")
+                if stage != "raw":
+                    check_lines(path, self.directory("clean") / f"{path.stem}.lines.npy")
             seal(
                 self.directory(stage),
                 manifest.format,
@@ -275,6 +282,7 @@ class Workspace:
                 names=list(manifest.outputs),
             )
             adopted[stage] = changed
+            self._states = {}
         return adopted
 
     @contextlib.contextmanager
@@ -297,38 +305,3 @@ def locked(path: Path, message: str) -> Iterator[None]:
         except OSError:
             raise UsageError(message, "wait for it, or stop it") from None
         yield
-
-
-def _check_text(path: Path, *, no_specials: bool) -> None:
-    """Raise ArtifactError unless an edited file is UTF-8 text of whole lines without special tokens of ours."""
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    last = b"\n"
-    try:
-        with path.open("rb") as file:
-            for block in iter(lambda: file.read(2**20), b""):
-                decoder.decode(block)
-                if b"\0" in block or b"\r" in block:
-                    raise ValueError("a zero byte or a carriage return")
-                last = block
-            decoder.decode(b"", True)
-        if not last.endswith(b"\n"):
-            raise ValueError("no line end at its end")
-        if no_specials:
-            with path.open(encoding="utf-8", newline="\n") as lines:
-                if any({"<pad>", "<s>", "</s>"} & set(line.split()) for line in lines):
-                    raise ValueError("a special string as a word")
-    except ValueError as error:
-        raise ArtifactError(f"{path} cannot be adopted: {error}", "save it as UTF-8 lines, or rebuild it") from None
-
-
-def _check_lines(path: Path, lines: Path, stage: str) -> None:
-    if stage == "raw" or not lines.exists():
-        return
-    count = len(open_npy(lines, kinds="ui", dimensions=1, remedy="rebuild with --force"))
-    with path.open("rb") as file:
-        found = sum(block.count(b"\n") for block in iter(lambda: file.read(2**20), b""))
-    if found != count:
-        raise ArtifactError(
-            f"{path} has {found:,} lines where {count:,} were written",
-            "keep the number of lines, or rebuild with --force",
-        )
