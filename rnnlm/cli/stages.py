@@ -49,6 +49,10 @@ class Pipeline:
         self._imported: Imported | None = None
         tokenizer = self.settings("tokenize").settings.tokenizer
         if tokenizer is not None:
+            if workspace.directory("vocab").resolve() in Path(tokenizer).resolve().parents:
+                raise UsageError(
+                    f"--tokenizer {tokenizer} is what this workspace itself makes", "copy it elsewhere first"
+                )
             self._imported = take_over(_read(Path(tokenizer)), tokenizer)
         if "vocab" in invocation.sections:
             self._vocab_rule()  # what cannot be is said before any stage runs

@@ -97,13 +97,17 @@ class IdTable:
         """`tokens` is the vocabulary in the order of ids, the special strings included."""
         self._ids = _Ids((shown(token, kind).encode(), number) for number, token in enumerate(tokens))
         self._ids[END.encode()] = END_ID
+        self._words = kind in WORD_KINDS
 
     def block(self, tokens: bytes) -> EncodedBlock:
         """The ids of each line of `tokens`."""
         words = split_tokens(tokens)
         ids = np.fromiter(map(self._ids.__getitem__, words), np.int64, len(words))
         unknown = int((ids == UNKNOWN_ID).sum())
-        return EncodedBlock(ids, unknown - words.count(UNKNOWN.encode()) if unknown else 0)
+        # In a text of words, `<unk>` may be the corpus's own unknown word; elsewhere it is what a tokenizer made of
+        # something that it does not know.
+        written = words.count(UNKNOWN.encode()) if unknown and self._words else 0
+        return EncodedBlock(ids, unknown - written)
 
 
 def split_tokens(tokens: bytes) -> list[bytes]:

@@ -99,3 +99,12 @@ def test_a_damaged_corpus_is_read_anew_with_force(run: Any, work: Path, corpus: 
     run("accept", work).refused(4, "no line end")
     run("clean", corpus, "--out", work, "--force").ok()
     assert (work / "raw" / "train.txt").read_bytes() == whole
+
+
+def test_a_workspace_does_not_take_over_its_own_tokenizer(tmp_path: Path, run: Any, work: Path) -> None:
+    own = work / "vocab" / "tokenizer.json"
+    run("tokenize", work, "--tokenizer", own).refused(2, "copy it elsewhere")
+    copy = tmp_path / "tokenizer.json"
+    copy.write_bytes(own.read_bytes())
+    before = run("vocab", work, "--json").ok().json["splits"]
+    assert run("vocab", work, "--tokenizer", copy, "--json").ok().json["splits"] == before
