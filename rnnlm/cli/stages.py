@@ -93,7 +93,7 @@ class Pipeline:
             last = name == stage and asked
             settings, builder = getattr(self, f"_{name}")()
             built = self.workspace.build(name, settings, builder, force=force and last)
-            if built.fresh and not last:
+            if built.fresh and not last and name != self.invocation.command:
                 self.screen.notice(f"{name}: done first, for {self.invocation.command} reads it")
             elif last and not built.fresh:
                 self.screen.notice(f"{name}: up to date")
