@@ -1,6 +1,5 @@
 """The body of `rnnlm train`: settles what the run is, runs it, seals it and shows it."""
 
-import math
 import shutil
 import tempfile
 from dataclasses import dataclass, replace
@@ -11,22 +10,16 @@ import numpy as np
 import torch
 
 from rnnlm.arrays import read_tensors
-from rnnlm.artifacts import sha256_bytes
 from rnnlm.cli.stages import SECTION_ORDER, Pipeline
 from rnnlm.cli.terminal import table
+from rnnlm.cli.train_data import Data, language_data
 from rnnlm.cli.watching import Watcher
 from rnnlm.config import FLAG, Resolved, as_dict, to_toml
-from rnnlm.corpus.clean import UnitRule
-from rnnlm.corpus.ids import Ids
-from rnnlm.corpus.sources import line_blocks
-from rnnlm.corpus.text import TextRules, encode_text
-from rnnlm.corpus.tokenizer import load_tokenizer
 from rnnlm.errors import StoppedError, UsageError
 from rnnlm.model.architecture import Architecture
 from rnnlm.model.device import choose_device, set_threads
-from rnnlm.model.likelihood import text_nats
 from rnnlm.model.loading import load_network
-from rnnlm.model.network import LanguageModel
+from rnnlm.model.network import Network, Start
 from rnnlm.model.sealed import Sealed, model_config, read_sealed
 from rnnlm.training.defaults import fill_in
 from rnnlm.training.loop import Outcome, Stopped, Trainer
@@ -37,25 +30,14 @@ from rnnlm.workspace import locked
 
 
 @dataclass(frozen=True)
-class Data:
-    """The text of a run as ids, and by what rules."""
-
-    train: Ids
-    valid: Ids
-    rules: TextRules
-    tokenizer: bytes
-
-
-@dataclass(frozen=True)
 class Run:
-    """All that decides a run. `inputs` are digests of what it reads, `max_length` bounds a padded line."""
+    """All that decides a run. `inputs` are digests of what it reads, `layer` the embedding to start from."""
 
     data: Data
     settings: TrainSettings
     architecture: Architecture
     layer: np.ndarray[Any, Any] | None
     base: Sealed | None
-    max_length: int | None
     config: dict[str, Any]
     inputs: dict[str, str]
 
@@ -100,29 +82,15 @@ def _base(pipeline: Pipeline, given: Resolved[TrainSettings]) -> Sealed | None:
 
 def _describe(pipeline: Pipeline, given: TrainSettings, base: Sealed | None, text: Path) -> Run:
     """Read the data and settle what was left open; `text` is a directory for ids that a run alone needs."""
-    workspace = pipeline.workspace
-    stage = "raw" if base else "vocab"
-    identity = workspace.verified(stage).identity
-    data = _adapted_data(pipeline, base, text) if base else _data(pipeline)
+    data = language_data(pipeline, given, base, text)
     settings, architecture, layer = _settled(pipeline, given, data, base)
-    config = model_config(
-        architecture,
-        data.rules.kind,
-        data.rules.rule,
-        data.rules.units,
-        context="sentence" if settings.batching == "sentences" else "stream",
-        more={"training": as_dict(settings), "data": {stage: identity}},
-    )
-    inputs = {stage: identity, "tokenizer": sha256_bytes(data.tokenizer)}
+    described = {**data.described, "training": as_dict(settings)}
+    inputs = dict(data.inputs)
     if layer is not None:
-        inputs["embed"] = workspace.verified("embed").identity
+        inputs["embed"] = pipeline.workspace.verified("embed").identity
     if base is not None:
         inputs["from"] = base.model_sha256
-    else:  # where documents begin decides where a stream may start anew
-        inputs["documents"] = workspace.verified("clean").outputs["train.documents.npy"]
-    max_length = pipeline.settings("pad").settings.max_length if settings.batching == "sentences" else None
-    inputs |= {"max_length": str(max_length)} if max_length else {}
-    return Run(data, settings, architecture, layer, base, max_length, config, inputs)
+    return Run(data, settings, architecture, layer, base, model_config(architecture, described), inputs)
 
 
 def _train_or_find(pipeline: Pipeline, run: Run, given: TrainSettings, device: str) -> Place:
@@ -153,7 +121,7 @@ def _train(pipeline: Pipeline, run: Run, place: Place, device: str) -> None:
         sections = {name: as_dict(pipeline.settings(name).settings) for name in SECTION_ORDER}
         begin(place.directory, run.digest, to_toml({**sections, "train": as_dict(run.settings)}))
     outcome = _loop(pipeline, network, run, place.directory, resume=place.state == "unfinished")
-    report = _report(network, outcome, run.data, str(run.config["context"]))
+    report = _report(network, outcome, run.data)
     write_timing(place.directory, outcome.seconds, outcome.tokens_seen, report["operations"], device)
     finish(
         place.directory,
@@ -164,31 +132,6 @@ def _train(pipeline: Pipeline, run: Run, place: Place, device: str) -> None:
         inputs=run.inputs,
         report=report,
     )
-
-
-def _data(pipeline: Pipeline) -> Data:
-    """The ids of the `vocab` stage."""
-    workspace = pipeline.workspace
-    content = (workspace.directory("vocab") / "tokenizer.json").read_bytes()
-    tokenizer = load_tokenizer(content.decode(), str(workspace.directory("vocab") / "tokenizer.json"))
-    units = UnitRule.of(pipeline.settings("clean").settings, pipeline.kind)
-    rules = TextRules(pipeline.kind, pipeline.rule, units, tokenizer)
-    return Data(pipeline.ids("train"), pipeline.ids("valid"), rules, content)
-
-
-def _adapted_data(pipeline: Pipeline, base: Sealed, text: Path) -> Data:
-    """The raw splits as ids by the rules of the model to go on from."""
-    workspace = pipeline.workspace
-    found = {}
-    for split in ("train", "valid"):
-        path = workspace.directory("raw") / f"{split}.txt"
-        (text / split).mkdir(parents=True, exist_ok=True)
-        if path.stat().st_size or split == "train":
-            found[split] = encode_text(line_blocks(path), base.rules, text / split).ids
-        else:
-            found[split] = Ids(np.empty(0, np.uint16), np.zeros(1, np.int64), np.empty(0, np.uint32))
-    content = (base.path / "tokenizer.json").read_bytes()
-    return Data(found["train"], found["valid"], base.rules, content)
 
 
 def _settled(
@@ -204,50 +147,65 @@ def _settled(
     directory = pipeline.workspace.directory("embed")
     if base is None and pipeline.workspace.manifest("embed") is not None:
         layer = read_tensors(directory / "embedding.safetensors", remedy="run: rnnlm embed --force")["embedding"]
-    size = data.rules.tokenizer.get_vocab_size()
     settings, dimensions = fill_in(
-        given, kind=data.rules.kind, tokens=len(data.train.ids), lines=data.train.lines,
+        given, task=data.task, kind=data.kind, tokens=data.tokens, lines=data.lines,
         embedding=wanted if wanted is not None or layer is None else layer.shape[1],
     )  # fmt: skip
+    size = data.vocabulary
     if layer is not None and layer.shape != (size, dimensions):
         pipeline.screen.notice(f"train: {directory} is {layer.shape}, not ({size}, {dimensions}); it is not used")
         layer = None
     elif layer is not None:
         pipeline.screen.notice(f"train: starting from the embedding layer in {directory}")
-    assert settings.hidden is not None and settings.tied is not None
-    return (
-        settings,
-        Architecture(settings.cell, size, dimensions, settings.hidden, settings.layers, settings.tied),
-        layer,
+    return settings, base.architecture if base else _architecture(settings, data, dimensions), layer
+
+
+def _architecture(settings: TrainSettings, data: Data, dimensions: int) -> Architecture:
+    """The network that settled settings describe, for this data."""
+    assert settings.hidden is not None and settings.tied is not None and settings.summary is not None
+    return Architecture(
+        settings.cell,
+        data.vocabulary,
+        dimensions if data.vocabulary else 0,
+        settings.hidden,
+        settings.layers,
+        settings.tied,
+        task=data.task,
+        features=data.features,
+        labels=len(data.labels),
+        summary=settings.summary,
+        activation=settings.activation,
+        peepholes=settings.peepholes,
+        feedback=settings.feedback,
+        forced=settings.cell == "output-recurrent" and settings.forcing == "teacher",
+        direct=bool(settings.direct),
     )
 
 
-def _network(run: Run, device: str) -> LanguageModel:
-    """The network before its first step: that of the base, or a fresh one with its output bias at the log unigram."""
+def _network(run: Run, device: str) -> Network:
+    """The network before its first step: that of the base, or a fresh one started as the task has it."""
+    settings = run.settings
     if run.base is not None:
-        return load_network(run.base, device).train()
-    network = LanguageModel(run.architecture, torch.Generator().manual_seed(run.settings.seed))
-    size, ids = run.architecture.vocabulary, run.data.train.ids
-    counts = np.zeros(size, np.int64)
-    for start in range(0, len(ids), 2**22):
-        counts += np.bincount(ids[start : start + 2**22], minlength=size)
-    network.start_bias(counts)
-    if run.layer is not None:
+        return load_network(run.base, device).use_engine(settings.engine).train()
+    start = Start(settings.recurrent_start, settings.forget_bias)
+    network = Network(run.architecture, torch.Generator().manual_seed(settings.seed), start)
+    run.data.start(network, settings)
+    if run.layer is not None and network.embedding is not None:
         with torch.no_grad():
             network.embedding.copy_(torch.from_numpy(np.array(run.layer)))
-    return network.to(device)
+    return network.to(device).use_engine(settings.engine)
 
 
-def _loop(pipeline: Pipeline, network: LanguageModel, run: Run, directory: Path, *, resume: bool) -> Outcome:
+def _loop(pipeline: Pipeline, network: Network, run: Run, directory: Path, *, resume: bool) -> Outcome:
     """Train while a person watches; StoppedError, with the command that goes on, after a signal."""
     screen, settings, data = pipeline.screen, run.settings, run.data
     screen.notice(
-        f"train: {directory.name}, {network.parameter_count:,} parameters on {len(data.train.ids):,} tokens, "
+        f"train: {directory.name}, {network.parameter_count:,} parameters on {data.tokens:,} tokens, "
         f"batch {settings.batch_size} × {settings.bptt}, rate {settings.learning_rate:g}, dropout {settings.dropout:g}"
     )
     watcher = Watcher(screen, screen.errors)
     with watcher.watching():
-        trainer = Trainer(network, data.train, data.valid, settings, directory, run.max_length, watcher)
+        trainer = Trainer(network, data.objective(settings), settings, directory, watcher)
         try:
             return trainer.run(resume=resume)
         except Stopped as stopped:
@@ -258,21 +216,17 @@ def _loop(pipeline: Pipeline, network: LanguageModel, run: Run, directory: Path,
             ) from None
 
 
-def _report(network: LanguageModel, outcome: Outcome, data: Data, context: str) -> dict[str, Any]:
+def _report(network: Network, outcome: Outcome, data: Data) -> dict[str, Any]:
     """What is shown of a finished run, but for times, which are never the same twice."""
     network.load(outcome.tensors, "the best weights")
-    nats, tokens = 0.0, 0
-    if data.valid.lines:
-        for piece in text_nats(network, data.valid, context, 64):
-            nats += float(piece.nats.sum())
-            tokens += len(piece.nats)
     return {
-        "valid_perplexity": math.exp(nats / tokens) if tokens else None,
+        **data.report(network),
         "parameters": network.parameter_count,
         "tokens_seen": outcome.tokens_seen,
         "epochs": round(outcome.epochs, 4),
         "steps": outcome.steps,
-        "operations": 3 * network.architecture.operations() * outcome.tokens_seen,
+        "clipped_fraction": round(outcome.clipped_fraction, 4),
+        "operations": 3 * network.operations * outcome.tokens_seen,
     }
 
 

@@ -62,11 +62,11 @@ class Watcher:
 
     def progress(self, progress: Standing) -> None:
         """Show where the run stands."""
-        if progress.valid_perplexity is not None and progress.valid_perplexity != self._shown:
-            self._shown = progress.valid_perplexity
+        if progress.figure is not None and progress.figure != self._shown:
+            self._shown = progress.figure
             self._screen.notice(
                 f"{100 * progress.share:5.1f} %  epoch {progress.epoch:.2f}  "
-                f"best valid perplexity (striped) {progress.valid_perplexity:.2f}"
+                f"best {progress.figure_name.replace('_', ' ')} {progress.figure:.4g}"
             )
         if self._bar is not None:
             self._first = self._first or (progress.seconds, progress.tokens)

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rnnlm.corpus.ids import Ids
+from rnnlm.corpus.plan import Plan
 from rnnlm.corpus.tokenizer import END_ID, PAD_ID, START_ID
 
 # Half of the segments that happen to begin at a line start are read from the start state. Such segments are few
@@ -110,14 +111,10 @@ class SentenceBatches:
     A pass visits every line once in random order. With `bptt` a long batch is read in several segments.
     """
 
-    _POOL = 64  # batches whose lines are sorted by length together
-
     def __init__(self, ids: Ids, batch_size: int, bptt: int | None, max_length: int | None, seed: int) -> None:
-        self._ids, self._batch, self._bptt, self._max_length = ids, batch_size, bptt, max_length
-        self._random = np.random.Generator(np.random.PCG64(seed))
-        self._epoch, self._position, self._within = 0, 0, 0
-        self._plan_state: Any = self._random.bit_generator.state
-        self._plan: list[NDArray[np.int64]] = []
+        self._ids, self._bptt, self._max_length = ids, bptt, max_length
+        self._plan = Plan(ids.lengths, batch_size, seed)
+        self._within = 0
 
     @property
     def tokens_per_epoch(self) -> int:
@@ -129,10 +126,7 @@ class SentenceBatches:
 
     def __iter__(self) -> Iterator[Batch]:
         while True:
-            if not self._plan:
-                self._plan_state = self._random.bit_generator.state
-                self._plan = self._new_plan()
-            whole = self._rows(self._plan[self._position])
+            whole, epoch = self._rows(self._plan.rows), self._plan.epoch
             time = whole.shape[0] - 1
             step = self._bptt or time
             start, end = self._within, min(self._within + step, time)
@@ -140,25 +134,13 @@ class SentenceBatches:
                 np.where(whole[start:end] == END_ID, PAD_ID, whole[start:end]),
                 whole[start + 1 : end + 1],
                 np.full(whole.shape[1], start == 0),
-                self._epoch,
+                epoch,
             )
             self._within = end
             if end == time:
-                self._position, self._within = self._position + 1, 0
-                if self._position == len(self._plan):
-                    self._epoch, self._position, self._plan = self._epoch + 1, 0, []
+                self._within = 0
+                self._plan.advance()
             yield batch
-
-    def _new_plan(self) -> list[NDArray[np.int64]]:
-        order = self._random.permutation(self._ids.lines)
-        lengths = self._ids.lengths()
-        batches = []
-        pool = self._batch * self._POOL
-        for first in range(0, len(order), pool):
-            lines = order[first : first + pool]
-            lines = lines[np.argsort(lengths[lines], kind="stable")]
-            batches += [lines[place : place + self._batch] for place in range(0, len(lines), self._batch)]
-        return [batches[index] for index in self._random.permutation(len(batches))]
 
     def _rows(self, lines: NDArray[np.int64]) -> NDArray[np.int64]:
         """(time + 1, batch): `<s>`, the tokens, `</s>`, then 0."""
@@ -173,20 +155,9 @@ class SentenceBatches:
 
     def state(self) -> dict[str, Any]:
         """Where the reading stands, as JSON."""
-        random = self._plan_state if self._plan else self._random.bit_generator.state
-        return {
-            "epoch": self._epoch,
-            "position": self._position,
-            "within": self._within,
-            "planned": bool(self._plan),
-            "random": random,
-        }
+        return {**self._plan.state(), "within": self._within}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from a saved `state`."""
-        self._epoch, self._position, self._within = (int(state[key]) for key in ("epoch", "position", "within"))
-        self._random.bit_generator.state = state["random"]
-        self._plan = []
-        if state["planned"]:
-            self._plan_state = state["random"]
-            self._plan = self._new_plan()
+        self._within = int(state["within"])
+        self._plan.restore(state)

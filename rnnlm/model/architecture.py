@@ -1,4 +1,4 @@
-"""The size of a network, and what a token costs it; knows no tensor."""
+"""What a network is built of; knows no tensor."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,14 @@ from rnnlm.corpus.tokenizer import FIRST_OUTPUT
 
 @dataclass(frozen=True)
 class Architecture:
-    """`vocabulary` counts all ids; the outputs are those from 2 up."""
+    """Everything that decides the shapes of a network and what its numbers mean.
+
+    It reads ids below `vocabulary`, or `features` real numbers a step where `vocabulary` is 0. `task` is what its
+    outputs are: the next token ('language'), a label for each step ('tag') or sequence ('classify'), or real values
+    ('forecast'); `labels` counts them where they are not tokens. `summary` is 'steps' for an output at every step, or
+    how a sequence becomes one vector. `forced` is for cells that feed the output back: y(t−1) is given. With `direct`
+    the output layer also sees a series' x(t).
+    """
 
     cell: str
     vocabulary: int
@@ -15,23 +22,29 @@ class Architecture:
     hidden: int
     layers: int
     tied: bool
+    task: str = "language"
+    features: int = 0
+    labels: int = 0
+    summary: str = "steps"
+    activation: str = "tanh"
+    peepholes: bool = False
+    feedback: str = "probabilities"
+    forced: bool = False
+    direct: bool = False
 
     @property
     def outputs(self) -> int:
-        """Number of tokens that can be predicted."""
-        return self.vocabulary - FIRST_OUTPUT
+        """Number of outputs: of tokens that can be predicted, of labels, or of real values."""
+        return self.vocabulary - FIRST_OUTPUT if self.task == "language" else self.labels
 
     @property
     def projected(self) -> bool:
         """Whether h(t) is projected to the embedding's size before a tied output."""
         return self.tied and self.hidden != self.embedding
 
-    def operations(self) -> int:
-        """Floating-point operations of the matrix products for one token, forward; training takes three times that."""
-        recurrent = sum(
-            2 * 4 * self.hidden * ((self.embedding if layer == 0 else self.hidden) + self.hidden)
-            for layer in range(self.layers)
-        )
-        projection = 2 * self.hidden * self.embedding if self.projected else 0
-        width = self.embedding if self.tied else self.hidden
-        return recurrent + projection + 2 * width * self.outputs
+    @property
+    def width(self) -> int:
+        """Number of numbers that the output layer reads."""
+        if self.tied:
+            return self.embedding
+        return self.hidden + (self.features if self.direct else 0)

@@ -16,7 +16,7 @@ from torch import Tensor
 from rnnlm.corpus.ids import Ids
 from rnnlm.corpus.tokenizer import FIRST_OUTPUT, PAD_ID, START_ID
 from rnnlm.errors import DivergenceError, UsageError
-from rnnlm.model.network import LanguageModel, States
+from rnnlm.model.network import Network, States
 
 _SEGMENT = 1024  # steps of a stream read in one call
 _LOGITS = 4 * 2**20  # logits in memory at once
@@ -47,29 +47,30 @@ def log_total(logits: Tensor) -> Tensor:
     return largest.squeeze(-1).double() + (logits - largest).exp_().sum(-1, dtype=torch.float64).log()
 
 
-def log_probabilities(model: LanguageModel, hidden: Tensor) -> Tensor:
-    """(rows, width) → (rows, outputs) log p in float64; the first output is id 2."""
+def log_probabilities(model: Network, hidden: Tensor) -> Tensor:
+    """(rows, width) → (rows, outputs) log p in float64; the first output of a language model is id 2."""
     logits = model.logits(hidden)
     return logits.double() - log_total(logits).unsqueeze(-1)
 
 
-def target_nats(model: LanguageModel, hidden: Tensor, targets: Tensor) -> Tensor:
-    """hidden (rows, width), targets (rows,) of ids → −log p (rows,) float64, 0 where the target is `<pad>`."""
+def target_nats(model: Network, hidden: Tensor, targets: Tensor) -> Tensor:
+    """hidden (rows, width), targets (rows,) of output numbers → −log p (rows,) float64, 0 for a negative target."""
     rows = max(1, _LOGITS // model.architecture.outputs)
     parts = []
     for start in range(0, len(targets), rows):
         wanted = targets[start : start + rows]
         logits = model.logits(hidden[start : start + rows])
         total = log_total(logits)
-        chosen = logits.gather(1, (wanted - FIRST_OUTPUT).clamp(min=0).unsqueeze(1)).squeeze(1).double()
-        parts.append(torch.where(wanted == PAD_ID, torch.zeros_like(total), total - chosen))
+        chosen = logits.gather(1, wanted.clamp(min=0).unsqueeze(1)).squeeze(1).double()
+        parts.append(torch.where(wanted < 0, torch.zeros_like(total), total - chosen))
     return torch.cat(parts)
 
 
-def segment_nats(model: LanguageModel, inputs: Tensor, targets: Tensor, states: States) -> tuple[Tensor, States]:
-    """inputs, targets (time, batch) → nats (time, batch) float64 and the states after them."""
+def segment_nats(model: Network, inputs: Tensor, targets: Tensor, states: States) -> tuple[Tensor, States]:
+    """inputs, targets (time, batch) of ids → nats (time, batch) float64, 0 at `<pad>`, and the states after them."""
     hidden, states = model(inputs, states)
-    return target_nats(model, hidden.flatten(0, 1), targets.flatten()).view_as(targets), states
+    numbers = targets.flatten() - FIRST_OUTPUT
+    return target_nats(model, hidden.flatten(0, 1), numbers).view_as(targets), states
 
 
 def spans_of(ids: Ids, context: str) -> NDArray[np.int64]:
@@ -86,7 +87,7 @@ def spans_of(ids: Ids, context: str) -> NDArray[np.int64]:
 
 
 @torch.inference_mode()
-def text_nats(model: LanguageModel, ids: Ids, context: str, batch_size: int) -> Iterator[SpanNats]:
+def text_nats(model: Network, ids: Ids, context: str, batch_size: int) -> Iterator[SpanNats]:
     """What every token of a text costs, in pieces of bounded size, each token once, in no promised order.
 
     Each sequence of the context starts from the zero state with `<s>`; `batch_size` of like length are read side by
@@ -102,7 +103,7 @@ def text_nats(model: LanguageModel, ids: Ids, context: str, batch_size: int) -> 
             yield from _side_by_side(model, ids, some[place : place + batch_size])
 
 
-def _side_by_side(model: LanguageModel, ids: Ids, spans: NDArray[np.int64]) -> Iterator[SpanNats]:
+def _side_by_side(model: Network, ids: Ids, spans: NDArray[np.int64]) -> Iterator[SpanNats]:
     device = model.bias.device
     states = model.initial_state(len(spans))
     lengths = spans[:, 1] - spans[:, 0]

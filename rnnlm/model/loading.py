@@ -3,14 +3,14 @@
 import torch
 
 from rnnlm.arrays import read_tensors
-from rnnlm.model.network import LanguageModel
+from rnnlm.model.network import Network
 from rnnlm.model.sealed import WEIGHTS, Sealed
 
 
-def load_network(sealed: Sealed, device: str = "cpu") -> LanguageModel:
+def load_network(sealed: Sealed, device: str = "cpu") -> Network:
     """The network with its weights, ready to evaluate; ArtifactError when they do not fit."""
     path = sealed.path / WEIGHTS
     tensors = read_tensors(path, remedy="the model is damaged; copy it anew, or train it again with --force")
-    model = LanguageModel(sealed.architecture, torch.Generator())
+    model = Network(sealed.architecture, torch.Generator())
     model.load(tensors, str(path))
     return model.to(device).eval()

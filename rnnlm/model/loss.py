@@ -61,3 +61,10 @@ def linear_cross_entropy(h: Tensor, V: Tensor, c: Tensor, targets: Tensor) -> Te
     """`LinearCrossEntropy` as a function."""
     loss: Tensor = LinearCrossEntropy.apply(h, V, c, targets)  # type: ignore[no-untyped-call]
     return loss
+
+
+def linear_squared_error(h: Tensor, V: Tensor, c: Tensor, targets: Tensor) -> Tensor:
+    """Σ ½ (h Vᵀ + c − y)² over h (rows, width) and targets y (rows, outputs), those that are NaN left out."""
+    known = ~targets.isnan()
+    difference = torch.where(known, torch.addmm(c, h, V.T) - targets.nan_to_num(), 0.0)
+    return 0.5 * difference.square().sum()

@@ -1,7 +1,8 @@
-"""Ids to logits: embedding, recurrent layers, output."""
+"""Ids or real values to outputs: embedding, recurrent layers, output layer; the same core for every task."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -12,96 +13,206 @@ from torch.nn import functional
 from rnnlm.corpus.tokenizer import FIRST_OUTPUT, PAD_ID
 from rnnlm.errors import ArtifactError
 from rnnlm.model.architecture import Architecture
+from rnnlm.model.cells.cell import Cell, CellOptions, Output, State
+from rnnlm.model.cells.output_recurrent import OutputRecurrent
+from rnnlm.model.cells.table import make_cell
 from rnnlm.model.embedding import SPREAD
-from rnnlm.model.loss import linear_cross_entropy
-from rnnlm.model.lstm import Lstm, State
+from rnnlm.model.loss import linear_cross_entropy, linear_squared_error
+from rnnlm.model.noise import Noise
 
-CELLS: dict[str, type[Lstm]] = {"lstm": Lstm}
-INPUT_SHARE = 0.4  # of the dropout rate, for embeddings: they are read, not summed over, and bear less
 States = tuple[State, ...]
 
 
-class LanguageModel(nn.Module):
-    """p(y(t) | x(1)…x(t)) for a stream of ids.
+@dataclass(frozen=True)
+class Start:
+    """How weights start: recurrent ones 'uniform' or 'orthogonal', and the bias of the gate that keeps the state."""
 
-        e(t) = E[x(t)]
-        h(t) = layers(e(t), h(t−1))
-        o(t) = V h(t) + c,   V = E[2:] when tied (after a projection where the sizes differ)
-        ŷ(t) = softmax o(t)
+    recurrent: str = "uniform"
+    forget_bias: float = 1.0
 
-    Outputs are the ids from 2 up: `<pad>` and `<s>` are never predicted. The row of `<pad>` is 0 and stays 0.
+
+@dataclass(frozen=True)
+class Teacher:
+    """What a cell that feeds its output back is given instead.
+
+    `previous` is y(t−1): (time, batch) of output numbers, negative where there is none, or (time, batch, outputs) of
+    real values. `given` (time, batch) says at which steps; None for all of them, which are then computed at once.
     """
 
-    def __init__(self, architecture: Architecture, generator: torch.Generator) -> None:
+    previous: Tensor
+    given: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What the layers made of a segment.
+
+    `h` (time, batch, hidden) is the last layer's, `dropped` the same as the output layer reads it, before projection,
+    `output` (time, batch, width) after it; `states` are those after the last step.
+    """
+
+    h: Tensor
+    dropped: Tensor
+    output: Tensor
+    states: States
+
+
+class Network(nn.Module):
+    """p(y(t) | x(1)…x(t)), or real values in its place.
+
+        e(t) = E[x(t)], or x(t) itself where it is real
+        h(t) = layers(e(t), h(t−1))
+        o(t) = V h(t) + c,   V = E[2:] when tied (after a projection where the sizes differ)
+        ŷ(t) = softmax o(t), or o(t) itself for real values
+
+    A language model's outputs are the ids from 2 up: `<pad>` and `<s>` are never predicted. The row of `<pad>` is 0
+    and stays 0.
+    """
+
+    def __init__(self, architecture: Architecture, generator: torch.Generator, start: Start | None = None) -> None:
         super().__init__()
         self.architecture = architecture
-        a = architecture
-        self.embedding = nn.Parameter(torch.empty(a.vocabulary, a.embedding).normal_(0, SPREAD, generator=generator))
-        with torch.no_grad():
-            self.embedding[PAD_ID] = 0
-        sizes = [a.embedding, *[a.hidden] * a.layers]
-        cell = CELLS[a.cell]
-        self.layers = nn.ModuleList(cell(sizes[layer], a.hidden, generator) for layer in range(a.layers))
-        self.projection = self.output = None
+        a, start = architecture, start or Start()
+        self.embedding = self.projection = self.output = None
+        width = a.features
+        if a.vocabulary:
+            width = a.embedding
+            table = torch.empty(a.vocabulary, a.embedding).normal_(0, SPREAD, generator=generator)
+            table[PAD_ID] = 0
+            self.embedding = nn.Parameter(table)
+        options = CellOptions(a.activation, a.peepholes, a.feedback, start.recurrent, start.forget_bias)
+        head = Output(a.outputs, lambda h: self.logits(self._read_out(h)))
+        sizes = [width, *[a.hidden] * a.layers]
+        self.layers = nn.ModuleList(
+            make_cell(a.cell, sizes[layer], a.hidden, options, generator, head) for layer in range(a.layers)
+        )
+        bound = a.hidden**-0.5
         if a.projected:
-            bound = a.hidden**-0.5
             self.projection = nn.Parameter(
                 torch.empty(a.embedding, a.hidden).uniform_(-bound, bound, generator=generator)
             )
         if not a.tied:
-            bound = a.hidden**-0.5
-            self.output = nn.Parameter(torch.empty(a.outputs, a.hidden).uniform_(-bound, bound, generator=generator))
+            self.output = nn.Parameter(torch.empty(a.outputs, a.width).uniform_(-bound, bound, generator=generator))
         self.bias = nn.Parameter(torch.zeros(a.outputs))
+
+    @property
+    def cells(self) -> Sequence[Cell]:
+        """The recurrent layers, first to last."""
+        return cast(Sequence[Cell], self.layers)
+
+    def use_engine(self, engine: str) -> "Network":
+        """Run every layer as 'fused' or 'readable'; the network itself."""
+        for cell in self.cells:
+            cell.engine = engine
+        return self
 
     def initial_state(self, batch: int) -> States:
         """The zero state of every layer for `batch` sequences."""
-        return tuple(layer.initial_state(batch) for layer in self.layers)  # type: ignore[operator]
+        return tuple(layer.initial_state(batch) for layer in self.cells)
 
-    def forward(
-        self, inputs: Tensor, states: States, dropout: float = 0.0, generator: torch.Generator | None = None
-    ) -> tuple[Tensor, States]:
-        """inputs (time, batch) → what the output layer reads (time, batch, width), and the states after them.
+    def forward(self, inputs: Tensor, states: States) -> tuple[Tensor, States]:
+        """inputs (time, batch) → what the output layer reads (time, batch, width), and the states after them."""
+        reading = self.read(inputs, states)
+        return reading.output, reading.states
 
-        `dropout` applies while training only; its masks come from `generator`.
+    def read(
+        self, inputs: Tensor, states: States, noise: Noise | None = None, teacher: Teacher | None = None
+    ) -> Reading:
+        """inputs (time, batch) of ids, or (time, batch, features) → a `Reading`.
+
+        `noise` is training's. `teacher` is for cells that feed the output back; a language model that was trained
+        with one has it always, for y(t−1) is x(t).
         """
-        x = self._drop(functional.embedding(inputs, self.embedding, PAD_ID), INPUT_SHARE * dropout, generator)
+        a = self.architecture
+        if self.embedding is None:
+            x = inputs
+        else:
+            x = functional.embedding(inputs, self.embedding, PAD_ID)
+            if noise is not None:
+                x = noise.drop_rows(x, inputs, a.vocabulary)
+        if a.forced and a.task == "language":
+            teacher = Teacher(inputs - FIRST_OUTPUT)
+        if noise is not None:
+            x = noise.drop(x, noise.inputs)
         after = []
-        for layer, state in zip(self.layers, states, strict=True):
-            x, state = layer(x, state)
-            x = self._drop(x, dropout, generator)
+        for number, (layer, state) in enumerate(zip(self.cells, states, strict=True)):
+            W = None if noise is None else noise.drop_weights(layer.W)
+            h, state = self._run(layer, x, state, W, teacher)
             after.append(state)
-        if self.projection is not None:
-            x = x @ self.projection.T
-        return x, tuple(after)
+            last = number == a.layers - 1
+            x = h if noise is None else noise.drop(h, noise.outputs if last else noise.between)
+        output = self._read_out(x)
+        if a.direct:
+            output = torch.cat([output, inputs], -1)
+        return Reading(h, x, output, tuple(after))
 
-    def logits(self, hidden: Tensor) -> Tensor:
-        """(…, width) → (…, outputs); the first is that of id 2."""
-        return functional.linear(hidden, self.output_matrix, self.bias)
+    def _run(
+        self, layer: Cell, x: Tensor, state: State, W: Tensor | None, teacher: Teacher | None
+    ) -> tuple[Tensor, State]:
+        """One layer over a segment."""
+        if teacher is None or not isinstance(layer, OutputRecurrent):
+            h, state = layer(x, state, W)
+            return h, state
+        if teacher.given is None:
+            return layer.forced(x, teacher.previous, W), state
+        return layer.guided(x, state, teacher.previous, teacher.given, W)
 
-    def loss(self, hidden: Tensor, targets: Tensor) -> Tensor:
-        """hidden (rows, width), targets (rows,) of ids → Σ −log p, `<pad>` left out; for training."""
-        return linear_cross_entropy(hidden, self.output_matrix, self.bias, targets - FIRST_OUTPUT)
+    def _read_out(self, h: Tensor) -> Tensor:
+        """(…, hidden) → (…, width)."""
+        return h if self.projection is None else h @ self.projection.T
+
+    def logits(self, output: Tensor) -> Tensor:
+        """(…, width) → (…, outputs): o(t). For a language model the first is that of id 2."""
+        return functional.linear(output, self.output_matrix, self.bias)
+
+    def loss(self, output: Tensor, targets: Tensor) -> Tensor:
+        """The training loss, a sum over rows: output (rows, width).
+
+        targets (rows,) of output numbers, negative where there is nothing to predict: Σ −log p. For real values,
+        targets (rows, outputs), NaN where unknown: Σ ½ (o − y)², the cost under a Gaussian of variance 1.
+        """
+        if self.architecture.task == "forecast":
+            return linear_squared_error(output, self.output_matrix, self.bias, targets)
+        return linear_cross_entropy(output, self.output_matrix, self.bias, targets)
 
     @property
     def output_matrix(self) -> Tensor:
         """V (outputs, width): a view of the embeddings when tied."""
-        return self.embedding[FIRST_OUTPUT:] if self.output is None else self.output
+        if self.output is not None:
+            return self.output
+        assert self.embedding is not None
+        return self.embedding[FIRST_OUTPUT:]
 
-    def _drop(self, x: Tensor, rate: float, generator: torch.Generator | None) -> Tensor:
-        if not self.training or rate == 0.0:
-            return x
-        return x * torch.empty_like(x).bernoulli_(1 - rate, generator=generator).div_(1 - rate)
+    @property
+    def feeds_back(self) -> bool:
+        """Whether the network's output is part of its state, so that a teacher makes a difference."""
+        return any(cell.FEEDS_BACK for cell in self.cells)
 
     @property
     def parameter_count(self) -> int:
         """Number of trained numbers."""
         return sum(parameter.numel() for parameter in self.parameters())
 
+    @property
+    def operations(self) -> int:
+        """Floating-point operations of the matrix products for one step, forward; training takes three times that."""
+        projection = 0 if self.projection is None else 2 * self.projection.numel()
+        return sum(cell.operations for cell in self.cells) + projection + 2 * self.output_matrix.numel()
+
     def start_bias(self, counts: NDArray[np.int64]) -> None:
-        """Set the output bias to the log unigram of train; `counts` (vocabulary,), one added to each."""
-        smooth = counts[FIRST_OUTPUT:] + 1.0
+        """Set the output bias to the log unigram of train; `counts` (outputs,), one added to each."""
+        smooth = counts + 1.0
         with torch.no_grad():
             self.bias.copy_(torch.from_numpy(np.log(smooth / smooth.sum())))
+
+    def start_direct(self, columns: Sequence[int | None]) -> None:
+        """Let the forecast start as persistence: output k begins as input `columns[k]`, where there is one."""
+        assert self.output is not None and self.architecture.direct
+        with torch.no_grad():
+            self.output[:, self.architecture.hidden :] = 0
+            for k, column in enumerate(columns):
+                if column is not None:
+                    self.output[k, self.architecture.hidden + column] = 1
 
     def tensors(self) -> dict[str, NDArray[Any]]:
         """The weights by name, as arrays."""

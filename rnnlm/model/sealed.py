@@ -1,7 +1,7 @@
-"""A trained model as a sealed directory: configuration, weights and tokenizer, which score and generate alone.
+"""A trained model as a sealed directory: configuration, weights and tokenizer, which work alone.
 
-`config.json` says how raw text becomes ids and how the network is built; `model_sha256` covers it, the weights and
-the tokenizer.
+`config.json` says how raw text becomes ids (or a table becomes windows), how the network is built and what its outputs
+are; `model_sha256` covers it, the weights and the tokenizer. A model of series has no tokenizer.
 """
 
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ from rnnlm.corpus.clean import UnitRule
 from rnnlm.corpus.normalizer import CleanRule, normalizer_json
 from rnnlm.corpus.text import TextRules
 from rnnlm.corpus.tokenizer import load_tokenizer
-from rnnlm.errors import ArtifactError, InputError
+from rnnlm.errors import ArtifactError, InputError, UsageError
 from rnnlm.model.architecture import Architecture
 
 FORMAT, VERSION = "rnnlm model", 1
@@ -30,13 +30,30 @@ class Sealed:
     path: Path
     config: Mapping[str, Any]
     architecture: Architecture
-    rules: TextRules
+    text: TextRules | None
     model_sha256: str
     report: Mapping[str, Any]
 
     @property
+    def rules(self) -> TextRules:
+        """How raw text becomes ids; UsageError for a model of series, which reads none."""
+        if self.text is None:
+            raise UsageError(f"{self.path} is a model of series and reads no text", "name another with --model")
+        return self.text
+
+    @property
+    def task(self) -> str:
+        """What it was trained for: 'language', 'tag', 'classify' or 'forecast'."""
+        return self.architecture.task
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The names of its outputs, where they are labels."""
+        return tuple(self.config.get("labels", ()))
+
+    @property
     def context(self) -> str:
-        """The context that the model was trained in."""
+        """The context that a language model was trained in."""
         return str(self.config["context"])
 
     @property
@@ -45,19 +62,24 @@ class Sealed:
         return self.path.name
 
 
-def model_config(
-    architecture: Architecture, kind: str, rule: CleanRule, units: UnitRule, *, context: str, more: Mapping[str, Any]
-) -> dict[str, Any]:
-    """What `config.json` holds; `more` is what a reader need not know: settings of training, digests of data."""
+def model_config(architecture: Architecture, described: Mapping[str, Any]) -> dict[str, Any]:
+    """What `config.json` holds.
+
+    `described` is how the model reads data: `text` (as `text_description` gives it) or `series`, `labels`, `context`;
+    and what a reader need not know: settings of training, digests of data.
+    """
     return {
         "format": FORMAT,
         "version": VERSION,
-        "task": "language",
+        "task": architecture.task,
         "architecture": asdict(architecture),
-        "text": {"kind": kind, "rule": rule.described(), "units": asdict(units)},
-        "context": context,
-        **more,
+        **described,
     }
+
+
+def text_description(rules: TextRules) -> dict[str, Any]:
+    """The rules from raw text to ids as `config.json` holds them, beside `tokenizer.json`."""
+    return {"kind": rules.kind, "rule": rules.rule.described(), "units": asdict(rules.units)}
 
 
 def seal_model(
@@ -65,6 +87,7 @@ def seal_model(
 ) -> Manifest:
     """Write the manifest over a finished model's files."""
     names = [CONFIG, WEIGHTS, TOKENIZER, "metrics.jsonl", "settings.toml"]
+    names = [name for name in names if (directory / name).exists()]
     return seal(directory, FORMAT, VERSION, settings=settings, inputs=inputs, report=report, names=names)
 
 
@@ -82,25 +105,34 @@ def read_sealed(path: Path) -> Sealed:
         raise InputError(f"{path} is no sealed model", "train one with: rnnlm train")
     manifest = read_manifest(path, FORMAT, VERSION, remedy=_REMEDY)
     assert manifest is not None
-    missing = {CONFIG, WEIGHTS, TOKENIZER} - set(manifest.outputs)
+    missing = {CONFIG, WEIGHTS} - set(manifest.outputs)
     changed = changed_outputs(path, manifest)
     if missing or changed:
         raise ArtifactError(f"{path / (changed or sorted(missing))[0]} has changed since it was written", _REMEDY)
     config = read_json(path / CONFIG, remedy=_REMEDY)
     try:
         architecture = Architecture(**config["architecture"])
-        text = config["text"]
-        rule, units = CleanRule(**text["rule"]), UnitRule(**text["units"])
-        good = config["format"] == FORMAT and config["context"] in ("stream", "sentence", "document")
+        good = config["format"] == FORMAT and config["task"] == architecture.task
+        if architecture.task == "language":
+            good = good and config["context"] in ("stream", "sentence", "document")
+        elif architecture.task in ("tag", "classify"):
+            good = good and len(config["labels"]) == architecture.labels
+        text = _text_rules(path, config["text"], architecture) if architecture.vocabulary else None
     except (KeyError, TypeError):
         good = False
     if not good:
         raise ArtifactError(f"{path / CONFIG} is not a model's configuration", _REMEDY)
+    names = [name for name in (CONFIG, WEIGHTS, TOKENIZER) if name in manifest.outputs]
+    digest = sha256_bytes(canonical({name: manifest.outputs[name] for name in names}))
+    return Sealed(path, config, architecture, text, digest, manifest.report)
+
+
+def _text_rules(path: Path, text: Mapping[str, Any], architecture: Architecture) -> TextRules:
+    rule, units = CleanRule(**text["rule"]), UnitRule(**text["units"])
     tokenizer = load_tokenizer((path / TOKENIZER).read_text("utf-8"), str(path / TOKENIZER))
     if rule.then:  # config.json has but the digest of an imported normalizer; tokenizer.json has all of the cleaning
         whole = normalizer_json(tokenizer.normalizer)
         rule = CleanRule("keep", "keep", "keep", "none", False, fold=False, special=False, then=whole)
     if tokenizer.get_vocab_size() != architecture.vocabulary:
         raise ArtifactError(f"{path}: tokenizer and configuration differ in the size of the vocabulary", _REMEDY)
-    digest = sha256_bytes(canonical({name: manifest.outputs[name] for name in (CONFIG, WEIGHTS, TOKENIZER)}))
-    return Sealed(path, config, architecture, TextRules(text["kind"], rule, units, tokenizer), digest, manifest.report)
+    return TextRules(text["kind"], rule, units, tokenizer)

@@ -7,27 +7,31 @@ fifth of a word's information, so for characters and bytes N/5 decides how many 
 import math
 from dataclasses import replace
 
-from rnnlm.errors import InputError
+from rnnlm.errors import InputError, UsageError
 from rnnlm.training.settings import TrainSettings
 
 _SMALL_UNITS = ("char", "byte")
 
 
 def fill_in(
-    settings: TrainSettings, *, kind: str, tokens: int, lines: int, embedding: int | None
+    settings: TrainSettings, *, task: str, kind: str, tokens: int, lines: int, embedding: int | None
 ) -> tuple[TrainSettings, int]:
     """The settings without None where something must be decided, and the size of the embedding (D).
 
-    `embedding` is the size asked for, or None. Raises InputError for a corpus too small to make a batch.
+    `task` and `kind` say what is learned of what ('series' for real values), `tokens` and `lines` how many steps and
+    sequences train has; `embedding` is the size asked for, or None. Raises InputError for a corpus too small to make
+    a batch, UsageError for settings that the task leaves no room for.
     """
+    _check_task(settings, task)
     small = kind in _SMALL_UNITS
     hidden = settings.hidden or int(_between(32 * round((12 if small else 8) * tokens**0.25 / 32), 64, 512))
-    tied = settings.tied if settings.tied is not None else not small
+    tied = settings.tied if settings.tied is not None else task == "language" and not small
     epochs = settings.epochs
     if epochs is None and settings.tokens is None and settings.steps is None:
         epochs = float(_between(round(6 * math.sqrt(1e6 / (tokens / 5 if small else tokens))), 1, 40))
     run = min(tokens, settings.tokens or math.ceil((epochs or 1) * tokens))
-    batch_size, bptt = _batch(settings, run, lines, 100 if small else 35)
+    whole = task != "language" or settings.batching == "sentences"
+    batch_size, bptt = (_sequences if whole else _streams)(settings, run, lines, 100 if small else 35)
     steps = settings.steps
     passes = epochs or (settings.tokens or (steps or 1) * batch_size * (int(bptt) if bptt != "full" else 20)) / tokens
     dropout = settings.dropout
@@ -44,20 +48,44 @@ def fill_in(
         bptt=bptt,
         dropout=dropout,
         learning_rate=rate,
+        summary=settings.summary or ("last" if task == "classify" else "steps"),
+        direct=task == "forecast" and settings.cell != "output-recurrent" and settings.direct is not False,
     )
     return filled, embedding or (hidden if tied else min(hidden, 64))
 
 
-def _batch(settings: TrainSettings, tokens: int, lines: int, longest: int) -> tuple[int, str]:
+def _check_task(settings: TrainSettings, task: str) -> None:
+    """What only other tasks can have."""
+    if task != "language" and settings.tied:
+        raise UsageError(f"--tied with --task {task}", "only a language model's outputs are the words that it reads")
+    if task in ("language", "tag") and settings.summary not in (None, "steps"):
+        raise UsageError(f"--summary {settings.summary} with --task {task}", "it has an output at every step")
+    if task == "classify" and settings.summary == "steps":
+        raise UsageError("--summary steps with --task classify", "a text has one label; use last, mean or max")
+    if task == "classify" and settings.cell == "output-recurrent":
+        raise UsageError("--cell output-recurrent with --task classify", "it has no output to feed back before the end")
+    if task != "forecast" and settings.direct:
+        raise UsageError(f"--direct with --task {task}", "only a forecast reads the values that it continues")
+
+
+def _most(tokens: int) -> int:
+    return 32 if tokens < 5_000_000 else 64
+
+
+def _sequences(settings: TrainSettings, tokens: int, lines: int, longest: int) -> tuple[int, str]:
+    """Batch size and steps for sequences that are read whole, so that a pass over few of them is many updates."""
+    wanted = 2 ** int(math.log2(max(lines, 1) / 250 + 1))
+    batch_size = settings.batch_size or int(_between(wanted, 2, _most(tokens)))
+    return min(batch_size, max(lines, 1)), settings.bptt or "full"
+
+
+def _streams(settings: TrainSettings, tokens: int, lines: int, longest: int) -> tuple[int, str]:
     """Batch size and steps, so that a pass over `tokens` of a small corpus, or a short run, is hundreds of updates."""
-    most = 32 if tokens < 5_000_000 else 64
-    if settings.batching == "sentences":
-        batch_size = settings.batch_size or int(_between(2 ** int(math.log2(max(lines, 1) / 250 + 1)), 2, most))
-        batch_size = min(batch_size, lines)
-        return batch_size, settings.bptt or "full"
     wanted = 2 ** int(math.log2(max(tokens / (250 * longest), 1)))
-    batch_size = settings.batch_size or int(_between(wanted, 2, most))
+    batch_size = settings.batch_size or int(_between(wanted, 2, _most(tokens)))
     bptt = settings.bptt or str(int(_between(tokens // (200 * batch_size), 10, longest)))
+    if settings.bptt == "full":
+        raise UsageError("--bptt full with --batching stream", "a stream has no end; use --batching sentences")
     if tokens < 2 * batch_size:
         raise InputError(
             f"{tokens:,} tokens of training are too few for {batch_size} streams",

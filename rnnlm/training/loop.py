@@ -13,17 +13,17 @@ import torch
 from numpy.typing import NDArray
 
 from rnnlm.config import seconds
-from rnnlm.corpus.batches import Batch, SentenceBatches, StreamBatches
-from rnnlm.corpus.ids import Ids
 from rnnlm.errors import DivergenceError
-from rnnlm.model.likelihood import perplexity
-from rnnlm.model.network import LanguageModel, States
+from rnnlm.model.network import Network
+from rnnlm.model.noise import INPUT_SHARE, Noise
+from rnnlm.training.average import Average
 from rnnlm.training.checkpoint import Checkpoint, newest_checkpoint, write_checkpoint
+from rnnlm.training.clipping import clip_gradients
 from rnnlm.training.metrics import cut_log
+from rnnlm.training.objective import Objective, penalties
 from rnnlm.training.optimizer import load_optimizer, make_optimizer, optimizer_tensors
 from rnnlm.training.schedule import rate_at
 from rnnlm.training.settings import TrainSettings
-from rnnlm.training.validation import striped_nats
 
 _LOGS = 200  # lines of metrics.jsonl for a run, about
 _VALIDATIONS = 10  # at least, in a run of few epochs
@@ -31,7 +31,10 @@ _VALIDATIONS = 10  # at least, in a run of few epochs
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a run stands. `share` is done, from 0 to 1; losses in nats per token."""
+    """Where a run stands. `share` is done, from 0 to 1; `loss` is the mean cost, in nats or half squared error.
+
+    `figure` is the best validation figure so far, `figure_name` what it is.
+    """
 
     step: int
     share: float
@@ -39,7 +42,8 @@ class Progress:
     loss: float
     tokens: int
     seconds: float
-    valid_perplexity: float | None
+    figure_name: str
+    figure: float | None
 
 
 class Observer(Protocol):
@@ -72,37 +76,48 @@ class Outcome:
     tokens_seen: int
     epochs: float
     seconds: float
-    valid_perplexity_striped: float | None
+    figure: float | None
+    clipped_fraction: float
+
+
+def noise_of(settings: TrainSettings, generator: torch.Generator) -> Noise:
+    """What training drops; rates that were not given follow from `--dropout`."""
+
+    def rate(given: float | None, share: float = 1.0) -> float:
+        return share * float(settings.dropout or 0) if given is None else given
+
+    return Noise(
+        generator,
+        words=settings.dropout_words,
+        inputs=rate(settings.dropout_inputs, INPUT_SHARE),
+        between=rate(settings.dropout_between),
+        outputs=rate(settings.dropout_outputs),
+        recurrent=settings.dropout_recurrent,
+        locked=settings.locked,
+    )
 
 
 class Trainer:
-    """One run of one network over one corpus, in a directory of its own."""
+    """One run of one network on one objective, in a directory of its own."""
 
     def __init__(
-        self, model: LanguageModel, train: Ids, valid: Ids, settings: TrainSettings, directory: Path,
-        max_length: int | None, observer: Observer,
-    ) -> None:  # fmt: skip
-        """`settings` has no None where something must be decided; `max_length` bounds a padded line's tokens."""
-        assert settings.batch_size and settings.bptt and settings.learning_rate and settings.dropout is not None
-        self._model, self._valid, self._settings, self._observer = model, valid, settings, observer
+        self, model: Network, objective: Objective, settings: TrainSettings, directory: Path, observer: Observer
+    ) -> None:
+        """`settings` has no None where something must be decided."""
+        assert settings.learning_rate and settings.dropout is not None
+        self._model, self._objective, self._settings, self._observer = model, objective, settings, observer
         self._directory = directory
         self._device = model.bias.device
         self._optimizer = make_optimizer(model, settings.weight_decay)
-        bptt = None if settings.bptt == "full" else int(settings.bptt)
-        self._batches: StreamBatches | SentenceBatches
-        if settings.batching == "stream":
-            assert bptt is not None
-            self._batches = StreamBatches(train, settings.batch_size, bptt, settings.seed)
-        else:
-            self._batches = SentenceBatches(train, settings.batch_size, bptt, max_length, settings.seed)
-        self._per_epoch = self._batches.tokens_per_epoch
+        self._per_epoch = objective.batches.tokens_per_epoch
         self._total = settings.tokens or math.ceil((settings.epochs or 0) * self._per_epoch)
-        self._noise = torch.Generator(device=self._device).manual_seed(settings.seed)
-        self._step, self._tokens, self._loss_sum, self._loss_tokens = 0, 0, 0.0, 0
+        self._noise = noise_of(settings, torch.Generator(device=self._device).manual_seed(settings.seed))
+        self._average = Average(model, settings.average) if settings.average else None
+        self._step, self._tokens, self._clipped = 0, 0, 0
+        self._loss_sum, self._loss_count, self._clipped_since, self._steps_since = 0.0, 0, 0, 0
         self._norm = 0.0
-        self._states: States = ()
         self._best: Mapping[str, NDArray[Any]] = {}
-        self._best_nats = math.inf
+        self._best_cost = math.inf
         self._logged, self._validated = 0, 0
         self._seconds_before = 0.0
 
@@ -123,16 +138,14 @@ class Trainer:
         started_at = saved_at = time.monotonic()
         checkpoint_seconds = seconds(self._settings.checkpoint_every)
         with metrics.open("a", 1, encoding="utf-8") as log, timing.open("a", 1, encoding="utf-8") as times:
-            for batch in self._batches:
+            for batch in self._objective.batches:
                 loss = self._train_step(batch)
                 elapsed = self._seconds_before + time.monotonic() - started_at
                 done = self._share >= 1.0
                 self._log(log, times, elapsed, last=done)
-                valid = math.exp(self._best_nats) if math.isfinite(self._best_nats) else None
+                epoch, name = self._tokens / self._per_epoch, self._objective.figure_name
                 self._observer.progress(
-                    Progress(
-                        self._step, self._share, self._tokens / self._per_epoch, loss, self._tokens, elapsed, valid
-                    )
+                    Progress(self._step, self._share, epoch, loss, self._tokens, elapsed, name, self._figure())
                 )
                 if done:
                     break
@@ -142,32 +155,30 @@ class Trainer:
                     saved_at = time.monotonic()
                     if number is not None:
                         raise Stopped(number)
-        return Outcome(
-            self._best or self._model.tensors(),
-            self._step,
-            self._tokens,
-            self._tokens / self._per_epoch,
-            elapsed,
-            math.exp(self._best_nats) if math.isfinite(self._best_nats) else None,
-        )
+        tensors, clipped = self._best or self._used(), self._clipped / self._step
+        return Outcome(tensors, self._step, self._tokens, epoch, elapsed, self._figure(), clipped)
 
-    def _train_step(self, batch: Batch) -> float:
-        """One update; the batch's loss in nats per token."""
+    def _figure(self) -> float | None:
+        """The best validation figure so far."""
+        return self._objective.figure(self._best_cost) if math.isfinite(self._best_cost) else None
+
+    def _used(self) -> Mapping[str, NDArray[Any]]:
+        """The weights that a finished model has: the averaged ones where they are asked for."""
+        return self._average.tensors() if self._average else self._model.tensors()
+
+    def _train_step(self, batch: Any) -> float:
+        """One update; the batch's mean cost."""
         model, settings = self._model, self._settings
         model.train()
         rate = rate_at(self._share, float(settings.learning_rate or 0), settings.warmup)
         for group in self._optimizer.param_groups:
             group["lr"] = rate
-        states = self._carried(batch)
-        inputs = torch.from_numpy(batch.inputs).to(self._device)
-        targets = torch.from_numpy(batch.targets).to(self._device)
-        hidden, states = model(inputs, states, float(settings.dropout or 0), self._noise)
-        count = batch.predictions
-        loss = model.loss(hidden.flatten(0, 1), targets.flatten()) / max(1, count)
+        cost = self._objective.cost(model, batch, self._noise, self._share)
+        loss = cost.total / max(1, cost.count)
+        extra = penalties(settings, cost.reading)
         self._optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        limit = settings.clip or math.inf
-        norm = float(torch.nn.utils.clip_grad_norm_(model.parameters(), limit))
+        (loss if extra is None else loss + extra).backward()  # type: ignore[no-untyped-call]
+        norm, clipped = clip_gradients(list(model.parameters()), settings.clip, settings.clip_value)
         value = float(loss.detach())
         if not (math.isfinite(value) and math.isfinite(norm)):
             raise DivergenceError(
@@ -175,36 +186,41 @@ class Trainer:
                 "use a lower --learning-rate, or a smaller --clip",
             )
         self._optimizer.step()
-        self._states = tuple(tuple(part.detach() for part in state) for state in states)
+        if self._average:
+            self._average.update(model)
         self._step += 1
-        self._tokens += count
-        self._loss_sum += value * count
-        self._loss_tokens += count
+        self._tokens += cost.tokens
+        self._loss_sum += value * cost.count
+        self._loss_count += cost.count
+        self._clipped += clipped
+        self._clipped_since += clipped
+        self._steps_since += 1
         self._norm = norm
         return value
-
-    def _carried(self, batch: Batch) -> States:
-        """The states after the last segment, those of fresh sequences back at zero."""
-        size = batch.inputs.shape[1]
-        if not self._states or self._states[0][0].shape[0] != size:
-            return self._model.initial_state(size)
-        keep = torch.from_numpy(~batch.fresh).to(self._device).unsqueeze(1)
-        return tuple(tuple(part * keep for part in state) for state in self._states)
 
     def _log(self, log: Any, times: Any, elapsed: float, *, last: bool) -> None:
         """A line of metrics now and then; validation at every pass and at least ten times a run."""
         line: dict[str, Any] = {}
         if last or int(self._share * _LOGS) > self._logged:
             self._logged = int(self._share * _LOGS)
-            line = {"loss": self._loss_sum / max(1, self._loss_tokens), "gradient_norm": self._norm}
-            self._loss_sum, self._loss_tokens = 0.0, 0
+            line = {
+                "loss": self._loss_sum / max(1, self._loss_count),
+                "gradient_norm": self._norm,
+                "clipped_fraction": self._clipped_since / max(1, self._steps_since),
+            }
+            self._loss_sum, self._loss_count, self._clipped_since, self._steps_since = 0.0, 0, 0, 0
         due = int(self._share * max(_VALIDATIONS, round(self._total / self._per_epoch)))
-        if (last or due > self._validated) and self._valid.lines:
+        if last or due > self._validated:
             self._validated = due
-            nats = striped_nats(self._model, self._valid)
-            line["valid_perplexity_striped"] = perplexity(nats)
-            if nats < self._best_nats:
-                self._best_nats, self._best = nats, self._model.tensors()
+            if self._average:
+                with self._average.in_place_of(self._model):
+                    cost = self._objective.validate(self._model)
+            else:
+                cost = self._objective.validate(self._model)
+            if cost is not None:
+                line[self._objective.figure_name] = self._objective.figure(cost)
+                if cost < self._best_cost:
+                    self._best_cost, self._best = cost, self._used()
         if line:
             rate = self._optimizer.param_groups[0]["lr"]
             place = {"step": self._step, "tokens": self._tokens, "epoch": self._tokens / self._per_epoch}
@@ -215,19 +231,24 @@ class Trainer:
         tensors = {f"model.{name}": array for name, array in self._model.tensors().items()}
         tensors |= {f"best.{name}": array for name, array in self._best.items()}
         tensors |= optimizer_tensors(self._model, self._optimizer)
-        for layer, parts in enumerate(self._states):
+        if self._average:
+            tensors |= {f"average.{name}": array for name, array in self._average.tensors().items()}
+        for layer, parts in enumerate(self._objective.states):
             for part, tensor in enumerate(parts):
                 tensors[f"state.{layer}.{part}"] = tensor.cpu().numpy()
-        tensors["noise"] = self._noise.get_state().cpu().numpy()
+        tensors["noise"] = self._noise.generator.get_state().cpu().numpy()
         state = {
             "tokens": self._tokens,
             "loss_sum": self._loss_sum,
-            "loss_tokens": self._loss_tokens,
-            "best_nats": self._best_nats if math.isfinite(self._best_nats) else None,
+            "loss_count": self._loss_count,
+            "clipped": self._clipped,
+            "clipped_since": self._clipped_since,
+            "steps_since": self._steps_since,
+            "best_cost": self._best_cost if math.isfinite(self._best_cost) else None,
             "logged": self._logged,
             "validated": self._validated,
             "seconds": elapsed,
-            "batches": self._batches.state(),
+            "batches": self._objective.batches.state(),
         }
         write_checkpoint(self._directory / "checkpoints", Checkpoint(self._step, tensors, state))
 
@@ -237,27 +258,31 @@ class Trainer:
             self._observer.notice("there is no checkpoint yet; starting from the beginning")
             return
         tensors, state = checkpoint.tensors, checkpoint.state
-        named: dict[str, dict[str, NDArray[Any]]] = {"model": {}, "best": {}, "state": {}}
+        named: dict[str, dict[str, NDArray[Any]]] = {"model": {}, "best": {}, "average": {}, "state": {}}
         for name, array in tensors.items():
             group, _, rest = name.partition(".")
             if group in named:
                 named[group][rest] = array
         self._model.load(named["model"], "the checkpoint")
         self._best = named["best"]
+        if self._average:
+            self._average.load(named["average"], checkpoint.step)
         load_optimizer(self._model, self._optimizer, tensors)
         layers = len({name.split(".")[0] for name in named["state"]})
         parts = len(named["state"]) // max(1, layers)
-        self._states = tuple(
+        self._objective.states = tuple(
             tuple(
                 torch.from_numpy(np.array(named["state"][f"{layer}.{part}"])).to(self._device) for part in range(parts)
             )
             for layer in range(layers)
         )
-        self._noise.set_state(torch.from_numpy(np.array(tensors["noise"])))
+        self._noise.generator.set_state(torch.from_numpy(np.array(tensors["noise"])))
         self._step = checkpoint.step
         self._tokens, self._logged, self._validated = (int(state[key]) for key in ("tokens", "logged", "validated"))
-        self._loss_sum, self._loss_tokens = float(state["loss_sum"]), int(state["loss_tokens"])
-        self._best_nats = math.inf if state["best_nats"] is None else float(state["best_nats"])
+        self._loss_sum, self._loss_count = float(state["loss_sum"]), int(state["loss_count"])
+        counts = ("clipped", "clipped_since", "steps_since")
+        self._clipped, self._clipped_since, self._steps_since = (int(state[key]) for key in counts)
+        self._best_cost = math.inf if state["best_cost"] is None else float(state["best_cost"])
         self._seconds_before = float(state["seconds"])
-        self._batches.restore(state["batches"])
+        self._objective.batches.restore(state["batches"])
         self._observer.notice(f"going on after step {self._step:,}")

@@ -8,12 +8,12 @@ import torch
 from numpy.typing import NDArray
 
 from rnnlm.errors import ArtifactError
-from rnnlm.model.network import LanguageModel
+from rnnlm.model.network import Network
 
 _PARTS = ("step", "exp_avg", "exp_avg_sq")
 
 
-def make_optimizer(model: LanguageModel, weight_decay: float) -> torch.optim.AdamW:
+def make_optimizer(model: Network, weight_decay: float) -> torch.optim.AdamW:
     """AdamW (Loshchilov & Hutter 2019), β₂ 0.99 for short runs; matrices decay, biases do not."""
     matrices = [parameter for parameter in model.parameters() if parameter.dim() > 1]
     biases = [parameter for parameter in model.parameters() if parameter.dim() == 1]
@@ -21,7 +21,7 @@ def make_optimizer(model: LanguageModel, weight_decay: float) -> torch.optim.Ada
     return torch.optim.AdamW(groups, lr=0.0, betas=(0.9, 0.99), fused=model.bias.device.type in ("cpu", "cuda"))
 
 
-def optimizer_tensors(model: LanguageModel, optimizer: torch.optim.AdamW) -> dict[str, NDArray[Any]]:
+def optimizer_tensors(model: Network, optimizer: torch.optim.AdamW) -> dict[str, NDArray[Any]]:
     """The optimizer's state by parameter name."""
     tensors = {}
     for name, parameter in model.named_parameters():
@@ -32,7 +32,7 @@ def optimizer_tensors(model: LanguageModel, optimizer: torch.optim.AdamW) -> dic
     return tensors
 
 
-def load_optimizer(model: LanguageModel, optimizer: torch.optim.AdamW, tensors: Mapping[str, NDArray[Any]]) -> None:
+def load_optimizer(model: Network, optimizer: torch.optim.AdamW, tensors: Mapping[str, NDArray[Any]]) -> None:
     """Set the optimizer's state; ArtifactError when it does not fit."""
     for name, parameter in model.named_parameters():
         found = {part: tensors.get(f"optimizer.{part}.{name}") for part in _PARTS}

@@ -97,14 +97,15 @@ def finish(
     outcome: Outcome,
     *,
     config: Mapping[str, Any],
-    tokenizer: bytes,
+    tokenizer: bytes | None,
     settings: Mapping[str, Any],
     inputs: Mapping[str, str],
     report: Mapping[str, Any],
 ) -> None:
     """Write the model's files, seal them, and only then drop the checkpoints and point LATEST here."""
     write_tensors(directory / WEIGHTS, outcome.tensors)
-    write_bytes(directory / TOKENIZER, tokenizer)
+    if tokenizer is not None:
+        write_bytes(directory / TOKENIZER, tokenizer)
     write_json(directory / CONFIG, dict(config))
     seal_model(directory, settings=settings, inputs=inputs, report=report)
     shutil.rmtree(directory / "checkpoints", ignore_errors=True)

@@ -6,7 +6,8 @@ from typing import Literal
 from rnnlm.config import above, at_least, between, duration, setting
 from rnnlm.errors import UsageError
 
-Cell = Literal["lstm"]
+Cell = Literal["elman", "elman-relu", "output-recurrent", "lstm", "gru"]
+Summary = Literal["steps", "last", "mean", "max"]
 
 
 def _bptt(value: str) -> str | None:
@@ -21,12 +22,51 @@ class TrainSettings:
     hidden: int | None = setting(None, "units in a layer (H)", between(1, 16384), auto="follows from the corpus")
     layers: int = setting(1, "recurrent layers", between(1, 16))
     tied: bool | None = setting(
-        None, "input and output embedding are one matrix", auto="tied, but for characters and bytes"
+        None, "input and output embedding are one matrix", auto="tied, but for characters, bytes and labels"
+    )
+    activation: Literal["tanh", "none"] = setting("tanh", "what the LSTM's candidate goes through")
+    peepholes: bool = setting(False, "the LSTM's gates see its cell")
+    feedback: Literal["probabilities", "logits"] = setting(
+        "probabilities", "what an output-recurrent network feeds back"
+    )
+    summary: Summary | None = setting(
+        None, "an output at every step, or one after the whole sequence, from the last state or over time",
+        auto="steps; last for texts with a label",
+    )  # fmt: skip
+    direct: bool | None = setting(
+        None, "a forecast also reads x(t) itself, starting as persistence", auto="on, but for output-recurrent"
+    )
+    engine: Literal["fused", "readable"] = setting("fused", "the fastest form of a cell, or one step after the other")
+    recurrent_start: Literal["uniform", "orthogonal"] = setting(
+        "uniform", "recurrent weights start small and uniform, or as rotations"
+    )
+    forget_bias: float = setting(1.0, "first bias of the gate that keeps the state")
+    unigram_bias: bool = setting(True, "the output bias starts at the log frequency of each output")
+    forcing: Literal["teacher", "free", "scheduled"] = setting(
+        "teacher",
+        "what an output-recurrent network is fed in training: labels, its own outputs, or more and more of them",
+    )
+    own_outputs: float = setting(
+        0.5, "share of its own outputs at the end of scheduled sampling, rising in a line from 0", between(0, 1)
     )
     dropout: float | None = setting(
         None, "share of layer outputs set to zero in training; 0.4 of it on the embeddings", between(0, 1, below=True),
         auto="follows from the corpus",
     )  # fmt: skip
+    dropout_words: float = setting(0.0, "share of the vocabulary dropped in a batch", between(0, 1, below=True))
+    dropout_inputs: float | None = setting(
+        None, "dropout of embeddings", between(0, 1, below=True), auto="0.4 of --dropout"
+    )
+    dropout_between: float | None = setting(
+        None, "dropout between layers", between(0, 1, below=True), auto="that of --dropout"
+    )
+    dropout_outputs: float | None = setting(
+        None, "dropout before the output layer", between(0, 1, below=True), auto="that of --dropout"
+    )
+    dropout_recurrent: float = setting(0.0, "share of recurrent weights dropped in a batch", between(0, 1, below=True))
+    locked: bool = setting(False, "one dropout mask for all steps of a sequence")
+    activation_penalty: float = setting(0.0, "cost of the mean square of h(t)", at_least(0))
+    temporal_penalty: float = setting(0.0, "cost of the mean square of h(t) − h(t−1)", at_least(0))
     epochs: float | None = setting(
         None, "passes over the training split", above(0), auto="follows from the corpus", group="length"
     )
@@ -48,7 +88,12 @@ class TrainSettings:
     learning_rate: float | None = setting(None, "peak rate of AdamW", above(0), auto="follows from the size")
     warmup: float = setting(0.05, "share of training in which the rate rises", between(0, 1))
     weight_decay: float = setting(0.1, "decoupled decay of matrices, times the rate", at_least(0))
-    clip: float = setting(1.0, "largest norm of the gradient; 0 for none", at_least(0))
+    clip: float = setting(1.0, "largest norm of the gradient; 0 for none", at_least(0), group="clip")
+    clip_value: float = setting(0.0, "largest entry of the gradient instead; 0 for none", at_least(0), group="clip")
+    average: float = setting(
+        0.0, "weights for use are an average over steps that forgets by this factor, as 0.999; 0 for none",
+        between(0, 1, below=True),
+    )  # fmt: skip
     seed: int = setting(1, "seed of everything random", between(0, 2**63 - 1))
     from_: str | None = setting(None, "go on from a sealed model, with its tokenizer", auto="none", record=False)
     name: str | None = setting(None, "name of the model", auto="the cell's name", record=False)
@@ -56,13 +101,31 @@ class TrainSettings:
     checkpoint_every: str = setting("60s", "time between checkpoints", duration, record=False)
 
     def check(self) -> None:
-        """One bound of the run's length; full back-propagation needs sequences that end."""
+        """One bound of the run's length; forms of one cell with that cell alone."""
+        self._check_forms()
         given = [name for name in ("epochs", "tokens", "steps") if getattr(self, name) is not None]
         if len(given) > 1:
             raise UsageError(f"--{given[0]} with --{given[1]}", "give one of them")
-        if self.batching == "stream" and self.bptt == "full":
-            raise UsageError("--bptt full with --batching stream", "a stream has no end; use --batching sentences")
         if self.name is not None and (not self.name or self.name.startswith(".") or "/" in self.name):
             raise UsageError(f"--name {self.name!r} is no name for a directory", "use letters, digits and -")
         if self.name in ("LATEST", "ngram"):
             raise UsageError(f"--name {self.name} is taken", "choose another name")
+
+    def _check_forms(self) -> None:
+        """A form of one cell with another cell would do nothing, and so is refused."""
+        if self.cell != "lstm" and (self.peepholes or self.activation != "tanh"):
+            raise UsageError(f"--peepholes or --activation with --cell {self.cell}", "they are forms of the lstm")
+        if self.cell != "output-recurrent" and (self.feedback != "probabilities" or self.forcing != "teacher"):
+            raise UsageError(
+                f"--feedback or --forcing with --cell {self.cell}", "only --cell output-recurrent feeds its output back"
+            )
+        if self.cell == "output-recurrent" and self.layers > 1:
+            raise UsageError(
+                "--layers above 1 with --cell output-recurrent", "only its output is fed back, to one layer"
+            )
+        if self.cell == "output-recurrent" and (self.direct or self.summary not in (None, "steps")):
+            raise UsageError(
+                "--direct or --summary with --cell output-recurrent", "its output at every step is what it remembers"
+            )
+        if self.clip_value and self.clip not in (0.0, 1.0):
+            raise UsageError("--clip with --clip-value", "give one of them")

@@ -6,14 +6,14 @@ import torch
 from rnnlm.corpus.ids import Ids
 from rnnlm.corpus.tokenizer import END_ID, START_ID
 from rnnlm.model.likelihood import segment_nats
-from rnnlm.model.network import LanguageModel
+from rnnlm.model.network import Network
 
 _VALIDATION_TOKENS = 50_000
 _STRIPES = 20
 
 
 @torch.inference_mode()
-def striped_nats(model: LanguageModel, ids: Ids) -> float:
+def striped_nats(model: Network, ids: Ids) -> float:
     """A quick figure for choosing the best weights: 20 stripes of at most 50,000 tokens, side by side.
 
     Each stripe starts from the zero state in the middle of the text, so this is never compared with `evaluate`.

@@ -9,7 +9,7 @@ from rnnlm.corpus.settings import WORD_KINDS
 from rnnlm.corpus.text import TextRules
 from rnnlm.corpus.tokenizer import END_ID, FIRST_OUTPUT
 from rnnlm.model.likelihood import log_probabilities
-from rnnlm.model.network import LanguageModel
+from rnnlm.model.network import Network
 from rnnlm.use.prompt import prompt_ids, text_of
 from rnnlm.use.sampling import draw, shaped
 from rnnlm.use.settings import GenerateSettings
@@ -34,7 +34,7 @@ class Generated:
 
 @torch.inference_mode()
 def draw_ids(
-    model: LanguageModel, prompt: list[int], settings: GenerateSettings, generator: torch.Generator
+    model: Network, prompt: list[int], settings: GenerateSettings, generator: torch.Generator
 ) -> Iterator[Drawn]:
     """One token after another until the last line has ended or `max_tokens` are drawn."""
     device = model.bias.device
@@ -53,7 +53,7 @@ def draw_ids(
 
 
 def generate(
-    model: LanguageModel,
+    model: Network,
     rules: TextRules,
     settings: GenerateSettings,
     emit: Callable[[str], None] = lambda text: None,

@@ -12,11 +12,13 @@ import torch
 from rnnlm.corpus.ids import Ids
 from rnnlm.errors import DivergenceError, InputError
 from rnnlm.model.architecture import Architecture
-from rnnlm.model.network import LanguageModel
+from rnnlm.model.network import Network
 from rnnlm.training.defaults import fill_in
-from rnnlm.training.loop import Outcome, Progress, Stopped, Trainer, striped_nats
+from rnnlm.training.language import LanguageObjective
+from rnnlm.training.loop import Outcome, Progress, Stopped, Trainer
 from rnnlm.training.schedule import rate_at
 from rnnlm.training.settings import TrainSettings
+from rnnlm.training.validation import striped_nats
 
 ARCHITECTURE = Architecture("lstm", 24, 8, 10, 2, True)
 
@@ -45,6 +47,7 @@ SETTINGS = {
     "stream by tokens": replace(STREAM, steps=None, tokens=2000),
     "sentences": replace(STREAM, batching="sentences", bptt="full"),
     "sentences in segments": replace(STREAM, batching="sentences", bptt="3"),
+    "averaged": replace(STREAM, average=0.9, dropout_words=0.1, dropout_recurrent=0.3, locked=True),
 }
 
 
@@ -75,8 +78,8 @@ class Watcher:
 def trainer(directory: Path, settings: TrainSettings, watcher: Watcher, valid: Ids = VALID) -> Trainer:
     """A trainer of a new network, always the same."""
     directory.mkdir(exist_ok=True)
-    model = LanguageModel(ARCHITECTURE, torch.Generator().manual_seed(settings.seed))
-    return Trainer(model, TRAIN, valid, settings, directory, None, watcher)
+    model = Network(ARCHITECTURE, torch.Generator().manual_seed(settings.seed))
+    return Trainer(model, LanguageObjective(TRAIN, valid, settings, None), settings, directory, watcher)
 
 
 def equal(one: Outcome, other: Outcome) -> bool:
@@ -84,7 +87,7 @@ def equal(one: Outcome, other: Outcome) -> bool:
     return (
         all(np.array_equal(one.tensors[name], other.tensors[name]) for name in one.tensors | other.tensors)
         and (one.steps, one.tokens_seen, one.epochs) == (other.steps, other.tokens_seen, other.epochs)
-        and one.valid_perplexity_striped == other.valid_perplexity_striped
+        and one.figure == other.figure
     )
 
 
@@ -144,8 +147,8 @@ def test_a_run_learns_and_the_row_of_pad_stays_zero(tmp_path: Path, name: str) -
     assert all(np.isfinite(array).all() for array in outcome.tensors.values())
     # 22 equal outputs at first; then a word is mostly known from the one before it.
     assert watcher.heard[0].loss == pytest.approx(np.log(22), abs=0.1)
-    assert outcome.valid_perplexity_striped is not None
-    assert outcome.valid_perplexity_striped < 17
+    assert outcome.figure is not None
+    assert outcome.figure < 17
     assert [progress.step for progress in watcher.heard] == list(range(1, 151))
 
 
@@ -157,17 +160,17 @@ def test_the_best_weights_by_validation_are_kept(tmp_path: Path) -> None:
     seen = [line["valid_perplexity_striped"] for line in lines if "valid_perplexity_striped" in line]
     assert len(seen) >= 10
     assert min(seen) < seen[-1]
-    model = LanguageModel(ARCHITECTURE, torch.Generator())
+    model = Network(ARCHITECTURE, torch.Generator())
     model.load(outcome.tensors, "")
     assert np.exp(striped_nats(model, VALID)) == pytest.approx(min(seen), rel=1e-9)
-    assert outcome.valid_perplexity_striped == pytest.approx(min(seen), rel=1e-9)
+    assert outcome.figure == pytest.approx(min(seen), rel=1e-9)
 
 
 def test_without_a_validation_split_the_last_weights_are_kept(tmp_path: Path) -> None:
     nothing = Ids(np.empty(0, np.uint16), np.zeros(1, np.int64), np.empty(0, np.uint32))
     one = trainer(tmp_path / "run", STREAM, Watcher(), nothing)
     outcome = one.run(resume=False)
-    assert outcome.valid_perplexity_striped is None
+    assert outcome.figure is None
     assert all(np.array_equal(array, outcome.tensors[name]) for name, array in one._model.tensors().items())
 
 
@@ -197,7 +200,9 @@ def test_sizes_follow_from_the_corpus(kind: str) -> None:
     """One pass over 10 kB is some hundreds of updates; larger corpora never get a smaller network or batch."""
     before: Any = None
     for tokens in (2_000, 10_000, 100_000, 1_000_000, 20_000_000):
-        settings, dimensions = fill_in(TrainSettings(), kind=kind, tokens=tokens, lines=tokens // 10, embedding=None)
+        settings, dimensions = fill_in(
+            TrainSettings(), task="language", kind=kind, tokens=tokens, lines=tokens // 10, embedding=None
+        )
         assert settings.hidden and settings.batch_size and settings.bptt and settings.epochs
         assert dimensions == (settings.hidden if settings.tied else min(settings.hidden, 64))
         steps = tokens / (settings.batch_size * int(settings.bptt))
@@ -208,10 +213,13 @@ def test_sizes_follow_from_the_corpus(kind: str) -> None:
             assert settings.batch_size >= before.batch_size
             assert settings.epochs <= before.epochs
         before = settings
-    given = TrainSettings(hidden=33, batch_size=5, bptt="7", dropout=0.0, epochs=2.0, learning_rate=0.5, tied=False)
-    assert fill_in(given, kind=kind, tokens=9_000, lines=900, embedding=21) == (given, 21)
+    given = TrainSettings(
+        hidden=33, batch_size=5, bptt="7", dropout=0.0, epochs=2.0, learning_rate=0.5, tied=False, summary="steps",
+        direct=False,
+    )  # fmt: skip
+    assert fill_in(given, task="language", kind=kind, tokens=9_000, lines=900, embedding=21) == (given, 21)
 
 
 def test_a_corpus_too_small_for_a_batch_is_refused() -> None:
     with pytest.raises(InputError, match="too few for 64 streams"):
-        fill_in(TrainSettings(batch_size=64), kind="word", tokens=100, lines=10, embedding=None)
+        fill_in(TrainSettings(batch_size=64), task="language", kind="word", tokens=100, lines=10, embedding=None)

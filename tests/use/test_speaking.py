@@ -14,7 +14,7 @@ from rnnlm.corpus.text import TextRules
 from rnnlm.corpus.tokenizer import tokens_by_id
 from rnnlm.model.likelihood import log_probabilities, text_nats
 from rnnlm.model.loading import load_network
-from rnnlm.model.network import LanguageModel
+from rnnlm.model.network import Network
 from rnnlm.model.sealed import read_sealed
 from rnnlm.use.generate import draw_ids, generate
 from rnnlm.use.next import next_words
@@ -22,7 +22,7 @@ from rnnlm.use.prompt import prompt_ids, text_of
 from rnnlm.use.sampling import draw, shaped
 from rnnlm.use.settings import GenerateSettings
 
-Speaker = tuple[LanguageModel, TextRules]
+Speaker = tuple[Network, TextRules]
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,7 @@ def speaker(trained: Path) -> Speaker:
     return load_network(sealed), sealed.rules
 
 
-def stream_nats(model: LanguageModel, ids: list[int]) -> np.ndarray:  # type: ignore[type-arg]
+def stream_nats(model: Network, ids: list[int]) -> np.ndarray:  # type: ignore[type-arg]
     """What each id costs when read from the start."""
     text = Ids(np.array(ids, np.uint16), np.array([0, len(ids)], np.int64), np.zeros(1, np.uint32))
     found = np.empty(len(ids))
@@ -85,7 +85,7 @@ def test_what_is_streamed_is_what_is_returned(speaker: Speaker) -> None:
 
 def test_the_unknown_word_is_never_spoken_unless_asked_for(speaker: Speaker) -> None:
     model, rules = speaker
-    biased = LanguageModel(model.architecture, torch.Generator())
+    biased = Network(model.architecture, torch.Generator())
     biased.load(model.tensors(), "")
     with torch.no_grad():
         biased.bias[1] = 30.0

@@ -1,0 +1,103 @@
+"""What a run reads, whatever its task: the text of a workspace as ids, the same with labels, or windows of a table."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rnnlm.artifacts import sha256_bytes
+from rnnlm.cli.stages import Pipeline
+from rnnlm.corpus.clean import UnitRule
+from rnnlm.corpus.ids import Ids
+from rnnlm.corpus.sources import line_blocks
+from rnnlm.corpus.text import TextRules, encode_text
+from rnnlm.corpus.tokenizer import load_tokenizer
+from rnnlm.model.network import Network
+from rnnlm.model.sealed import Sealed, text_description
+from rnnlm.training.language import LanguageObjective, language_report, output_counts
+from rnnlm.training.objective import Objective
+from rnnlm.training.settings import TrainSettings
+
+
+@dataclass(frozen=True)
+class Data:
+    """The data of one task.
+
+    `tokens` and `lines` are the steps and sequences of train, `vocabulary` counts ids and `features` real numbers a
+    step, `labels` names outputs that are not tokens. `described` goes into `config.json`, `inputs` are digests.
+    """
+
+    task: str
+    kind: str
+    tokens: int
+    lines: int
+    described: Mapping[str, Any]
+    inputs: Mapping[str, str]
+    objective: Callable[[TrainSettings], Objective]
+    start: Callable[[Network, TrainSettings], None]
+    report: Callable[[Network], dict[str, Any]]
+    tokenizer: bytes | None = None
+    vocabulary: int = 0
+    features: int = 0
+    labels: tuple[str, ...] = ()
+
+
+def language_data(pipeline: Pipeline, given: TrainSettings, base: Sealed | None, text: Path) -> Data:
+    """A text as ids: those of the `vocab` stage, or by the rules of a model to go on from.
+
+    `text` is a directory for ids that this run alone needs.
+    """
+    workspace = pipeline.workspace
+    stage = "raw" if base else "vocab"
+    identity = workspace.verified(stage).identity
+    train, valid, rules, tokenizer = _adapted(pipeline, base, text) if base else _vocab(pipeline)
+    context = "sentence" if given.batching == "sentences" else "stream"
+    inputs = {stage: identity, "tokenizer": sha256_bytes(tokenizer)}
+    max_length = pipeline.settings("pad").settings.max_length if given.batching == "sentences" else None
+    inputs |= {"max_length": str(max_length)} if max_length else {}
+    if base is None:  # where documents begin decides where a stream may start anew
+        inputs["documents"] = workspace.verified("clean").outputs["train.documents.npy"]
+    size = rules.tokenizer.get_vocab_size()
+
+    def start(network: Network, settings: TrainSettings) -> None:
+        if settings.unigram_bias:
+            network.start_bias(output_counts(train, size))
+
+    return Data(
+        "language",
+        rules.kind,
+        len(train.ids),
+        train.lines,
+        {"text": text_description(rules), "context": context, "data": {stage: identity}},
+        inputs,
+        lambda settings: LanguageObjective(train, valid, settings, max_length),
+        start,
+        lambda network: language_report(network, valid, context),
+        tokenizer,
+        size,
+    )
+
+
+def _vocab(pipeline: Pipeline) -> tuple[Ids, Ids, TextRules, bytes]:
+    """The ids of the `vocab` stage."""
+    path = pipeline.workspace.directory("vocab") / "tokenizer.json"
+    content = path.read_bytes()
+    units = UnitRule.of(pipeline.settings("clean").settings, pipeline.kind)
+    rules = TextRules(pipeline.kind, pipeline.rule, units, load_tokenizer(content.decode(), str(path)))
+    return pipeline.ids("train"), pipeline.ids("valid"), rules, content
+
+
+def _adapted(pipeline: Pipeline, base: Sealed | None, text: Path) -> tuple[Ids, Ids, TextRules, bytes]:
+    """The raw splits as ids by the rules of the model to go on from."""
+    assert base is not None
+    found = {}
+    for split in ("train", "valid"):
+        path = pipeline.workspace.directory("raw") / f"{split}.txt"
+        (text / split).mkdir(parents=True, exist_ok=True)
+        if path.stat().st_size or split == "train":
+            found[split] = encode_text(line_blocks(path), base.rules, text / split).ids
+        else:
+            found[split] = Ids(np.empty(0, np.uint16), np.zeros(1, np.int64), np.empty(0, np.uint32))
+    return found["train"], found["valid"], base.rules, (base.path / "tokenizer.json").read_bytes()

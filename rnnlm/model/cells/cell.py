@@ -1,0 +1,123 @@
+"""What every recurrent cell is: one time step, the same weights at each, and two ways to run it over a segment.
+
+The state is a tuple of (batch, ·) tensors whose first is h(t); nothing outside a cell asks which cell it is.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+State = tuple[Tensor, ...]
+
+
+@dataclass(frozen=True)
+class CellOptions:
+    """The forms that a cell can take, and how its recurrent weights start.
+
+    `activation` and `peepholes` are the LSTM's, `feedback` (what ŷ(t−1) is) the output-recurrent network's.
+    `forget_bias` is the first bias of the gate that keeps the state.
+    """
+
+    activation: str = "tanh"
+    peepholes: bool = False
+    feedback: str = "probabilities"
+    recurrent_start: str = "uniform"
+    forget_bias: float = 1.0
+
+
+@dataclass(frozen=True)
+class Output:
+    """The network's output layer as a cell sees it: `function` makes o (batch, size) of h (batch, hidden)."""
+
+    size: int
+    function: Callable[[Tensor], Tensor]
+
+
+class Cell(nn.Module):
+    """One recurrent layer with U (GATES·hidden, inputs), W (GATES·hidden, hidden) and b (GATES·hidden,).
+
+    A cell defines `advance`, the equation of one step. `engine` says how a segment is run: 'readable' takes one step
+    after the other, 'fused' the fastest way there is: a kernel for the whole segment where the library has one,
+    otherwise the product with U of all steps at once.
+    """
+
+    GATES: ClassVar[int] = 1
+    KEEPS: ClassVar[int | None] = None  # the gate that keeps the state
+    FEEDS_BACK: ClassVar[bool] = False  # whether the network's output is part of the state
+
+    def __init__(
+        self, inputs: int, hidden: int, options: CellOptions, generator: torch.Generator, output: Output
+    ) -> None:
+        super().__init__()
+        self.inputs, self.hidden, self.options = inputs, hidden, options
+        self.engine = "fused"
+        bound = hidden**-0.5
+        self.U = nn.Parameter(torch.empty(self.GATES * hidden, inputs).uniform_(-bound, bound, generator=generator))
+        self.W = nn.Parameter(self._recurrent_start(output, generator))
+        self.b = nn.Parameter(torch.zeros(self.GATES * hidden))
+        # A kernel wants a second bias; a constant zero keeps the equations' single b.
+        self._zero: Tensor
+        self.register_buffer("_zero", torch.zeros_like(self.b), persistent=False)
+        if self.KEEPS is not None:  # an open gate lets gradients through from the first step
+            with torch.no_grad():
+                self.b[self.KEEPS * hidden : (self.KEEPS + 1) * hidden] = options.forget_bias
+
+    def _recurrent_start(self, output: Output, generator: torch.Generator) -> Tensor:
+        """W: small and uniform, or a random rotation a gate (Saxe et al. 2014)."""
+        W = torch.empty(self.GATES * self.hidden, self.hidden)
+        if self.options.recurrent_start == "orthogonal":
+            for block in W.chunk(self.GATES):
+                nn.init.orthogonal_(block, generator=generator)
+            return W
+        return W.uniform_(-(self.hidden**-0.5), self.hidden**-0.5, generator=generator)
+
+    def initial_state(self, batch: int) -> State:
+        """The zero state, each part (batch, hidden)."""
+        return (self.b.new_zeros(batch, self.hidden),)
+
+    def drive(self, x: Tensor) -> Tensor:
+        """b + U x: (…, inputs) → (…, GATES·hidden)."""
+        return functional.linear(x, self.U, self.b)
+
+    def advance(self, drive: Tensor, state: State, W: Tensor) -> State:
+        """The state after one step; `drive` (batch, GATES·hidden) is b + U x(t)."""
+        raise NotImplementedError
+
+    def gates(self, drive: Tensor, state: State) -> dict[str, Tensor]:
+        """The open share of each gate in a step, (batch, hidden) from 0 to 1 by name; none where there is no gate."""
+        return {}
+
+    def step(self, x: Tensor, state: State, W: Tensor | None = None) -> State:
+        """One step, x (batch, inputs); `W` stands in for the cell's own, some of it dropped."""
+        return self.advance(self.drive(x), state, self.W if W is None else W)
+
+    def forward(self, x: Tensor, state: State, W: Tensor | None = None) -> tuple[Tensor, State]:
+        """x (time, batch, inputs) → h (time, batch, hidden) and the state after the last step."""
+        W = self.W if W is None else W
+        if self.engine == "readable":
+            outputs = []
+            for x_t in x:
+                state = self.step(x_t, state, W)
+                outputs.append(state[0])
+            return torch.stack(outputs), state
+        if len(x) == 1 and not torch.is_grad_enabled():  # a kernel unpacks its weights anew for a single step
+            state = self.step(x[0], state, W)
+            return state[0].unsqueeze(0), state
+        return self.segment(x, state, W)
+
+    def segment(self, x: Tensor, state: State, W: Tensor) -> tuple[Tensor, State]:
+        """The fastest form of `forward`; here the product with U of all steps at once, then step by step."""
+        outputs = []
+        for drive in self.drive(x):
+            state = self.advance(drive, state, W)
+            outputs.append(state[0])
+        return torch.stack(outputs), state
+
+    @property
+    def operations(self) -> int:
+        """Floating-point operations of a step's matrix products."""
+        return 2 * (self.U.numel() + self.W.numel())

@@ -1,0 +1,47 @@
+"""What training drops at random: words, embeddings, layer outputs and recurrent weights. Evaluation passes no noise."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+INPUT_SHARE = 0.4  # of the dropout rate, for embeddings: they are read, not summed over, and bear less
+
+
+@dataclass(frozen=True)
+class Noise:
+    """Rates from 0 to below 1, and the generator of the masks.
+
+    `words` drops whole rows of the embedding (Gal & Ghahramani 2016), `inputs` numbers of embeddings, `between` and
+    `outputs` numbers of layer outputs, before another layer and before the output layer, `recurrent` weights of W
+    (Wan et al. 2013, as in Merity et al. 2018). With `locked`, a sequence has one mask for all its steps.
+    """
+
+    generator: torch.Generator
+    words: float = 0.0
+    inputs: float = 0.0
+    between: float = 0.0
+    outputs: float = 0.0
+    recurrent: float = 0.0
+    locked: bool = False
+
+    def drop(self, x: Tensor, rate: float) -> Tensor:
+        """(time, batch, width) with a share `rate` of its numbers 0 and the others larger by as much."""
+        if rate == 0.0:
+            return x
+        shape = (1, *x.shape[1:]) if self.locked else x.shape
+        return x * self._mask(x, shape, rate)
+
+    def drop_rows(self, x: Tensor, ids: Tensor, size: int) -> Tensor:
+        """Embeddings x (time, batch, width) of `ids` below `size`, some ids' rows 0 wherever they stand."""
+        if self.words == 0.0:
+            return x
+        return x * self._mask(x, (size, 1), self.words)[ids]
+
+    def drop_weights(self, W: Tensor) -> Tensor:
+        """W with a share `recurrent` of its numbers 0, for all steps of a batch alike."""
+        return W if self.recurrent == 0.0 else W * self._mask(W, W.shape, self.recurrent)
+
+    def _mask(self, like: Tensor, shape: tuple[int, ...], rate: float) -> Tensor:
+        mask = torch.empty(shape, dtype=like.dtype, device=like.device)
+        return mask.bernoulli_(1 - rate, generator=self.generator).div_(1 - rate)

@@ -1,0 +1,72 @@
+"""What a network says of whole sequences, a batch at a time: log probabilities of labels, or real values."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from rnnlm.corpus.sequences import Sequences
+from rnnlm.model.likelihood import log_probabilities
+from rnnlm.model.network import Network, Teacher
+from rnnlm.model.summary import summarised
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """Sequences `rows` (n,) of true `lengths` (n,), their `targets` as `Sequences.batch` gives them, and `outputs`.
+
+    `outputs` is (time, n, outputs), or (n, outputs) after the whole sequence: log p in float64, or real values.
+    """
+
+    rows: NDArray[np.int64]
+    lengths: NDArray[np.int64]
+    targets: NDArray[Any]
+    outputs: NDArray[np.float64]
+
+    def last(self) -> NDArray[np.float64]:
+        """(n, outputs): the output after the last step of each sequence."""
+        if self.outputs.ndim == 2:
+            return self.outputs
+        return np.asarray(self.outputs[self.lengths - 1, np.arange(len(self.lengths))])
+
+    def last_targets(self) -> NDArray[Any]:
+        """The targets of the last step of each sequence, where there is one at every step."""
+        return np.asarray(self.targets[self.lengths - 1, np.arange(len(self.lengths))])
+
+
+def previous_of(targets: Tensor) -> Tensor:
+    """y(t−1) of targets (time, n) or (time, n, K): nothing at the first step, 0 for a value that is not known."""
+    if targets.is_floating_point():
+        return torch.cat([torch.zeros_like(targets[:1]), targets[:-1].nan_to_num()])
+    return torch.cat([torch.full_like(targets[:1], -1), targets[:-1]])
+
+
+@torch.inference_mode()
+def predictions(
+    network: Network, data: Sequences, batch_size: int, *, forced: bool = False, limit: int | None = None
+) -> Iterator[Predicted]:
+    """The outputs for every sequence (the first `limit`), those of like length side by side, in no promised order.
+
+    `forced` gives a network that feeds its output back the true y(t−1) in place of its own; it changes no other.
+    """
+    network.eval()
+    lengths = data.lengths()[:limit]
+    order = np.argsort(lengths, kind="stable")
+    device = network.bias.device
+    for start in range(0, len(order), batch_size):
+        rows = order[start : start + batch_size]
+        inputs, targets, long = data.batch(rows)
+        teacher = Teacher(previous_of(torch.from_numpy(targets).to(device))) if forced else None
+        reading = network.read(torch.from_numpy(inputs).to(device), network.initial_state(len(rows)), teacher=teacher)
+        output = reading.output
+        if network.architecture.summary != "steps":
+            output = summarised(output, torch.from_numpy(long).to(device), network.architecture.summary)
+        if network.architecture.task == "forecast":
+            said = network.logits(output).double()
+        else:
+            said = log_probabilities(network, output)
+        yield Predicted(rows, long, targets, said.cpu().numpy())

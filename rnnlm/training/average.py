@@ -1,0 +1,59 @@
+"""Averaged weights: an exponential moving average over steps, in place of the last ones (Polyak & Juditsky 1992)."""
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from rnnlm.errors import ArtifactError
+from rnnlm.model.network import Network
+
+
+class Average:
+    """w̄ ← d w̄ + (1 − d) w after every step.
+
+    d grows to `decay` as min(decay, (1 + n) / (10 + n)) after n steps, so that the first weights are soon forgotten.
+    """
+
+    def __init__(self, model: Network, decay: float) -> None:
+        self._decay, self._updates = decay, 0
+        self._weights = {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
+
+    @torch.no_grad()
+    def update(self, model: Network) -> None:
+        """Take in the weights after a step."""
+        self._updates += 1
+        share = 1 - min(self._decay, (1 + self._updates) / (10 + self._updates))
+        own = model.state_dict()
+        torch._foreach_lerp_(list(self._weights.values()), [own[name] for name in self._weights], share)
+
+    @contextlib.contextmanager
+    def in_place_of(self, model: Network) -> Iterator[None]:
+        """The model has the averaged weights for a while."""
+        kept = {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
+        self._copy(model, self._weights)
+        try:
+            yield
+        finally:
+            self._copy(model, kept)
+
+    @staticmethod
+    @torch.no_grad()
+    def _copy(model: Network, weights: Mapping[str, torch.Tensor]) -> None:
+        for name, tensor in model.state_dict().items():
+            tensor.copy_(weights[name])
+
+    def tensors(self) -> dict[str, NDArray[Any]]:
+        """The averaged weights by name."""
+        return {name: tensor.cpu().numpy().copy() for name, tensor in self._weights.items()}
+
+    def load(self, tensors: Mapping[str, NDArray[Any]], updates: int) -> None:
+        """Go on from saved averages; ArtifactError when they do not fit."""
+        if set(tensors) != set(self._weights):
+            raise ArtifactError("the checkpoint's averaged weights do not fit the network", "train again with --force")
+        self._updates = updates
+        for name, tensor in self._weights.items():
+            tensor.copy_(torch.from_numpy(np.array(tensors[name])))

@@ -1,0 +1,113 @@
+"""Labels or real values for whole sequences: a label for each word, one for each text, or a forecast."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from rnnlm.corpus.sequences import SequenceBatch, SequenceBatches, Sequences
+from rnnlm.model.likelihood import perplexity
+from rnnlm.model.network import Network, Reading, States, Teacher
+from rnnlm.model.noise import Noise
+from rnnlm.model.prediction import predictions, previous_of
+from rnnlm.model.summary import summarised
+from rnnlm.training.language import given_steps
+from rnnlm.training.objective import Cost
+from rnnlm.training.settings import TrainSettings
+
+_VALIDATED = 5_000  # sequences that choose the best weights, at most
+_SIDE_BY_SIDE = 64
+
+
+class SequenceObjective:
+    """−log p of labels, or half the squared error of real values; every sequence starts from the zero state.
+
+    With `--bptt N` the graph is cut every N steps, so that gradients flow back no further.
+    """
+
+    def __init__(self, train: Sequences, valid: Sequences, settings: TrainSettings, task: str) -> None:
+        """`settings` has no None where something must be decided."""
+        assert settings.batch_size and settings.bptt
+        self._valid, self._settings, self._task = valid, settings, task
+        self._bptt = None if settings.bptt == "full" else int(settings.bptt)
+        self.batches = SequenceBatches(train, settings.batch_size, settings.seed)
+        self.states: States = ()
+        self.figure_name = "valid_root_mean_square_scaled" if task == "forecast" else "valid_perplexity_of_labels"
+
+    def cost(self, model: Network, batch: SequenceBatch, noise: Noise, share: float) -> Cost:
+        """The sum over a batch's targets."""
+        device = model.bias.device
+        inputs = torch.from_numpy(batch.inputs).to(device)
+        targets = torch.from_numpy(batch.targets).to(device)
+        lengths = torch.from_numpy(batch.lengths).to(device)
+        reading = self._read(model, inputs, noise, self._teacher(model, inputs, targets, noise, share))
+        output, summary = reading.output, model.architecture.summary
+        if summary == "steps":
+            output, targets = output.flatten(0, 1), targets.flatten(0, 1)
+        else:
+            output = summarised(output, lengths, summary)
+            if self._task == "forecast":
+                targets = targets[lengths - 1, torch.arange(len(lengths), device=device)]
+        known = ~targets.isnan() if self._task == "forecast" else targets >= 0
+        return Cost(model.loss(output, targets), int(known.sum()), int(batch.lengths.sum()), reading)
+
+    def _teacher(self, model: Network, inputs: Tensor, targets: Tensor, noise: Noise, share: float) -> Teacher | None:
+        """What a network that feeds its output back is given in training."""
+        if not model.feeds_back or self._settings.forcing == "free":
+            return None
+        previous = previous_of(targets)
+        if self._settings.forcing == "teacher":
+            return Teacher(previous)
+        return Teacher(previous, given_steps(inputs, self._settings.own_outputs * share, noise.generator))
+
+    def _read(self, model: Network, inputs: Tensor, noise: Noise, teacher: Teacher | None) -> Reading:
+        """The whole batch, the graph cut every so many steps."""
+        states, time = model.initial_state(inputs.shape[1]), len(inputs)
+        step = min(self._bptt or time, time)
+        readings = []
+        for start in range(0, time, step):
+            here = slice(start, start + step)
+            part = teacher and Teacher(teacher.previous[here], None if teacher.given is None else teacher.given[here])
+            reading = model.read(inputs[here], states, noise, part)
+            states = tuple(tuple(each.detach() for each in state) for state in reading.states)
+            readings.append(reading)
+        if len(readings) == 1:
+            return readings[0]
+        h, dropped, output = (
+            torch.cat([getattr(each, part) for each in readings]) for part in ("h", "dropped", "output")
+        )
+        return Reading(h, dropped, output, states)
+
+    def validate(self, model: Network) -> float | None:
+        """The mean cost of the validation split's first sequences, a network that feeds back left to itself."""
+        total, count = 0.0, 0
+        for piece in predictions(model, self._valid, _SIDE_BY_SIDE, limit=_VALIDATED):
+            if self._task == "forecast":
+                known = piece.last_targets()
+                errors = (piece.last() - known)[~np.isnan(known)]
+                total, count = total + 0.5 * float((errors**2).sum()), count + errors.size
+            else:
+                nats = label_nats(piece.outputs, piece.targets)
+                total, count = total + float(nats.sum()), count + nats.size
+        return total / count if count else None
+
+    def figure(self, mean_cost: float) -> float:
+        """Perplexity of labels; for real values the root mean square error in units of the scaled data."""
+        return float(np.sqrt(2 * mean_cost)) if self._task == "forecast" else perplexity(mean_cost)
+
+
+def label_nats(log_probabilities: Any, targets: Any) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """−log p of every target that is one, (targets,); log_probabilities has one dimension more than targets."""
+    known = targets >= 0
+    chosen = np.take_along_axis(log_probabilities, targets.clip(min=0)[..., None], -1)[..., 0]
+    return np.asarray(-chosen[known], np.float64)
+
+
+def label_counts(data: Sequences, labels: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    """How often each label is a target, (labels,)."""
+    counts = np.zeros(labels, np.int64)
+    for start in range(0, len(data), 256):
+        _, targets, _ = data.batch(np.arange(start, min(start + 256, len(data))))
+        counts += np.bincount(targets[targets >= 0], minlength=labels)
+    return counts
