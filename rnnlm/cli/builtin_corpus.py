@@ -5,54 +5,51 @@ from typing import Annotated
 
 import typer
 
-from rnnlm.cli.options import Invocation, command
+from rnnlm.cli.options import Invocation, command, flag_name
 
-NAME = Annotated[str | None, typer.Argument(help="which corpus; all are listed without it", show_default=False)]
+NAME = Annotated[str | None, typer.Argument(help="which corpus or task; all are listed without it", show_default=False)]
 OUT = Annotated[
     Path | None,
     typer.Option("--out", help="write it into this directory, instead of standard output", show_default=False),
 ]
-TAGGED = Annotated[bool, typer.Option("--tagged", help="a word and its part of speech a line")]
+TAGGED = Annotated[bool, typer.Option("--tagged", help="of stories: a word and its part of speech a line")]
 
 
-@command(arguments={"name": (NAME, None), "out": (OUT, None), "tagged": (TAGGED, False)})
+@command("corpus", arguments={"name": (NAME, None), "out": (OUT, None), "tagged": (TAGGED, False)})
 def corpus(invocation: Invocation) -> None:
-    """List the built-in corpora, or write one."""
-    import hashlib
+    """List the built-in corpora and tasks, or write one."""
     import sys
 
-    from rnnlm.artifacts import storage_error, write_bytes
-    from rnnlm.builtin.stories import STORIES_SHA256, STORY_COUNT, corpus_lines, tagged_lines
+    from rnnlm.builtin.catalogue import CATALOGUE, TAGGED_STORIES
     from rnnlm.cli.stages import terminal
-    from rnnlm.cli.terminal import table
     from rnnlm.errors import UsageError
 
     screen = terminal(invocation)
     name, out, tagged = (invocation.arguments[key] for key in ("name", "out", "tagged"))
-    if name is None:
-        view = table("corpus", "what", "use it as")
-        view.add_row("stories", f"{STORY_COUNT:,} short stories of a grammar whose entropy is known", "builtin:stories")
-        screen.result({"corpora": [{"name": "stories", "stories": STORY_COUNT, "sha256": STORIES_SHA256}]}, view)
-        return
-    if name != "stories":
+    if name is not None and name not in CATALOGUE:
         raise UsageError(f"there is no built-in corpus {name!r}", "rnnlm corpus lists what is built in")
-    if tagged:
-        text = "".join("".join(f"{word}\t{tag}\n" for word, tag in story) + "\n" for story in tagged_lines())
-    else:
-        text = "".join(f"{line}\n" for line in corpus_lines())
-    if out is None:
-        sys.stdout.write(text)
+    drawn = name is not None and CATALOGUE[name].sha256 is None
+    given = [flag_name(each) for each in ("lag", "count", "seed") if invocation.flags[each] is not None and not drawn]
+    given += ["--tagged"] if tagged and name != "stories" else []
+    if given:
+        owners = "stories" if given == ["--tagged"] else "recall, copy and adding"
+        raise UsageError(f"{given[0]} with {name or 'no corpus'}", f"it belongs to {owners}")
+    if name is None:
+        rows = [
+            {"name": key, "what": row.what, "use": row.use, key: row.count, "sha256": row.sha256}
+            for key, row in CATALOGUE.items()
+        ]
+        values = [{key: value for key, value in row.items() if value is not None} for row in rows]
+        views = [f"{key:<10}{row.what}\n{'':<10}{row.use}" for key, row in CATALOGUE.items()]
+        screen.result({"corpora": values}, *views, "\nrnnlm corpus NAME --out DIR writes one of them.")
         return
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise storage_error(error, out) from None
-    path = out / ("stories.tagged.txt" if tagged else "stories.txt")
-    if path.exists() and not invocation.run.force and path.read_bytes() != text.encode():
-        raise UsageError(f"{path} exists and differs", "write elsewhere, or use --force")
-    content = text.encode()
-    write_bytes(path, content)
-    digest = hashlib.sha256(content).hexdigest()
-    if not tagged:
-        write_bytes(out / "stories.sha256", f"{digest}  stories.txt\n".encode())
-    screen.result({"path": str(path), "bytes": len(content), "sha256": digest}, f"{path}: {len(content):,} bytes")
+    chosen = TAGGED_STORIES if tagged else CATALOGUE[name]
+    settings = invocation.settings("corpus").settings
+    if out is None:
+        sys.stdout.writelines(f"{line}\n" for line in chosen.lines(settings))
+        return
+    path, digest = chosen.write(settings, out, replace=invocation.run.force)
+    size = path.stat().st_size
+    screen.result(
+        {"path": str(path), "bytes": size, "sha256": digest, "use": chosen.use}, f"{path}: {size:,} bytes", chosen.use
+    )

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, Optional, get_type_hints
 
 import typer
 
+from rnnlm.builtin.settings import CorpusSettings
 from rnnlm.config import Resolved, optional_type, outer_name, read_settings_file, resolve, setting
 from rnnlm.corpus.settings import (
     CleanSettings,
@@ -47,6 +48,7 @@ class RunSettings:
 
 SECTIONS: dict[str, type[Any]] = {
     "run": RunSettings,
+    "corpus": CorpusSettings,
     "raw": RawSettings,
     "clean": CleanSettings,
     "tokenize": TokenizeSettings,

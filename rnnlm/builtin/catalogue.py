@@ -1,0 +1,109 @@
+"""What is built in, by name: its lines, the file they are for, and how the tool reads that file."""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from rnnlm.artifacts import durable, sha256_file, storage_error, write_bytes
+from rnnlm.builtin.adding import adding_lines
+from rnnlm.builtin.copying import copy_lines
+from rnnlm.builtin.melodies import MELODIES_SHA256, MELODY_COUNT, melody_lines
+from rnnlm.builtin.recall import recall_lines
+from rnnlm.builtin.settings import CorpusSettings
+from rnnlm.builtin.stories import STORIES_SHA256, STORY_COUNT, corpus_lines, tagged_lines
+from rnnlm.errors import UsageError
+
+
+@dataclass(frozen=True)
+class BuiltinCorpus:
+    """A corpus or a task; `sha256` and `count` are those of a corpus with fixed bytes, whose lines read no settings."""
+
+    file: str
+    what: str
+    use: str
+    """The command that reads the file."""
+    lines: Callable[[CorpusSettings], Iterator[str]]
+    sha256: str | None = None
+    count: int | None = None
+
+    def write(self, settings: CorpusSettings, directory: Path, *, replace: bool) -> tuple[Path, str]:
+        """Write the file into `directory`, the digest of fixed bytes beside it; the file and its SHA-256.
+
+        Raises UsageError where another file of that name is there, unless it is to be replaced.
+        """
+        lines = self.lines(settings)
+        path = directory / self.file
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise storage_error(error, directory) from None
+        hasher = hashlib.sha256()
+        with durable(path) as file:
+            for line in lines:
+                content = f"{line}\n".encode()
+                hasher.update(content)
+                file.write(content)
+            digest = hasher.hexdigest()
+            if path.exists() and not replace and sha256_file(path) != digest:
+                raise UsageError(f"{path} exists and differs", "write elsewhere, or use --force")
+        if self.sha256 is not None:
+            write_bytes(path.with_suffix(".sha256"), f"{digest}  {path.name}\n".encode())
+        return path, digest
+
+
+def _task(draw: Callable[[int, int, np.random.Generator], Iterator[str]]) -> Callable[[CorpusSettings], Iterator[str]]:
+    return lambda settings: draw(settings.lag, settings.count, np.random.Generator(np.random.PCG64(settings.seed)))
+
+
+def _tagged_stories(settings: CorpusSettings) -> Iterator[str]:
+    """`word<TAB>part of speech`, a blank line after each story."""
+    for story in tagged_lines():
+        yield from (f"{word}\t{tag}" for word, tag in story)
+        yield ""
+
+
+CATALOGUE = {
+    "stories": BuiltinCorpus(
+        "stories.txt",
+        f"{STORY_COUNT:,} short stories of a grammar whose entropy is known",
+        "rnnlm train builtin:stories",
+        lambda settings: corpus_lines(),
+        STORIES_SHA256,
+        STORY_COUNT,
+    ),
+    "melodies": BuiltinCorpus(
+        "melodies.txt",
+        f"{MELODY_COUNT:,} melodies A A′ B A″ as symbols, which end on the tonic that they began on",
+        "rnnlm train builtin:melodies --prepared",
+        lambda settings: melody_lines(),
+        MELODIES_SHA256,
+        MELODY_COUNT,
+    ),
+    "recall": BuiltinCorpus(
+        "recall.tsv",
+        "one of eight cues, distractors, and after --lag steps the question which it was; chance is 1 in 8",
+        "rnnlm train recall.tsv --task classify --kind whitespace",
+        _task(recall_lines),
+    ),
+    "copy": BuiltinCorpus(
+        "copy.tagged.txt",
+        "ten of eight symbols, to be given out again after --lag blank steps; chance is 1 in 8",
+        "rnnlm train copy.tagged.txt --task tag",
+        _task(copy_lines),
+    ),
+    "adding": BuiltinCorpus(
+        "adding.csv",
+        "the sum of the two marked ones of --lag numbers; the mean squared error of a constant guess is 1/6",
+        "rnnlm window adding.csv --group sequence --target sum --horizon 0",
+        _task(adding_lines),
+    ),
+}
+TAGGED_STORIES = BuiltinCorpus(
+    "stories.tagged.txt",
+    "the words of the stories with their parts of speech",
+    "rnnlm train stories.tagged.txt --task tag",
+    _tagged_stories,
+)
