@@ -1,6 +1,7 @@
 """What a person may do to an artifact by hand: change the words of its lines, not their number or their form."""
 
 import codecs
+from itertools import zip_longest
 from pathlib import Path
 
 from rnnlm.arrays import open_npy
@@ -39,3 +40,21 @@ def check_lines(path: Path, lines: Path) -> None:
             f"{path} has {found:,} lines where {count:,} were written",
             "keep the number of lines, or rebuild with --force",
         )
+
+
+def check_labels(directory: Path, split: str, *, per_token: bool) -> None:
+    """Raise ArtifactError unless the raw text of an edited split still has a label for each line, or for each word."""
+    path = directory / f"{split}.labels.txt"
+    what = "a tag for each word" if per_token else "a label"
+    with (
+        (directory / f"{split}.txt").open(encoding="utf-8", newline="\n") as texts,
+        path.open(encoding="utf-8", newline="\n") as labels,
+    ):
+        for number, (text, label) in enumerate(zip_longest(texts, labels, fillvalue=""), 1):
+            words = label.split()
+            whole = bool(text and words) and " ".join(words) + "\n" == label
+            if not whole or (per_token and len(words) != len(text.split())):
+                raise ArtifactError(
+                    f"{path} cannot be adopted: line {number} is not {what} of that line in {split}.txt",
+                    "keep lines and labels together, or read the corpus anew",
+                )

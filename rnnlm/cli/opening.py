@@ -1,15 +1,20 @@
 """From what was typed to a pipeline: a workspace to go on with, or a corpus to read into one."""
 
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from rnnlm.artifacts import Manifest
 from rnnlm.cli.options import Invocation
-from rnnlm.cli.stages import Pipeline, refuse_counting
+from rnnlm.cli.stages import Pipeline, refuse_counting, refuse_for_labels, refuse_forecast, section_settings
 from rnnlm.cli.terminal import Terminal
+from rnnlm.corpus.label_raw import split_labelled, spool_labelled
+from rnnlm.corpus.label_sources import Reading
 from rnnlm.corpus.raw import corpus_digest, split_raw
+from rnnlm.corpus.settings import LABELS_OF, Labels, RawSettings
 from rnnlm.corpus.sources import Corpus, find_corpus
-from rnnlm.errors import UsageError
+from rnnlm.errors import ArtifactError, UsageError
 from rnnlm.workspace import Workspace
 
 
@@ -21,17 +26,17 @@ def open_pipeline(invocation: Invocation, screen: Terminal) -> Pipeline:
     workspace = existing_workspace(invocation)
     if workspace is not None:
         return Pipeline(workspace, invocation, screen)
-    _check_sections(invocation)
     paths: list[str] = list(invocation.arguments.get("paths") or [])
-    out: Path | None = invocation.arguments.get("out")
-    corpus = find_corpus(paths)
-    out = out or Path("work")
+    out: Path = invocation.arguments.get("out") or Path("work")
+    labels = _labels(invocation, out)
+    _check_sections(invocation, labels)
+    corpus = find_corpus(paths, label_files=labels == "text")
     _refuse_overlap(corpus, out)
     new = not out.exists()
     workspace = Workspace.create(out, force=invocation.run.force)
     try:
         with workspace.lock():
-            _read_corpus(workspace, corpus, invocation, screen)
+            _read_corpus(workspace, corpus, labels, invocation, screen)
     except BaseException:
         if new:
             shutil.rmtree(out, ignore_errors=True)
@@ -50,14 +55,32 @@ def existing_workspace(invocation: Invocation) -> Workspace | None:
     if not paths and out is not None and Workspace.exists(out):
         return Workspace.open(out)
     if paths and invocation.arguments.get("dry_run"):
-        find_corpus(paths)
         known = out or Path("work")
+        find_corpus(paths, label_files=_labels(invocation, known) == "text")
         return Workspace.open(known) if Workspace.exists(known) else None
     return None
 
 
-def _check_sections(invocation: Invocation) -> None:
+def _labels(invocation: Invocation, out: Path) -> Labels | None:
+    """With what labels a corpus is read: those that --task asks for, or those that the workspace at `out` has."""
+    task = invocation.settings("raw").settings.task
+    if task is None and Workspace.exists(out):
+        workspace = Workspace(out)
+        try:
+            manifest = workspace.manifest("raw")
+        except ArtifactError:  # a damaged one; what was asked for when it was made is known all the same
+            manifest = None
+        if manifest is not None:
+            return manifest.settings.get("labels")
+        task = workspace.recorded("raw").get("task")
+    return LABELS_OF.get(task)
+
+
+def _check_sections(invocation: Invocation, labels: Labels | None) -> None:
     """What clashes across sections is said before a corpus is read."""
+    refuse_forecast(invocation.settings("raw").settings.task)
+    clean = section_settings(invocation, "clean", {}, labels)
+    refuse_for_labels(labels, clean, invocation.settings("tokenize"))
     if "vocab" in invocation.sections:
         kind = invocation.settings("tokenize").settings.kind
         if kind in ("byte", "bpe"):
@@ -72,7 +95,9 @@ def _refuse_overlap(corpus: Corpus, out: Path) -> None:
             raise UsageError(f"--out {out} holds the corpus itself", "name another directory")
 
 
-def _read_corpus(workspace: Workspace, corpus: Corpus, invocation: Invocation, screen: Terminal) -> None:
+def _read_corpus(
+    workspace: Workspace, corpus: Corpus, labels: Labels | None, invocation: Invocation, screen: Terminal
+) -> None:
     """Read the corpus into the workspace's `raw` stage, unless it is what the workspace holds already."""
     given = invocation.settings("raw", workspace.recorded("raw")).settings
     spool = workspace.path / ".corpus.partial"
@@ -80,7 +105,11 @@ def _read_corpus(workspace: Workspace, corpus: Corpus, invocation: Invocation, s
     spool.mkdir()
     try:
         with screen.bytes_progress("read", None) as advance:
-            digest = corpus_digest(corpus, given.field, spool, advance)
+            if labels is None:
+                digest, blank = corpus_digest(corpus, given.field, spool, advance), 0
+            else:
+                spooled = spool_labelled(corpus, Reading(labels, given.field, given.label), spool, advance)
+                digest, blank = spooled.sha256, spooled.blank_texts
         force = invocation.run.force
         manifest: Manifest | None = None if force and workspace.state("raw") != "current" else workspace.manifest("raw")
         replaced = manifest is not None and manifest.settings.get("corpus_sha256") != digest
@@ -91,13 +120,39 @@ def _read_corpus(workspace: Workspace, corpus: Corpus, invocation: Invocation, s
                     "name another directory with --out, or replace the corpus with --force",
                 )
             given = invocation.settings("raw").settings
-        settings = {"corpus_sha256": digest, "fractions": given.fractions if corpus.stream else None}
-        built = workspace.build(
-            "raw", settings, lambda directory: split_raw(spool, directory, given.fractions), force=force
-        )
+        settings = _raw_settings(digest, given, labels, cut=bool(corpus.stream))
+
+        def build(directory: Path) -> dict[str, Any]:
+            if labels is None:
+                return split_raw(spool, directory, given.fractions)
+            return split_labelled(spool, directory, labels, given.fractions, given.split_seed, blank_texts=blank)
+
+        built = workspace.build("raw", settings, build, force=force)
+        if built.fresh and labels == "text":
+            screen.notice(_left_out(built.manifest.report))
         if built.stale and not replaced:
             screen.notice(f"raw: split anew, so these are stale now: {', '.join(built.stale)}")
         if replaced:
             workspace.clear(keep="raw")
     finally:
         shutil.rmtree(spool, ignore_errors=True)
+
+
+def _raw_settings(digest: str, given: RawSettings, labels: Labels | None, *, cut: bool) -> dict[str, Any]:
+    """What decides the `raw` stage: the corpus, and how it is cut where it did not come in splits."""
+    settings: dict[str, Any] = {"corpus_sha256": digest, "fractions": given.fractions if cut else None}
+    if labels is not None:
+        settings["labels"] = labels
+    if labels == "text":
+        settings["split_seed"] = given.split_seed if cut else None
+    return settings
+
+
+def _left_out(report: Mapping[str, Any]) -> str:
+    """What became of the labelled texts that were read, in words."""
+    kept = sum(split["lines"] for split in report["splits"].values())
+    shared = {name: split["in_train"] for name, split in report["splits"].items() if split.get("in_train")}
+    words = (
+        f"raw: {kept:,} labelled texts; {report['duplicates']:,} repeated and {report['blank_texts']:,} blank left out"
+    )
+    return words + "".join(f"; {count:,} of {name} are in train too" for name, count in shared.items())

@@ -20,10 +20,12 @@ from rnnlm.corpus.clean import UnitRule, clean
 from rnnlm.corpus.idempotence import settle
 from rnnlm.corpus.ids import Ids, open_ids
 from rnnlm.corpus.imported import Imported, take_over
+from rnnlm.corpus.label_raw import split_labelled
+from rnnlm.corpus.labelled import LabelledText, label_set, open_labelled
 from rnnlm.corpus.normalizer import CleanRule, normalizer_json
 from rnnlm.corpus.pad import pad, padded_size
-from rnnlm.corpus.raw import split_raw
-from rnnlm.corpus.settings import SPLITS, WORD_KINDS
+from rnnlm.corpus.raw import join_splits, split_raw
+from rnnlm.corpus.settings import LABELS_OF, SPLITS, TASK_OF, WORD_KINDS, Labels, RawSettings, Task
 from rnnlm.corpus.tokenize import tokenize
 from rnnlm.corpus.tokenizer import load_tokenizer, tokens_by_id
 from rnnlm.corpus.vocabulary import VocabRule, read_lexicon, vocab
@@ -34,6 +36,7 @@ Recipe = tuple[dict[str, Any], Callable[[Path], dict[str, Any]]]
 GIGABYTE = 10**9
 _PATHS = {"tokenizer", "vectors", "vocabulary"}  # settings that may name a file
 SECTION_ORDER = ("raw", "clean", "tokenize", "vocab", "pad", "embed", "train")
+SERIES_SECTION_ORDER = ("window", "train")
 
 
 def terminal(invocation: Invocation) -> Terminal:
@@ -47,6 +50,8 @@ class Pipeline:
     def __init__(self, workspace: Workspace, invocation: Invocation, screen: Terminal) -> None:
         self.workspace, self.invocation, self.screen = workspace, invocation, screen
         self._imported: Imported | None = None
+        self._refuse_task()
+        refuse_for_labels(self.labels, self.settings("clean"), self.settings("tokenize"))
         tokenizer = self.settings("tokenize").settings.tokenizer
         if tokenizer is not None:
             if workspace.directory("vocab").resolve() in Path(tokenizer).resolve().parents:
@@ -59,7 +64,21 @@ class Pipeline:
 
     def settings(self, section: str) -> Resolved[Any]:
         """A section's settings, those recorded in the workspace included."""
-        return self.invocation.settings(section, self.workspace.recorded(section))
+        return section_settings(self.invocation, section, self.workspace.recorded(section), self.labels)
+
+    @functools.cached_property
+    def labels(self) -> Labels | None:
+        """What the workspace's corpus is labelled for: each 'token', each 'text', or nothing."""
+        manifest = self.workspace.manifest("raw")
+        return manifest.settings.get("labels") if manifest else None
+
+    @property
+    def task(self) -> Task:
+        """What is learned: what --task says, or what the workspace's corpus is labelled for, or its table's future."""
+        given = self.settings("raw").settings.task
+        if given is None and self.workspace.manifest("table") is not None:
+            return "forecast"
+        return given or TASK_OF[self.labels]
 
     @property
     def kind(self) -> str:
@@ -119,13 +138,14 @@ class Pipeline:
 
     def record(self) -> None:
         """Remember what this invocation was given, for later ones, and write out all that it resolved to."""
-        sections = [section for section in SECTION_ORDER if section in self.invocation.sections]
+        order = section_order(self.workspace)
+        sections = [section for section in order if section in self.invocation.sections]
         given = {section: self.settings(section).given() for section in sections}
         for values in given.values():
             for name in _PATHS & set(values):
                 values[name] = _absolute(str(values[name]))
         self.workspace.record(given)
-        resolved = {section: as_dict(self.settings(section).settings) for section in SECTION_ORDER}
+        resolved = {section: as_dict(self.settings(section).settings) for section in order}
         write_bytes(self.workspace.path / "settings.toml", to_toml(resolved).encode())
 
     def ids(self, split: str) -> Ids:
@@ -134,6 +154,31 @@ class Pipeline:
         documents = self.workspace.directory("clean") / f"{split}.documents.npy"
         return open_ids(self.workspace.directory("vocab"), split, int(manifest.report["size"]), documents)
 
+    def label_set(self) -> tuple[str, ...]:
+        """The labels of the training split, in the order of their numbers."""
+        self.workspace.verified("raw")
+        return label_set(self.workspace.directory("raw"), per_token=self.labels == "token")
+
+    def labelled(self, split: str, labels: tuple[str, ...]) -> LabelledText:
+        """A split as ids with its labels by their numbers in `labels`, checked."""
+        for stage in ("raw", "clean"):
+            self.workspace.verified(stage)
+        raw, clean = self.workspace.directory("raw"), self.workspace.directory("clean")
+        return open_labelled(raw, clean, self.ids(split), split, labels, per_token=self.labels == "token")
+
+    def _refuse_task(self) -> None:
+        """UsageError for a task that the workspace's corpus is not for."""
+        task = self.settings("raw").settings.task
+        if self.workspace.manifest("raw") is None:
+            return
+        refuse_forecast(task)
+        if task in LABELS_OF and LABELS_OF[task] != self.labels:
+            each = "word" if task == "tag" else "text"
+            raise UsageError(
+                f"--task {task}, but the corpus of {self.workspace.path} has no label for each {each}",
+                f"read it anew: rnnlm clean CORPUS --task {task} --out ANOTHER",
+            )
+
     def _raw(self) -> Recipe:
         manifest = self.workspace.manifest("raw")
         if manifest is None:
@@ -141,22 +186,26 @@ class Pipeline:
                 f"{self.workspace.path} holds no corpus yet",
                 f"name one: rnnlm clean CORPUS --out {self.workspace.path}",
             )
+        given = self.settings("raw").settings
         settings = dict(manifest.settings)
-        if settings["fractions"] is not None:
-            settings["fractions"] = self.settings("raw").settings.fractions
-        return settings, lambda directory: self._split_again(directory, settings["fractions"])
+        for name in ("fractions", "split_seed"):
+            if settings.get(name) is not None:
+                settings[name] = getattr(given, name)
+        return settings, lambda directory: self._split_again(directory, given)
 
-    def _split_again(self, directory: Path, fractions: str) -> dict[str, Any]:
+    def _split_again(self, directory: Path, given: RawSettings) -> dict[str, Any]:
         """Put the kept splits together again, which is the corpus as it was, and cut it anew."""
-        self.workspace.verified("raw")
+        before = self.workspace.verified("raw").report
         spool = directory / ".spool"
         spool.mkdir()
         raw = self.workspace.directory("raw")
-        with (spool / "all.txt").open("wb") as whole:
-            for split in SPLITS:
-                with (raw / f"{split}.txt").open("rb") as part:
-                    shutil.copyfileobj(part, whole)
-        report = split_raw(spool, directory, fractions)
+        join_splits(raw, spool)
+        if self.labels is None:
+            report = split_raw(spool, directory, given.fractions)
+        else:
+            join_splits(raw, spool, ".labels.txt")
+            left_out = {name: before[name] for name in ("blank_texts", "duplicates") if name in before}
+            report = split_labelled(spool, directory, self.labels, given.fractions, given.split_seed, **left_out)
         shutil.rmtree(spool)
         return report
 
@@ -229,7 +278,9 @@ class Pipeline:
             return VocabRule(1, None)
         if given.vocabulary is not None:
             return VocabRule(1, given.max_size, read_lexicon(Path(given.vocabulary), self.rule))
-        kept = self.kind == "char" or given.closed or self.settings("clean").settings.prepared
+        # Tagged words are prepared, but rare ones among them have to train `<unk>`, which stands for new ones.
+        prepared = self.settings("clean").settings.prepared and self.labels != "token"
+        kept = self.kind == "char" or given.closed or prepared
         return VocabRule(given.min_count or (1 if kept else 2), given.max_size)
 
     def _pad(self) -> Recipe:
@@ -247,7 +298,9 @@ class Pipeline:
 
         given, train = self.settings("embed").settings, self.settings("train").settings
         ids = self.ids("train")
-        _, dimensions = fill_in(train, kind=self.kind, tokens=len(ids.ids), lines=ids.lines, embedding=given.embedding)
+        _, dimensions = fill_in(
+            train, task=self.task, kind=self.kind, tokens=len(ids.ids), lines=ids.lines, embedding=given.embedding
+        )
         names = tokens_by_id(self.tokenizer)
         recipe = embed_recipe(self.workspace, names, given, dimensions=dimensions, seed=train.seed)
         size = 4 * recipe.size * recipe.dimensions
@@ -256,6 +309,16 @@ class Pipeline:
         self.refuse_large(size, "embed", "--embedding")
         return recipe.settings, recipe.build
 
+    def _table(self) -> Recipe:
+        from rnnlm.cli.window_stage import table_recipe
+
+        return table_recipe(self.workspace)
+
+    def _window(self) -> Recipe:
+        from rnnlm.cli.window_stage import window_recipe
+
+        return window_recipe(self.workspace, self.settings("window").settings)
+
     def refuse_large(self, size: int, what: str, flag: str) -> None:
         """UsageError for a result over 1 GB that --force does not ask for."""
         if size > GIGABYTE and not self.invocation.run.force:
@@ -263,6 +326,38 @@ class Pipeline:
 
     def _bytes(self, stage: str) -> int:
         return sum((self.workspace.directory(stage) / f"{split}.txt").stat().st_size for split in SPLITS)
+
+
+def section_order(workspace: Workspace | None) -> tuple[str, ...]:
+    """The sections of settings that the source of a workspace, a corpus or a table, has a use for."""
+    series = workspace is not None and workspace.directory("table").exists()
+    return SERIES_SECTION_ORDER if series else SECTION_ORDER
+
+
+def section_settings(
+    invocation: Invocation, section: str, recorded: dict[str, Any], labels: Labels | None
+) -> Resolved[Any]:
+    """A section's settings. The words of a tagged corpus stay as they are, one token each: it counts as prepared."""
+    implied = {"prepared": True} if section == "clean" and labels == "token" else {}
+    return invocation.settings(section, recorded | implied)
+
+
+def refuse_forecast(task: Task | None) -> None:
+    """UsageError for a forecast where there is text."""
+    if task == "forecast":
+        raise UsageError("--task forecast with a text corpus", "use rnnlm window TABLE")
+
+
+def refuse_for_labels(labels: Labels | None, clean: Resolved[Any], tokenize: Resolved[Any]) -> None:
+    """UsageError for what would part words from their tags, or texts from their labels."""
+    kind, tokenizer = tokenize.settings.kind, tokenize.settings.tokenizer
+    if labels == "token" and (tokenizer is not None or kind not in (None, "whitespace")):
+        flag = f"--kind {kind}" if tokenizer is None else "--tokenizer"
+        raise UsageError(f"{flag} with --task tag", "a tagged word is one token; leave it away")
+    if labels == "token" and not clean.settings.prepared:
+        raise UsageError("--no-prepared with --task tag", "a tagged word stays as it is; leave it away")
+    if labels == "text" and clean.settings.sentences:
+        raise UsageError("--sentences with --task classify", "a label is of a whole text; leave it away")
 
 
 def refuse_counting(kind: str, vocab: Resolved[Any]) -> None:

@@ -5,6 +5,7 @@ cleaned here.
 """
 
 import hashlib
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,14 @@ def corpus_digest(corpus: Corpus, field: str, spool: Path, progress: Progress) -
     return digest.hexdigest()
 
 
+def join_splits(raw: Path, spool: Path, ending: str = ".txt") -> None:
+    """Put a workspace's splits together again, which is the corpus as it was spooled."""
+    with durable(spool / f"all{ending}") as whole:
+        for split in SPLITS:
+            with (raw / f"{split}{ending}").open("rb") as part:
+                shutil.copyfileobj(part, whole)
+
+
 def split_raw(spool: Path, directory: Path, fractions: str) -> dict[str, Any]:
     """Write `train.txt`, `valid.txt` and `test.txt` from what `corpus_digest` spooled; a report of their sizes.
 
@@ -39,7 +48,7 @@ def split_raw(spool: Path, directory: Path, fractions: str) -> dict[str, Any]:
     """
     stream = spool / "all.txt"
     if stream.exists():
-        _cut(stream, directory, parse_fractions(fractions))
+        cut(stream, directory, parse_fractions(fractions))
     else:
         for split in SPLITS:
             source = spool / f"{split}.txt"
@@ -47,10 +56,11 @@ def split_raw(spool: Path, directory: Path, fractions: str) -> dict[str, Any]:
                 source.replace(directory / f"{split}.txt")
             else:
                 (directory / f"{split}.txt").touch()
-    return {"splits": {split: _size(directory / f"{split}.txt") for split in SPLITS}}
+    return {"splits": {split: size_of(directory / f"{split}.txt") for split in SPLITS}}
 
 
-def _cut(stream: Path, directory: Path, fractions: tuple[float, float, float]) -> None:
+def cut(stream: Path, directory: Path, fractions: tuple[float, float, float]) -> None:
+    """Write the splits of a stream: contiguous blocks by its bytes, each end moved to the next line end."""
     size = stream.stat().st_size
     if size == 0:
         raise InputError("the corpus is empty", "give a file with text in it")
@@ -74,7 +84,8 @@ def _cut(stream: Path, directory: Path, fractions: tuple[float, float, float]) -
                 )
 
 
-def _size(path: Path) -> dict[str, int]:
+def size_of(path: Path) -> dict[str, int]:
+    """The bytes and lines of a text."""
     with path.open("rb") as file:
         lines = sum(block.count(b"\n") for block in iter(lambda: file.read(BLOCK), b""))
     return {"bytes": path.stat().st_size, "lines": lines}

@@ -9,6 +9,11 @@ from rnnlm.errors import UsageError
 Kind = Literal["word", "whitespace", "char", "byte", "bpe"]
 WORD_KINDS = ("word", "whitespace")
 SPLITS = ("train", "valid", "test")
+Task = Literal["language", "tag", "classify", "forecast"]
+Labels = Literal["token", "text"]
+LABELS_OF: dict[str | None, Labels] = {"tag": "token", "classify": "text"}
+FIELD, LABEL = "text", "label"
+TASK_OF: dict[str | None, Task] = {"token": "tag", "text": "classify", None: "language"}
 
 
 def parse_fractions(text: str) -> tuple[float, float, float]:
@@ -41,7 +46,26 @@ class RawSettings:
         "share of train, valid, test when the corpus is one stream of text; 0 allowed",
         _fractions,
     )
-    field: str = setting("text", "the field that holds the text in JSON Lines")
+    field: str = setting(FIELD, "the field that holds the text in JSON Lines, or a column's name or number")
+    task: Task | None = setting(
+        None,
+        "what is learned: the next token, a label for each word, a label for each text, or real values",
+        auto="language, or what the workspace's corpus is labelled for",
+    )
+    label: str = setting(LABEL, "the field or column that holds the label")
+    split_seed: int = setting(1, "seed of the split of labelled texts", between(0, 2**63 - 1))
+
+    def check(self) -> None:
+        """Columns go by name or by number; those of tagged words have no names."""
+        if self.task not in LABELS_OF:
+            return
+        columns = (self.field, self.label)
+        numbers = [int(column) for column in columns if column.isdecimal()]
+        given = f"--field {self.field} with --label {self.label}"
+        if len(numbers) == 1 or 0 in numbers:
+            raise UsageError(given, "give two names of fields, or two numbers of columns, which count from 1")
+        if self.task == "tag" and not numbers and columns != (FIELD, LABEL):
+            raise UsageError(f"{given} and --task tag", "the columns of tagged words go by number")
 
 
 @dataclass(frozen=True)
@@ -103,7 +127,7 @@ class VocabSettings:
         None,
         "drop tokens seen less often in train",
         at_least(1),
-        auto="2 for words, 1 for characters, prepared or closed",
+        auto="2 for words, tagged ones too; 1 for characters, prepared or closed",
         group="choice",
     )
     max_size: int | None = setting(None, "ids at most, the four special ones included", at_least(5), auto="no limit")

@@ -10,35 +10,46 @@ import json
 import re
 import sys
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
 
+from rnnlm.builtin.melodies import melody_lines
 from rnnlm.builtin.stories import corpus_lines
 from rnnlm.errors import InputError, RnnlmError
 
 BLOCK = 4 * 2**20
 BUILTIN = "builtin:"
+BUILTIN_TEXTS: dict[str, Callable[[], Iterator[str]]] = {"stories": corpus_lines, "melodies": melody_lines}
+JSON_LINES = (".jsonl", ".ndjson")
 _SPLIT_NAMES = {"train": "train", "training": "train", "valid": "valid", "validation": "valid", "val": "valid",
                 "dev": "valid", "test": "test"}  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Corpus:
-    """The parts of a corpus in reading order: one stream, or a path for each split."""
+    """The parts of a corpus in reading order: one stream, or a path for each split.
+
+    With `label_files` each file of the stream holds the texts of one label, which its name says.
+    """
 
     stream: tuple[str, ...] = ()
     splits: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    label_files: bool = False
 
 
-def find_corpus(paths: list[str]) -> Corpus:
-    """What the paths on a command line name; InputError for one that does not exist or holds no corpus."""
+def find_corpus(paths: list[str], *, label_files: bool = False) -> Corpus:
+    """What the paths on a command line name; InputError for one that does not exist or holds no corpus.
+
+    With `label_files` a directory without a train file is one of a file a label.
+    """
     if not paths:
         raise InputError("no corpus given", "name a text file, a directory, builtin:stories, or - for standard input")
     for name in paths:
-        if name.startswith(BUILTIN) and name != f"{BUILTIN}stories":
-            raise InputError(f"there is no built-in corpus {name!r}", "rnnlm corpus lists what is built in")
+        if name.startswith(BUILTIN) and name.removeprefix(BUILTIN) not in BUILTIN_TEXTS:
+            known = " and ".join(f"{BUILTIN}{each}" for each in BUILTIN_TEXTS)
+            raise InputError(f"there is no built-in corpus {name!r}", f"there are {known}")
         if name != "-" and not name.startswith(BUILTIN) and not Path(name).exists():
             raise InputError(f"{name} does not exist", "check the path of the corpus")
     directories = [name for name in paths if name != "-" and Path(name).is_dir()]
@@ -47,32 +58,39 @@ def find_corpus(paths: list[str]) -> Corpus:
     if len(paths) > 1:
         raise InputError(f"{directories[0]} is a directory among several paths", "name one directory, or files")
     found: dict[str, list[str]] = {}
+    files = []
     for entry in sorted(Path(paths[0]).iterdir()):
         words = re.split(r"[._\-]", entry.name.lower())
         split = next((_SPLIT_NAMES[word] for word in words if word in _SPLIT_NAMES), None)
         leftover = entry.name.startswith(".") or entry.name.endswith(("~", ".bak", ".orig", ".tmp"))
-        if entry.is_file() and split and not leftover:
-            found.setdefault(split, []).append(str(entry))
+        if entry.is_file() and not leftover:
+            files.append(str(entry))
+            if split:
+                found.setdefault(split, []).append(str(entry))
+    if label_files and files and "train" not in found:
+        return Corpus(stream=tuple(files), label_files=True)
     if "train" not in found:
         raise InputError(
             f"{paths[0]} has no train file",
-            "name the files train.txt, valid.txt and test.txt, or list the files themselves",
+            "name the files train.txt, valid.txt and test.txt, list the files themselves, or, where each file is "
+            "a label, use --task classify",
         )
     return Corpus(splits=tuple((split, tuple(found[split])) for split in ("train", "valid", "test") if split in found))
 
 
-def read_blocks(name: str, field: str) -> Iterator[bytes]:
+def read_blocks(name: str, field: str | None) -> Iterator[bytes]:
     """The text of one source in blocks of valid UTF-8 with `\\n` line ends, ending in a line end.
 
-    Raises InputError for what is not there, not text, or not what its name says.
+    `field` holds the text in JSON Lines; with None their records are read as they stand. Raises InputError for what
+    is not there, not text, or not what its name says.
     """
     if name.startswith(BUILTIN):
-        yield from ((line + "\n").encode() for line in corpus_lines())
+        yield from ((line + "\n").encode() for line in BUILTIN_TEXTS[name.removeprefix(BUILTIN)]())
         return
     try:
         with _open(name) as file:
             blocks = _frames(file, name) if name.endswith(".zst") else _read(file)
-            if _plain_name(name).endswith((".jsonl", ".ndjson")):
+            if field is not None and plain_name(name).endswith(JSON_LINES):
                 blocks = _json_lines(blocks, name, field)
             yield from _ended(_line_ends(_checked(blocks, name)))
     except RnnlmError:
@@ -81,7 +99,14 @@ def read_blocks(name: str, field: str) -> Iterator[bytes]:
         raise InputError(f"cannot read {name}: {getattr(error, 'strerror', None) or error}") from None
 
 
-def _plain_name(name: str) -> str:
+def read_lines(name: str) -> Iterator[str]:
+    """The lines of one source as they stand, records of JSON Lines too, without their line ends."""
+    for block in whole_lines(read_blocks(name, None)):
+        yield from block.decode().split("\n")[:-1]
+
+
+def plain_name(name: str) -> str:
+    """A file's name without what says how it is compressed."""
     return re.sub(r"\.(gz|zst)$", "", name)
 
 

@@ -49,7 +49,7 @@ class EncodedText:
 def encode_text(
     blocks: Iterable[bytes], rules: TextRules, directory: Path, *, progress: Callable[[int], None] = lambda count: None
 ) -> EncodedText:
-    """Encode raw text, given in blocks of whole lines, into files in `directory`.
+    """Encode raw text, given in blocks of whole lines, into files in `directory`, the raw line of each beside its ids.
 
     Raises InputError when nothing is left of it.
     """
@@ -64,6 +64,7 @@ def encode_text(
         npy_writer(directory / f"{name}.ids.npy", np.uint16 if len(names) <= 2**16 else np.uint32) as ids,
         npy_writer(directory / f"{name}.offsets.npy", np.int64) as offsets,
         npy_writer(documents_path, np.uint32) as documents,
+        npy_writer(directory / f"{name}.lines.npy", np.uint32) as raw_lines,
     ):
         offsets.append(np.zeros(1, np.int64))
 
@@ -80,6 +81,7 @@ def encode_text(
             ids.append(encoded.ids)
             offsets.append(np.flatnonzero(encoded.ids == END_ID) + 1 + total)
             documents.append(block.documents + lines)
+            raw_lines.append(block.lines)
             lines += len(block.lines)
             total += len(encoded.ids)
             unknown += int((encoded.ids == UNKNOWN_ID).sum())

@@ -1,0 +1,210 @@
+"""Where labels come from: tagged words, and texts with a label each, as pairs of a line and what it is labelled.
+
+The line of a sentence is its words joined by one blank, and that of its labels the tags likewise. How the pairs are
+split, and what ids they become, is not known here.
+"""
+
+import csv
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from rnnlm.builtin.stories import tagged_lines
+from rnnlm.corpus.settings import FIELD, LABEL, Labels
+from rnnlm.corpus.sources import BUILTIN, JSON_LINES, plain_name, read_lines
+from rnnlm.errors import InputError
+
+Pair = tuple[str, str]
+BUILTIN_TAGGED: dict[str, Callable[[], Iterator[list[Pair]]]] = {"stories": tagged_lines}
+_BLANK = re.compile(r"[\s\x00-\x1f\x7f-\x9f]")  # what cleaning takes for one
+_RANGE = re.compile(r"\d+[-.]\d+")
+_CONLLU_COLUMNS = 10
+_LONGEST_FIELD = 64 * 2**20  # characters; a quote that is never closed would otherwise take the whole file
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How a labelled corpus is read: a label for each 'token' or each 'text', and what holds text and label.
+
+    `field` and `label` are names, or numbers (from 1) of columns of a file without a header.
+    """
+
+    labels: Labels
+    field: str = FIELD
+    label: str = LABEL
+
+    @property
+    def columns(self) -> tuple[int, int] | None:
+        """The places (from 0) of text and label where they go by number."""
+        numbered = self.field.isdecimal() and self.label.isdecimal()
+        return (int(self.field) - 1, int(self.label) - 1) if numbered else None
+
+
+def labelled_lines(name: str, reading: Reading, *, label_file: bool = False) -> Iterator[Pair]:
+    """Each sentence or text of one source with its tags or its label; of a blank text both are ''.
+
+    A `label_file` holds the texts of the label that it is named after. Raises InputError, with the line's number,
+    for what cannot be read so.
+    """
+    if reading.labels == "token":
+        yield from _sentences(name, reading)
+        return
+    for number, text, label in _texts(name, reading, label_file):
+        line, kept = _one_line(text).strip(), " ".join(_one_line(label).split())
+        if "\0" in line + kept:
+            raise InputError(f"{name}, line {number}: a zero byte", "give text")
+        if line and not kept:
+            raise InputError(f"{name}, line {number}: the text has no label", "every text needs one")
+        yield (line, kept) if line else ("", "")
+
+
+def _one_line(text: str) -> str:
+    """Line ends become blanks; half of a surrogate pair, which JSON can spell, becomes a question mark."""
+    return re.sub(r"\r\n|\r|\n", " ", text).encode("utf-8", "replace").decode()
+
+
+def _sentences(name: str, reading: Reading) -> Iterator[Pair]:
+    """Sentences of tagged words, a word a line, ended by a blank line, a `-DOCSTART-` line or the end of the source.
+
+    The first word's line decides whether columns are separated by tabs or by blanks. Word and tag are the two
+    columns of a tab's line, the first and the last of a blank's, or those that --field and --label number. Lines
+    that begin with `# ` are comments before the first word, and all through where tabs separate.
+    """
+    if name.startswith(BUILTIN):
+        sentences = BUILTIN_TAGGED.get(name.removeprefix(BUILTIN))
+        if sentences is None:
+            raise InputError(f"{name} has no tagged words", f"{BUILTIN}stories has them")
+        yield from (_joined(words) for words in sentences())
+        return
+    if plain_name(name).endswith((*JSON_LINES, ".csv")):
+        raise InputError(f"{name} is not a file of tagged words", "give a word and its tag a line, separated by a tab")
+    words: list[Pair] = []
+    separator, places = "", reading.columns
+    for number, line in enumerate(read_lines(name), 1):
+        if not line.strip() or line.startswith("-DOCSTART-"):
+            if words:
+                yield _joined(words)
+            words = []
+            continue
+        if line.startswith("# ") and separator != " " and "\t" not in line:
+            continue
+        separator = separator or ("\t" if "\t" in line else " ")
+        columns = [column.strip() for column in line.split(separator) if column or separator == "\t"]
+        if len(columns) == _CONLLU_COLUMNS and _RANGE.fullmatch(columns[0]):
+            continue  # CoNLL-U: a row that stands beside the words it spans, or for a word that is not in the text
+        word, tag = columns[0], columns[-1]
+        if places is not None:
+            word, tag = (columns[place] if place < len(columns) else "" for place in places)
+        if len(columns) < 2 or (separator == "\t" and len(columns) > 2 and places is None):
+            raise InputError(
+                f"{name}, line {number}: {len(columns)} column{'s' * (len(columns) != 1)}",
+                "a line is a word and its tag, tab between; of more columns, number the two: --field 2 --label 4",
+            )
+        if not word or not tag or _BLANK.search(word) or _BLANK.search(tag):
+            raise _no_pair(word, tag, f"{name}, line {number}")
+        words.append((word, tag))
+    if words:
+        yield _joined(words)
+
+
+def _no_pair(word: str, tag: str, where: str) -> InputError:
+    """What is wrong with a word or its tag."""
+    for what, value in (("word", word), ("tag", tag)):
+        if not value:
+            return InputError(f"{where}: there is no {what}", "a line is a word and its tag, tab between")
+        if _BLANK.search(value):
+            return InputError(f"{where}: the {what} {value!r} has a blank in it", "write it as several, or with a _")
+    raise AssertionError(where)
+
+
+def _joined(words: list[Pair]) -> Pair:
+    return " ".join(word for word, _ in words), " ".join(tag for _, tag in words)
+
+
+def _texts(name: str, reading: Reading, label_file: bool) -> Iterator[tuple[int, str, str]]:
+    """Line number, text and label of each record."""
+    if name.startswith(BUILTIN):
+        raise InputError(f"{name} has no labels for its texts", "rnnlm corpus lists what is built in")
+    plain = plain_name(name)
+    if label_file:
+        label = Path(plain).stem
+        yield from ((number, line, label) for number, line in enumerate(read_lines(name), 1))
+    elif plain.endswith(JSON_LINES):
+        yield from _json_records(name, reading)
+    elif plain.endswith((".csv", ".tsv")) or name == "-":
+        rows = _csv_rows(name) if plain.endswith(".csv") else _tsv_rows(name)
+        yield from _table_records(name, rows, reading)
+    else:
+        raise InputError(
+            f"{name} is no table of texts and labels",
+            "give a .tsv, .csv or .jsonl file, or a directory with one file a label",
+        )
+
+
+def _json_records(name: str, reading: Reading) -> Iterator[tuple[int, str, str]]:
+    for number, line in enumerate(read_lines(name), 1):
+        if not line.strip():
+            continue
+        try:
+            record = json.loads(line)
+            text, label = record[reading.field], record[reading.label]
+        except (ValueError, KeyError, TypeError, RecursionError):
+            raise InputError(
+                f"{name}, line {number}: no JSON object with fields {reading.field!r} and {reading.label!r}",
+                "name them with --field and --label",
+            ) from None
+        if not isinstance(text, str):
+            raise InputError(f"{name}, line {number}: the field {reading.field!r} is not text", "name it with --field")
+        if not isinstance(label, str | int):
+            raise InputError(
+                f"{name}, line {number}: the field {reading.label!r} is no label",
+                "a label is text, a whole number or true or false; name it with --label",
+            )
+        yield number, text, label if isinstance(label, str) else json.dumps(label)
+
+
+def _tsv_rows(name: str) -> Iterator[tuple[int, list[str]]]:
+    """Columns between tabs; a quotation mark is a character like others."""
+    for number, line in enumerate(read_lines(name), 1):
+        if line.strip():
+            yield number, line.split("\t")
+
+
+def _csv_rows(name: str) -> Iterator[tuple[int, list[str]]]:
+    """Columns between commas, quoted ones as RFC 4180 has it, each row with the number of its first line."""
+    csv.field_size_limit(_LONGEST_FIELD)
+    rows = csv.reader((line + "\n" for line in read_lines(name)), strict=True)
+    first = 1
+    try:
+        for row in rows:
+            if row:
+                yield first, row
+            first = rows.line_num + 1
+    except csv.Error as error:
+        raise InputError(
+            f"{name}, line {first}: {error}", "quote fields with commas, marks or line ends in them"
+        ) from None
+
+
+def _table_records(
+    name: str, rows: Iterable[tuple[int, list[str]]], reading: Reading
+) -> Iterator[tuple[int, str, str]]:
+    """The columns that a header names, or those of a table without one that go by number."""
+    places, width = reading.columns, 0
+    for number, row in rows:
+        if places is None:
+            header = [column.strip() for column in row]
+            absent = [each for each in (reading.field, reading.label) if header.count(each) != 1]
+            if absent:
+                raise InputError(
+                    f"{name} has the columns {', '.join(header)}, not one {absent[0]!r}",
+                    "name those of text and label with --field and --label, or by number where there is no header",
+                )
+            places, width = (header.index(reading.field), header.index(reading.label)), len(header)
+            continue
+        width = width or max(len(row), *(place + 1 for place in places))
+        if len(row) != width:
+            raise InputError(f"{name}, line {number}: {len(row)} columns instead of {width}", "mend the line")
+        yield number, row[places[0]], row[places[1]]
