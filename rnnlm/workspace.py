@@ -26,7 +26,7 @@ from rnnlm.artifacts import (
     write_json,
 )
 from rnnlm.config import canonical
-from rnnlm.edits import check_lines, check_text
+from rnnlm.edits import check_labels, check_lines, check_text
 from rnnlm.errors import ArtifactError, InputError, UsageError
 
 State = Literal["missing", "current", "stale", "changed", "damaged"]
@@ -55,8 +55,14 @@ STAGES = {
         Stage("vocab", ("clean", "tokenize"), 1, "vocabulary, tokenizer.json, ids"),
         Stage("pad", ("vocab",), 1, "rows of ids (N, T) and lengths"),
         Stage("embed", ("vocab",), 1, "embedding layer (V, D)"),
+        Stage("table", (), 1, "the columns of a table, as they were read"),
+        Stage("window", ("table",), 1, "windows (N, T, F) of a table"),
     )
 }
+
+
+# The stages that read what is outside, each with the command that does; a workspace has one of them.
+_SOURCES = {"raw": "clean CORPUS", "table": "window TABLE"}
 
 
 def later_stages(name: str) -> list[str]:
@@ -175,7 +181,8 @@ class Workspace:
 
     def rebuild(self, stage: str) -> str:
         """The command that makes a stage anew."""
-        return f"rnnlm {f'clean CORPUS --out {self.path}' if stage == 'raw' else f'{stage} {self.path}'} --force"
+        words = f"{_SOURCES[stage]} --out" if stage in _SOURCES else stage
+        return f"rnnlm {words} {self.path} --force"
 
     def inputs(self, stage: str) -> dict[str, str]:
         """The identities of what a stage reads; ArtifactError where an input is missing."""
@@ -226,8 +233,14 @@ class Workspace:
         """Run a stage unless its settings, inputs and bytes are what they were.
 
         `builder` fills the directory that it is given and returns the stage's report. The old artifact stays until
-        the new one is whole.
+        the new one is whole. Raises UsageError for a second source.
         """
+        other = next((name for name in _SOURCES if name != stage and self.directory(name).exists()), None)
+        if stage in _SOURCES and other is not None:
+            raise UsageError(
+                f"{self.path} is a workspace of something else: it holds {STAGES[other].shows}",
+                "name another directory with --out",
+            )
         directory = self.directory(stage)
         inputs = self.inputs(stage)
         if not force:
@@ -265,13 +278,14 @@ class Workspace:
             for name in changed:
                 path = self.directory(stage) / name
                 if not path.is_file() or stage not in ("raw", "clean", "tokenize") or path.suffix != ".txt":
-                    raise ArtifactError(
-                        f"{path} cannot be adopted", f"rebuild it with: rnnlm {stage} {self.path} --force"
-                    )
+                    raise ArtifactError(f"{path} cannot be adopted", f"rebuild it with: {self.rebuild(stage)}")
                 words = manifest.settings.get("kind") in ("word", "whitespace") or stage == "clean"
                 check_text(path, no_specials=words and stage != "raw")
                 if stage != "raw":
                     check_lines(path, self.directory("clean") / f"{path.stem}.lines.npy")
+            if stage == "raw" and manifest.settings.get("labels"):
+                for split in sorted({name.split(".")[0] for name in changed}):
+                    check_labels(self.directory(stage), split, per_token=manifest.settings["labels"] == "token")
             seal(
                 self.directory(stage),
                 manifest.format,

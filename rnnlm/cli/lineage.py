@@ -14,7 +14,7 @@ MAYBE_WORKSPACE = Annotated[Path | None, typer.Argument(help="a workspace", show
 @command(arguments={"path": (WORKSPACE, ...)})
 def status(invocation: Invocation) -> None:
     """Show each stage and model: current, stale, changed by hand, damaged or missing."""
-    from rnnlm.cli.stages import terminal
+    from rnnlm.cli.stages import chain, terminal
     from rnnlm.cli.terminal import table
     from rnnlm.errors import RnnlmError
     from rnnlm.model.sealed import is_sealed, read_sealed
@@ -23,11 +23,15 @@ def status(invocation: Invocation) -> None:
     workspace = Workspace.open(invocation.arguments["path"])
     view = table("stage", "now", "holds")
     states: dict[str, str] = {}
+    sources = {name for name, stage in STAGES.items() if not stage.inputs and workspace.directory(name).exists()}
     for name, stage in STAGES.items():
+        if sources and not sources & set(chain(name)):
+            continue  # text and tables have stages of their own
         states[name] = workspace.state(name)
         view.add_row(name, states[name], stage.shows)
     models: dict[str, dict[str, Any]] = {}
-    vocab = workspace.manifest("vocab") if states["vocab"] == "current" else None
+    last = "vocab" if "vocab" in states else "window"  # what a model is trained on
+    read = workspace.manifest(last) if states[last] == "current" else None
     for path in sorted((workspace.path / "models").glob("*")):
         if not path.is_dir():
             continue
@@ -36,8 +40,8 @@ def status(invocation: Invocation) -> None:
         else:
             try:
                 model = read_sealed(path)
-                made_from = model.config.get("data", {}).get("vocab")
-                current = made_from is None or (vocab is not None and made_from == vocab.identity)
+                made_from = model.config.get("data", {}).get(last)
+                current = made_from is None or (read is not None and made_from == read.identity)
                 perplexity = model.report.get("valid_perplexity")
                 state = "current" if current else "trained on earlier data"
                 models[path.name] = {"state": state, "valid_perplexity": perplexity}
@@ -71,7 +75,7 @@ def accept(invocation: Invocation) -> None:
 @command("raw", "clean", "tokenize", "vocab", "pad", "embed", "train", arguments={"path": (MAYBE_WORKSPACE, None)})
 def config(invocation: Invocation) -> None:
     """Every setting, its value, and where the value comes from."""
-    from rnnlm.cli.stages import SECTION_ORDER, terminal
+    from rnnlm.cli.stages import section_order, terminal
     from rnnlm.cli.terminal import table
     from rnnlm.config import as_dict, outer_name
     from rnnlm.workspace import Workspace
@@ -80,7 +84,7 @@ def config(invocation: Invocation) -> None:
     workspace = Workspace.open(path) if path else None
     view = table("setting", "value", "from")
     report: dict[str, dict[str, Any]] = {}
-    for section in SECTION_ORDER:
+    for section in section_order(workspace):
         resolved = invocation.settings(section, workspace.recorded(section) if workspace else None)
         report[section] = {}
         for name, value in as_dict(resolved.settings).items():

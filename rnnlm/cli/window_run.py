@@ -1,0 +1,112 @@
+"""The body of `rnnlm window`: reads a table into a workspace, cuts it into windows, and shows them."""
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+
+from rnnlm.cli.opening import existing_workspace
+from rnnlm.cli.options import Invocation
+from rnnlm.cli.stages import Pipeline, terminal
+from rnnlm.cli.terminal import Terminal, count, table
+from rnnlm.cli.window_stage import read_into
+from rnnlm.corpus.explicit_windows import explicit_size, write_explicit
+from rnnlm.corpus.series import open_series
+from rnnlm.corpus.settings import SPLITS
+from rnnlm.errors import InputError, UsageError
+from rnnlm.workspace import Built, Workspace
+
+_NAMES_SHOWN = 40
+_FILLED = {"forward": "filled with the last known value", "mean": "filled with train's mean",
+           "drop": "in no window"}  # fmt: skip
+
+
+def window_table(invocation: Invocation) -> None:
+    """Bring the windows of a table up to date, show them, and with --write write them out."""
+    screen = terminal(invocation)
+    workspace = existing_workspace(invocation)
+    if workspace is not None:
+        pipeline, built = _cut(workspace, None, invocation, screen)
+    else:
+        pipeline, built = _read_and_cut(invocation, screen)
+    settings = pipeline.settings("window").settings
+    report = {"stage": "window", "workspace": str(pipeline.workspace.path), **built.manifest.report}
+    views = _views(built.manifest.report, settings.missing)
+    if settings.write:
+        report["written"], lines = _write(pipeline)
+        views += lines
+    screen.result(report, *views)
+    screen.notice(f"next: rnnlm train {pipeline.workspace.path}")
+
+
+def _read_and_cut(invocation: Invocation, screen: Terminal) -> tuple[Pipeline, Built]:
+    """Make a workspace of a table, or go on with the one there; a new one does not outlive a failure."""
+    paths: list[str] = list(invocation.arguments.get("paths") or [])
+    if len(paths) != 1:
+        raise InputError("no table given" if not paths else f"{len(paths)} tables given", "name one file or directory")
+    path, out = Path(paths[0]), invocation.arguments.get("out") or Path("work")
+    if not path.exists():
+        raise InputError(f"{path} does not exist", "check the path of the table, or of the workspace")
+    if not Workspace.exists(out) and out.resolve() in (path.resolve(), *path.resolve().parents) and out.exists():
+        raise UsageError(f"--out {out} holds the table itself", "name another directory")
+    new = not out.exists()
+    workspace = Workspace.create(out, force=invocation.run.force)
+    try:
+        return _cut(workspace, path, invocation, screen)
+    except BaseException:
+        if new:
+            shutil.rmtree(out, ignore_errors=True)
+        raise
+
+
+def _cut(workspace: Workspace, path: Path | None, invocation: Invocation, screen: Terminal) -> tuple[Pipeline, Built]:
+    """Read the table at `path`, where one is named, and bring the windows up to date."""
+    force = invocation.run.force
+    with workspace.lock():
+        if path is not None:
+            read_into(workspace, path, force=force)
+        pipeline = Pipeline(workspace, invocation, screen)
+        built = pipeline.ensure("window", force=force)
+        pipeline.record()
+    return pipeline, built
+
+
+def _views(report: Mapping[str, Any], missing: str) -> list[Table | str]:
+    view = table("split", "rows", "sequences", "windows N", "steps T", "inputs F", "left out")
+    for split, counts in report["splits"].items():
+        windows, steps, features = counts["shape"]
+        left_out = counts["left_out_without_target"] + counts["left_out_with_missing_inputs"]
+        numbers = (counts["rows"], counts["sequences"], windows, steps, features, left_out)
+        view.add_row(split, *map(count, numbers))
+    names = report["inputs"]
+    more = f" and {len(names) - _NAMES_SHOWN:,} more" if len(names) > _NAMES_SHOWN else ""
+    horizon = report["horizon"]
+    place = f"{horizon:,} row{'s' * (horizon != 1)} after the last" if horizon else "of the last row"
+    lines = [f"inputs: {', '.join(names[:_NAMES_SHOWN])}{more}", f"target: {', '.join(report['targets'])}, {place}"]
+    gaps = {name: number for name, number in report["missing_values"].items() if number}
+    if gaps:
+        filled = f"; an input is {_FILLED[missing]}, a target never"
+        lines.append(f"missing: {', '.join(f'{name} {number:,}' for name, number in gaps.items())}{filled}")
+    new = {name: number for name, number in report["unknown_categories"].items() if number}
+    if new:
+        lines.append(f"not in train: {', '.join(f'{name} {number:,}' for name, number in new.items())}")
+    return [view, "", *lines]
+
+
+def _write(pipeline: Pipeline) -> tuple[dict[str, Any], list[Table | str]]:
+    """Every split as arrays of their own, in pieces."""
+    directory = pipeline.workspace.directory("window")
+    series = {split: open_series(directory, split) for split in SPLITS}
+    size = explicit_size(series.values())
+    pipeline.screen.notice(f"window: {sum(map(len, series.values())):,} windows, {size:,} bytes")
+    pipeline.refuse_large(size, "window --write", "--steps, a larger --stride")
+    written: dict[str, Any] = {}
+    lines: list[Table | str] = []
+    for split, each in series.items():
+        path = pipeline.workspace.path / f"windows-{split}.npy"
+        shape = write_explicit(each, path)
+        written[split] = {"path": str(path), "shape": list(shape)}
+        lines.append(f"{path}: (N, T, F) = {shape}")
+    return written, lines

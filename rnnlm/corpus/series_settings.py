@@ -1,0 +1,108 @@
+"""The settings of the stage from a table to windows; imports nothing heavy, so that `--help` stays quick."""
+
+import csv
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from rnnlm.config import Check, at_least, setting
+from rnnlm.corpus.settings import parse_fractions
+from rnnlm.errors import UsageError
+
+Missing = Literal["forward", "mean", "drop"]
+Scaling = Literal["standard", "minmax", "none"]
+STEPS = 24
+
+
+def column_names(text: str | None) -> tuple[str, ...]:
+    """'a, b' as two names, none for None; a name with a comma stands in double quotes. UsageError for no such list."""
+    if text is None:
+        return ()
+    names = tuple(name.strip() for name in next(csv.reader([text], skipinitialspace=True), []))
+    if not names or "" in names or len(set(names)) != len(names):
+        raise UsageError(f"{text!r} is no list of columns", "write different names with commas between them")
+    return names
+
+
+def column_periods(text: str | None) -> dict[str, float]:
+    """'hour=24,month=12' as {name: period}, none for None; UsageError for anything else."""
+    periods: dict[str, float] = {}
+    for part in column_names(text):
+        name, _, period = (each.strip() for each in part.rpartition("="))
+        try:
+            value = float(period)
+        except ValueError:
+            value = 0.0
+        if not name or name in periods or not 0 < value < math.inf:
+            raise UsageError(f"{text!r} gives no period to each column", "write it as hour=24,month=12")
+        periods[name] = value
+    return periods
+
+
+def _read_by(parse: Callable[[str], Any]) -> Check:
+    """A check that `parse` can read a text."""
+
+    def check(text: str) -> str | None:
+        try:
+            parse(text)
+        except UsageError as error:
+            return error.hint
+        return None
+
+    return check
+
+
+@dataclass(frozen=True)
+class WindowSettings:
+    """How a table becomes windows of inputs (N, T, F) and what is to be forecast from each."""
+
+    target: str | None = setting(
+        None, "the columns to forecast, with commas between them", _read_by(column_names), auto="none; it must be named"
+    )
+    steps: int | None = setting(
+        None, "rows in a window (T)", at_least(1), auto=f"{STEPS}; with --group the whole sequence"
+    )
+    horizon: int = setting(1, "the target is so many rows after the last row of a window; 0 is that row", at_least(0))
+    inputs: str | None = setting(
+        None, "the columns that a model reads", _read_by(column_names),
+        auto="all but --ignore, --time and --group, and the target where --horizon is 0",
+        group="columns",
+    )  # fmt: skip
+    ignore: str | None = setting(
+        None, "columns that are no inputs", _read_by(column_names), auto="none", group="columns"
+    )
+    time: str | None = setting(None, "a column of numbers or dates in which the rows must increase", auto="none")
+    group: str | None = setting(None, "a column whose values tell several sequences apart", auto="none")
+    categories: str | None = setting(
+        None, "columns whose values are names, though they are numbers", _read_by(column_names), auto="columns of text"
+    )
+    cycle: str | None = setting(
+        None, "columns that begin anew after a period: hour=24,month=12", _read_by(column_periods), auto="none"
+    )
+    missing: Missing = setting(
+        "forward", "for a missing input: the last known value, the training mean, or no window that holds it"
+    )
+    scaling: Scaling = setting("standard", "numbers to mean 0 and deviation 1, or to 0…1, or left alone")
+    fractions: str = setting(
+        "0.7,0.1,0.2", "share of train, valid, test in the order of time; 0 allowed", _read_by(parse_fractions)
+    )
+    stride: int = setting(1, "rows from the start of a window to the start of the next", at_least(1))
+    write: bool = setting(False, "write the windows out, for other programs", record=False)
+
+    def check(self) -> None:
+        """A column has one part to play."""
+        if self.inputs is not None and self.ignore is not None:
+            raise UsageError("--inputs with --ignore", "give one of them")
+        targets, inputs = column_names(self.target), column_names(self.inputs)
+        both = [name for name in targets if name in inputs]
+        if self.horizon == 0 and both:
+            raise UsageError(
+                f"--target {both[0]} is among --inputs with --horizon 0", "the answer would stand in the question"
+            )
+        for name in column_periods(self.cycle):
+            if name in column_names(self.categories):
+                raise UsageError(f"{name} is in --cycle and --categories", "name it in one of them")
+        for name in filter(None, (self.time, self.group)):
+            if name in targets:
+                raise UsageError(f"--target {name} orders or groups the rows", "choose another target")
