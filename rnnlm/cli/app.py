@@ -10,13 +10,33 @@ from rnnlm.cli.cleaning import clean
 from rnnlm.cli.embedding import embed
 from rnnlm.cli.evaluating import evaluate
 from rnnlm.cli.generating import generate, next_
+from rnnlm.cli.inspecting import inspect_
 from rnnlm.cli.lineage import accept, config, status
 from rnnlm.cli.padding import pad
+from rnnlm.cli.predicting import predict
 from rnnlm.cli.tokens import tokenize
 from rnnlm.cli.training import train
 from rnnlm.cli.vocabulary import vocab
+from rnnlm.cli.windowing import window
 
-COMMANDS = (corpus, clean, tokenize, vocab, pad, embed, train, evaluate, generate, next_, status, accept, config)
+COMMANDS = (
+    corpus,
+    clean,
+    tokenize,
+    vocab,
+    pad,
+    embed,
+    window,
+    train,
+    evaluate,
+    generate,
+    next_,
+    inspect_,
+    predict,
+    status,
+    accept,
+    config,
+)
 
 app = typer.Typer(
     name="rnnlm",

@@ -12,6 +12,7 @@ from rnnlm.cli.opening import open_pipeline
 from rnnlm.cli.options import Invocation
 from rnnlm.cli.show import show_plan
 from rnnlm.cli.stages import Pipeline, terminal
+from rnnlm.cli.summary_run import summarise
 from rnnlm.cli.terminal import count, table
 from rnnlm.corpus.clean import UnitRule
 from rnnlm.corpus.normalizer import normalize
@@ -39,6 +40,9 @@ def embed_or_look(invocation: Invocation) -> None:
     screen = terminal(invocation)
     look = invocation.settings("look").settings
     pipeline = open_pipeline(invocation, screen)
+    if look.summary:
+        summarise(pipeline, look)
+        return
     looking = any((look.neighbours, look.analogy, look.map, look.split, look.text))
     if look.of_model is None:
         with pipeline.workspace.lock():

@@ -1,15 +1,23 @@
-"""Which text `rnnlm evaluate` reads, and how its figures look."""
+"""`rnnlm evaluate` for a language model: which text it reads, and how its figures look."""
 
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from rnnlm.cli.models import Found
+from rnnlm.cli.options import Invocation
+from rnnlm.cli.stages import terminal
 from rnnlm.cli.terminal import Terminal, count, percent, table
 from rnnlm.corpus.sources import find_corpus, line_blocks, read_blocks, whole_lines
+from rnnlm.corpus.text import encode_text
 from rnnlm.errors import InputError, UsageError
+from rnnlm.model.network import Network
+from rnnlm.use.best_possible import best_possible_perplexity
+from rnnlm.use.evaluate import evaluate
 from rnnlm.use.settings import EvaluateSettings
+from rnnlm.workspace import Workspace
 
 
 @dataclass(frozen=True)
@@ -21,6 +29,31 @@ class Chosen:
     split: str | None = None
     path: Path | None = None
     corpus_sha256: str = ""
+
+
+def evaluate_language(invocation: Invocation, found: Found, network: Network) -> None:
+    """Show how well a language model predicts a split or a text file."""
+    given = invocation.settings("evaluate").settings
+    if given.baseline or given.plot:
+        raise UsageError("--baseline or --plot with a language model", "they go with labels and forecasts")
+    chosen = choose_text(found, given)
+    context = given.context or found.model.context
+    with tempfile.TemporaryDirectory(prefix="rnnlm-") as directory:
+        text = encode_text(chosen.blocks, found.model.rules, Path(directory))
+        evaluation = evaluate(network, text, context, given.batch_size)
+    report = {
+        **evaluation.report(),
+        "context": context,
+        "split": chosen.split,
+        "model_sha256": found.model.model_sha256,
+    }
+    if chosen.path is not None and not text.unknown_tokens:
+        best = best_possible_perplexity(chosen.corpus_sha256, chosen.path, found.model.rules, context)
+        report |= {"best_possible_perplexity": best} if best is not None else {}
+    screen = terminal(invocation)
+    show_evaluation(screen, report, f"{found.model.name} on {chosen.name}")
+    if network.feeds_back and network.architecture.forced:
+        screen.notice("fed y(t−1) = x(t), which it reads anyway: what it predicts depends on the last token alone")
 
 
 def choose_text(found: Found, given: EvaluateSettings) -> Chosen:
@@ -36,13 +69,19 @@ def choose_text(found: Found, given: EvaluateSettings) -> Chosen:
         return Chosen(name, whole_lines(block for name in names for block in read_blocks(name, "text")))
     if found.workspace is None:
         raise UsageError(f"{found.model.path} is a model without a workspace", "name a text with --text FILE")
+    split, path = choose_split(found.workspace, given.split)
     manifest = found.workspace.verified("raw")
-    raw = found.workspace.directory("raw")
-    split = given.split or ("test" if (raw / "test.txt").stat().st_size else "valid")
+    return Chosen(f"{split} split", line_blocks(path), split, path, str(manifest.settings.get("corpus_sha256")))
+
+
+def choose_split(workspace: Workspace, wanted: str | None) -> tuple[str, Path]:
+    """The split asked for, or test, or valid where test is empty, and its raw text; InputError for an empty one."""
+    raw = workspace.directory("raw")
+    split = wanted or ("test" if (raw / "test.txt").stat().st_size else "valid")
     path = raw / f"{split}.txt"
     if not path.stat().st_size:
-        raise InputError(f"the {split} split of {found.workspace.path} is empty", "name another with --split")
-    return Chosen(f"{split} split", line_blocks(path), split, path, str(manifest.settings.get("corpus_sha256")))
+        raise InputError(f"the {split} split of {workspace.path} is empty", "name another with --split")
+    return split, path
 
 
 def show_evaluation(screen: Terminal, report: dict[str, Any], what: str) -> None:

@@ -10,15 +10,11 @@ def generate(invocation: Invocation) -> None:
     import json
     import sys
 
-    from rnnlm.cli.models import find_model
-    from rnnlm.model.device import choose_device, set_threads
-    from rnnlm.model.loading import load_network
+    from rnnlm.cli.models import open_model
     from rnnlm.use.generate import generate as generate_texts
 
     given = invocation.settings("generate").settings
-    found = find_model(invocation)
-    set_threads(invocation.run.threads)
-    network = load_network(found.model, choose_device(invocation.run.device))
+    found, network = open_model(invocation, "language")
 
     def say(text: str) -> None:
         sys.stdout.write(text)
@@ -39,17 +35,13 @@ def next_(invocation: Invocation) -> None:
     """The most likely next words, completing a half-typed one."""
     import dataclasses
 
-    from rnnlm.cli.models import find_model
+    from rnnlm.cli.models import open_model
     from rnnlm.cli.stages import terminal
     from rnnlm.cli.terminal import table
-    from rnnlm.model.device import choose_device, set_threads
-    from rnnlm.model.loading import load_network
     from rnnlm.use.next import next_words
 
     given = invocation.settings("next").settings
-    found = find_model(invocation)
-    set_threads(invocation.run.threads)
-    network = load_network(found.model, choose_device(invocation.run.device))
+    found, network = open_model(invocation, "language")
     words = next_words(network, found.model.rules, given.prompt, given.k)
     view = table("next", "probability")
     for word in words:

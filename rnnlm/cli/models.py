@@ -1,10 +1,13 @@
-"""Finds the model that a command is to use: a sealed directory, or one of a workspace's."""
+"""Finds the model that a command is to use: a sealed directory, or one of a workspace's; and loads its network."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
 from rnnlm.cli.options import Invocation
 from rnnlm.errors import InputError, UsageError
+from rnnlm.model.device import choose_device, set_threads
+from rnnlm.model.loading import load_network
+from rnnlm.model.network import Network
 from rnnlm.model.sealed import Sealed, is_sealed, read_sealed
 from rnnlm.workspace import Workspace
 
@@ -15,6 +18,21 @@ class Found:
 
     model: Sealed
     workspace: Workspace | None
+
+
+def open_model(invocation: Invocation, task: str | None = None) -> tuple[Found, Network]:
+    """The model that the arguments name and its network, on the device and with the threads asked for.
+
+    Raises UsageError for a model of another `task`, where one is given.
+    """
+    found = find_model(invocation)
+    if task is not None and found.model.task != task:
+        does = "forecasts" if found.model.task == "forecast" else "labels"
+        raise UsageError(
+            f"{found.model.path} {does}; it is no language model", f"use: rnnlm predict {found.model.path}"
+        )
+    set_threads(invocation.run.threads)
+    return found, load_network(found.model, choose_device(invocation.run.device))
 
 
 def find_model(invocation: Invocation) -> Found:
@@ -29,6 +47,12 @@ def find_model(invocation: Invocation) -> Found:
             raise UsageError(f"--model with {path}, which is a model itself", "leave --model away")
         return Found(read_sealed(path), None)
     workspace = Workspace.open(path)
+    return Found(last_trained(workspace, name), workspace)
+
+
+def last_trained(workspace: Workspace, name: str | None) -> Sealed:
+    """The workspace's model `name`, or the last one sealed; InputError, with the command that trains one."""
+    path = workspace.path
     train = f"train one with: rnnlm train {path}"
     if name is None:
         latest = path / "models" / "LATEST"
@@ -42,4 +66,4 @@ def find_model(invocation: Invocation) -> Found:
         if (directory / "run.json").is_file():
             there = f"its training is not finished; go on with: rnnlm train {path} --name {name} --resume"
         raise InputError(f"{path} has no sealed model {name!r}", there)
-    return Found(read_sealed(directory), workspace)
+    return read_sealed(directory)

@@ -15,6 +15,7 @@ import typer
 
 from rnnlm.builtin.settings import CorpusSettings
 from rnnlm.config import Resolved, optional_type, outer_name, read_settings_file, resolve, setting
+from rnnlm.corpus.series_settings import WindowSettings
 from rnnlm.corpus.settings import (
     CleanSettings,
     EmbedSettings,
@@ -27,9 +28,11 @@ from rnnlm.training.settings import TrainSettings
 from rnnlm.use.settings import (
     EvaluateSettings,
     GenerateSettings,
+    InspectSettings,
     LookSettings,
     ModelSettings,
     NextSettings,
+    PredictSettings,
 )
 
 
@@ -55,16 +58,20 @@ SECTIONS: dict[str, type[Any]] = {
     "vocab": VocabSettings,
     "pad": PadSettings,
     "embed": EmbedSettings,
+    "window": WindowSettings,
     "train": TrainSettings,
     "model": ModelSettings,
     "evaluate": EvaluateSettings,
     "generate": GenerateSettings,
     "next": NextSettings,
+    "predict": PredictSettings,
+    "inspect": InspectSettings,
     "look": LookSettings,
 }
 PANELS = {"run": "Common", "raw": "Reading", "look": "Looking"}
 POSITIVE_ONLY = {("run", "json"), ("run", "quiet"), ("run", "debug"), ("run", "force"), ("train", "resume"),
-                 ("generate", "unknown")}  # fmt: skip
+                 ("window", "write"), ("generate", "unknown"),
+                 ("evaluate", "baseline"), ("predict", "all"), ("look", "summary")}  # fmt: skip
 
 
 @dataclasses.dataclass

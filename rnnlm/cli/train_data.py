@@ -11,6 +11,7 @@ from rnnlm.artifacts import sha256_bytes
 from rnnlm.cli.stages import Pipeline
 from rnnlm.corpus.clean import UnitRule
 from rnnlm.corpus.ids import Ids
+from rnnlm.corpus.series import open_series
 from rnnlm.corpus.sources import line_blocks
 from rnnlm.corpus.text import TextRules, encode_text
 from rnnlm.corpus.tokenizer import load_tokenizer
@@ -18,6 +19,7 @@ from rnnlm.model.network import Network
 from rnnlm.model.sealed import Sealed, text_description
 from rnnlm.training.language import LanguageObjective, language_report, output_counts
 from rnnlm.training.objective import Objective
+from rnnlm.training.sequences import SequenceObjective, forecast_report, label_counts, label_weights, labels_report
 from rnnlm.training.settings import TrainSettings
 
 
@@ -26,7 +28,8 @@ class Data:
     """The data of one task.
 
     `tokens` and `lines` are the steps and sequences of train, `vocabulary` counts ids and `features` real numbers a
-    step, `labels` names outputs that are not tokens. `described` goes into `config.json`, `inputs` are digests.
+    step, `labels` names outputs that are not tokens: labels, or the columns that are forecast. `described` goes into
+    `config.json`, `inputs` are digests.
     """
 
     task: str
@@ -77,6 +80,65 @@ def language_data(pipeline: Pipeline, given: TrainSettings, base: Sealed | None,
         lambda network: language_report(network, valid, context),
         tokenizer,
         size,
+    )
+
+
+def labelled_data(pipeline: Pipeline, task: str) -> Data:
+    """The ids of the `vocab` stage with a label for each word, or for each text."""
+    labels = pipeline.label_set()
+    train, valid = (pipeline.labelled(split, labels) for split in ("train", "valid"))
+    _, _, rules, tokenizer = _vocab(pipeline)
+    identities = {stage: pipeline.workspace.verified(stage).identity for stage in ("raw", "vocab")}
+
+    counts = label_counts(train, len(labels))
+
+    def start(network: Network, settings: TrainSettings) -> None:
+        if settings.unigram_bias:
+            network.start_bias(counts)
+
+    def objective(settings: TrainSettings) -> Objective:
+        weights = label_weights(counts, settings.balance) if settings.balance else None
+        return SequenceObjective(train, valid, settings, task, weights)
+
+    return Data(
+        task,
+        rules.kind,
+        int(train.lengths().sum()),
+        len(train),
+        {"text": text_description(rules), "labels": list(labels), "data": identities},
+        {**identities, "tokenizer": sha256_bytes(tokenizer)},
+        objective,
+        start,
+        lambda network: labels_report(network, valid),
+        tokenizer,
+        rules.tokenizer.get_vocab_size(),
+        labels=labels,
+    )
+
+
+def series_data(pipeline: Pipeline) -> Data:
+    """The windows of a table."""
+    directory = pipeline.workspace.directory("window")
+    identity = pipeline.workspace.verified("window").identity
+    train, valid = (open_series(directory, split) for split in ("train", "valid"))
+    rules = train.rules
+
+    def start(network: Network, settings: TrainSettings) -> None:
+        if settings.direct:
+            network.start_direct(rules.target_inputs)
+
+    return Data(
+        "forecast",
+        "series",
+        int(train.lengths().sum()),
+        len(train),
+        {"series": rules.to_json(), "data": {"window": identity}},
+        {"window": identity},
+        lambda settings: SequenceObjective(train, valid, settings, "forecast"),
+        start,
+        lambda network: forecast_report(network, valid),
+        features=rules.features,
+        labels=rules.targets,
     )
 
 

@@ -10,9 +10,9 @@ import numpy as np
 import torch
 
 from rnnlm.arrays import read_tensors
-from rnnlm.cli.stages import SECTION_ORDER, Pipeline
+from rnnlm.cli.stages import Pipeline, section_order
 from rnnlm.cli.terminal import table
-from rnnlm.cli.train_data import Data, language_data
+from rnnlm.cli.train_data import Data, labelled_data, language_data, series_data
 from rnnlm.cli.watching import Watcher
 from rnnlm.config import FLAG, Resolved, as_dict, to_toml
 from rnnlm.errors import StoppedError, UsageError
@@ -55,9 +55,12 @@ def train_model(pipeline: Pipeline) -> None:
     given = pipeline.settings("train")
     base = _base(pipeline, given)
     with workspace.lock():
-        pipeline.ensure("raw" if base else "vocab", asked=False)
-        if base is None and (pipeline.settings("embed").settings.vectors or workspace.manifest("embed")):
-            pipeline.ensure("embed", asked=False)
+        if pipeline.task == "forecast":
+            pipeline.ensure("window", asked=False)
+        else:
+            pipeline.ensure("raw" if base else "vocab", asked=False)
+            if base is None and (pipeline.settings("embed").settings.vectors or workspace.manifest("embed")):
+                pipeline.ensure("embed", asked=False)
         pipeline.record()
     text = Path(tempfile.mkdtemp(prefix=".train.", dir=workspace.path))
     try:
@@ -82,7 +85,7 @@ def _base(pipeline: Pipeline, given: Resolved[TrainSettings]) -> Sealed | None:
 
 def _describe(pipeline: Pipeline, given: TrainSettings, base: Sealed | None, text: Path) -> Run:
     """Read the data and settle what was left open; `text` is a directory for ids that a run alone needs."""
-    data = language_data(pipeline, given, base, text)
+    data = _data(pipeline, given, base, text)
     settings, architecture, layer = _settled(pipeline, given, data, base)
     described = {**data.described, "training": as_dict(settings)}
     inputs = dict(data.inputs)
@@ -91,6 +94,16 @@ def _describe(pipeline: Pipeline, given: TrainSettings, base: Sealed | None, tex
     if base is not None:
         inputs["from"] = base.model_sha256
     return Run(data, settings, architecture, layer, base, model_config(architecture, described), inputs)
+
+
+def _data(pipeline: Pipeline, given: TrainSettings, base: Sealed | None, text: Path) -> Data:
+    """What the task reads; UsageError for what only a language model can do."""
+    task = pipeline.task
+    if base is not None and (task != "language" or base.task != "language"):
+        raise UsageError("--from with a task other than language", "train from the beginning")
+    if task == "language":
+        return language_data(pipeline, given, base, text)
+    return series_data(pipeline) if task == "forecast" else labelled_data(pipeline, task)
 
 
 def _train_or_find(pipeline: Pipeline, run: Run, given: TrainSettings, device: str) -> Place:
@@ -118,7 +131,7 @@ def _train(pipeline: Pipeline, run: Run, place: Place, device: str) -> None:
     """Run it and seal it."""
     network = _network(run, device)
     if place.state == "new":
-        sections = {name: as_dict(pipeline.settings(name).settings) for name in SECTION_ORDER}
+        sections = {name: as_dict(pipeline.settings(name).settings) for name in section_order(pipeline.workspace)}
         begin(place.directory, run.digest, to_toml({**sections, "train": as_dict(run.settings)}))
     outcome = _loop(pipeline, network, run, place.directory, resume=place.state == "unfinished")
     report = _report(network, outcome, run.data)
@@ -145,7 +158,7 @@ def _settled(
         wanted = a.embedding
     layer = None
     directory = pipeline.workspace.directory("embed")
-    if base is None and pipeline.workspace.manifest("embed") is not None:
+    if base is None and data.vocabulary and pipeline.workspace.manifest("embed") is not None:
         layer = read_tensors(directory / "embedding.safetensors", remedy="run: rnnlm embed --force")["embedding"]
     settings, dimensions = fill_in(
         given, task=data.task, kind=data.kind, tokens=data.tokens, lines=data.lines,
@@ -162,7 +175,7 @@ def _settled(
 
 def _architecture(settings: TrainSettings, data: Data, dimensions: int) -> Architecture:
     """The network that settled settings describe, for this data."""
-    assert settings.hidden is not None and settings.tied is not None and settings.summary is not None
+    assert settings.hidden is not None and settings.tied is not None and settings.head is not None
     return Architecture(
         settings.cell,
         data.vocabulary,
@@ -173,7 +186,7 @@ def _architecture(settings: TrainSettings, data: Data, dimensions: int) -> Archi
         task=data.task,
         features=data.features,
         labels=len(data.labels),
-        summary=settings.summary,
+        summary=settings.head,
         activation=settings.activation,
         peepholes=settings.peepholes,
         feedback=settings.feedback,
@@ -234,17 +247,31 @@ def show_training(pipeline: Pipeline, directory: Path) -> None:
     """A sealed run's figures: those of its manifest, and the times of its log."""
     model = read_sealed(directory)
     report = {**model.report, **read_timing(directory), "model": str(directory), "model_sha256": model.model_sha256}
-    view = table("model", "parameters", "epochs", "tokens/s", "share of peak", "valid perplexity")
-    perplexity, share = report["valid_perplexity"], report["peak_fraction"]
+    name, figure = _figure(report)
+    view = table("model", "parameters", "epochs", "tokens/s", "share of peak", name)
+    share = report["peak_fraction"]
     view.add_row(
         str(directory),
         f"{report['parameters']:,}",
         f"{report['epochs']:g}",
         "-" if report["tokens_per_second"] is None else f"{report['tokens_per_second']:,.0f}",
         "-" if share is None else f"{share:.0%}",
-        "-" if perplexity is None else f"{perplexity:.2f}",
+        figure,
     )
     pipeline.screen.result(report, view)
     latest = pipeline.workspace.path / "models" / LATEST
     choice = "" if latest.read_text("utf-8").strip() == directory.name else f" --model {directory.name}"
     pipeline.screen.notice(f"next: rnnlm evaluate {pipeline.workspace.path}{choice}")
+
+
+def _figure(report: dict[str, Any]) -> tuple[str, str]:
+    """The validation figure of a finished run in words: what it is, and how much."""
+    if "valid_accuracy" in report:
+        accuracy = report["valid_accuracy"]
+        return "valid accuracy", "-" if accuracy is None else f"{accuracy:.2%}"
+    if "valid_root_mean_square_error" in report:
+        errors = report["valid_root_mean_square_error"]
+        shown = "-" if errors is None else ", ".join(f"{name} {error:.4g}" for name, error in errors.items())
+        return "valid root mean square error", shown
+    perplexity = report["valid_perplexity"]
+    return "valid perplexity", "-" if perplexity is None else f"{perplexity:.2f}"

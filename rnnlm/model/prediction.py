@@ -54,11 +54,8 @@ def predictions(
     `forced` gives a network that feeds its output back the true y(t−1) in place of its own; it changes no other.
     """
     network.eval()
-    lengths = data.lengths()[:limit]
-    order = np.argsort(lengths, kind="stable")
     device = network.bias.device
-    for start in range(0, len(order), batch_size):
-        rows = order[start : start + batch_size]
+    for rows in _by_length(data, batch_size, limit):
         inputs, targets, long = data.batch(rows)
         teacher = Teacher(previous_of(torch.from_numpy(targets).to(device))) if forced else None
         reading = network.read(torch.from_numpy(inputs).to(device), network.initial_state(len(rows)), teacher=teacher)
@@ -70,3 +67,32 @@ def predictions(
         else:
             said = log_probabilities(network, output)
         yield Predicted(rows, long, targets, said.cpu().numpy())
+
+
+@torch.inference_mode()
+def last_states(
+    network: Network, data: Sequences, batch_size: int
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
+    """h(T) of the last layer for every sequence: its rows (n,) and (n, hidden), in no promised order.
+
+    The state after the whole sequence is what the network keeps of it, of one size whatever its length.
+    """
+    network.eval()
+    device = network.bias.device
+    for rows in _by_length(data, batch_size, None):
+        inputs, _, long = data.batch(rows)
+        reading = network.read(torch.from_numpy(inputs).to(device), network.initial_state(len(rows)))
+        yield rows, summarised(reading.h, torch.from_numpy(long).to(device), "last").cpu().numpy()
+
+
+def _by_length(data: Sequences, batch_size: int, limit: int | None) -> Iterator[NDArray[np.int64]]:
+    """The numbers of the (first `limit`) sequences, those of like length together."""
+    order = np.argsort(data.lengths()[:limit], kind="stable")
+    return (order[start : start + batch_size] for start in range(0, len(order), batch_size))
+
+
+def label_nats(log_p: NDArray[np.float64], targets: NDArray[Any]) -> NDArray[np.float64]:
+    """−log p of every target that is one, (targets,); `log_p` (…, labels) has one dimension more than `targets`."""
+    known = targets >= 0
+    chosen = np.take_along_axis(log_p, targets.clip(min=0)[..., None], -1)[..., 0]
+    return np.asarray(-chosen[known], np.float64)

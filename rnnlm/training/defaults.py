@@ -48,7 +48,7 @@ def fill_in(
         bptt=bptt,
         dropout=dropout,
         learning_rate=rate,
-        summary=settings.summary or ("last" if task == "classify" else "steps"),
+        head=settings.head or ("last" if task == "classify" else "steps"),
         direct=task == "forecast" and settings.cell != "output-recurrent" and settings.direct is not False,
     )
     return filled, embedding or (hidden if tied else min(hidden, 64))
@@ -58,12 +58,14 @@ def _check_task(settings: TrainSettings, task: str) -> None:
     """What only other tasks can have."""
     if task != "language" and settings.tied:
         raise UsageError(f"--tied with --task {task}", "only a language model's outputs are the words that it reads")
-    if task in ("language", "tag") and settings.summary not in (None, "steps"):
-        raise UsageError(f"--summary {settings.summary} with --task {task}", "it has an output at every step")
-    if task == "classify" and settings.summary == "steps":
-        raise UsageError("--summary steps with --task classify", "a text has one label; use last, mean or max")
+    if task in ("language", "tag") and settings.head not in (None, "steps"):
+        raise UsageError(f"--head {settings.head} with --task {task}", "it has an output at every step")
+    if task == "classify" and settings.head == "steps":
+        raise UsageError("--head steps with --task classify", "a text has one label; use last, mean or max")
     if task == "classify" and settings.cell == "output-recurrent":
         raise UsageError("--cell output-recurrent with --task classify", "it has no output to feed back before the end")
+    if task not in ("tag", "classify") and settings.balance:
+        raise UsageError(f"--balance with --task {task}", "it weighs labels")
     if task != "forecast" and settings.direct:
         raise UsageError(f"--direct with --task {task}", "only a forecast reads the values that it continues")
 

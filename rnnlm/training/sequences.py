@@ -4,13 +4,16 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
+from rnnlm.corpus.labelled import NO_LABEL, LabelledText
 from rnnlm.corpus.sequences import SequenceBatch, SequenceBatches, Sequences
+from rnnlm.corpus.series import Series
 from rnnlm.model.likelihood import perplexity
 from rnnlm.model.network import Network, Reading, States, Teacher
 from rnnlm.model.noise import Noise
-from rnnlm.model.prediction import predictions, previous_of
+from rnnlm.model.prediction import label_nats, predictions, previous_of
 from rnnlm.model.summary import summarised
 from rnnlm.training.language import given_steps
 from rnnlm.training.objective import Cost
@@ -26,10 +29,18 @@ class SequenceObjective:
     With `--bptt N` the graph is cut every N steps, so that gradients flow back no further.
     """
 
-    def __init__(self, train: Sequences, valid: Sequences, settings: TrainSettings, task: str) -> None:
-        """`settings` has no None where something must be decided."""
+    def __init__(
+        self,
+        train: Sequences,
+        valid: Sequences,
+        settings: TrainSettings,
+        task: str,
+        weights: NDArray[np.float64] | None = None,
+    ) -> None:
+        """`settings` has no None where something must be decided; `weights` (labels,) are those of `label_weights`."""
         assert settings.batch_size and settings.bptt
         self._valid, self._settings, self._task = valid, settings, task
+        self._weights = None if weights is None else torch.from_numpy(weights).float()
         self._bptt = None if settings.bptt == "full" else int(settings.bptt)
         self.batches = SequenceBatches(train, settings.batch_size, settings.seed)
         self.states: States = ()
@@ -50,7 +61,8 @@ class SequenceObjective:
             if self._task == "forecast":
                 targets = targets[lengths - 1, torch.arange(len(lengths), device=device)]
         known = ~targets.isnan() if self._task == "forecast" else targets >= 0
-        return Cost(model.loss(output, targets), int(known.sum()), int(batch.lengths.sum()), reading)
+        weights = None if self._weights is None else self._weights.to(device)
+        return Cost(model.loss(output, targets, weights), int(known.sum()), int(batch.lengths.sum()), reading)
 
     def _teacher(self, model: Network, inputs: Tensor, targets: Tensor, noise: Noise, share: float) -> Teacher | None:
         """What a network that feeds its output back is given in training."""
@@ -97,17 +109,39 @@ class SequenceObjective:
         return float(np.sqrt(2 * mean_cost)) if self._task == "forecast" else perplexity(mean_cost)
 
 
-def label_nats(log_probabilities: Any, targets: Any) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """−log p of every target that is one, (targets,); log_probabilities has one dimension more than targets."""
-    known = targets >= 0
-    chosen = np.take_along_axis(log_probabilities, targets.clip(min=0)[..., None], -1)[..., 0]
-    return np.asarray(-chosen[known], np.float64)
+def label_weights(counts: NDArray[np.int64], balance: float) -> NDArray[np.float64]:
+    """(labels,) w ∝ count^−balance, their mean over the training data 1; 0 for a label that does not occur there."""
+    weights = np.where(counts > 0, np.maximum(counts, 1.0) ** -balance, 0.0)
+    return np.asarray(weights * counts.sum() / (weights * counts).sum())
 
 
-def label_counts(data: Sequences, labels: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+def label_counts(data: Sequences, labels: int) -> NDArray[np.int64]:
     """How often each label is a target, (labels,)."""
     counts = np.zeros(labels, np.int64)
     for start in range(0, len(data), 256):
         _, targets, _ = data.batch(np.arange(start, min(start + 256, len(data))))
         counts += np.bincount(targets[targets >= 0], minlength=labels)
     return counts
+
+
+def labels_report(model: Network, valid: LabelledText) -> dict[str, Any]:
+    """Accuracy and nats per label on the validation split for a finished run; None where the split is empty."""
+    right, count, nats = 0, 0, 0.0
+    for piece in predictions(model, valid, _SIDE_BY_SIDE):
+        known = piece.targets != NO_LABEL
+        right += int((piece.outputs.argmax(-1) == piece.targets)[known].sum())
+        count += int(known.sum())
+        nats += float(label_nats(piece.outputs, piece.targets).sum())
+    if not count:
+        return {"valid_accuracy": None, "valid_nats_per_label": None}
+    return {"valid_accuracy": right / count, "valid_nats_per_label": nats / count}
+
+
+def forecast_report(model: Network, valid: Series) -> dict[str, Any]:
+    """The root mean square error of each target on the validation split, in the data's units, or None."""
+    total, count = np.zeros(len(valid.rules.targets)), 0
+    for piece in predictions(model, valid, _SIDE_BY_SIDE):
+        errors = valid.rules.in_units(piece.last()) - valid.rules.in_units(piece.last_targets())
+        total, count = total + (errors**2).sum(0), count + len(errors)
+    roots = dict(zip(valid.rules.targets, np.sqrt(total / max(1, count)).tolist(), strict=True))
+    return {"valid_root_mean_square_error": roots if count else None}

@@ -7,7 +7,7 @@ from rnnlm.config import above, at_least, between, duration, setting
 from rnnlm.errors import UsageError
 
 Cell = Literal["elman", "elman-relu", "output-recurrent", "lstm", "gru"]
-Summary = Literal["steps", "last", "mean", "max"]
+Head = Literal["steps", "last", "mean", "max"]
 
 
 def _bptt(value: str) -> str | None:
@@ -29,7 +29,7 @@ class TrainSettings:
     feedback: Literal["probabilities", "logits"] = setting(
         "probabilities", "what an output-recurrent network feeds back"
     )
-    summary: Summary | None = setting(
+    head: Head | None = setting(
         None, "an output at every step, or one after the whole sequence, from the last state or over time",
         auto="steps; last for texts with a label",
     )  # fmt: skip
@@ -94,6 +94,9 @@ class TrainSettings:
         0.0, "weights for use are an average over steps that forgets by this factor, as 0.999; 0 for none",
         between(0, 1, below=True),
     )  # fmt: skip
+    balance: float = setting(
+        0.0, "weight of rare labels in training: 0 as they come, 1 as if all were equally frequent", between(0, 1)
+    )
     seed: int = setting(1, "seed of everything random", between(0, 2**63 - 1))
     from_: str | None = setting(None, "go on from a sealed model, with its tokenizer", auto="none", record=False)
     name: str | None = setting(None, "name of the model", auto="the cell's name", record=False)
@@ -123,9 +126,9 @@ class TrainSettings:
             raise UsageError(
                 "--layers above 1 with --cell output-recurrent", "only its output is fed back, to one layer"
             )
-        if self.cell == "output-recurrent" and (self.direct or self.summary not in (None, "steps")):
+        if self.cell == "output-recurrent" and (self.direct or self.head not in (None, "steps")):
             raise UsageError(
-                "--direct or --summary with --cell output-recurrent", "its output at every step is what it remembers"
+                "--direct or --head with --cell output-recurrent", "its output at every step is what it remembers"
             )
         if self.clip_value and self.clip not in (0.0, 1.0):
             raise UsageError("--clip with --clip-value", "give one of them")

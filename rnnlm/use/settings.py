@@ -4,10 +4,15 @@ from dataclasses import dataclass
 from typing import Literal
 
 from rnnlm.config import at_least, between, setting
+from rnnlm.corpus.settings import FIELD, LABEL
 from rnnlm.errors import UsageError
 
 SplitName = Literal["train", "valid", "test"]
 Context = Literal["stream", "sentence", "document"]
+
+
+def _picture(name: str) -> str | None:
+    return None if name.lower().endswith((".png", ".svg", ".pdf")) else "must end in .png, .svg or .pdf"
 
 
 @dataclass(frozen=True)
@@ -27,6 +32,15 @@ class EvaluateSettings:
         None, "state carried across lines, or reset at each line or blank line", auto="as trained", record=False
     )
     batch_size: int = setting(64, "sequences read side by side", at_least(1), record=False)
+    field: str = setting(FIELD, "the column or field that holds the text, in a file of labelled texts", record=False)
+    label: str = setting(LABEL, "the column or field that holds the label", record=False)
+    baseline: bool = setting(
+        False,
+        "beside a model of labelled texts, naive Bayes over characters; the others always have theirs",
+        record=False,
+    )
+    season: int = setting(24, "rows in a season, for the seasonal baseline of a forecast", at_least(1), record=False)
+    plot: str | None = setting(None, "a picture of the forecast (PNG or SVG)", auto="none", record=False)
 
     def check(self) -> None:
         """One text at a time."""
@@ -64,9 +78,68 @@ class NextSettings:
 
 
 @dataclass(frozen=True)
+class PredictSettings:
+    """What is said of a file, and how much of it."""
+
+    k: int = setting(1, "labels for each text or word, the most likely first", at_least(1), record=False)
+    all: bool = setting(
+        False, "a forecast for every window, not only for those whose future the table does not hold", record=False
+    )
+    batch_size: int = setting(64, "sequences read side by side", at_least(1), record=False)
+    plot: str | None = setting(None, "a picture of the forecast (PNG or SVG)", auto="none", record=False)
+
+
+@dataclass(frozen=True)
+class InspectSettings:
+    """What is read to look inside a network, and what is looked at."""
+
+    split: SplitName | None = setting(None, "the split", auto="test, or valid where test is empty", record=False)
+    text: str | None = setting(None, "a file instead of a split; - for standard input", auto="none", record=False)
+    prompt: str | None = setting(None, "this text instead of a split", auto="none", record=False)
+    context: Context | None = setting(
+        None, "state carried across lines, or reset at each line or blank line", auto="as trained", record=False
+    )
+    limit: int = setting(10_000, "tokens that are read at most, from the beginning", at_least(1), record=False)
+    positions: int = setting(32, "places t, spread over what is read", at_least(1), record=False)
+    lags: int = setting(50, "steps before t that gradients are followed to", at_least(1), record=False)
+    stretch: int = setting(200, "steps before t over which gates and growth are measured", at_least(1), record=False)
+    jacobians: int | None = setting(
+        None, "places whose Jacobian has its eigenvalues computed", at_least(0), auto="16, fewer for large states",
+        record=False,
+    )  # fmt: skip
+    free_run: int | None = setting(
+        None, "go on for so many steps without any input", at_least(1), auto="none", record=False
+    )
+    start: Literal["text", "random"] = setting(
+        "text", "the free run starts from the state after the text, or a small random one", record=False
+    )
+    seed: int = setting(1, "seed of random starts", between(0, 2**63 - 1), record=False)
+    plot: str | None = setting(None, "a picture of what was found (PNG or SVG)", _picture, auto="none", record=False)
+    graph: str | None = setting(
+        None, "a picture of the computational graph, compact and unfolded", _picture, auto="none", record=False
+    )
+
+    def check(self) -> None:
+        """One text at a time."""
+        given = [name for name in ("text", "prompt", "split") if getattr(self, name) is not None]
+        if len(given) > 1:
+            raise UsageError(f"--{given[0]} with --{given[1]}", "give one of them")
+
+    @property
+    def graph_alone(self) -> bool:
+        """Whether the picture of the graph is all that is asked for, which needs no text."""
+        others = (self.text, self.prompt, self.split, self.free_run, self.plot)
+        return self.graph is not None and all(other is None for other in others)
+
+
+@dataclass(frozen=True)
 class LookSettings:
     """What of an embedding layer is shown or written out."""
 
+    summary: bool = setting(
+        False, "write h(T) of a trained model for each line of --split or --text; --neighbours then takes a sentence",
+        record=False,
+    )  # fmt: skip
     neighbours: str | None = setting(None, "the tokens nearest to this one", auto="none", record=False)
     analogy: str | None = setting(
         None, "'man king woman': what is to woman as king is to man", auto="none", record=False
@@ -81,6 +154,10 @@ class LookSettings:
         """One source of sentences, and something to look for."""
         if self.split is not None and self.text is not None:
             raise UsageError("--text with --split", "give one of them")
+        if self.summary:
+            if self.analogy or self.map:
+                raise UsageError("--analogy or --map with --summary", "they are of tokens; leave --summary away")
+            return
         looks = (self.neighbours, self.analogy, self.map, self.split, self.text)
         if self.of_model is not None and not any(looks):
             raise UsageError("--of-model shows nothing by itself", "add --neighbours, --analogy, --map or --text")

@@ -1,0 +1,102 @@
+"""`rnnlm evaluate` for a model that forecasts: which table it reads, and how its figures look beside the baselines."""
+
+from pathlib import Path
+from typing import Any
+
+from rnnlm.cli.models import Found
+from rnnlm.cli.options import Invocation
+from rnnlm.cli.stages import terminal
+from rnnlm.cli.terminal import Terminal, count, table
+from rnnlm.corpus.series import Series, SeriesRules, apply_rules, open_series
+from rnnlm.corpus.table_source import read_table
+from rnnlm.errors import InputError, UsageError
+from rnnlm.model.network import Network
+from rnnlm.use.baselines import Baseline, baselines
+from rnnlm.use.evaluate_series import Errors, errors, forecasts
+from rnnlm.views.forecast_plot import draw_forecast
+
+_PLOTTED = 500  # rows of a picture
+
+
+def evaluate_forecast(invocation: Invocation, found: Found, network: Network) -> None:
+    """Show a model's errors on a split or a table, beside those of methods that need no network."""
+    given = invocation.settings("evaluate").settings
+    if given.context is not None or given.baseline:
+        raise UsageError("--context or --baseline with a forecast", "its baselines are always shown")
+    series, train, split, name = _data(invocation, found)
+    truth = series.truth()
+    forecast = forecasts(network, series, given.batch_size)
+    found_errors = {found.model.name: errors(forecast, truth)}
+    if network.feeds_back:
+        told = forecasts(network, series, given.batch_size, forced=True)
+        found_errors[f"{found.model.name}, true values fed back"] = errors(told, truth)
+    others = baselines(train, series, given.season) if train is not None else []
+    found_errors |= {each.name: errors(each.forecast, truth) for each in others if each.forecast is not None}
+    report = {
+        "task": "forecast",
+        "targets": list(series.rules.targets),
+        "horizon": series.rules.horizon,
+        "windows": len(series),
+        "errors": {method: _figures(figures) for method, figures in found_errors.items()},
+        "baselines_left_out": {each.name: each.reason for each in others if each.forecast is None},
+        "split": split,
+        "model_sha256": found.model.model_sha256,
+    }
+    screen = terminal(invocation)
+    if given.plot is not None:
+        _draw(Path(given.plot), series, truth, forecast, others, name)
+        screen.notice(f"{given.plot}: the last {min(_PLOTTED, len(series)):,} windows of {name}")
+    _show(screen, report, found_errors, series, name)
+
+
+def _data(invocation: Invocation, found: Found) -> tuple[Series, Series | None, str | None, str]:
+    """The windows that the flags name, those of train where there are any, the split and its name.
+
+    Raises UsageError for a model without a workspace, or a workspace whose windows are made by other rules.
+    """
+    given, model = invocation.settings("evaluate").settings, found.model
+    rules = SeriesRules.from_json(model.config["series"])
+    train = None
+    if found.workspace is not None and found.workspace.manifest("window") is not None:
+        found.workspace.verified("window")
+        train = open_series(found.workspace.directory("window"), "train")
+        train = train if train.rules == rules else None
+    if given.text is not None:
+        return apply_rules(read_table(Path(given.text)), rules), train, None, given.text
+    if found.workspace is None or train is None:
+        other = "is a model without a workspace" if found.workspace is None else "was trained on other windows"
+        raise UsageError(f"{model.path} {other}", "name a table with --text TABLE")
+    directory = found.workspace.directory("window")
+    series = open_series(directory, given.split or "test")
+    split = given.split or ("test" if len(series) else "valid")
+    series = series if len(series) else open_series(directory, split)
+    if not len(series):
+        raise InputError(f"the {split} split of {found.workspace.path} has no window", "name another with --split")
+    return series, train, split, f"{split} split"
+
+
+def _figures(figures: Errors) -> dict[str, list[float]]:
+    """The errors of one method as JSON, a number a target."""
+    named = {"root_mean_square_error": figures.root_mean_square, "mean_absolute_error": figures.mean_absolute}
+    return {**{key: list(value) for key, value in named.items()}, "nats_per_value": list(figures.nats_per_value)}
+
+
+def _show(screen: Terminal, report: dict[str, Any], found: dict[str, Errors], series: Series, name: str) -> None:
+    targets = series.rules.targets
+    columns = [f"{figure} {target}" for target in targets for figure in ("RMSE", "MAE")]
+    view = table("method", *columns)
+    for method, figures in found.items():
+        pairs = zip(figures.root_mean_square, figures.mean_absolute, strict=True)
+        view.add_row(method, *(f"{number:.4g}" for pair in pairs for number in pair))
+    words = [f"{name}: {count(len(series))} windows, {series.rules.horizon} rows ahead, errors in the data's units"]
+    words += [f"{method} does not apply: {reason}" for method, reason in report["baselines_left_out"].items()]
+    screen.result(report, view, *words)
+
+
+def _draw(path: Path, series: Series, truth: Any, forecast: Any, others: list[Baseline], name: str) -> None:
+    """The last windows of the first target, beside the first baseline that applies."""
+    last = slice(-_PLOTTED, None)
+    baseline = next((each.forecast for each in others if each.forecast is not None), None)
+    beside = None if baseline is None else baseline[last, 0]
+    title = f"{series.rules.targets[0]}, {series.rules.horizon} rows ahead, {name}"
+    draw_forecast(path, truth[last, 0], forecast[last, 0], beside, title)

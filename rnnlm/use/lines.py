@@ -1,0 +1,46 @@
+"""Raw lines that nothing is known of but their ids, a block at a time and side by side."""
+
+import itertools
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rnnlm.corpus.labelled import NO_LABEL
+from rnnlm.corpus.tokenizer import PAD_ID
+
+LINES = 4096  # read at once, so that lines of like length find one another
+
+
+def blocks(lines: Iterable[str]) -> Iterator[list[str]]:
+    """The same lines, `LINES` at a time."""
+    source = iter(lines)
+    while block := list(itertools.islice(source, LINES)):
+        yield block
+
+
+@dataclass(frozen=True)
+class IdLines:
+    """Lines of ids as `Sequences`, with no target for any step (`per_token`) or line."""
+
+    ids: list[list[int]]
+    per_token: bool
+
+    def __len__(self) -> int:
+        """Number of lines."""
+        return len(self.ids)
+
+    def lengths(self) -> NDArray[np.int64]:
+        """(lines,) ids of each."""
+        return np.array([len(line) for line in self.ids], np.int64)
+
+    def batch(self, rows: NDArray[np.int64]) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.int64]]:
+        """Inputs (time, n) of ids, 0 where padded; targets of the same shape, or (n,), all −1; lengths (n,)."""
+        lines = [self.ids[row] for row in rows]
+        inputs = np.full((max(map(len, lines)), len(lines)), PAD_ID, np.int64)
+        for column, line in enumerate(lines):
+            inputs[: len(line), column] = line
+        targets = np.full(inputs.shape if self.per_token else inputs.shape[1:], NO_LABEL, np.int64)
+        return inputs, targets, np.array([len(line) for line in lines], np.int64)

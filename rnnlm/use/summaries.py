@@ -1,0 +1,46 @@
+"""A line as one vector of fixed length, h(T), whatever its length; and the lines nearest to a sentence."""
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rnnlm.corpus.text import TextRules
+from rnnlm.corpus.tokenizer import END_ID, START_ID
+from rnnlm.model.network import Network
+from rnnlm.model.prediction import last_states
+from rnnlm.use.lines import IdLines, blocks
+from rnnlm.use.prompt import line_ids
+
+_SIDE_BY_SIDE = 64
+Vectors = NDArray[np.float32]
+
+
+def summaries(model: Network, rules: TextRules, lines: Iterable[str]) -> Iterator[Vectors]:
+    """(lines, hidden) in blocks: h(T) of the last layer after each line, read from the start state.
+
+    A language model reads `<s>` and the words; a classifier the words and `</s>`, as it was trained to; a tagger the
+    words alone. A line without a word has the vector of what is left.
+    """
+    task = model.architecture.task
+    before = [START_ID] if task == "language" else []
+    after = [END_ID] if task == "classify" else []
+    for block in blocks(lines):
+        ids = [[*before, *line_ids(rules, line), *after] or [END_ID] for line in block]
+        found = np.empty((len(block), model.architecture.hidden), np.float32)
+        for rows, states in last_states(model, IdLines(ids, per_token=False), _SIDE_BY_SIDE):
+            found[rows] = states
+        yield found
+
+
+def nearest_lines(vectors: Vectors, wanted: Vectors, k: int) -> list[tuple[int, float]]:
+    """The `k` rows of `vectors` (lines, hidden) with the largest cosine to `wanted` (hidden,), largest first.
+
+    The mean of all rows is taken off first: it is common to all lines and tells none from another.
+    """
+    mean = vectors.mean(0)
+    vectors, wanted = vectors - mean, wanted - mean
+    lengths = np.linalg.norm(vectors, axis=1) * max(float(np.linalg.norm(wanted)), 1e-12)
+    cosines = vectors @ wanted / np.maximum(lengths, 1e-12)
+    best = np.argsort(-cosines, kind="stable")[:k]
+    return [(int(row), float(cosines[row])) for row in best]
