@@ -9,25 +9,18 @@ measured in the same run.
 """
 
 import argparse
-import json
 import re
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
+
+from command import rnnlm, rnnlm_json
 
 _CASES = {
     "penn-treebank": ["--prepared", "--hidden", "200", "--layers", "2", "--epochs", "6"],
     "shakespeare": ["--prepared", "--kind", "char", "--fractions", "0.9,0.1,0"],
     "stories": [],
 }
-
-
-def rnnlm(*arguments: str) -> str:
-    """Run the command line; what it printed."""
-    command = [sys.executable, "-m", "rnnlm", *arguments]
-    return subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
 
 
 def named_speeches(work: str) -> tuple[int, int]:
@@ -49,10 +42,8 @@ def main() -> None:
         sys.exit(f"{given.case} needs its text: name it with --data")
     with tempfile.TemporaryDirectory() as directory:
         work = given.out or str(Path(directory) / "work")
-        trained: dict[str, Any] = json.loads(
-            rnnlm("train", corpus, "--out", work, *_CASES[given.case], *more, "--json")
-        )
-        figures: dict[str, Any] = json.loads(rnnlm("evaluate", work, "--json"))
+        trained = rnnlm_json("train", corpus, "--out", work, *_CASES[given.case], *more)
+        figures = rnnlm_json("evaluate", work)
         print(
             f"{given.case}: {figures['split']} perplexity {figures['perplexity']:.2f}, "
             f"{figures['nats_per_token']:.4f} nats per token over {figures['tokens']:,} predictions"

@@ -15,6 +15,7 @@ from rnnlm.corpus.raw import corpus_digest, split_raw
 from rnnlm.corpus.settings import LABELS_OF, Labels, RawSettings
 from rnnlm.corpus.sources import Corpus, find_corpus
 from rnnlm.errors import ArtifactError, UsageError
+from rnnlm.training.defaults import refuse_endless
 from rnnlm.workspace import Workspace
 
 
@@ -81,6 +82,9 @@ def _check_sections(invocation: Invocation, labels: Labels | None) -> None:
     refuse_forecast(invocation.settings("raw").settings.task)
     clean = section_settings(invocation, "clean", {}, labels)
     refuse_for_labels(labels, clean, invocation.settings("tokenize"))
+    if "train" in invocation.sections and labels is None:
+        train = invocation.settings("train").settings
+        refuse_endless(train.bptt, train.batching)
     if "vocab" in invocation.sections:
         kind = invocation.settings("tokenize").settings.kind
         if kind in ("byte", "bpe"):

@@ -113,7 +113,7 @@ def _option(section: str, field: dataclasses.Field[Any], annotation: Any) -> ins
         shown = "" if (section, field.name) in POSITIVE_ONLY else ("on" if default else "off")
     else:
         shown = str(default)
-    text = field.metadata["help"] + (f" [default: {shown}]" if shown else "")
+    text = field.metadata["help"] + (f" (default: {shown})" if shown else "")
     flag = flag_name(field.name)
     names = [flag]
     if kind is bool and (section, field.name) not in POSITIVE_ONLY:
@@ -130,7 +130,7 @@ def _option(section: str, field: dataclasses.Field[Any], annotation: Any) -> ins
 
 OUT = Annotated[
     Optional[Path],  # noqa: UP045
-    typer.Option("--out", help="the workspace directory [default: work]", show_default=False),
+    typer.Option("--out", help="the workspace directory (default: work)", show_default=False),
 ]
 CONFIG = Annotated[
     Optional[Path],  # noqa: UP045

@@ -9,8 +9,9 @@ import numpy as np
 
 from rnnlm.cli.options import Invocation
 from rnnlm.cli.stages import terminal
-from rnnlm.corpus.series import SeriesRules, apply_rules
+from rnnlm.corpus.series import Series, SeriesRules, apply_rules, sequence_rows
 from rnnlm.corpus.sources import find_corpus, read_blocks, whole_lines
+from rnnlm.corpus.table import Table
 from rnnlm.corpus.table_source import read_table
 from rnnlm.errors import InputError, UsageError
 from rnnlm.model.network import Network
@@ -66,30 +67,42 @@ def _cells(choices: tuple[Choice, ...]) -> str:
 
 
 def predict_series(invocation: Invocation, model: Sealed, network: Network) -> None:
-    """A row for each forecast: the row of the table that it is of (from 1), and a number a target in its units."""
+    """A row for each forecast: the row that it is of, from 1 in its sequence, and a number a target in its units."""
     given = invocation.settings("predict").settings
     rules = SeriesRules.from_json(model.config["series"])
     name = invocation.arguments["file"]
-    series = apply_rules(read_table(Path(name)), rules, future=True)
+    table = read_table(Path(name))
+    series = apply_rules(table, rules, future=True)
     forecast, truth = forecasts(network, series, given.batch_size), series.truth()
     wanted = np.arange(len(series))
     if not given.all:
         wanted = np.flatnonzero(np.isnan(truth).any(1))
     if not len(wanted):
         raise InputError(f"{name} holds every value that could be forecast", "use --all for all of them")
-    rows = series.windows[:, 1] + rules.horizon
-    if invocation.run.json:
-        for place in wanted:
-            values = dict(zip(rules.targets, forecast[place].tolist(), strict=True))
-            sys.stdout.write(json.dumps({"row": int(rows[place]), "forecast": values}, ensure_ascii=False) + "\n")
-    else:
-        sys.stdout.write("\t".join(["row", *rules.targets]) + "\n")
-        for place in wanted:
-            numbers = "\t".join(f"{value:.6g}" for value in forecast[place])
-            sys.stdout.write(f"{int(rows[place])}\t{numbers}\n")
+    rows = series.windows[:, 1] - series.sequence_starts(np.arange(len(series))) + rules.horizon
+    groups = _groups(table, series)
+    if not invocation.run.json:
+        sys.stdout.write("\t".join([*([rules.group] if rules.group else []), "row", *rules.targets]) + "\n")
+    for place in wanted:
+        row, values = int(rows[place]), dict(zip(rules.targets, forecast[place].tolist(), strict=True))
+        if invocation.run.json:
+            group = {"group": groups[place]} if rules.group else {}
+            sys.stdout.write(json.dumps({**group, "row": row, "forecast": values}, ensure_ascii=False) + "\n")
+        else:
+            cells = [groups[place]] if rules.group else []
+            sys.stdout.write("\t".join([*cells, str(row), *(f"{value:.6g}" for value in values.values())]) + "\n")
     sys.stdout.flush()
     if given.plot is not None:
         last = slice(-_PLOTTED, None)
         title = f"{rules.targets[0]}, {rules.horizon} rows ahead, {name}"
         draw_forecast(Path(given.plot), truth[last, 0], forecast[last, 0], title=title)
         terminal(invocation).notice(f"{given.plot}: the last {min(_PLOTTED, len(series)):,} windows of {name}")
+
+
+def _groups(table: Table, series: Series) -> list[str]:
+    """The name of the sequence of each window; none where the table is one sequence."""
+    if series.rules.group is None:
+        return []
+    order, _ = sequence_rows(table, series.rules.group)
+    codes, names = table.labels(series.rules.group)
+    return [names[code] for code in codes[order[series.windows[:, 0]]]]

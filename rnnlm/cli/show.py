@@ -32,9 +32,11 @@ def show_stage(invocation: Invocation, stage: str, following: str) -> None:
 
 
 def show_plan(invocation: Invocation, stage: str) -> None:
-    """What the command would run, up to `stage`; reads no corpus and writes nothing."""
+    """What the command would run, up to `stage`, or to the windows of a table; reads no corpus and writes nothing."""
     screen = terminal(invocation)
     workspace = existing_workspace(invocation)
+    if workspace is not None and workspace.manifest("table") is not None:
+        stage = "window"
     if workspace is None:
         plan = dict.fromkeys(chain(stage), "would run")
     else:

@@ -86,14 +86,19 @@ def _streams(settings: TrainSettings, tokens: int, lines: int, longest: int) -> 
     wanted = 2 ** int(math.log2(max(tokens / (250 * longest), 1)))
     batch_size = settings.batch_size or int(_between(wanted, 2, _most(tokens)))
     bptt = settings.bptt or str(int(_between(tokens // (200 * batch_size), 10, longest)))
-    if settings.bptt == "full":
-        raise UsageError("--bptt full with --batching stream", "a stream has no end; use --batching sentences")
+    refuse_endless(settings.bptt, "stream")
     if tokens < 2 * batch_size:
         raise InputError(
             f"{tokens:,} tokens of training are too few for {batch_size} streams",
             "give more text, or a smaller --batch-size",
         )
     return batch_size, bptt
+
+
+def refuse_endless(bptt: str | None, batching: str) -> None:
+    """UsageError for full back-propagation through a text that is one stream."""
+    if bptt == "full" and batching == "stream":
+        raise UsageError("--bptt full with --batching stream", "a stream has no end; use --batching sentences")
 
 
 def _between(value: float, low: float, high: float) -> float:

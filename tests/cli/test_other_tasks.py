@@ -149,6 +149,19 @@ def test_a_forecast_goes_beyond_the_table(forecaster: Path, run: Any) -> None:
     assert abs(said["forecast"]["level"] - truth) < 1.5
 
 
+def test_forecasts_of_several_sequences_say_which(tmp_path: Path, run: Any) -> None:
+    rows = [f"{name},{t},{t + (100 if name == 'b' else 0)}" for t in range(30) for name in "ab"]
+    table = tmp_path / "two.csv"
+    table.write_text("name,t,value\n" + "\n".join(rows) + "\n")
+    work = tmp_path / "work"
+    run("window", table, "--out", work, "--group", "name", "--steps", "5", "--target", "value", "--ignore", "t",
+        "--fractions", "1,0,0").ok()  # fmt: skip
+    run("train", work, "--steps", "20", *QUICK).ok()
+    said = [line.split("\t") for line in run("predict", work, table).ok().out.splitlines()]
+    assert [line[:2] for line in said] == [["name", "row"], ["a", "31"], ["b", "31"]]
+    assert float(said[2][2]) > float(said[1][2]) + 50
+
+
 def test_training_again_finds_each_model(tagger: Path, classifier: Path, forecaster: Path, run: Any) -> None:
     for work, more in ((tagger, ("--cell", "output-recurrent", "--steps", "150")), (classifier, ("--steps", "120")),
                        (forecaster, ("--cell", "gru", "--steps", "200"))):  # fmt: skip

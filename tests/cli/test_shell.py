@@ -246,3 +246,9 @@ def test_a_traceback_is_shown_only_when_asked_for(run: Any, tmp_path: Path) -> N
     assert "Traceback" not in run("clean", tmp_path / "none").err
     assert "Traceback" in run("clean", tmp_path / "none", "--debug").err
     assert "Traceback" in run("clean", tmp_path / "none", env={"RNNLM_DEBUG": "1"}).err
+
+
+def test_help_shows_each_default(run: Any) -> None:
+    help_text = " ".join(run("train", "--help", env={"COLUMNS": "200"}).ok().out.split())
+    for shown in ("(default: lstm)", "(default: 1.0)", "(default: follows from the corpus)", "(default: work)"):
+        assert shown in help_text
