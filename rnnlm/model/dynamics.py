@@ -25,7 +25,6 @@ Complexes = NDArray[np.complex128]
 
 LARGEST = 2048  # square matrices above this size are left without eigenvalues, which take 9 s there
 _BUDGET = 2 * 10**9  # of size³ for the Jacobians of a layer: 2 to 3 s
-_BLOCKS = {"lstm": "gfcq", "gru": "rzn"}
 _NEARLY_CLOSED, _NEARLY_OPEN = 0.1, 0.9
 
 
@@ -189,14 +188,13 @@ def _norm(gradient: Tensor | None, places: int) -> Floats:
 
 def weight_spectra(network: Network) -> list[BlockSpectrum]:
     """Each layer's W by its blocks: g, f, c, q of an LSTM, r, z, n of a GRU; no eigenvalues where it is not square."""
-    letters = _BLOCKS.get(network.architecture.cell, "")
     found = []
     for number, cell in enumerate(network.cells):
-        for place, block in enumerate(cell.W.detach().chunk(cell.GATES)):
+        for place, block in enumerate(cell.W.detach().chunk(len(cell.BLOCKS))):
             square = block.shape[0] == block.shape[1] <= LARGEST
             with _one_thread():
                 norm = float(torch.linalg.matrix_norm(block.double().cpu(), 2))
-            name = f"W {letters[place]}" if letters else "W"
+            name = f"W {cell.BLOCKS[place]}" if len(cell.BLOCKS) > 1 else "W"
             found.append(BlockSpectrum(number + 1, name, norm, _eigenvalues(block) if square else None))
     return found
 

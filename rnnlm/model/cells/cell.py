@@ -38,15 +38,15 @@ class Output:
 
 
 class Cell(nn.Module):
-    """One recurrent layer with U (GATES·hidden, inputs), W (GATES·hidden, hidden) and b (GATES·hidden,).
+    """One recurrent layer with U (rows, inputs), W (rows, hidden) and b (rows,), rows = hidden times len(BLOCKS).
 
     A cell defines `advance`, the equation of one step. `engine` says how a segment is run: 'readable' takes one step
     after the other, 'fused' the fastest way there is: a kernel for the whole segment where the library has one,
     otherwise the product with U of all steps at once.
     """
 
-    GATES: ClassVar[int] = 1
-    KEEPS: ClassVar[int | None] = None  # the gate that keeps the state
+    BLOCKS: ClassVar[str] = "a"  # a letter of the equations for each block of rows
+    KEEPS: ClassVar[int | None] = None  # the block of the gate that keeps the state
     FEEDS_BACK: ClassVar[bool] = False  # whether the network's output is part of the state
 
     def __init__(
@@ -56,9 +56,11 @@ class Cell(nn.Module):
         self.inputs, self.hidden, self.options = inputs, hidden, options
         self.engine = "fused"
         bound = hidden**-0.5
-        self.U = nn.Parameter(torch.empty(self.GATES * hidden, inputs).uniform_(-bound, bound, generator=generator))
+        self.U = nn.Parameter(
+            torch.empty(len(self.BLOCKS) * hidden, inputs).uniform_(-bound, bound, generator=generator)
+        )
         self.W = nn.Parameter(self._recurrent_start(output, generator))
-        self.b = nn.Parameter(torch.zeros(self.GATES * hidden))
+        self.b = nn.Parameter(torch.zeros(len(self.BLOCKS) * hidden))
         # A kernel wants a second bias; a constant zero keeps the equations' single b.
         self._zero: Tensor
         self.register_buffer("_zero", torch.zeros_like(self.b), persistent=False)
@@ -68,9 +70,9 @@ class Cell(nn.Module):
 
     def _recurrent_start(self, output: Output, generator: torch.Generator) -> Tensor:
         """W: small and uniform, or a random rotation a gate (Saxe et al. 2014)."""
-        W = torch.empty(self.GATES * self.hidden, self.hidden)
+        W = torch.empty(len(self.BLOCKS) * self.hidden, self.hidden)
         if self.options.recurrent_start == "orthogonal":
-            for block in W.chunk(self.GATES):
+            for block in W.chunk(len(self.BLOCKS)):
                 nn.init.orthogonal_(block, generator=generator)
             return W
         return W.uniform_(-(self.hidden**-0.5), self.hidden**-0.5, generator=generator)
@@ -80,11 +82,11 @@ class Cell(nn.Module):
         return (self.b.new_zeros(batch, self.hidden),)
 
     def drive(self, x: Tensor) -> Tensor:
-        """b + U x: (…, inputs) → (…, GATES·hidden)."""
+        """b + U x: (…, inputs) → (…, rows)."""
         return functional.linear(x, self.U, self.b)
 
     def advance(self, drive: Tensor, state: State, W: Tensor) -> State:
-        """The state after one step; `drive` (batch, GATES·hidden) is b + U x(t)."""
+        """The state after one step; `drive` (batch, rows) is b + U x(t)."""
         raise NotImplementedError
 
     def gates(self, drive: Tensor, state: State) -> dict[str, Tensor]:

@@ -17,7 +17,7 @@ class Gru(Cell):
     U, W and b hold the rows of r, z, n in this order. The state is (h,), (batch, hidden).
     """
 
-    GATES = 3
+    BLOCKS = "rzn"
     KEEPS = 1
 
     def advance(self, drive: Tensor, state: State, W: Tensor) -> State:

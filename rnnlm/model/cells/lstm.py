@@ -21,7 +21,7 @@ class Lstm(Cell):
     inside q. The state is (h, s), each (batch, hidden).
     """
 
-    GATES = 4
+    BLOCKS = "gfcq"
     KEEPS = 1
 
     def __init__(
