@@ -11,6 +11,7 @@ from rnnlm.cli.embedding import embed
 from rnnlm.cli.evaluating import evaluate
 from rnnlm.cli.generating import generate, next_
 from rnnlm.cli.inspecting import inspect_
+from rnnlm.cli.lags import lags
 from rnnlm.cli.lineage import accept, config, status
 from rnnlm.cli.padding import pad
 from rnnlm.cli.predicting import predict
@@ -32,6 +33,7 @@ COMMANDS = (
     generate,
     next_,
     inspect_,
+    lags,
     predict,
     status,
     accept,

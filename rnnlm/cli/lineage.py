@@ -15,7 +15,7 @@ MAYBE_WORKSPACE = Annotated[Path | None, typer.Argument(help="a workspace", show
 def status(invocation: Invocation) -> None:
     """Show each stage and model: current, stale, changed by hand, damaged or missing."""
     from rnnlm.cli.stages import chain, terminal
-    from rnnlm.cli.terminal import table
+    from rnnlm.cli.terminal import table, valid_figure
     from rnnlm.errors import RnnlmError
     from rnnlm.model.sealed import is_sealed, read_sealed
     from rnnlm.workspace import STAGES, Workspace
@@ -42,17 +42,14 @@ def status(invocation: Invocation) -> None:
                 model = read_sealed(path)
                 made_from = model.config.get("data", {}).get(last)
                 current = made_from is None or (read is not None and made_from == read.identity)
-                perplexity = model.report.get("valid_perplexity")
+                figures = {name: value for name, value in model.report.items() if name.startswith("valid_")}
                 state = "current" if current else "trained on earlier data"
-                models[path.name] = {"state": state, "valid_perplexity": perplexity}
+                models[path.name] = {"state": state, "task": model.task, **figures}
             except RnnlmError as error:
                 models[path.name] = {"state": "damaged", "error": str(error)}
-        perplexity = models[path.name].get("valid_perplexity")
-        view.add_row(
-            f"models/{path.name}",
-            models[path.name]["state"],
-            f"valid perplexity {perplexity:.2f}" if perplexity else models[path.name].get("error", "-"),
-        )
+        found = models[path.name]
+        holds = " ".join(valid_figure(found)) if "task" in found else found.get("error", "-")
+        view.add_row(f"models/{path.name}", found["state"], holds)
     view.columns[1].justify = view.columns[2].justify = "left"
     terminal(invocation).result({"workspace": str(workspace.path), "stages": states, "models": models}, view)
 

@@ -24,6 +24,7 @@ from rnnlm.corpus.settings import (
     TokenizeSettings,
     VocabSettings,
 )
+from rnnlm.training.lag_settings import LagSettings
 from rnnlm.training.settings import TrainSettings
 from rnnlm.use.settings import (
     EvaluateSettings,
@@ -60,6 +61,7 @@ SECTIONS: dict[str, type[Any]] = {
     "embed": EmbedSettings,
     "window": WindowSettings,
     "train": TrainSettings,
+    "lags": LagSettings,
     "model": ModelSettings,
     "evaluate": EvaluateSettings,
     "generate": GenerateSettings,

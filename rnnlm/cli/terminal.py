@@ -84,3 +84,16 @@ def count(value: int | float) -> str:
 def percent(part: int, whole: int) -> str:
     """A share in per cent."""
     return f"{100 * part / whole:.2f} %" if whole else "-"
+
+
+def valid_figure(report: dict[str, Any]) -> tuple[str, str]:
+    """The validation figure of a finished run's report in words: what it is, and how much ('-' without a split)."""
+    if "valid_accuracy" in report:
+        accuracy = report["valid_accuracy"]
+        return "valid accuracy", "-" if accuracy is None else f"{accuracy:.2%}"
+    if "valid_root_mean_square_error" in report:
+        errors = report["valid_root_mean_square_error"]
+        shown = "-" if errors is None else ", ".join(f"{name} {error:.4g}" for name, error in errors.items())
+        return "valid root mean square error", shown
+    perplexity = report["valid_perplexity"]
+    return "valid perplexity", "-" if perplexity is None else f"{perplexity:.2f}"

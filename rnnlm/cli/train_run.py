@@ -11,7 +11,7 @@ import torch
 
 from rnnlm.arrays import read_tensors
 from rnnlm.cli.stages import Pipeline, section_order
-from rnnlm.cli.terminal import table
+from rnnlm.cli.terminal import table, valid_figure
 from rnnlm.cli.train_data import Data, labelled_data, language_data, series_data
 from rnnlm.cli.watching import Watcher
 from rnnlm.config import FLAG, Resolved, as_dict, to_toml
@@ -216,6 +216,10 @@ def _loop(pipeline: Pipeline, network: Network, run: Run, directory: Path, *, re
         f"train: {directory.name}, {network.parameter_count:,} parameters on {data.tokens:,} tokens, "
         f"batch {settings.batch_size} × {settings.bptt}, rate {settings.learning_rate:g}, dropout {settings.dropout:g}"
     )
+    if run.architecture.forced and data.task == "language":
+        screen.notice(
+            "train: y(t−1) is x(t) in a text, so this network learns which token follows which: a bigram model"
+        )
     watcher = Watcher(screen, screen.errors)
     with watcher.watching():
         trainer = Trainer(network, data.objective(settings), settings, directory, watcher)
@@ -247,7 +251,7 @@ def show_training(pipeline: Pipeline, directory: Path) -> None:
     """A sealed run's figures: those of its manifest, and the times of its log."""
     model = read_sealed(directory)
     report = {**model.report, **read_timing(directory), "model": str(directory), "model_sha256": model.model_sha256}
-    name, figure = _figure(report)
+    name, figure = valid_figure(report)
     view = table("model", "parameters", "epochs", "tokens/s", "share of peak", name)
     share = report["peak_fraction"]
     view.add_row(
@@ -262,16 +266,3 @@ def show_training(pipeline: Pipeline, directory: Path) -> None:
     latest = pipeline.workspace.path / "models" / LATEST
     choice = "" if latest.read_text("utf-8").strip() == directory.name else f" --model {directory.name}"
     pipeline.screen.notice(f"next: rnnlm evaluate {pipeline.workspace.path}{choice}")
-
-
-def _figure(report: dict[str, Any]) -> tuple[str, str]:
-    """The validation figure of a finished run in words: what it is, and how much."""
-    if "valid_accuracy" in report:
-        accuracy = report["valid_accuracy"]
-        return "valid accuracy", "-" if accuracy is None else f"{accuracy:.2%}"
-    if "valid_root_mean_square_error" in report:
-        errors = report["valid_root_mean_square_error"]
-        shown = "-" if errors is None else ", ".join(f"{name} {error:.4g}" for name, error in errors.items())
-        return "valid root mean square error", shown
-    perplexity = report["valid_perplexity"]
-    return "valid perplexity", "-" if perplexity is None else f"{perplexity:.2f}"
