@@ -7,7 +7,9 @@ from rnnlm.cli.models import Found
 from rnnlm.cli.options import Invocation
 from rnnlm.cli.stages import terminal
 from rnnlm.cli.terminal import Terminal, count, table
-from rnnlm.corpus.series import Series, SeriesRules, apply_rules, open_series
+from rnnlm.corpus.series import Series, open_series
+from rnnlm.corpus.series_rules import SeriesRules
+from rnnlm.corpus.series_table import apply_rules
 from rnnlm.corpus.table_source import read_table
 from rnnlm.errors import InputError, UsageError
 from rnnlm.model.network import Network

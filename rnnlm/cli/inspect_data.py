@@ -9,7 +9,9 @@ from rnnlm.cli.evaluate_text import choose_split, choose_text
 from rnnlm.cli.models import Found
 from rnnlm.corpus.labelled import encode_labelled, encode_split
 from rnnlm.corpus.sequences import Sequences
-from rnnlm.corpus.series import Series, SeriesRules, apply_rules, open_series
+from rnnlm.corpus.series import Series, open_series
+from rnnlm.corpus.series_rules import SeriesRules
+from rnnlm.corpus.series_table import apply_rules
 from rnnlm.corpus.table_source import read_table
 from rnnlm.corpus.text import encode_text
 from rnnlm.errors import InputError, UsageError

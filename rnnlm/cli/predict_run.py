@@ -9,7 +9,9 @@ import numpy as np
 
 from rnnlm.cli.options import Invocation
 from rnnlm.cli.stages import terminal
-from rnnlm.corpus.series import Series, SeriesRules, apply_rules, sequence_rows
+from rnnlm.corpus.series import Series
+from rnnlm.corpus.series_rules import SeriesRules
+from rnnlm.corpus.series_table import apply_rules, sequence_rows
 from rnnlm.corpus.sources import find_corpus, read_blocks, whole_lines
 from rnnlm.corpus.table import Table
 from rnnlm.corpus.table_source import read_table

@@ -11,11 +11,10 @@ import numpy as np
 
 from rnnlm.arrays import write_npy
 from rnnlm.artifacts import write_json
-from rnnlm.corpus.series import (
-    DESCRIPTION,
-    Floats,
-    Rows,
-    SeriesRules,
+from rnnlm.corpus.series import DESCRIPTION
+from rnnlm.corpus.series_rules import Floats, Rows, SeriesRules
+from rnnlm.corpus.series_settings import STEPS, Scaling, WindowSettings, column_names, column_periods
+from rnnlm.corpus.series_table import (
     category_codes,
     check_time,
     encoded,
@@ -24,7 +23,6 @@ from rnnlm.corpus.series import (
     scaled_targets,
     sequence_rows,
 )
-from rnnlm.corpus.series_settings import STEPS, Scaling, WindowSettings, column_names, column_periods
 from rnnlm.corpus.settings import SPLITS, parse_fractions
 from rnnlm.corpus.table import Table
 from rnnlm.errors import InputError, UsageError

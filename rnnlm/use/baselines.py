@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from rnnlm.corpus.series import Floats, Rows, Series
+from rnnlm.corpus.series import Series
+from rnnlm.corpus.series_rules import Floats, Rows
 from rnnlm.errors import UsageError
 
 SEASON = 24

@@ -11,17 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rnnlm.corpus.explicit_windows import explicit_size, write_explicit
-from rnnlm.corpus.series import (
-    Series,
-    SeriesRules,
-    apply_rules,
-    category_codes,
-    fill_forward,
-    find_windows,
-    open_series,
-    sequence_rows,
-)
+from rnnlm.corpus.series import Series, open_series
+from rnnlm.corpus.series_rules import SeriesRules
 from rnnlm.corpus.series_settings import WindowSettings, column_names, column_periods
+from rnnlm.corpus.series_table import apply_rules, category_codes, fill_forward, find_windows, sequence_rows
 from rnnlm.corpus.table import Column, Table
 from rnnlm.corpus.windows import window
 from rnnlm.errors import ArtifactError, InputError, UsageError

@@ -5,7 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from rnnlm.corpus.series import Series, SeriesRules, find_windows
+from rnnlm.corpus.series import Series
+from rnnlm.corpus.series_rules import SeriesRules
+from rnnlm.corpus.series_table import find_windows
 from rnnlm.errors import UsageError
 from rnnlm.use.baselines import (
     baselines,
