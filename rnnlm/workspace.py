@@ -1,4 +1,4 @@
-"""A workspace: the graph of stages as data, each stage's artifact, and whether it still follows from its inputs.
+"""A workspace: each stage's artifact, and whether it still follows from its inputs.
 
 What a stage does is not known here: `build` is handed a function that fills a directory. An artifact is current
 when its settings, the identities of its inputs and its own bytes are what its manifest says; nothing looks at times.
@@ -28,50 +28,13 @@ from rnnlm.artifacts import (
 from rnnlm.config import canonical
 from rnnlm.edits import check_labels, check_lines, check_text
 from rnnlm.errors import ArtifactError, InputError, UsageError
+from rnnlm.graph import SOURCES, STAGES, later_stages
 
 State = Literal["missing", "current", "stale", "changed", "damaged"]
 Builder = Callable[[Path], Mapping[str, Any]]
 
 DESCRIPTION = "workspace.json"
 _FORMAT, _VERSION = "rnnlm workspace", 1
-
-
-@dataclass(frozen=True)
-class Stage:
-    """A node of the graph: its name, the stages whose artifacts it reads, and the version of its own."""
-
-    name: str
-    inputs: tuple[str, ...]
-    version: int
-    shows: str
-
-
-STAGES = {
-    stage.name: stage
-    for stage in (
-        Stage("raw", (), 1, "the raw text of each split"),
-        Stage("clean", ("raw",), 1, "cleaned text, a unit a line"),
-        Stage("tokenize", ("clean",), 1, "tokens, separated by blanks"),
-        Stage("vocab", ("clean", "tokenize"), 1, "vocabulary, tokenizer.json, ids"),
-        Stage("pad", ("vocab",), 1, "rows of ids (N, T) and lengths"),
-        Stage("embed", ("vocab",), 1, "embedding layer (V, D)"),
-        Stage("table", (), 1, "the columns of a table, as they were read"),
-        Stage("window", ("table",), 1, "windows (N, T, F) of a table"),
-    )
-}
-
-
-# The stages that read what is outside, each with the command that does; a workspace has one of them.
-_SOURCES = {"raw": "clean CORPUS", "table": "window TABLE"}
-
-
-def later_stages(name: str) -> list[str]:
-    """The stages that read `name`'s artifact, directly or not, in pipeline order."""
-    found = {name}
-    for stage in STAGES.values():
-        if found & set(stage.inputs):
-            found.add(stage.name)
-    return [each for each in STAGES if each in found and each != name]
 
 
 @dataclass(frozen=True)
@@ -181,7 +144,7 @@ class Workspace:
 
     def rebuild(self, stage: str) -> str:
         """The command that makes a stage anew."""
-        words = f"{_SOURCES[stage]} --out" if stage in _SOURCES else stage
+        words = f"{SOURCES[stage]} --out" if stage in SOURCES else stage
         return f"rnnlm {words} {self.path} --force"
 
     def inputs(self, stage: str) -> dict[str, str]:
@@ -235,8 +198,8 @@ class Workspace:
         `builder` fills the directory that it is given and returns the stage's report. The old artifact stays until
         the new one is whole. Raises UsageError for a second source.
         """
-        other = next((name for name in _SOURCES if name != stage and self.directory(name).exists()), None)
-        if stage in _SOURCES and other is not None:
+        other = next((name for name in SOURCES if name != stage and self.directory(name).exists()), None)
+        if stage in SOURCES and other is not None:
             raise UsageError(
                 f"{self.path} is a workspace of something else: it holds {STAGES[other].shows}",
                 "name another directory with --out",

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from rnnlm.errors import UsageError
-from rnnlm.workspace import STAGES, Workspace, later_stages
+from rnnlm.graph import STAGES, later_stages
+from rnnlm.workspace import Workspace
 
 Contents = Callable[[Path], dict[str, bytes]]
 CHAIN = ("raw", "clean", "tokenize", "vocab")

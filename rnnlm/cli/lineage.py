@@ -14,11 +14,12 @@ MAYBE_WORKSPACE = Annotated[Path | None, typer.Argument(help="a workspace", show
 @command(arguments={"path": (WORKSPACE, ...)})
 def status(invocation: Invocation) -> None:
     """Show each stage and model: current, stale, changed by hand, damaged or missing."""
-    from rnnlm.cli.stages import chain, terminal
+    from rnnlm.cli.stages import terminal
     from rnnlm.cli.terminal import table, valid_figure
     from rnnlm.errors import RnnlmError
+    from rnnlm.graph import STAGES, chain
     from rnnlm.model.sealed import is_sealed, read_sealed
-    from rnnlm.workspace import STAGES, Workspace
+    from rnnlm.workspace import Workspace
 
     workspace = Workspace.open(invocation.arguments["path"])
     view = table("stage", "now", "holds")
@@ -58,7 +59,8 @@ def status(invocation: Invocation) -> None:
 def accept(invocation: Invocation) -> None:
     """Adopt text files that were edited by hand; later stages are stale from then on."""
     from rnnlm.cli.stages import terminal
-    from rnnlm.workspace import STAGES, Workspace
+    from rnnlm.graph import STAGES
+    from rnnlm.workspace import Workspace
 
     workspace = Workspace.open(invocation.arguments["path"])
     with workspace.lock():
@@ -72,7 +74,8 @@ def accept(invocation: Invocation) -> None:
 @command("raw", "clean", "tokenize", "vocab", "pad", "embed", "train", arguments={"path": (MAYBE_WORKSPACE, None)})
 def config(invocation: Invocation) -> None:
     """Every setting, its value, and where the value comes from."""
-    from rnnlm.cli.stages import section_order, terminal
+    from rnnlm.cli.sections import section_order
+    from rnnlm.cli.stages import terminal
     from rnnlm.cli.terminal import table
     from rnnlm.config import as_dict, outer_name
     from rnnlm.workspace import Workspace

@@ -7,7 +7,8 @@ from typing import Any
 
 from rnnlm.artifacts import Manifest
 from rnnlm.cli.options import Invocation
-from rnnlm.cli.stages import Pipeline, refuse_counting, refuse_for_labels, refuse_forecast, section_settings
+from rnnlm.cli.sections import refuse_counting, refuse_for_labels, refuse_forecast, section_settings
+from rnnlm.cli.stages import Pipeline
 from rnnlm.cli.terminal import Terminal
 from rnnlm.corpus.label_raw import split_labelled, spool_labelled
 from rnnlm.corpus.label_sources import Reading

@@ -8,8 +8,9 @@ from rich.table import Table
 from rnnlm.artifacts import Manifest
 from rnnlm.cli.opening import existing_workspace, open_pipeline
 from rnnlm.cli.options import Invocation
-from rnnlm.cli.stages import Pipeline, chain, terminal
+from rnnlm.cli.stages import Pipeline, terminal
 from rnnlm.cli.terminal import count, percent, table
+from rnnlm.graph import chain
 
 _EXAMPLES = 3
 _EXAMPLE_IDS = 12

@@ -14,8 +14,15 @@ from tokenizers import Tokenizer
 
 from rnnlm.artifacts import sha256_bytes, write_bytes
 from rnnlm.cli.options import Invocation
+from rnnlm.cli.sections import (
+    refuse_counting,
+    refuse_for_labels,
+    refuse_forecast,
+    section_order,
+    section_settings,
+)
 from rnnlm.cli.terminal import Terminal
-from rnnlm.config import WORKSPACE, Resolved, as_dict, to_toml
+from rnnlm.config import Resolved, as_dict, to_toml
 from rnnlm.corpus.clean import UnitRule, clean
 from rnnlm.corpus.idempotence import settle
 from rnnlm.corpus.ids import Ids, open_ids
@@ -30,13 +37,12 @@ from rnnlm.corpus.tokenize import tokenize
 from rnnlm.corpus.tokenizer import load_tokenizer, tokens_by_id
 from rnnlm.corpus.vocabulary import VocabRule, read_lexicon, vocab
 from rnnlm.errors import InputError, UsageError
-from rnnlm.workspace import STAGES, Built, Workspace
+from rnnlm.graph import STAGES, chain
+from rnnlm.workspace import Built, Workspace
 
 Recipe = tuple[dict[str, Any], Callable[[Path], dict[str, Any]]]
 GIGABYTE = 10**9
 _PATHS = {"tokenizer", "vectors", "vocabulary"}  # settings that may name a file
-SECTION_ORDER = ("raw", "clean", "tokenize", "vocab", "pad", "embed", "train")
-SERIES_SECTION_ORDER = ("window", "train")
 
 
 def terminal(invocation: Invocation) -> Terminal:
@@ -326,56 +332,6 @@ class Pipeline:
 
     def _bytes(self, stage: str) -> int:
         return sum((self.workspace.directory(stage) / f"{split}.txt").stat().st_size for split in SPLITS)
-
-
-def section_order(workspace: Workspace | None) -> tuple[str, ...]:
-    """The sections of settings that the source of a workspace, a corpus or a table, has a use for."""
-    series = workspace is not None and workspace.directory("table").exists()
-    return SERIES_SECTION_ORDER if series else SECTION_ORDER
-
-
-def section_settings(
-    invocation: Invocation, section: str, recorded: dict[str, Any], labels: Labels | None
-) -> Resolved[Any]:
-    """A section's settings. The words of a tagged corpus stay as they are, one token each: it counts as prepared."""
-    implied = {"prepared": True} if section == "clean" and labels == "token" else {}
-    return invocation.settings(section, recorded | implied)
-
-
-def refuse_forecast(task: Task | None) -> None:
-    """UsageError for a forecast where there is text."""
-    if task == "forecast":
-        raise UsageError("--task forecast with a text corpus", "use rnnlm window TABLE")
-
-
-def refuse_for_labels(labels: Labels | None, clean: Resolved[Any], tokenize: Resolved[Any]) -> None:
-    """UsageError for what would part words from their tags, or texts from their labels."""
-    kind, tokenizer = tokenize.settings.kind, tokenize.settings.tokenizer
-    if labels == "token" and (tokenizer is not None or kind not in (None, "whitespace")):
-        flag = f"--kind {kind}" if tokenizer is None else "--tokenizer"
-        raise UsageError(f"{flag} with --task tag", "a tagged word is one token; leave it away")
-    if labels == "token" and not clean.settings.prepared:
-        raise UsageError("--no-prepared with --task tag", "a tagged word stays as it is; leave it away")
-    if labels == "text" and clean.settings.sentences:
-        raise UsageError("--sentences with --task classify", "a label is of a whole text; leave it away")
-
-
-def refuse_counting(kind: str, vocab: Resolved[Any]) -> None:
-    """UsageError for flags that choose words by their counts, where tokens are not words or characters."""
-    for name in ("min_count", "max_size", "vocabulary"):
-        if getattr(vocab.settings, name) is not None and vocab.origins[name] != WORKSPACE:
-            raise UsageError(
-                f"--{name.replace('_', '-')} with --kind {kind}", "it applies to words and characters only"
-            )
-
-
-def chain(stage: str) -> list[str]:
-    """The stages up to and including `stage`, in pipeline order."""
-    wanted = {stage}
-    for name in reversed(STAGES):
-        if name in wanted:
-            wanted |= set(STAGES[name].inputs)
-    return [name for name in STAGES if name in wanted]
 
 
 def _absolute(name: str) -> str:

@@ -10,7 +10,8 @@ import numpy as np
 import torch
 
 from rnnlm.arrays import read_tensors
-from rnnlm.cli.stages import Pipeline, section_order
+from rnnlm.cli.sections import section_order
+from rnnlm.cli.stages import Pipeline
 from rnnlm.cli.terminal import table, valid_figure
 from rnnlm.cli.train_data import Data, labelled_data, language_data, series_data
 from rnnlm.cli.watching import Watcher
