@@ -63,7 +63,7 @@ def test_the_mean_stays_and_the_share_is_that_asked_for(locked: bool) -> None:
 def test_word_dropout_drops_a_word_wherever_it_stands() -> None:
     x = noise(words=0.4).drop_rows(torch.ones(20, 16, 8), IDS, 30)
     for word in range(4, 30):
-        here = x[IDS == word]
+        here = x[word == IDS]
         assert len(here) == 0 or (here == here[0, 0]).all()
     assert sorted(set(x.flatten().tolist())) == [0.0, pytest.approx(1 / 0.6)]
 
