@@ -90,7 +90,7 @@ CATALOGUE = {
     ),
     "copy": BuiltinCorpus(
         "copy.tagged.txt",
-        "ten of eight symbols, to be given out again after --lag blank steps; chance is 1 in 8",
+        "ten of eight symbols, given out again after --lag blanks; chance is 1 in 8 there, elsewhere the tag is -",
         "rnnlm train copy.tagged.txt --task tag",
         _task(copy_lines),
     ),

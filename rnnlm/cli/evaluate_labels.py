@@ -7,12 +7,15 @@ from typing import Any
 import numpy as np
 from rich.table import Table
 
+from rnnlm.artifacts import sha256_file
 from rnnlm.cli.evaluate_text import choose_split
 from rnnlm.cli.models import Found
 from rnnlm.cli.options import Invocation
 from rnnlm.cli.stages import terminal
 from rnnlm.cli.terminal import count, table
+from rnnlm.corpus.label_raw import labels_file
 from rnnlm.corpus.labelled import LabelledText, encode_labelled, encode_split
+from rnnlm.corpus.settings import check_columns
 from rnnlm.errors import UsageError
 from rnnlm.model.network import Network
 from rnnlm.use.evaluate_labels import evaluate_labels, naive_bayes_confusion
@@ -37,6 +40,7 @@ def evaluate_labelled(invocation: Invocation, found: Found, network: Network) ->
             "task": model.task,
             **evaluation.report(),
             "split": split,
+            **_digests(found, split, Path(directory)),
             "model_sha256": model.model_sha256,
         }
         if network.feeds_back:
@@ -49,6 +53,14 @@ def evaluate_labelled(invocation: Invocation, found: Found, network: Network) ->
     _show(invocation, report, evaluation.confusion, f"{model.name} on {name}")
 
 
+def _digests(found: Found, split: str | None, directory: Path) -> dict[str, str]:
+    """The digests of the texts and of their labels, as they were read."""
+    raw, name = directory, "all"
+    if split is not None and found.workspace is not None:
+        raw, name = found.workspace.directory("raw"), split
+    return {"raw_sha256": sha256_file(raw / f"{name}.txt"), "labels_sha256": sha256_file(labels_file(raw, name))}
+
+
 def _data(invocation: Invocation, found: Found, directory: Path) -> tuple[LabelledText, str | None, str]:
     """The labelled text that the flags name, as ids by the model's own rules; its split and its name.
 
@@ -57,6 +69,7 @@ def _data(invocation: Invocation, found: Found, directory: Path) -> tuple[Labell
     given, model = invocation.settings("evaluate").settings, found.model
     per_token = model.task == "tag"
     if given.text is not None:
+        check_columns(given.field, given.label, tags=per_token)
         data = encode_labelled(
             given.text, model.rules, model.labels, per_token, directory, field=given.field, label=given.label
         )
@@ -67,6 +80,10 @@ def _data(invocation: Invocation, found: Found, directory: Path) -> tuple[Labell
     if labels != ("token" if per_token else "text"):
         raise UsageError(f"{found.workspace.path} has no such labels", "name a labelled file with --text FILE")
     split, path = choose_split(found.workspace, given.split)
+    if found.workspace.verified("raw").identity != model.config.get("data", {}).get("raw"):
+        terminal(invocation).notice(
+            f"{model.name} was trained on another split: it may have seen what it is asked here"
+        )
     data = encode_split(path.parent, split, model.rules, model.labels, per_token=per_token, directory=directory)
     return data, split, f"{split} split"
 
@@ -76,9 +93,9 @@ def _show(invocation: Invocation, report: dict[str, Any], confusion: Confusion, 
     rows = [("its own labels fed back" if "forced" in report else what, report)]
     rows += [("true labels fed back", report["forced"])] if "forced" in report else []
     for name, figures in rows:
-        view.add_row(
-            name, f"{figures['accuracy']:.2%}", f"{figures['macro_f1']:.4f}", f"{figures['nats_per_label']:.4f}"
-        )
+        nats = figures["nats_per_label"]
+        shown = "-" if nats is None else f"{nats:.4f}"
+        view.add_row(name, f"{figures['accuracy']:.2%}", f"{figures['macro_f1']:.4f}", shown)
     if "naive_bayes" in report:
         bayes = report["naive_bayes"]
         view.add_row("naive Bayes, 1 to 4 characters", f"{bayes['accuracy']:.2%}", f"{bayes['macro_f1']:.4f}", "-")

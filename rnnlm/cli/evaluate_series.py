@@ -10,7 +10,7 @@ from rnnlm.cli.terminal import Terminal, count, table
 from rnnlm.corpus.series import Series, open_series
 from rnnlm.corpus.series_rules import SeriesRules
 from rnnlm.corpus.series_table import apply_rules
-from rnnlm.corpus.table_source import read_table
+from rnnlm.corpus.table_source import read_table, table_digest
 from rnnlm.errors import InputError, UsageError
 from rnnlm.model.network import Network
 from rnnlm.use.baselines import Baseline, baselines
@@ -25,34 +25,39 @@ def evaluate_forecast(invocation: Invocation, found: Found, network: Network) ->
     given = invocation.settings("evaluate").settings
     if given.context is not None or given.baseline:
         raise UsageError("--context or --baseline with a forecast", "its baselines are always shown")
-    series, train, split, name = _data(invocation, found)
+    series, train, split, name, digest = _data(invocation, found)
     truth = series.truth()
     forecast = forecasts(network, series, given.batch_size)
-    found_errors = {found.model.name: errors(forecast, truth)}
+    figures = {"model": errors(forecast, truth)}
+    names = {"model": found.model.name}
     if network.feeds_back:
-        told = forecasts(network, series, given.batch_size, forced=True)
-        found_errors[f"{found.model.name}, true values fed back"] = errors(told, truth)
-    others = baselines(train, series, given.season) if train is not None else []
-    found_errors |= {each.name: errors(each.forecast, truth) for each in others if each.forecast is not None}
+        figures["forced"] = errors(forecasts(network, series, given.batch_size, forced=True), truth)
+        ahead = series.rules.horizon - 1
+        future = f", known up to {ahead} rows after the window" if ahead > 0 else ""
+        names["forced"] = f"{found.model.name} fed true values{future}"
+    others = baselines(train, series, given.season)
+    figures |= {each.key: errors(each.forecast, truth) for each in others if each.forecast is not None}
+    names |= {each.key: each.name for each in others}
     report = {
         "task": "forecast",
         "targets": list(series.rules.targets),
         "horizon": series.rules.horizon,
         "windows": len(series),
-        "errors": {method: _figures(figures) for method, figures in found_errors.items()},
-        "baselines_left_out": {each.name: each.reason for each in others if each.forecast is None},
+        "errors": {method: _figures(each) for method, each in figures.items()},
+        "left_out": {each.key: each.reason for each in others if each.forecast is None},
         "split": split,
+        "table_sha256": digest,
         "model_sha256": found.model.model_sha256,
     }
     screen = terminal(invocation)
     if given.plot is not None:
         _draw(Path(given.plot), series, truth, forecast, others, name)
         screen.notice(f"{given.plot}: the last {min(_PLOTTED, len(series)):,} windows of {name}")
-    _show(screen, report, found_errors, series, name)
+    _show(screen, report, figures, names, series, name)
 
 
-def _data(invocation: Invocation, found: Found) -> tuple[Series, Series | None, str | None, str]:
-    """The windows that the flags name, those of train where there are any, the split and its name.
+def _data(invocation: Invocation, found: Found) -> tuple[Series, Series | None, str | None, str, str]:
+    """The windows that the flags name, those of train where there are any, the split, its name and the table's digest.
 
     Raises UsageError for a model without a workspace, or a workspace whose windows are made by other rules.
     """
@@ -64,7 +69,8 @@ def _data(invocation: Invocation, found: Found) -> tuple[Series, Series | None, 
         train = open_series(found.workspace.directory("window"), "train")
         train = train if train.rules == rules else None
     if given.text is not None:
-        return apply_rules(read_table(Path(given.text)), rules), train, None, given.text
+        path = Path(given.text)
+        return apply_rules(read_table(path), rules), train, None, given.text, table_digest(path)
     if found.workspace is None or train is None:
         other = "is a model without a workspace" if found.workspace is None else "was trained on other windows"
         raise UsageError(f"{model.path} {other}", "name a table with --text TABLE")
@@ -74,7 +80,8 @@ def _data(invocation: Invocation, found: Found) -> tuple[Series, Series | None, 
     series = series if len(series) else open_series(directory, split)
     if not len(series):
         raise InputError(f"the {split} split of {found.workspace.path} has no window", "name another with --split")
-    return series, train, split, f"{split} split"
+    digest = str(found.workspace.verified("table").settings["source_sha256"])
+    return series, train, split, f"{split} split", digest
 
 
 def _figures(figures: Errors) -> dict[str, list[float]]:
@@ -83,15 +90,22 @@ def _figures(figures: Errors) -> dict[str, list[float]]:
     return {**{key: list(value) for key, value in named.items()}, "nats_per_value": list(figures.nats_per_value)}
 
 
-def _show(screen: Terminal, report: dict[str, Any], found: dict[str, Errors], series: Series, name: str) -> None:
+def _show(
+    screen: Terminal,
+    report: dict[str, Any],
+    found: dict[str, Errors],
+    names: dict[str, str],
+    series: Series,
+    what: str,
+) -> None:
     targets = series.rules.targets
     columns = [f"{figure} {target}" for target in targets for figure in ("RMSE", "MAE")]
     view = table("method", *columns)
     for method, figures in found.items():
         pairs = zip(figures.root_mean_square, figures.mean_absolute, strict=True)
-        view.add_row(method, *(f"{number:.4g}" for pair in pairs for number in pair))
-    words = [f"{name}: {count(len(series))} windows, {series.rules.horizon} rows ahead, errors in the data's units"]
-    words += [f"{method} does not apply: {reason}" for method, reason in report["baselines_left_out"].items()]
+        view.add_row(names[method], *(f"{number:.4g}" for pair in pairs for number in pair))
+    words = [f"{what}: {count(len(series))} windows, {series.rules.horizon} rows ahead, errors in the data's units"]
+    words += [f"{names[method]} does not apply: {reason}" for method, reason in report["left_out"].items()]
     screen.result(report, view, *words)
 
 

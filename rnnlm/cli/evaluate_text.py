@@ -77,6 +77,8 @@ def choose_text(found: Found, given: EvaluateSettings) -> Chosen:
 def choose_split(workspace: Workspace, wanted: str | None) -> tuple[str, Path]:
     """The split asked for, or test, or valid where test is empty, and its raw text; InputError for an empty one."""
     raw = workspace.directory("raw")
+    if workspace.manifest("raw") is None:
+        raise UsageError(f"{workspace.path} holds no text", "name one with --text FILE")
     split = wanted or ("test" if (raw / "test.txt").stat().st_size else "valid")
     path = raw / f"{split}.txt"
     if not path.stat().st_size:

@@ -7,6 +7,7 @@ are read from the settings themselves.
 import dataclasses
 import functools
 import inspect
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal, Optional, get_type_hints
@@ -91,9 +92,17 @@ class Invocation:
         self.run: RunSettings = self.settings("run").settings
 
     def settings(self, section: str, recorded: dict[str, Any] | None = None) -> Resolved[Any]:
-        """A section's settings: flag > environment > --config > workspace > default."""
-        flags = self.flags if section in self.sections else {}
-        return resolve(SECTIONS[section], flags=flags, file=self._file.get(section), recorded=recorded)
+        """A section's settings: flag > environment > --config > workspace > default.
+
+        A variable or a file's setting whose name a section of this command has too (`steps`) is meant for that one.
+        """
+        if section in self.sections:
+            return resolve(SECTIONS[section], flags=self.flags, file=self._file.get(section), recorded=recorded)
+        taken = {field.name for name in self.sections for field in dataclasses.fields(SECTIONS[name])}
+        file = {name: value for name, value in self._file.get(section, {}).items() if name not in taken}
+        variables = {f"RNNLM_{outer_name(name).upper()}" for name in taken}
+        environment = {name: value for name, value in os.environ.items() if name not in variables}
+        return resolve(SECTIONS[section], file=file, recorded=recorded, environment=environment)
 
     def check_all(self) -> None:
         """Raise UsageError for any flag, variable or file that cannot be, before a path is opened."""

@@ -6,6 +6,7 @@ from rnnlm.cli.options import Invocation
 from rnnlm.config import WORKSPACE, Resolved
 from rnnlm.corpus.settings import Labels, Task
 from rnnlm.errors import UsageError
+from rnnlm.training.settings import fitting_forms
 from rnnlm.workspace import Workspace
 
 SECTION_ORDER = ("raw", "clean", "tokenize", "vocab", "pad", "embed", "train")
@@ -21,8 +22,14 @@ def section_order(workspace: Workspace | None) -> tuple[str, ...]:
 def section_settings(
     invocation: Invocation, section: str, recorded: dict[str, Any], labels: Labels | None
 ) -> Resolved[Any]:
-    """A section's settings. The words of a tagged corpus stay as they are, one token each: it counts as prepared."""
+    """A section's settings. The words of a tagged corpus stay as they are, one token each: it counts as prepared.
+
+    Of what was recorded for training, forms of a cell other than the one wanted now are left out.
+    """
     implied = {"prepared": True} if section == "clean" and labels == "token" else {}
+    if section == "train":
+        cell = invocation.settings("train", {"cell": recorded.get("cell")}).settings.cell
+        recorded = fitting_forms(recorded, cell)
     return invocation.settings(section, recorded | implied)
 
 

@@ -26,19 +26,20 @@ def summarise(pipeline: Pipeline, look: LookSettings) -> None:
     """Write (N, H), and show the lines nearest to a sentence where one is given."""
     workspace, run = pipeline.workspace, pipeline.invocation.run
     sealed = last_trained(workspace, look.of_model)
+    rules = sealed.rules
     set_threads(run.threads)
     network = load_network(sealed, choose_device(run.device))
     name = "text" if look.text is not None else choose_split(workspace, look.split)[0]
     path = workspace.path / f"summaries-{name}.npy"
     with npy_writer(path, np.float32, (sealed.architecture.hidden,)) as writer:
-        for block in summaries(network, sealed.rules, _lines(pipeline, look)):
+        for block in summaries(network, rules, _lines(pipeline, look)):
             writer.append(block)
         shape = [writer.rows, sealed.architecture.hidden]
     report: dict[str, Any] = {"summaries": {"path": str(path), "shape": shape, "model_sha256": sealed.model_sha256}}
     views: list[Table | str] = [f"{path}: (N, H) = {tuple(shape)}"]
     if look.neighbours is not None:
         vectors = open_npy(path, kinds="f", dimensions=2, remedy="write it anew")
-        wanted = next(summaries(network, sealed.rules, [look.neighbours]))[0]
+        wanted = next(summaries(network, rules, [look.neighbours]))[0]
         found = nearest_lines(vectors, wanted, look.k)
         lines = _chosen(_lines(pipeline, look), [row for row, _ in found])
         view = table(f"lines nearest to {look.neighbours!r}", "line", "cosine")

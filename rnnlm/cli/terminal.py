@@ -72,7 +72,7 @@ def table(*columns: str, title: str | None = None) -> Table:
     """A table in the house style: the first column left, the others right."""
     view = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
     for number, column in enumerate(columns):
-        view.add_column(column, justify="left" if number == 0 else "right", overflow="fold")
+        view.add_column(column, justify="left" if number == 0 else "right", overflow="fold", no_wrap=number == 0)
     return view
 
 
@@ -94,6 +94,6 @@ def valid_figure(report: dict[str, Any]) -> tuple[str, str]:
     if "valid_root_mean_square_error" in report:
         errors = report["valid_root_mean_square_error"]
         shown = "-" if errors is None else ", ".join(f"{name} {error:.4g}" for name, error in errors.items())
-        return "valid root mean square error", shown
+        return "valid RMSE", shown
     perplexity = report["valid_perplexity"]
     return "valid perplexity", "-" if perplexity is None else f"{perplexity:.2f}"

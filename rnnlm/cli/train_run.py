@@ -4,7 +4,7 @@ import shutil
 import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
@@ -25,9 +25,12 @@ from rnnlm.model.sealed import Sealed, model_config, read_sealed
 from rnnlm.training.defaults import fill_in
 from rnnlm.training.loop import Outcome, Stopped, Trainer
 from rnnlm.training.run import LATEST, Place, begin, find_place, finish, run_digest
-from rnnlm.training.settings import Cell, TrainSettings
+from rnnlm.training.settings import FEEDS_BACK, TrainSettings, is_forced
 from rnnlm.training.timing import read_timing, write_timing
 from rnnlm.workspace import locked
+
+# Settings that are those of the model to go on from.
+_OF_THE_NETWORK = ("cell", "hidden", "layers", "tied", "activation", "peepholes", "feedback", "head", "direct")
 
 
 @dataclass(frozen=True)
@@ -62,10 +65,11 @@ def train_model(pipeline: Pipeline) -> None:
             pipeline.ensure("raw" if base else "vocab", asked=False)
             if base is None and (pipeline.settings("embed").settings.vectors or workspace.manifest("embed")):
                 pipeline.ensure("embed", asked=False)
-        pipeline.record()
     text = Path(tempfile.mkdtemp(prefix=".train.", dir=workspace.path))
     try:
         run = _describe(pipeline, given.settings, base, text)
+        with workspace.lock():
+            pipeline.record()  # only now is it known that the settings go with the data
         place = _train_or_find(pipeline, run, given.settings, device)
     finally:
         shutil.rmtree(text, ignore_errors=True)
@@ -77,9 +81,11 @@ def _base(pipeline: Pipeline, given: Resolved[TrainSettings]) -> Sealed | None:
     name = given.settings.from_
     if name is None:
         return None
-    for flag in ("cell", "hidden", "layers", "tied"):
+    for flag in (*_OF_THE_NETWORK, "recurrent_start", "forget_bias", "unigram_bias"):
         if given.origins[flag] == FLAG:
-            raise UsageError(f"--{flag} with --from", "the network is that of the model to go on from")
+            raise UsageError(
+                f"--{flag.replace('_', '-')} with --from", "the network is that of the model to go on from"
+            )
     inside = pipeline.workspace.path / "models" / name
     return read_sealed(inside if inside.is_dir() else Path(name))
 
@@ -155,7 +161,10 @@ def _settled(
     wanted = pipeline.settings("embed").settings.embedding
     if base is not None:
         a = base.architecture
-        given = replace(given, cell=cast(Cell, a.cell), hidden=a.hidden, layers=a.layers, tied=a.tied)
+        own = {name: getattr(a, "summary" if name == "head" else name) for name in _OF_THE_NETWORK}
+        given = replace(given, **own)
+        if a.cell not in FEEDS_BACK and given.forcing != "teacher":
+            raise UsageError(f"--forcing with --from a model of {a.cell}", "only an output-recurrent one is forced")
         wanted = a.embedding
     layer = None
     directory = pipeline.workspace.directory("embed")
@@ -171,7 +180,9 @@ def _settled(
         layer = None
     elif layer is not None:
         pipeline.screen.notice(f"train: starting from the embedding layer in {directory}")
-    return settings, base.architecture if base else _architecture(settings, data, dimensions), layer
+    if base is None:
+        return settings, _architecture(settings, data, dimensions), layer
+    return settings, replace(base.architecture, forced=is_forced(settings)), layer
 
 
 def _architecture(settings: TrainSettings, data: Data, dimensions: int) -> Architecture:
@@ -191,7 +202,7 @@ def _architecture(settings: TrainSettings, data: Data, dimensions: int) -> Archi
         activation=settings.activation,
         peepholes=settings.peepholes,
         feedback=settings.feedback,
-        forced=settings.cell == "output-recurrent" and settings.forcing == "teacher",
+        forced=is_forced(settings),
         direct=bool(settings.direct),
     )
 

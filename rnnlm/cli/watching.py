@@ -72,8 +72,7 @@ class Watcher:
             self._first = self._first or (progress.seconds, progress.tokens)
             spent, tokens = progress.seconds - self._first[0], progress.tokens - self._first[1]
             speed = f"{tokens / spent:,.0f} tokens/s" if spent > 0 else ""
+            perplexity = f"perplexity {math.exp(min(progress.loss, 50)):.1f}  " * ("perplexity" in progress.figure_name)
             self._bar.update(
-                self._task,
-                completed=progress.share,
-                words=f"loss {progress.loss:.3f}  perplexity {math.exp(min(progress.loss, 50)):.1f}  {speed}",
+                self._task, completed=progress.share, words=f"loss {progress.loss:.3f}  {perplexity}{speed}"
             )

@@ -6,6 +6,7 @@ a model is measured on it has not been shown under any label. Of equal pairs of 
 
 import hashlib
 import mmap
+import unicodedata
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -130,6 +131,8 @@ class _Texts:
 def _texts_of(spool: Path, part: str, seed: int) -> _Texts:
     """Texts are told apart by 16 bytes each, digests keyed with the seed: in their order, they are shuffled.
 
+    Texts that cleaning could make equal count as one, so that no model is measured on what it has been shown.
+
     The order depends on the texts alone and not on where they stood, so that a split of the splits put together is
     the split of the corpus.
     """
@@ -137,12 +140,18 @@ def _texts_of(spool: Path, part: str, seed: int) -> _Texts:
     digests = bytearray()
     with (spool / f"{part}.txt").open("rb") as texts, labels_file(spool, part).open("rb") as labels:
         for text, label in zip(texts, labels, strict=True):
-            for content in (text, text + label):
+            for content in (_folded(text), text + label):
                 digests += hashlib.blake2b(content, digest_size=_DIGEST, key=key).digest()
     pairs, lines = np.unique(np.frombuffer(digests, f"S{2 * _DIGEST}"), return_index=True)
     of_text = pairs.view(f"S{_DIGEST}")[::2]
     ranks = np.cumsum(np.concatenate([[False], of_text[1:] != of_text[:-1]])[: len(pairs)])
     return _Texts(lines.astype(np.int64), of_text, ranks, len(digests) // (2 * _DIGEST) - len(pairs))
+
+
+def _folded(text: bytes) -> bytes:
+    """A text's letters and digits alone, NFKC and case-folded; the text itself where it has none."""
+    folded = unicodedata.normalize("NFKC", text.decode()).casefold()
+    return "".join(filter(str.isalnum, folded)).encode() or text
 
 
 def _split_texts(

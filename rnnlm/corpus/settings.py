@@ -37,6 +37,16 @@ def _fractions(text: str) -> str | None:
     return None
 
 
+def check_columns(field: str, label: str, *, tags: bool) -> None:
+    """UsageError for columns that are neither two names nor two numbers from 1; those of `tags` have no names."""
+    numbers = [int(column) for column in (field, label) if column.isdecimal()]
+    given = f"--field {field} with --label {label}"
+    if len(numbers) == 1 or 0 in numbers:
+        raise UsageError(given, "give two names of fields, or two numbers of columns, which count from 1")
+    if tags and not numbers and (field, label) != (FIELD, LABEL):
+        raise UsageError(f"{given} and --task tag", "the columns of tagged words go by number")
+
+
 @dataclass(frozen=True)
 class RawSettings:
     """How the corpus is read and split."""
@@ -57,15 +67,8 @@ class RawSettings:
 
     def check(self) -> None:
         """Columns go by name or by number; those of tagged words have no names."""
-        if self.task not in LABELS_OF:
-            return
-        columns = (self.field, self.label)
-        numbers = [int(column) for column in columns if column.isdecimal()]
-        given = f"--field {self.field} with --label {self.label}"
-        if len(numbers) == 1 or 0 in numbers:
-            raise UsageError(given, "give two names of fields, or two numbers of columns, which count from 1")
-        if self.task == "tag" and not numbers and columns != (FIELD, LABEL):
-            raise UsageError(f"{given} and --task tag", "the columns of tagged words go by number")
+        if self.task in LABELS_OF:
+            check_columns(self.field, self.label, tags=self.task == "tag")
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,11 @@
 """What a network is built of; knows no tensor."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import get_type_hints
 
 from rnnlm.corpus.tokenizer import FIRST_OUTPUT
+
+_LARGEST = 16384  # of any size of a layer, as the settings have it
 
 
 @dataclass(frozen=True)
@@ -48,3 +51,24 @@ class Architecture:
         if self.tied:
             return self.embedding
         return self.hidden + (self.features if self.direct else 0)
+
+    def fits(self) -> bool:
+        """Whether types, ranges and names are such that a network can be built; it may come from any file."""
+        hints = get_type_hints(type(self))
+        if any(type(getattr(self, each.name)) is not hints[each.name] for each in fields(self)):
+            return False
+        sizes = (self.hidden, self.layers, self.vocabulary + self.features)
+        summaries = {"language": ("steps",), "tag": ("steps",), "classify": ("last", "mean", "max")}
+        return (
+            all(size >= 1 for size in sizes)
+            and min(self.vocabulary, self.features, self.embedding, self.labels) >= 0
+            and max(self.hidden, self.embedding, self.layers * 1024) <= _LARGEST
+            and (self.vocabulary > FIRST_OUTPUT) == (self.embedding > 0) == (self.features == 0)
+            and (self.features > 0) == (self.task == "forecast")
+            and (self.labels > 0) == (self.task != "language")
+            and self.summary in summaries.get(self.task, ("steps", "last", "mean", "max"))
+            and self.task in ("language", "tag", "classify", "forecast")
+            and self.activation in ("tanh", "none")
+            and self.feedback in ("probabilities", "logits")
+            and not (self.tied and self.task != "language")
+        )

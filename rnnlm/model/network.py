@@ -150,7 +150,7 @@ class Network(nn.Module):
         self, layer: Cell, x: Tensor, state: State, W: Tensor | None, teacher: Teacher | None
     ) -> tuple[Tensor, State]:
         """One layer over a segment."""
-        if teacher is None or not isinstance(layer, OutputRecurrent):
+        if teacher is None or not isinstance(layer, OutputRecurrent):  # no other cell has use for a teacher
             h, state = layer(x, state, W)
             return h, state
         if teacher.given is None:
@@ -209,10 +209,10 @@ class Network(nn.Module):
             self.bias.copy_(torch.from_numpy(np.log(smooth / smooth.sum())))
 
     def start_direct(self, columns: Sequence[int | None]) -> None:
-        """Let the forecast start as persistence: output k begins as input `columns[k]`, where there is one."""
+        """Let the forecast start as persistence: output k begins as input `columns[k]`, or as 0 where there is none."""
         assert self.output is not None and self.architecture.direct
         with torch.no_grad():
-            self.output[:, self.architecture.hidden :] = 0
+            self.output.zero_()
             for k, column in enumerate(columns):
                 if column is not None:
                     self.output[k, self.architecture.hidden + column] = 1

@@ -14,7 +14,8 @@ class Noise:
 
     `words` drops whole rows of the embedding (Gal & Ghahramani 2016), `inputs` numbers of embeddings, `between` and
     `outputs` numbers of layer outputs, before another layer and before the output layer, `recurrent` weights of W
-    (Wan et al. 2013, as in Merity et al. 2018). With `locked`, a sequence has one mask for all its steps.
+    (Wan et al. 2013, as in Merity et al. 2018). With `locked`, a sequence has one mask for all steps of a
+    segment. Masks are drawn anew for each segment that is read.
     """
 
     generator: torch.Generator

@@ -13,6 +13,7 @@ from rnnlm.artifacts import MANIFEST, Manifest, changed_outputs, read_json, read
 from rnnlm.config import canonical
 from rnnlm.corpus.clean import UnitRule
 from rnnlm.corpus.normalizer import CleanRule, normalizer_json
+from rnnlm.corpus.series_rules import SeriesRules
 from rnnlm.corpus.text import TextRules
 from rnnlm.corpus.tokenizer import load_tokenizer
 from rnnlm.errors import ArtifactError, InputError, UsageError
@@ -112,13 +113,19 @@ def read_sealed(path: Path) -> Sealed:
     config = read_json(path / CONFIG, remedy=_REMEDY)
     try:
         architecture = Architecture(**config["architecture"])
-        good = config["format"] == FORMAT and config["task"] == architecture.task
+        good = config["format"] == FORMAT and config["task"] == architecture.task and architecture.fits()
+        good = good and isinstance(config.get("data", {}), dict)
         if architecture.task == "language":
             good = good and config["context"] in ("stream", "sentence", "document")
         elif architecture.task in ("tag", "classify"):
-            good = good and len(config["labels"]) == architecture.labels
-        text = _text_rules(path, config["text"], architecture) if architecture.vocabulary else None
-    except (KeyError, TypeError):
+            labels = config["labels"]
+            good = good and all(isinstance(label, str) for label in labels)
+            good = good and len(set(labels)) == len(labels) == architecture.labels
+        elif good:
+            series = SeriesRules.from_json(config["series"])
+            good = series.features == architecture.features and len(series.targets) == architecture.labels
+        text = _text_rules(path, config["text"], architecture) if good and architecture.vocabulary else None
+    except (KeyError, TypeError, ValueError, AttributeError, OSError):
         good = False
     if not good:
         raise ArtifactError(f"{path / CONFIG} is not a model's configuration", _REMEDY)

@@ -8,7 +8,8 @@ def clip_gradients(parameters: list[nn.Parameter], norm: float, value: float) ->
     """Bound the gradients; their global norm before that, and whether anything was cut.
 
     With `value` > 0 each entry is brought into [−value, value]; otherwise, with `norm` > 0, all are scaled alike so
-    that their global norm is at most `norm` (Pascanu et al. 2013). Infinite and NaN gradients are left as they are.
+    that their global norm is at most `norm` (Pascanu et al. 2013). By norm, infinite and NaN gradients are left as
+    they are; the norm tells.
     """
     gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
     before = float(torch.nn.utils.get_total_norm(gradients))

@@ -8,7 +8,7 @@ import math
 from dataclasses import replace
 
 from rnnlm.errors import InputError, UsageError
-from rnnlm.training.settings import TrainSettings
+from rnnlm.training.settings import FEEDS_BACK, TrainSettings
 
 _SMALL_UNITS = ("char", "byte")
 
@@ -49,7 +49,12 @@ def fill_in(
         dropout=dropout,
         learning_rate=rate,
         head=settings.head or ("last" if task == "classify" else "steps"),
-        direct=task == "forecast" and settings.cell != "output-recurrent" and settings.direct is not False,
+        direct=task == "forecast"
+        and settings.cell not in FEEDS_BACK
+        and settings.head not in ("mean", "max")
+        and settings.direct is not False,
+        # A value or marker that is set to zero is another value: real inputs are dropped only where it is asked for.
+        dropout_inputs=0.0 if kind == "series" and settings.dropout_inputs is None else settings.dropout_inputs,
     )
     return filled, embedding or (hidden if tied else min(hidden, 64))
 
@@ -62,10 +67,12 @@ def _check_task(settings: TrainSettings, task: str) -> None:
         raise UsageError(f"--head {settings.head} with --task {task}", "it has an output at every step")
     if task == "classify" and settings.head == "steps":
         raise UsageError("--head steps with --task classify", "a text has one label; use last, mean or max")
-    if task == "classify" and settings.cell == "output-recurrent":
+    if task == "classify" and settings.cell in FEEDS_BACK:
         raise UsageError("--cell output-recurrent with --task classify", "it has no output to feed back before the end")
     if task not in ("tag", "classify") and settings.balance:
         raise UsageError(f"--balance with --task {task}", "it weighs labels")
+    if settings.direct and settings.head in ("mean", "max"):
+        raise UsageError(f"--direct with --head {settings.head}", "x(t) is read at the last step; use last or steps")
     if task != "forecast" and settings.direct:
         raise UsageError(f"--direct with --task {task}", "only a forecast reads the values that it continues")
 

@@ -24,9 +24,9 @@ from rnnlm.training.loop import Outcome, Progress, Trainer
 from rnnlm.training.sequences import SequenceObjective
 from rnnlm.training.settings import TrainSettings
 
-VALIDATED, TESTED = 500, 2000  # sequences that choose the best weights, and that measure them
+VALIDATED, TESTED = 250, 2000  # sequences that choose the best weights, and that measure them
 _HELD = 2**24  # steps of all training sequences together, at most; a longer run meets sequences again
-_SIDE_BY_SIDE = 64
+_SIDE_BY_SIDE = 250
 
 
 @dataclass(frozen=True)

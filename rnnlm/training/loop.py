@@ -175,7 +175,7 @@ class Trainer:
             group["lr"] = rate
         cost = self._objective.cost(model, batch, self._noise, self._share)
         loss = cost.total / max(1, cost.count)
-        extra = penalties(settings, cost.reading)
+        extra = penalties(settings, cost.reading, cost.inside)
         self._optimizer.zero_grad(set_to_none=True)
         (loss if extra is None else loss + extra).backward()  # type: ignore[no-untyped-call]
         norm, clipped = clip_gradients(list(model.parameters()), settings.clip, settings.clip_value)

@@ -29,12 +29,16 @@ class Batches(Protocol):
 
 @dataclass(frozen=True)
 class Cost:
-    """A batch's cost: `total` over `count` things predicted, `tokens` steps read, and what the layers made of them."""
+    """A batch's cost: `total` over `count` things predicted, `tokens` steps read, and what the layers made of them.
+
+    `inside` (time, batch) is false where a sequence is over.
+    """
 
     total: Tensor
     count: int
     tokens: int
     reading: Reading
+    inside: Tensor
 
 
 class Objective(Protocol):
@@ -57,15 +61,17 @@ class Objective(Protocol):
         """A mean cost as the figure that people know, perplexity for one."""
 
 
-def penalties(settings: TrainSettings, reading: Reading) -> Tensor | None:
+def penalties(settings: TrainSettings, reading: Reading, inside: Tensor) -> Tensor | None:
     """What large and quickly changing h(t) cost (Merity et al. 2017): α mean h² + β mean (h(t) − h(t−1))².
 
-    As in awd-lstm-lm the first is of h(t) after dropout, the second of h(t) before it. None where both are off.
+    As in awd-lstm-lm the first is of h(t) after dropout, the second of h(t) before it, over the steps `inside` their
+    sequences (time, batch). None where both are off.
     """
     cost = None
     if settings.activation_penalty:
-        cost = settings.activation_penalty * reading.dropped.square().mean()
-    if settings.temporal_penalty and len(reading.h) > 1:
-        temporal = settings.temporal_penalty * (reading.h[1:] - reading.h[:-1]).square().mean()
+        cost = settings.activation_penalty * reading.dropped[inside].square().mean()
+    if settings.temporal_penalty and bool(inside[1:].any()):
+        change = (reading.h[1:] - reading.h[:-1])[inside[1:]]
+        temporal = settings.temporal_penalty * change.square().mean()
         cost = temporal if cost is None else cost + temporal
     return cost

@@ -14,10 +14,12 @@ _PARTS = ("step", "exp_avg", "exp_avg_sq")
 
 
 def make_optimizer(model: Network, weight_decay: float) -> torch.optim.AdamW:
-    """AdamW (Loshchilov & Hutter 2019), β₂ 0.99 for short runs; matrices decay, biases do not."""
-    matrices = [parameter for parameter in model.parameters() if parameter.dim() > 1]
-    biases = [parameter for parameter in model.parameters() if parameter.dim() == 1]
-    groups = [{"params": matrices, "weight_decay": weight_decay}, {"params": biases, "weight_decay": 0.0}]
+    """AdamW (Loshchilov & Hutter 2019), β₂ 0.99 for short runs; matrices decay, biases and peepholes do not."""
+    matrices: list[torch.nn.Parameter] = []
+    others: list[torch.nn.Parameter] = []
+    for name, parameter in model.named_parameters():
+        (matrices if parameter.dim() > 1 and not name.endswith(".P") else others).append(parameter)
+    groups = [{"params": matrices, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0}]
     return torch.optim.AdamW(groups, lr=0.0, betas=(0.9, 0.99), fused=model.bias.device.type in ("cpu", "cuda"))
 
 

@@ -62,7 +62,9 @@ class SequenceObjective:
                 targets = targets[lengths - 1, torch.arange(len(lengths), device=device)]
         known = ~targets.isnan() if self._task == "forecast" else targets >= 0
         weights = None if self._weights is None else self._weights.to(device)
-        return Cost(model.loss(output, targets, weights), int(known.sum()), int(batch.lengths.sum()), reading)
+        inside = torch.arange(len(inputs), device=device).unsqueeze(1) < lengths
+        total = model.loss(output, targets, weights)
+        return Cost(total, int(known.sum()), int(batch.lengths.sum()), reading, inside)
 
     def _teacher(self, model: Network, inputs: Tensor, targets: Tensor, noise: Noise, share: float) -> Teacher | None:
         """What a network that feeds its output back is given in training."""
@@ -126,15 +128,18 @@ def label_counts(data: Sequences, labels: int) -> NDArray[np.int64]:
 
 def labels_report(model: Network, valid: LabelledText) -> dict[str, Any]:
     """Accuracy and nats per label on the validation split for a finished run; None where the split is empty."""
-    right, count, nats = 0, 0, 0.0
+    right, count, priced, nats = 0, 0, 0, 0.0
     for piece in predictions(model, valid, _SIDE_BY_SIDE):
         known = piece.targets != NO_LABEL
         right += int((piece.outputs.argmax(-1) == piece.targets)[known].sum())
         count += int(known.sum())
-        nats += float(label_nats(piece.outputs, piece.targets).sum())
-    if not count:
-        return {"valid_accuracy": None, "valid_nats_per_label": None}
-    return {"valid_accuracy": right / count, "valid_nats_per_label": nats / count}
+        costs = label_nats(piece.outputs, piece.targets)  # of the labels that training knows
+        priced += len(costs)
+        nats += float(costs.sum())
+    return {
+        "valid_accuracy": right / count if count else None,
+        "valid_nats_per_label": nats / priced if priced else None,
+    }
 
 
 def forecast_report(model: Network, valid: Series) -> dict[str, Any]:

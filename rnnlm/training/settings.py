@@ -1,12 +1,18 @@
 """The settings of training; imports nothing heavy, so that `--help` stays quick. None follows from the corpus."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from rnnlm.config import above, at_least, between, duration, setting
 from rnnlm.errors import UsageError
 
 Cell = Literal["elman", "elman-relu", "output-recurrent", "lstm", "gru"]
+FEEDS_BACK: tuple[Cell, ...] = ("output-recurrent",)  # cells whose memory is the network's output
+# Settings that are forms of some cells alone; layers, direct and head are what a cell that feeds back has no choice of.
+_FORMS = {"peepholes": ("lstm",), "activation": ("lstm",), "feedback": FEEDS_BACK, "forcing": FEEDS_BACK,
+          "own_outputs": FEEDS_BACK}  # fmt: skip
+_NOT_FED_BACK = ("layers", "direct", "head")
 Head = Literal["steps", "last", "mean", "max"]
 
 
@@ -64,7 +70,7 @@ class TrainSettings:
         None, "dropout before the output layer", between(0, 1, below=True), auto="that of --dropout"
     )
     dropout_recurrent: float = setting(0.0, "share of recurrent weights dropped in a batch", between(0, 1, below=True))
-    locked: bool = setting(False, "one dropout mask for all steps of a sequence")
+    locked: bool = setting(False, "one dropout mask for all steps of a segment")
     activation_penalty: float = setting(0.0, "cost of the mean square of h(t)", at_least(0))
     temporal_penalty: float = setting(0.0, "cost of the mean square of h(t) − h(t−1)", at_least(0))
     epochs: float | None = setting(
@@ -116,19 +122,33 @@ class TrainSettings:
 
     def _check_forms(self) -> None:
         """A form of one cell with another cell would do nothing, and so is refused."""
+        if self.from_ is not None:  # whose cell decides
+            return
         if self.cell != "lstm" and (self.peepholes or self.activation != "tanh"):
             raise UsageError(f"--peepholes or --activation with --cell {self.cell}", "they are forms of the lstm")
-        if self.cell != "output-recurrent" and (self.feedback != "probabilities" or self.forcing != "teacher"):
+        if self.cell not in FEEDS_BACK and (self.feedback != "probabilities" or self.forcing != "teacher"):
             raise UsageError(
                 f"--feedback or --forcing with --cell {self.cell}", "only --cell output-recurrent feeds its output back"
             )
-        if self.cell == "output-recurrent" and self.layers > 1:
+        if self.cell in FEEDS_BACK and self.layers > 1:
             raise UsageError(
                 "--layers above 1 with --cell output-recurrent", "only its output is fed back, to one layer"
             )
-        if self.cell == "output-recurrent" and (self.direct or self.head not in (None, "steps")):
+        if self.cell in FEEDS_BACK and (self.direct or self.head not in (None, "steps")):
             raise UsageError(
                 "--direct or --head with --cell output-recurrent", "its output at every step is what it remembers"
             )
         if self.clip_value and self.clip not in (0.0, 1.0):
             raise UsageError("--clip with --clip-value", "give one of them")
+
+
+def is_forced(settings: TrainSettings) -> bool:
+    """Whether the network is trained on y(t−1) in place of its own output, at every step."""
+    return settings.cell in FEEDS_BACK and settings.forcing == "teacher"
+
+
+def fitting_forms(recorded: Mapping[str, Any], cell: str) -> dict[str, Any]:
+    """What a workspace recorded without the forms of cells other than `cell`: those were meant for another run."""
+    left_out = {name for name, cells in _FORMS.items() if cell not in cells}
+    left_out |= set(_NOT_FED_BACK) if cell in FEEDS_BACK else set()
+    return {name: value for name, value in recorded.items() if name not in left_out}

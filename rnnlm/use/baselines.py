@@ -22,29 +22,36 @@ _RIDGE = 1e-8  # of the variance of a regressor: decides where regressors depend
 
 @dataclass(frozen=True)
 class Baseline:
-    """A forecast (N, K) in the data's own units, or None and the reason why it does not apply."""
+    """A forecast (N, K) in the data's own units, or None and the reason why it does not apply; `key` is for JSON."""
 
+    key: str
     name: str
     forecast: Floats | None
     reason: str = ""
 
 
-def baselines(train: Series, series: Series, season: int = SEASON) -> list[Baseline]:
-    """Every baseline for the windows of `series`, what needs fitting being fitted on `train`."""
-    # Windows of different lengths have as many last rows in common as the shortest of them has.
-    lags = int(min(train.lengths().min(initial=2**31), series.lengths().min(initial=2**31)))
-    ways: dict[str, Callable[[], Floats]] = {
-        "last value": lambda: persistence(series),
-        f"value {season} rows before": lambda: seasonal_naive(series, season),
-        "linear, own past": lambda: fit_autoregression(train, lags).predict(series),
-        "linear, all inputs": lambda: fit_linear(train, lags).predict(series),
+def baselines(train: Series | None, series: Series, season: int = SEASON) -> list[Baseline]:
+    """Every baseline for the windows of `series`, what needs fitting being fitted on `train`, where it is at hand."""
+
+    def fitted(fit: Callable[[Series, int], Linear]) -> Floats:
+        if train is None:
+            raise UsageError("the windows of training are not at hand", "")
+        # Windows of different lengths have as many last rows in common as the shortest of them has.
+        lags = int(min(train.lengths().min(initial=2**31), series.lengths().min(initial=2**31)))
+        return fit(train, lags).predict(series)
+
+    ways: dict[str, tuple[str, Callable[[], Floats]]] = {
+        "persistence": ("last value", lambda: persistence(series)),
+        "seasonal_naive": (f"value {season} rows before", lambda: seasonal_naive(series, season)),
+        "linear_autoregression": ("linear, own past", lambda: fitted(fit_autoregression)),
+        "linear_all_inputs": ("linear, all inputs", lambda: fitted(fit_linear)),
     }
     found = []
-    for name, forecast in ways.items():
+    for key, (name, forecast) in ways.items():
         try:
-            found.append(Baseline(name, forecast()))
+            found.append(Baseline(key, name, forecast()))
         except UsageError as error:
-            found.append(Baseline(name, None, error.message))
+            found.append(Baseline(key, name, None, error.message))
     return found
 
 
@@ -123,7 +130,7 @@ class Linear:
 def fit_autoregression(train: Series, lags: int | None = None) -> Linear:
     """The regression of y(t + H) on the targets' own values in the last `lags` rows (default: the shortest window).
 
-    Raises UsageError where a target is not among the inputs, or there are too many regressors.
+    Raises UsageError where a target is not among the inputs, or there are too many regressors, or too few windows.
     """
     _past_is_read(train)
     columns = [place for place in train.rules.target_inputs if place is not None]
@@ -133,7 +140,7 @@ def fit_autoregression(train: Series, lags: int | None = None) -> Linear:
 def fit_linear(train: Series, lags: int | None = None) -> Linear:
     """The regression of y(t + H) on all inputs in the last `lags` rows (default: the shortest window).
 
-    Raises UsageError where there are too many regressors.
+    Raises UsageError where there are too many regressors, or too few windows.
     """
     return _least_squares(train, tuple(range(train.rules.features)), lags)
 
@@ -147,8 +154,8 @@ def _least_squares(train: Series, columns: tuple[int, ...], lags: int | None) ->
     width, targets = lags * len(columns), len(train.rules.targets)
     if width > _REGRESSORS:
         raise UsageError(f"{width:,} regressors are more than {_REGRESSORS:,}", "")
-    if not len(train):
-        raise UsageError("there is no window to fit on", "")
+    if len(train) <= width:
+        raise UsageError(f"{len(train):,} windows are too few for {width:,} regressors", "")
     moments, sums, count = np.zeros((width + targets, width + targets)), np.zeros(width + targets), len(train)
     around = np.zeros(width + targets)
     for first in range(0, count, _WINDOWS):

@@ -26,11 +26,11 @@ class LabelEvaluation:
     def report(self) -> dict[str, Any]:
         """The figures by their full names; nats leave out labels that training never saw, accuracy does not."""
         known = self.confusion.predictions - self.confusion.unseen
-        per_label = self.nats / max(1, known)
+        per_label = self.nats / known if known else None
         return {
             **self.confusion.report(),
             "nats_per_label": per_label,
-            "perplexity_of_labels": perplexity(per_label),
+            "perplexity_of_labels": None if per_label is None else perplexity(per_label),
         }
 
 
@@ -48,14 +48,18 @@ def evaluate_labels(model: Network, data: LabelledText, batch_size: int, *, forc
 
 def naive_bayes_confusion(raw: Path, split: str, labels: tuple[str, ...]) -> Confusion:
     """The baseline on a split of the `raw` stage: learned from train, its smoothing chosen on valid."""
-    texts, numbers = _texts(raw, "train", labels)
-    model = fit(texts, numbers, len(labels))
-    chosen, known = _texts(raw, "valid", labels)
-    model = model.tuned(chosen, known) if chosen else model
+    model = fit(*_known(*_texts(raw, "train", labels)), len(labels))
+    chosen, numbers = _known(*_texts(raw, "valid", labels))
+    model = model.tuned(chosen, numbers) if chosen else model
     confusion = Confusion(labels)
     asked, truth = _texts(raw, split, labels)
     confusion.add(truth, model.predict(asked))
     return confusion
+
+
+def _known(texts: list[str], numbers: NDArray[np.int64]) -> tuple[list[str], NDArray[np.int64]]:
+    """The same without texts whose label is not in the set."""
+    return [text for text, number in zip(texts, numbers, strict=True) if number >= 0], numbers[numbers >= 0]
 
 
 def _texts(raw: Path, split: str, labels: tuple[str, ...]) -> tuple[list[str], NDArray[np.int64]]:

@@ -13,17 +13,17 @@ _MARKERS = "osD^v"
 
 
 @contextlib.contextmanager
-def lag_plot(path: Path) -> Iterator[Callable[[str, Sequence[int], Curves, float], None]]:
-    """A function that draws, once: (measure, lags, its value at each lag by network, its value for a mere guess).
+def lag_plot(path: Path) -> Iterator[Callable[[str, str, Sequence[int], Curves, float], None]]:
+    """A function that draws, once: (task, measure, lags, its value at each lag by network, its value for a guess).
 
     PNG, SVG or PDF by the file's ending. Raises InputError for another ending, or where the `plots` extra is not
     installed, on entering, so that hours of training need not come before it. NaN leaves a gap.
     """
     with picture(path, 7, 4.5) as figure:
-        yield lambda measure, lags, curves, guess: _draw(figure.subplots(), measure, lags, curves, guess)
+        yield lambda *drawn: _draw(figure.subplots(), *drawn)
 
 
-def _draw(axes: Any, measure: str, lags: Sequence[int], curves: Curves, guess: float) -> None:
+def _draw(axes: Any, task: str, measure: str, lags: Sequence[int], curves: Curves, guess: float) -> None:
     order = sorted(range(len(lags)), key=lambda place: lags[place])
     for number, (name, values) in enumerate(curves.items()):
         # Networks that remember everything lie on one another: the later ones are drawn smaller.
@@ -32,13 +32,14 @@ def _draw(axes: Any, measure: str, lags: Sequence[int], curves: Curves, guess: f
             [values[place] for place in order],
             label=name,
             marker=_MARKERS[number % len(_MARKERS)],
-            markersize=max(4, 10 - 1.5 * number),
-            linewidth=max(1, 3 - 0.5 * number),
+            markersize=max(4, 11 - 2 * number),
+            linewidth=max(1, 4.5 - number),
         )
     axes.axhline(guess, color="0.6", linestyle=":", label="a guess")
     axes.set_xscale("log")
     axes.set_xticks(sorted(lags), [f"{lag:,}" for lag in sorted(lags)])
     axes.minorticks_off()
+    axes.set_title(task)
     axes.set_xlabel("lag, steps")
     axes.set_ylabel(measure)
     if measure == "accuracy":

@@ -2,11 +2,16 @@
 
 import json
 import random
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+
+from rnnlm.artifacts import read_manifest
+from rnnlm.model.sealed import FORMAT, VERSION, seal_model
 
 QUICK = ("--hidden", "16", "--embedding", "8", "--batch-size", "8", "--learning-rate", "0.02", "--dropout", "0")
 
@@ -128,8 +133,8 @@ def test_a_forecast_is_measured_beside_the_methods_that_need_no_network(forecast
     picture = forecaster.parent / "forecast.svg"
     report = run("evaluate", forecaster, "--plot", picture, "--season", "25", "--json").ok().json
     errors = {name: figures["root_mean_square_error"][0] for name, figures in report["errors"].items()}
-    assert errors["gru"] < errors["last value"]
-    assert {"last value", "value 25 rows before", "linear, own past", "linear, all inputs"} <= set(errors)
+    assert errors["model"] < errors["persistence"]
+    assert {"seasonal_naive", "linear_autoregression", "linear_all_inputs"} <= set(errors)
     assert picture.read_text().startswith("<?xml")
     assert report["horizon"] == 3
 
@@ -223,3 +228,87 @@ def test_forced_feedback_in_a_language_model_is_called_a_bigram(trained: Path, c
     run("train", corpus, "--out", work, "--cell", "output-recurrent", "--steps", "30", *QUICK).ok()
     assert "the last token alone" in run("evaluate", work).ok().err
     assert "the last token alone" not in run("evaluate", trained).ok().err
+
+
+def test_a_refused_run_leaves_no_setting_behind(classifier: Path, forecaster: Path, run: Any) -> None:
+    for work, wrong in ((classifier, ("--cell", "output-recurrent")), (forecaster, ("--tied",)),
+                        (forecaster, ("--balance", "0.5"))):  # fmt: skip
+        before = (work / "workspace.json").read_bytes()
+        assert run("train", work, *wrong).code == 2
+        assert (work / "workspace.json").read_bytes() == before
+
+
+def test_forms_of_one_cell_are_not_asked_of_the_next(corpus: Path, tmp_path: Path, run: Any) -> None:
+    work = tmp_path / "work"
+    quick = ("--steps", "3", *QUICK)
+    run("train", corpus, "--out", work, "--cell", "output-recurrent", "--forcing", "free", *quick).ok()
+    run("train", work, "--cell", "lstm", "--peepholes", "--layers", "2", *quick).ok()
+    run("train", work, "--cell", "gru", *quick).ok()
+    run("train", work, "--cell", "output-recurrent", *quick).ok()
+    run("train", work, "--cell", "gru", "--peepholes").refused(2, "--peepholes")
+
+
+def test_steps_of_training_are_not_those_of_windows(forecaster: Path, run: Any) -> None:
+    before = (forecaster / "window" / "manifest.json").read_bytes()
+    run("train", forecaster, "--name", "few", env={"RNNLM_STEPS": "3"}).ok()
+    assert (forecaster / "window" / "manifest.json").read_bytes() == before
+
+
+def test_a_model_goes_on_from_another_as_it_is_built(corpus: Path, tmp_path: Path, run: Any) -> None:
+    work = tmp_path / "work"
+    run("train", corpus, "--out", work, "--cell", "output-recurrent", "--forcing", "scheduled", "--steps", "5",
+        *QUICK).ok()  # fmt: skip
+    more = ("--from", "output-recurrent", "--steps", "5", "--batch-size", "8")
+    run("train", work, "--name", "free", "--forcing", "free", *more).ok()
+    assert not json.loads((work / "models" / "free" / "config.json").read_text())["architecture"]["forced"]
+    run("train", work, "--name", "forced", "--forcing", "teacher", *more).ok()
+    assert json.loads((work / "models" / "forced" / "config.json").read_text())["architecture"]["forced"]
+    run("train", work, *more, "--peepholes").refused(2, "--peepholes with --from")
+
+
+def reseal(model: Path, change: Callable[[dict[str, Any]], None]) -> None:
+    """Write another config.json with a manifest that fits it, as a hostile hand would."""
+    config = json.loads((model / "config.json").read_text())
+    change(config)
+    (model / "config.json").write_text(json.dumps(config))
+    manifest = read_manifest(model, FORMAT, VERSION, remedy="")
+    assert manifest is not None
+    seal_model(model, settings=manifest.settings, inputs=manifest.inputs, report=manifest.report)
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "value"),
+    [
+        *(("tagger", f"architecture.{key}", value) for key, value in [
+            ("cell", "foo"), ("cell", 3), ("hidden", "16"), ("hidden", -1), ("hidden", 10**7), ("layers", 10**6),
+            ("direct", "yes"), ("summary", "foo"), ("feedback", "foo"), ("task", "forecast"), ("labels", 2),
+        ]),
+        ("tagger", "labels", [1, 2, 3]),
+        ("tagger", "labels", ["A", "A", "B"]),
+        ("tagger", "labels", 3),
+        ("tagger", "data", 3),
+        ("tagger", "text", {"kind": "word"}),
+        ("forecaster", "architecture.features", 5),
+        ("forecaster", "architecture.labels", 2),
+        ("forecaster", "series", None),
+        ("forecaster", "series.steps", "12"),
+        ("forecaster", "series.targets", ["level", "other"]),
+    ],
+)  # fmt: skip
+def test_a_configuration_that_cannot_be_is_refused_in_one_line(
+    tagger: Path, forecaster: Path, tmp_path: Path, run: Any, name: str, key: str, value: Any
+) -> None:
+    work = {"tagger": tagger, "forecaster": forecaster}[name]
+    model = next(path for path in (work / "models").iterdir() if path.name in ("output-recurrent", "gru"))
+    copy = shutil.copytree(model, tmp_path / "copy")
+    *inside, last = key.split(".")
+
+    def change(config: dict[str, Any]) -> None:
+        for part in inside:
+            config = config[part]
+        config[last] = value
+
+    reseal(copy, change)
+    file = tmp_path / "file.csv"
+    file.write_text("the cat\n" if name == "tagger" else "t,level,other\n" + "".join(f"{t},1,2\n" for t in range(40)))
+    run("predict", copy, file, "--quiet").refused(4)

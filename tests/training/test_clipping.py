@@ -64,16 +64,19 @@ def test_a_gradient_that_is_no_number_is_seen() -> None:
     assert not np.isfinite(clip_gradients(made, 1.0, 0.0)[0])
 
 
-def test_penalties_are_the_means_that_they_say() -> None:
+def test_penalties_are_the_means_over_true_steps_that_they_say() -> None:
     h, dropped = torch.randn(6, 3, 4), torch.randn(6, 3, 4)
     reading = Reading(h, dropped, dropped, ())
-    assert penalties(TrainSettings(), reading) is None
-    alpha = penalties(TrainSettings(activation_penalty=2.0), reading)
-    beta = penalties(TrainSettings(temporal_penalty=3.0), reading)
-    both = penalties(TrainSettings(activation_penalty=2.0, temporal_penalty=3.0), reading)
+    inside = torch.arange(6).unsqueeze(1) < torch.tensor([6, 2, 1])
+    assert penalties(TrainSettings(), reading, inside) is None
+    alpha = penalties(TrainSettings(activation_penalty=2.0), reading, inside)
+    beta = penalties(TrainSettings(temporal_penalty=3.0), reading, inside)
+    both = penalties(TrainSettings(activation_penalty=2.0, temporal_penalty=3.0), reading, inside)
     assert alpha is not None and beta is not None and both is not None
-    assert float(alpha) == pytest.approx(2 * float((dropped**2).mean()), rel=1e-5)
-    assert float(beta) == pytest.approx(3 * float(((h[1:] - h[:-1]) ** 2).mean()), rel=1e-5)
+    true = torch.cat([dropped[:6, 0], dropped[:2, 1], dropped[:1, 2]])
+    changes = torch.cat([h[1:6, 0] - h[:5, 0], h[1:2, 1] - h[:1, 1]])
+    assert float(alpha) == pytest.approx(2 * float((true**2).mean()), rel=1e-5)
+    assert float(beta) == pytest.approx(3 * float((changes**2).mean()), rel=1e-5)
     assert float(both) == pytest.approx(float(alpha + beta), rel=1e-5)
 
 
@@ -102,6 +105,10 @@ def test_weights_decay_in_matrices_alone() -> None:
     before = {name: parameter.detach().clone() for name, parameter in model.named_parameters()}
     for parameter in model.parameters():
         parameter.grad = torch.zeros_like(parameter)
+    assert model.cells[0].P is not None
+    with torch.no_grad():
+        model.cells[0].P.fill_(1.0)
+    before["layers.0.P"].fill_(1.0)
     optimizer.step()
     for name, parameter in model.named_parameters():
         wanted = (

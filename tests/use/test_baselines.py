@@ -132,10 +132,11 @@ def test_several_targets_are_forecast_side_by_side() -> None:
 
 
 def test_windows_of_different_lengths_share_their_last_rows() -> None:
-    starts = np.cumsum([0, 40, 25, 60, 35])
-    values = second_order(200, 4)
+    sizes = [40, 25, 60, 35, 40] * 12
+    starts = np.cumsum([0, *sizes[:-1]])
+    values = second_order(sum(sizes), 4)
     data = series(values, steps=None, starts=starts)
-    assert data.lengths().tolist() == [39, 24, 59, 34, 39]
+    assert data.lengths().tolist() == [size - 1 for size in sizes]
     assert fit_autoregression(data, 2).lags == 2
     assert fit_autoregression(data).lags == 24
     short = series(values[:30], steps=None, starts=(0, 20))
@@ -143,6 +144,8 @@ def test_windows_of_different_lengths_share_their_last_rows() -> None:
         fit_autoregression(data).predict(short)
     found = {each.name: each.forecast for each in baselines(data, short)}
     assert np.array_equal(found["linear, own past"], fit_autoregression(data, 9).predict(short))
+    with pytest.raises(UsageError, match="5 windows are too few for 24 regressors"):
+        fit_autoregression(series(values[:200], steps=None, starts=starts[:5]))
 
 
 def test_what_does_not_apply_says_why() -> None:

@@ -1,6 +1,7 @@
 """What every recurrent cell is: one time step, the same weights at each, and two ways to run it over a segment.
 
-The state is a tuple of (batch, ·) tensors whose first is h(t); nothing outside a cell asks which cell it is.
+The state is a tuple of (batch, ·) tensors whose first is h(t); but for whether it feeds the output back, nothing
+outside asks which cell it is.
 """
 
 from collections.abc import Callable
