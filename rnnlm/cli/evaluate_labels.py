@@ -19,6 +19,7 @@ from rnnlm.corpus.settings import check_columns
 from rnnlm.errors import UsageError
 from rnnlm.model.network import Network
 from rnnlm.use.evaluate_labels import evaluate_labels, naive_bayes_confusion
+from rnnlm.use.label_choice import prior_offsets
 from rnnlm.use.label_metrics import Confusion
 
 _WHOLE_MATRIX = 12  # labels whose counts fit on a screen side by side
@@ -35,16 +36,18 @@ def evaluate_labelled(invocation: Invocation, found: Found, network: Network) ->
         raise UsageError("--baseline without texts to learn from", "name a workspace of labelled texts and a split")
     with tempfile.TemporaryDirectory(prefix="rnnlm-") as directory:
         data, split, name = _data(invocation, found, Path(directory))
-        evaluation = evaluate_labels(network, data, given.batch_size)
+        offsets = prior_offsets(model.label_counts, given.balance)
+        evaluation = evaluate_labels(network, data, given.batch_size, offsets)
         report: dict[str, Any] = {
             "task": model.task,
+            "balance": given.balance,
             **evaluation.report(),
             "split": split,
             **_digests(found, split, Path(directory)),
             "model_sha256": model.model_sha256,
         }
         if network.feeds_back:
-            forced = evaluate_labels(network, data, given.batch_size, forced=True).report()
+            forced = evaluate_labels(network, data, given.batch_size, offsets, forced=True).report()
             report["forced"] = {key: forced[key] for key in ("accuracy", "macro_f1", "nats_per_label")}
     if given.baseline and found.workspace is not None and split is not None:
         raw = found.workspace.directory("raw")

@@ -19,7 +19,8 @@ from rnnlm.errors import InputError, UsageError
 from rnnlm.model.network import Network
 from rnnlm.model.sealed import Sealed
 from rnnlm.use.evaluate_series import forecasts
-from rnnlm.use.predict import Choice, Labelled, label_lines
+from rnnlm.use.label_choice import prior_offsets
+from rnnlm.use.predict import Choice, Labelled, Labeller
 from rnnlm.views.forecast_plot import draw_forecast
 
 _PLOTTED = 500  # rows of a picture
@@ -32,7 +33,9 @@ def predict_labels(invocation: Invocation, model: Sealed, network: Network) -> N
         raise UsageError("--plot or --all with a model of labels", "they go with forecasts")
     tag = model.task == "tag"
     lines = _lines(invocation.arguments["file"])
-    for labelled in label_lines(network, model.rules, model.labels, lines, given.k, given.batch_size):
+    offsets = prior_offsets(model.label_counts, given.balance)
+    labeller = Labeller(network, model.rules, model.labels, offsets, given.k, given.batch_size)
+    for labelled in labeller.label(lines):
         if invocation.run.json:
             sys.stdout.write(json.dumps(_record(labelled, tag), ensure_ascii=False) + "\n")
         elif tag:

@@ -19,7 +19,7 @@ from rnnlm.model.network import Network
 from rnnlm.model.sealed import Sealed, text_description
 from rnnlm.training.language import LanguageObjective, language_report, output_counts
 from rnnlm.training.objective import Objective
-from rnnlm.training.sequences import SequenceObjective, forecast_report, label_counts, label_weights, labels_report
+from rnnlm.training.sequences import SequenceObjective, forecast_report, label_counts, labels_report
 from rnnlm.training.settings import TrainSettings
 
 
@@ -96,18 +96,14 @@ def labelled_data(pipeline: Pipeline, task: str) -> Data:
         if settings.unigram_bias:
             network.start_bias(counts)
 
-    def objective(settings: TrainSettings) -> Objective:
-        weights = label_weights(counts, settings.balance) if settings.balance else None
-        return SequenceObjective(train, valid, settings, task, weights)
-
     return Data(
         task,
         rules.kind,
         int(train.lengths().sum()),
         len(train),
-        {"text": text_description(rules), "labels": list(labels), "data": identities},
+        {"text": text_description(rules), "labels": list(labels), "label_counts": counts.tolist(), "data": identities},
         {**identities, "tokenizer": sha256_bytes(tokenizer)},
-        objective,
+        lambda settings: SequenceObjective(train, valid, settings, task),
         start,
         lambda network: labels_report(network, valid),
         tokenizer,

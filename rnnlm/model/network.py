@@ -17,7 +17,7 @@ from rnnlm.model.cells.cell import Cell, CellOptions, Output, State
 from rnnlm.model.cells.output_recurrent import OutputRecurrent
 from rnnlm.model.cells.table import make_cell
 from rnnlm.model.embedding import SPREAD
-from rnnlm.model.loss import linear_cross_entropy, linear_squared_error, weighted_cross_entropy
+from rnnlm.model.loss import linear_cross_entropy, linear_squared_error
 from rnnlm.model.noise import Noise
 
 States = tuple[State, ...]
@@ -165,17 +165,14 @@ class Network(nn.Module):
         """(…, width) → (…, outputs): o(t). For a language model the first is that of id 2."""
         return functional.linear(output, self.output_matrix, self.bias)
 
-    def loss(self, output: Tensor, targets: Tensor, weights: Tensor | None = None) -> Tensor:
+    def loss(self, output: Tensor, targets: Tensor) -> Tensor:
         """The training loss, a sum over rows: output (rows, width).
 
-        targets (rows,) of output numbers, negative where there is nothing to predict: Σ −log p, each times the weight
-        of its target where `weights` (outputs,) are given. For real values,
+        targets (rows,) of output numbers, negative where there is nothing to predict: Σ −log p. For real values,
         targets (rows, outputs), NaN where unknown: Σ ½ (o − y)², the cost under a Gaussian of variance 1.
         """
         if self.architecture.task == "forecast":
             return linear_squared_error(output, self.output_matrix, self.bias, targets)
-        if weights is not None:
-            return weighted_cross_entropy(output, self.output_matrix, self.bias, targets, weights)
         return linear_cross_entropy(output, self.output_matrix, self.bias, targets)
 
     @property

@@ -53,6 +53,11 @@ class Sealed:
         return tuple(self.config.get("labels", ()))
 
     @property
+    def label_counts(self) -> tuple[int, ...]:
+        """How often each label was a target in training."""
+        return tuple(self.config.get("label_counts", ()))
+
+    @property
     def context(self) -> str:
         """The context that a language model was trained in."""
         return str(self.config["context"])
@@ -120,7 +125,8 @@ def read_sealed(path: Path) -> Sealed:
         elif architecture.task in ("tag", "classify"):
             labels = config["labels"]
             good = good and all(isinstance(label, str) for label in labels)
-            good = good and len(set(labels)) == len(labels) == architecture.labels
+            good = good and len(set(labels)) == len(labels) == len(config["label_counts"]) == architecture.labels
+            good = good and all(type(count) is int and count >= 0 for count in config["label_counts"])
         elif good:
             series = SeriesRules.from_json(config["series"])
             good = series.features == architecture.features and len(series.targets) == architecture.labels

@@ -69,8 +69,6 @@ def _check_task(settings: TrainSettings, task: str) -> None:
         raise UsageError("--head steps with --task classify", "a text has one label; use last, mean or max")
     if task == "classify" and settings.cell in FEEDS_BACK:
         raise UsageError("--cell output-recurrent with --task classify", "it has no output to feed back before the end")
-    if task not in ("tag", "classify") and settings.balance:
-        raise UsageError(f"--balance with --task {task}", "it weighs labels")
     if settings.direct and settings.head in ("mean", "max"):
         raise UsageError(f"--direct with --head {settings.head}", "x(t) is read at the last step; use last or steps")
     if task != "forecast" and settings.direct:

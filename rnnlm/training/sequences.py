@@ -29,18 +29,10 @@ class SequenceObjective:
     With `--bptt N` the graph is cut every N steps, so that gradients flow back no further.
     """
 
-    def __init__(
-        self,
-        train: Sequences,
-        valid: Sequences,
-        settings: TrainSettings,
-        task: str,
-        weights: NDArray[np.float64] | None = None,
-    ) -> None:
-        """`settings` has no None where something must be decided; `weights` (labels,) are those of `label_weights`."""
+    def __init__(self, train: Sequences, valid: Sequences, settings: TrainSettings, task: str) -> None:
+        """`settings` has no None where something must be decided."""
         assert settings.batch_size and settings.bptt
         self._valid, self._settings, self._task = valid, settings, task
-        self._weights = None if weights is None else torch.from_numpy(weights).float()
         self._bptt = None if settings.bptt == "full" else int(settings.bptt)
         self.batches = SequenceBatches(train, settings.batch_size, settings.seed)
         self.states: States = ()
@@ -61,9 +53,8 @@ class SequenceObjective:
             if self._task == "forecast":
                 targets = targets[lengths - 1, torch.arange(len(lengths), device=device)]
         known = ~targets.isnan() if self._task == "forecast" else targets >= 0
-        weights = None if self._weights is None else self._weights.to(device)
         inside = torch.arange(len(inputs), device=device).unsqueeze(1) < lengths
-        total = model.loss(output, targets, weights)
+        total = model.loss(output, targets)
         return Cost(total, int(known.sum()), int(batch.lengths.sum()), reading, inside)
 
     def _teacher(self, model: Network, inputs: Tensor, targets: Tensor, noise: Noise, share: float) -> Teacher | None:
@@ -109,12 +100,6 @@ class SequenceObjective:
     def figure(self, mean_cost: float) -> float:
         """Perplexity of labels; for real values the root mean square error in units of the scaled data."""
         return float(np.sqrt(2 * mean_cost)) if self._task == "forecast" else perplexity(mean_cost)
-
-
-def label_weights(counts: NDArray[np.int64], balance: float) -> NDArray[np.float64]:
-    """(labels,) w ∝ count^−balance, their mean over the training data 1; 0 for a label that does not occur there."""
-    weights = np.where(counts > 0, np.maximum(counts, 1.0) ** -balance, 0.0)
-    return np.asarray(weights * counts.sum() / (weights * counts).sum())
 
 
 def label_counts(data: Sequences, labels: int) -> NDArray[np.int64]:

@@ -34,14 +34,16 @@ class LabelEvaluation:
         }
 
 
-def evaluate_labels(model: Network, data: LabelledText, batch_size: int, *, forced: bool = False) -> LabelEvaluation:
-    """The most likely label for each word or text against the true one.
+def evaluate_labels(
+    model: Network, data: LabelledText, batch_size: int, offsets: NDArray[np.float64], *, forced: bool = False
+) -> LabelEvaluation:
+    """The label with the largest log p for each word or text, `offsets` (labels,) added, against the true one.
 
     `forced` gives a network that feeds its output back the true label before; otherwise it goes by its own.
     """
     confusion, nats = Confusion(data.labels), 0.0
     for piece in predictions(model, data, batch_size, forced=forced):
-        confusion.add(piece.targets, piece.outputs.argmax(-1))
+        confusion.add(piece.targets, (piece.outputs + offsets).argmax(-1))
         nats += float(label_nats(piece.outputs, piece.targets).sum())
     return LabelEvaluation(confusion, nats)
 

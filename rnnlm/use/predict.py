@@ -32,46 +32,50 @@ class Labelled:
     choices: tuple[tuple[Choice, ...], ...]
 
 
-def label_lines(
-    model: Network, rules: TextRules, labels: tuple[str, ...], lines: Iterable[str], k: int, batch_size: int
-) -> Iterator[Labelled]:
-    """The `k` most likely labels for each line or word, by the model's own rules of cleaning.
+@dataclass(frozen=True)
+class Labeller:
+    """Labels lines by a model and its own rules of cleaning: the `k` with the largest log p + `offsets` (labels,)."""
 
-    A line without a word has no label where words have them. Raises InputError for a word that is not one token.
-    """
-    per_token = model.architecture.task == "tag"
-    for number, block in enumerate(blocks(lines)):
-        ids = [line_ids(rules, line) for line in block]
-        parts = [tuple(line.split()) if per_token else (line,) for line in block]
-        if per_token:
-            for place, (line, words) in enumerate(zip(ids, parts, strict=True)):
-                if len(line) != len(words):
-                    raise InputError(f"line {number * LINES + place + 1:,}: not one token a word", "check its blanks")
-        else:
-            ids = [[*line, END_ID] for line in ids]
-        yield from _label(model, labels, block, parts, ids, k, batch_size)
+    model: Network
+    rules: TextRules
+    labels: tuple[str, ...]
+    offsets: NDArray[np.float64]
+    k: int
+    batch_size: int
 
+    @property
+    def per_token(self) -> bool:
+        """Whether each word has labels, not each line."""
+        return self.model.architecture.task == "tag"
 
-def _label(
-    model: Network,
-    labels: tuple[str, ...],
-    block: list[str],
-    parts: list[tuple[str, ...]],
-    ids: list[list[int]],
-    k: int,
-    batch_size: int,
-) -> Iterator[Labelled]:
-    filled = [place for place, line in enumerate(ids) if line]
-    found: list[tuple[tuple[Choice, ...], ...]] = [()] * len(block)
-    data = IdLines([ids[place] for place in filled], model.architecture.task == "tag")
-    for piece in predictions(model, data, batch_size) if filled else ():
-        for column, row in enumerate(piece.rows):
-            log_p = piece.outputs[: piece.lengths[column], column] if data.per_token else piece.outputs[column][None]
-            found[filled[row]] = tuple(_best(each, labels, k) for each in log_p)
-    for text, names, choices in zip(block, parts, found, strict=True):
-        yield Labelled(text, names, choices)
+    def label(self, lines: Iterable[str]) -> Iterator[Labelled]:
+        """The same lines with labels; one without a word has none where words have them.
 
+        Raises InputError for a word that is not one token.
+        """
+        for number, block in enumerate(blocks(lines)):
+            ids = [line_ids(self.rules, line) for line in block]
+            parts = [tuple(line.split()) if self.per_token else (line,) for line in block]
+            if self.per_token:
+                for place, (line, words) in enumerate(zip(ids, parts, strict=True), number * LINES + 1):
+                    if len(line) != len(words):
+                        raise InputError(f"line {place:,}: not one token a word", "check its blanks")
+            else:
+                ids = [[*line, END_ID] for line in ids]
+            for text, names, choices in zip(block, parts, self._choices(ids), strict=True):
+                yield Labelled(text, names, choices)
 
-def _best(log_p: NDArray[np.float64], labels: tuple[str, ...], k: int) -> tuple[Choice, ...]:
-    order = np.argsort(-log_p, kind="stable")[:k]
-    return tuple(Choice(labels[number], float(np.exp(log_p[number]))) for number in order)
+    def _choices(self, ids: list[list[int]]) -> list[tuple[tuple[Choice, ...], ...]]:
+        """For each line of ids the labels of its parts; none for a line without ids."""
+        filled = [place for place, line in enumerate(ids) if line]
+        found: list[tuple[tuple[Choice, ...], ...]] = [()] * len(ids)
+        data = IdLines([ids[place] for place in filled], self.per_token)
+        for piece in predictions(self.model, data, self.batch_size) if filled else ():
+            for column, row in enumerate(piece.rows):
+                said = piece.outputs[: piece.lengths[column], column] if self.per_token else piece.outputs[column][None]
+                found[filled[row]] = tuple(self._best(log_p) for log_p in said)
+        return found
+
+    def _best(self, log_p: NDArray[np.float64]) -> tuple[Choice, ...]:
+        order = np.argsort(-(log_p + self.offsets), kind="stable")[: self.k]
+        return tuple(Choice(self.labels[number], float(np.exp(log_p[number]))) for number in order)

@@ -7,6 +7,9 @@ from rnnlm.config import at_least, between, setting
 from rnnlm.corpus.settings import FIELD, LABEL
 from rnnlm.errors import UsageError
 
+# Whether a rare label may be said: two commands choose labels, by one rule.
+BALANCE = 0.0
+BALANCE_HELP = "labels are chosen as they are in training (0), or as if all were equally frequent (1), or in between"
 SplitName = Literal["train", "valid", "test"]
 Context = Literal["stream", "sentence", "document"]
 
@@ -34,6 +37,7 @@ class EvaluateSettings:
     batch_size: int = setting(64, "sequences read side by side", at_least(1), record=False)
     field: str = setting(FIELD, "the column or field that holds the text, in a file of labelled texts", record=False)
     label: str = setting(LABEL, "the column or field that holds the label", record=False)
+    balance: float = setting(BALANCE, BALANCE_HELP, between(0, 1), record=False)
     baseline: bool = setting(
         False,
         "beside a model of labelled texts, naive Bayes over characters; the others always have theirs",
@@ -82,6 +86,7 @@ class PredictSettings:
     """What is said of a file, and how much of it."""
 
     k: int = setting(1, "labels for each text or word, the most likely first", at_least(1), record=False)
+    balance: float = setting(BALANCE, BALANCE_HELP, between(0, 1), record=False)
     all: bool = setting(
         False, "a forecast for every window, not only for those whose future the table does not hold", record=False
     )

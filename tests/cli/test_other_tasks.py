@@ -115,6 +115,27 @@ def test_a_labelled_file_is_measured_like_the_split_that_it_is(tagger: Path, cla
     assert there["nats_per_label"] == pytest.approx(here["nats_per_label"], abs=1e-6)
 
 
+def test_rare_labels_are_said_more_often_when_their_rarity_is_taken_out(
+    classifier: Path, tmp_path: Path, run: Any
+) -> None:
+    """A model that is sure of nothing says the frequent label, and with --balance 1 what the text itself says."""
+    counts = json.loads((classifier / "models" / "lstm" / "config.json").read_text())["label_counts"]
+    labels = (classifier / "raw" / "train.labels.txt").read_text().split()
+    assert sorted(counts) == sorted(labels.count(label) for label in set(labels))
+    copy = shutil.copytree(classifier / "models" / "lstm", tmp_path / "copy")
+    reseal(copy, lambda config: config.update(label_counts=[10**9, 1]))
+    frequent = json.loads((copy / "config.json").read_text())["labels"][0]
+
+    def said(*flags: str) -> list[str]:
+        return [
+            row.split("\t")[0]
+            for row in run("predict", copy, "-", *flags, stdin=b"abski\nabini\n").ok().out.splitlines()
+        ]
+
+    assert len(set(said())) == 2
+    assert frequent not in said("--balance", "1")
+
+
 def test_a_classifier_is_measured_beside_naive_bayes(classifier: Path, run: Any) -> None:
     report = run("evaluate", classifier, "--baseline", "--json").ok().json
     assert report["accuracy"] > 0.95
@@ -232,7 +253,7 @@ def test_forced_feedback_in_a_language_model_is_called_a_bigram(trained: Path, c
 
 def test_a_refused_run_leaves_no_setting_behind(classifier: Path, forecaster: Path, run: Any) -> None:
     for work, wrong in ((classifier, ("--cell", "output-recurrent")), (forecaster, ("--tied",)),
-                        (forecaster, ("--balance", "0.5"))):  # fmt: skip
+                        (forecaster, ("--head", "mean", "--direct"))):  # fmt: skip
         before = (work / "workspace.json").read_bytes()
         assert run("train", work, *wrong).code == 2
         assert (work / "workspace.json").read_bytes() == before

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rnnlm.use.label_choice import prior_offsets
 from rnnlm.use.label_metrics import Confusion
 
 LABELS = tuple("abcde")
@@ -63,3 +64,10 @@ def test_arrays_of_a_batch_count_as_they_are() -> None:
     assert confusion.predictions == 3
     assert confusion.accuracy == pytest.approx(2 / 3)
     assert confusion.per_label()[3].predicted == 0
+
+
+def test_offsets_take_out_the_frequency_of_labels() -> None:
+    offsets = prior_offsets((8, 0, 2), 1.0)
+    assert np.allclose(offsets, -np.log([9 / 13, 1 / 13, 3 / 13]))
+    assert not prior_offsets((8, 0, 2), 0.0).any()
+    assert np.allclose(prior_offsets((8, 0, 2), 0.5), offsets / 2)
