@@ -127,7 +127,7 @@ class Trainer:
         return min(1.0, done)
 
     def run(self, *, resume: bool) -> Outcome:
-        """Train to the end; the best weights by validation, the last ones where there is none.
+        """Train to the end; the best weights by validation, or the last ones where there is none or they are wanted.
 
         Raises Stopped after a signal, DivergenceError when the loss stops being finite.
         """
@@ -155,12 +155,16 @@ class Trainer:
                     saved_at = time.monotonic()
                     if number is not None:
                         raise Stopped(number)
-        tensors, clipped = self._best or self._used(), self._clipped / self._step
+        tensors, clipped = self._kept(), self._clipped / self._step
         return Outcome(tensors, self._step, self._tokens, epoch, elapsed, self._figure(), clipped)
 
     def _figure(self) -> float | None:
         """The best validation figure so far."""
         return self._objective.figure(self._best_cost) if math.isfinite(self._best_cost) else None
+
+    def _kept(self) -> Mapping[str, NDArray[Any]]:
+        """The weights of the finished model."""
+        return self._best if self._best and self._settings.keep == "best" else self._used()
 
     def _used(self) -> Mapping[str, NDArray[Any]]:
         """The weights that a finished model has: the averaged ones where they are asked for."""

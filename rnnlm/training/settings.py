@@ -100,6 +100,9 @@ class TrainSettings:
         0.0, "weights for use are an average over steps that forgets by this factor, as 0.999; 0 for none",
         between(0, 1, below=True),
     )  # fmt: skip
+    keep: Literal["best", "last"] = setting(
+        "best", "the weights with the best validation figure, or the last ones, whose rate has come down to 0"
+    )
     seed: int = setting(1, "seed of everything random", between(0, 2**63 - 1))
     from_: str | None = setting(None, "go on from a sealed model, with its tokenizer", auto="none", record=False)
     name: str | None = setting(None, "name of the model", auto="the cell's name", record=False)

@@ -166,6 +166,13 @@ def test_the_best_weights_by_validation_are_kept(tmp_path: Path) -> None:
     assert outcome.figure == pytest.approx(min(seen), rel=1e-9)
 
 
+def test_the_last_weights_are_kept_where_they_are_wanted(tmp_path: Path) -> None:
+    settings = replace(STREAM, steps=120, learning_rate=0.6, warmup=0.9, clip=0.0, keep="last")
+    one = trainer(tmp_path / "run", settings, Watcher())
+    outcome = one.run(resume=False)
+    assert all(np.array_equal(array, outcome.tensors[name]) for name, array in one._model.tensors().items())
+
+
 def test_without_a_validation_split_the_last_weights_are_kept(tmp_path: Path) -> None:
     nothing = Ids(np.empty(0, np.uint16), np.zeros(1, np.int64), np.empty(0, np.uint32))
     one = trainer(tmp_path / "run", STREAM, Watcher(), nothing)
