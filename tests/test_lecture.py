@@ -2,7 +2,7 @@
 
 A block is fenced as `console`, with `$ ` before each command and its standard output below. How the output is compared
 stands after that word: nothing (the same text), `approximate` (figures of a trained network: a decimal number may
-differ by a third, percentages and speeds are not compared) or `drawn` (only the number of lines).
+differ by a third, percentages, speeds and bars are not compared) or `drawn` (only the number of lines).
 """
 
 import os
@@ -18,8 +18,9 @@ import pytest
 LECTURE = Path(__file__).resolve().parents[1] / "docs" / "lecture.md"
 TOLERANCE = 1 / 3
 _BLOCK = re.compile(r"^```console *(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-_DECIMAL = re.compile(r"\d[\d,]*\.\d+(?![\d ]*%)")
+_DECIMAL = re.compile(r"\d[\d,]*\.\d+(?:e[+-]\d+)?(?![\d ]*%)")
 _PERCENTAGE = re.compile(r"\d[\d.,]* ?%")
+_BARS = re.compile(r"[▁-█]+")
 _MEASURED = ("tokens/s", "share of peak")  # columns that depend on the machine and its load
 
 pytestmark = pytest.mark.skipif(shutil.which("bash") is None, reason="the lecture's commands are written for bash")
@@ -99,7 +100,7 @@ def masked(output: str) -> tuple[list[list[str]], list[float]]:
                 cells[rows[-1].index(column)] = "#"
         rows.append(cells)
     decimals = [float(each.replace(",", "")) for row in rows for cell in row for each in _DECIMAL.findall(cell)]
-    return [[_DECIMAL.sub("#", _PERCENTAGE.sub("# %", cell)) for cell in row] for row in rows], decimals
+    return [[_DECIMAL.sub("#", _PERCENTAGE.sub("# %", _BARS.sub("#", cell))) for cell in row] for row in rows], decimals
 
 
 def compare(rule: str, printed: str, shown: str) -> None:
@@ -122,16 +123,66 @@ def test_block(session: Session, number: int) -> None:
         compare(block.rule, printed, shown)
 
 
-def test_a_chain_cut_after_every_step_costs_perplexity(session: Session) -> None:
-    """What section 6 concludes from two runs; the tolerance of their figures would not show it."""
-    runs = [
-        masked(printed)[1][-1]
+# What the lecture concludes from its figures, where the tolerance of the figures would not show it.
+
+
+def printed_by(session: Session, part: str) -> list[str]:
+    """What each command that holds `part` printed."""
+    return [
+        printed
         for number, block in enumerate(BLOCKS)
+        if any(part in command for command, _ in block.commands)
         for (command, _), printed in zip(block.commands, session.outputs(number), strict=True)
-        if "--bptt" in command
+        if part in command
     ]
-    carried, cut = runs
+
+
+def rows(output: str, name: str) -> list[list[float]]:
+    """The numbers in each line of a table that begins with the cell `name`; a share in percent."""
+    lines = [re.split(r" {2,}", line) for line in lines_of(output)]
+    return [
+        [float(cell.replace(",", "").rstrip(" %")) for cell in cells[1:] if not _BARS.fullmatch(cell)]
+        for cells in lines
+        if cells[0] == name
+    ]
+
+
+def test_a_chain_cut_after_every_step_costs_perplexity_and_no_memory_costs_more(session: Session) -> None:
+    carried, cut, bigram = (masked(printed)[1][-1] for printed in printed_by(session, "--bptt"))
     assert 1.1 * carried < cut
+    assert 2 * cut < bigram
+
+
+def test_forcing_learns_sooner_and_leaves_a_gap(session: Session) -> None:
+    (evaluated,) = printed_by(session, "evaluate who")
+    ((own, *_),) = rows(evaluated, "its own labels fed back")
+    ((true, *_),) = rows(evaluated, "true labels fed back")
+    assert own + 2 < true
+    forced, free = printed_by(session, "train who")
+    assert rows(free, "who/models/free")[0][-1] + 30 < rows(forced, "who/models/forced")[0][-1]
+
+
+def test_gates_remember_where_the_plain_network_does_not(session: Session) -> None:
+    (lags,) = printed_by(session, "lags recall")
+    ((near, far),) = rows(lags, "elman")
+    assert near > 90 > 30 > far
+    assert min(*rows(lags, "lstm")[0], *rows(lags, "gru")[0]) > 90
+
+
+def test_gradients_reach_back_through_a_gated_state_alone(session: Session) -> None:
+    plain, gated = printed_by(session, "inspect far")
+    (norms,) = rows(plain, "layer 1, h")
+    assert 1e4 * norms[-1] < norms[0]
+    (norms,) = rows(gated, "layer 1, s")
+    assert norms[-1] > norms[0] / 10
+    (*_, growth), half_lives = rows(gated, "layer 1")
+    assert abs(growth) < 0.05
+    assert half_lives[1] > 14
+
+
+def test_a_network_forecasts_what_a_regression_cannot(session: Session) -> None:
+    (evaluated,) = printed_by(session, "evaluate henon")
+    assert 2 * rows(evaluated, "lstm")[0][0] < rows(evaluated, "linear, own past")[0][0]
 
 
 def test_rules_tell_apart_what_they_should() -> None:
