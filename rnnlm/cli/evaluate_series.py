@@ -84,6 +84,11 @@ def _data(invocation: Invocation, found: Found) -> tuple[Series, Series | None, 
     return series, train, split, f"{split} split", digest
 
 
+def ahead(rules: SeriesRules) -> str:
+    """How far ahead the forecast is, in words."""
+    return f"{rules.horizon} row{'' if rules.horizon == 1 else 's'} ahead"
+
+
 def _figures(figures: Errors) -> dict[str, list[float]]:
     """The errors of one method as JSON, a number a target."""
     named = {"root_mean_square_error": figures.root_mean_square, "mean_absolute_error": figures.mean_absolute}
@@ -104,7 +109,7 @@ def _show(
     for method, figures in found.items():
         pairs = zip(figures.root_mean_square, figures.mean_absolute, strict=True)
         view.add_row(names[method], *(f"{number:.4g}" for pair in pairs for number in pair))
-    words = [f"{what}: {count(len(series))} windows, {series.rules.horizon} rows ahead, errors in the data's units"]
+    words = [f"{what}: {count(len(series))} windows, {ahead(series.rules)}, errors in the data's units"]
     words += [f"{names[method]} does not apply: {reason}" for method, reason in report["left_out"].items()]
     screen.result(report, view, *words)
 
@@ -114,5 +119,5 @@ def _draw(path: Path, series: Series, truth: Any, forecast: Any, others: list[Ba
     last = slice(-_PLOTTED, None)
     baseline = next((each.forecast for each in others if each.forecast is not None), None)
     beside = None if baseline is None else baseline[last, 0]
-    title = f"{series.rules.targets[0]}, {series.rules.horizon} rows ahead, {name}"
+    title = f"{series.rules.targets[0]}, {ahead(series.rules)}, {name}"
     draw_forecast(path, truth[last, 0], forecast[last, 0], beside, title)

@@ -17,6 +17,7 @@ from rnnlm.corpus.settings import LABELS_OF, Labels, RawSettings
 from rnnlm.corpus.sources import Corpus, find_corpus
 from rnnlm.errors import ArtifactError, UsageError
 from rnnlm.training.defaults import refuse_endless
+from rnnlm.training.settings import check_forms
 from rnnlm.workspace import Workspace
 
 
@@ -86,6 +87,7 @@ def _check_sections(invocation: Invocation, labels: Labels | None) -> None:
     if "train" in invocation.sections and labels is None:
         train = invocation.settings("train").settings
         refuse_endless(train.bptt, train.batching)
+        check_forms(train)
     if "vocab" in invocation.sections:
         kind = invocation.settings("tokenize").settings.kind
         if kind in ("byte", "bpe"):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from rnnlm.cli.evaluate_series import ahead
 from rnnlm.cli.options import Invocation
 from rnnlm.cli.stages import terminal
 from rnnlm.corpus.series import Series
@@ -99,7 +100,7 @@ def predict_series(invocation: Invocation, model: Sealed, network: Network) -> N
     sys.stdout.flush()
     if given.plot is not None:
         last = slice(-_PLOTTED, None)
-        title = f"{rules.targets[0]}, {rules.horizon} rows ahead, {name}"
+        title = f"{rules.targets[0]}, {ahead(rules)}, {name}"
         draw_forecast(Path(given.plot), truth[last, 0], forecast[last, 0], title=title)
         terminal(invocation).notice(f"{given.plot}: the last {min(_PLOTTED, len(series)):,} windows of {name}")
 

@@ -25,7 +25,7 @@ from rnnlm.model.sealed import Sealed, model_config, read_sealed
 from rnnlm.training.defaults import fill_in
 from rnnlm.training.loop import Outcome, Stopped, Trainer
 from rnnlm.training.run import LATEST, Place, begin, find_place, finish, run_digest
-from rnnlm.training.settings import FEEDS_BACK, TrainSettings, is_forced
+from rnnlm.training.settings import FEEDS_BACK, TrainSettings, check_forms, is_forced
 from rnnlm.training.timing import read_timing, write_timing
 from rnnlm.workspace import locked
 
@@ -57,6 +57,7 @@ def train_model(pipeline: Pipeline) -> None:
     device = choose_device(invocation.run.device)
     set_threads(invocation.run.threads)
     given = pipeline.settings("train")
+    check_forms(given.settings)
     base = _base(pipeline, given)
     with workspace.lock():
         if pipeline.task == "forecast":

@@ -110,8 +110,9 @@ class TrainSettings:
     checkpoint_every: str = setting("60s", "time between checkpoints", duration, record=False)
 
     def check(self) -> None:
-        """One bound of the run's length; forms of one cell with that cell alone."""
-        self._check_forms()
+        """One bound of the run's length, one way to clip, a name that can be a directory's."""
+        if self.clip_value and self.clip not in (0.0, 1.0):
+            raise UsageError("--clip with --clip-value", "give one of them")
         given = [name for name in ("epochs", "tokens", "steps") if getattr(self, name) is not None]
         if len(given) > 1:
             raise UsageError(f"--{given[0]} with --{given[1]}", "give one of them")
@@ -119,27 +120,6 @@ class TrainSettings:
             raise UsageError(f"--name {self.name!r} is no name for a directory", "use letters, digits and -")
         if self.name in ("LATEST", "ngram"):
             raise UsageError(f"--name {self.name} is taken", "choose another name")
-
-    def _check_forms(self) -> None:
-        """A form of one cell with another cell would do nothing, and so is refused."""
-        if self.from_ is not None:  # whose cell decides
-            return
-        if self.cell != "lstm" and (self.peepholes or self.activation != "tanh"):
-            raise UsageError(f"--peepholes or --activation with --cell {self.cell}", "they are forms of the lstm")
-        if self.cell not in FEEDS_BACK and (self.feedback != "probabilities" or self.forcing != "teacher"):
-            raise UsageError(
-                f"--feedback or --forcing with --cell {self.cell}", "only --cell output-recurrent feeds its output back"
-            )
-        if self.cell in FEEDS_BACK and self.layers > 1:
-            raise UsageError(
-                "--layers above 1 with --cell output-recurrent", "only its output is fed back, to one layer"
-            )
-        if self.cell in FEEDS_BACK and (self.direct or self.head not in (None, "steps")):
-            raise UsageError(
-                "--direct or --head with --cell output-recurrent", "its output at every step is what it remembers"
-            )
-        if self.clip_value and self.clip not in (0.0, 1.0):
-            raise UsageError("--clip with --clip-value", "give one of them")
 
 
 def is_forced(settings: TrainSettings) -> bool:
@@ -152,3 +132,21 @@ def fitting_forms(recorded: Mapping[str, Any], cell: str) -> dict[str, Any]:
     left_out = {name for name, cells in _FORMS.items() if cell not in cells}
     left_out |= set(_NOT_FED_BACK) if cell in FEEDS_BACK else set()
     return {name: value for name, value in recorded.items() if name not in left_out}
+
+
+def check_forms(settings: TrainSettings) -> None:
+    """UsageError for a form of one cell with another cell, which would do nothing; asked once the cell is known."""
+    if settings.from_ is not None:  # whose cell decides
+        return
+    if settings.cell != "lstm" and (settings.peepholes or settings.activation != "tanh"):
+        raise UsageError(f"--peepholes or --activation with --cell {settings.cell}", "they are forms of the lstm")
+    if settings.cell not in FEEDS_BACK and (settings.feedback != "probabilities" or settings.forcing != "teacher"):
+        raise UsageError(
+            f"--feedback or --forcing with --cell {settings.cell}", "only --cell output-recurrent feeds its output back"
+        )
+    if settings.cell in FEEDS_BACK and settings.layers > 1:
+        raise UsageError("--layers above 1 with --cell output-recurrent", "only its output is fed back, to one layer")
+    if settings.cell in FEEDS_BACK and (settings.direct or settings.head not in (None, "steps")):
+        raise UsageError(
+            "--direct or --head with --cell output-recurrent", "its output at every step is what it remembers"
+        )

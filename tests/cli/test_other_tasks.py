@@ -263,6 +263,7 @@ def test_forms_of_one_cell_are_not_asked_of_the_next(corpus: Path, tmp_path: Pat
     work = tmp_path / "work"
     quick = ("--steps", "3", *QUICK)
     run("train", corpus, "--out", work, "--cell", "output-recurrent", "--forcing", "free", *quick).ok()
+    run("train", work, "--forcing", "teacher", *quick).ok()
     run("train", work, "--cell", "lstm", "--peepholes", "--layers", "2", *quick).ok()
     run("train", work, "--cell", "gru", *quick).ok()
     run("train", work, "--cell", "output-recurrent", *quick).ok()

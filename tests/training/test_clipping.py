@@ -15,7 +15,7 @@ from rnnlm.training.average import Average
 from rnnlm.training.clipping import clip_gradients
 from rnnlm.training.objective import penalties
 from rnnlm.training.optimizer import make_optimizer
-from rnnlm.training.settings import TrainSettings
+from rnnlm.training.settings import TrainSettings, check_forms
 
 
 def parameters(scale: float) -> list[nn.Parameter]:
@@ -128,9 +128,13 @@ def test_weights_decay_in_matrices_alone() -> None:
         {"cell": "lstm", "forcing": "free"},
         {"cell": "output-recurrent", "layers": 2},
         {"cell": "output-recurrent", "head": "last"},
-        {"clip": 0.3, "clip_value": 0.1},
     ],
 )
 def test_a_form_of_another_cell_is_refused(given: dict[str, Any]) -> None:
     with pytest.raises(UsageError):
-        replace(TrainSettings(), **given).check()
+        check_forms(replace(TrainSettings(), **given))
+
+
+def test_two_ways_to_clip_are_refused() -> None:
+    with pytest.raises(UsageError, match="give one of them"):
+        replace(TrainSettings(), clip=0.3, clip_value=0.1).check()
