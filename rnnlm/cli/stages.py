@@ -175,6 +175,11 @@ class Pipeline:
     def _refuse_task(self) -> None:
         """UsageError for a task that the workspace's corpus is not for."""
         task = self.settings("raw").settings.task
+        if self.workspace.manifest("table") is not None and task not in (None, "forecast"):
+            raise UsageError(
+                f"--task {task}, but {self.workspace.path} holds a table, which is forecast",
+                "leave --task away, or name a text corpus and another --out",
+            )
         if self.workspace.manifest("raw") is None:
             return
         refuse_forecast(task)

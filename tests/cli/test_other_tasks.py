@@ -222,6 +222,7 @@ def test_what_makes_no_sense_is_refused(
     run("evaluate", forecaster / "models" / "gru").refused(2, "--text TABLE")
     run("train", classifier, "--cell", "output-recurrent").refused(2, "output-recurrent")
     run("train", trained, "--task", "tag").refused(2, "no label")
+    run("train", forecaster, "--task", "tag").refused(2, "holds a table")
     run("train", forecaster, "--tied").refused(2, "--tied")
     run("train", tagger, "--head", "last").refused(2, "--head")
     run("embed", tagger, "--summary", "--map", "x.png").refused(2, "--summary")
