@@ -49,7 +49,5 @@ def corpus(invocation: Invocation) -> None:
         sys.stdout.writelines(f"{line}\n" for line in chosen.lines(settings))
         return
     path, digest = chosen.write(settings, out, replace=invocation.run.force)
-    size = path.stat().st_size
-    screen.result(
-        {"path": str(path), "bytes": size, "sha256": digest, "use": chosen.use}, f"{path}: {size:,} bytes", chosen.use
-    )
+    size, use = path.stat().st_size, chosen.use.replace(path.name, str(path))
+    screen.result({"path": str(path), "bytes": size, "sha256": digest, "use": use}, f"{path}: {size:,} bytes", use)

@@ -143,5 +143,6 @@ def test_a_reader_that_leaves_ends_the_stream_silently(command: list[str], name:
 
 def test_one_object_for_a_program_and_the_next_command_for_a_person(tmp_path: Path, run: Any) -> None:
     flags = ("--lag", 3, "--count", 4, "--out", tmp_path)
-    assert CATALOGUE["copy"].use in run("corpus", "copy", *flags).ok().out
+    use = f"rnnlm train {tmp_path / 'copy.tagged.txt'} --task tag"  # as it can be typed where one stands
+    assert use in run("corpus", "copy", *flags).ok().out.splitlines()
     assert set(json.loads(run("corpus", "copy", *flags, "--json").ok().out)) == {"path", "bytes", "sha256", "use"}
