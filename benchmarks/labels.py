@@ -5,7 +5,9 @@
 
 With every word known a story's tags follow from its words alone; with 60 of them known the tag before says much.
 Surnames: pairs of name and language deduplicated, all labels of a name in one split, the mean of five splits; the
-smoothing of naive Bayes is chosen on validation by macro-F1.
+smoothing of naive Bayes is chosen on validation by macro-F1. The network is asked twice, the second time with a fifth
+of each label's rarity made up for (`--balance 0.2`): the most that costs no accuracy on validation, in the mean of the
+five splits (83.66 % without, 83.63 % with 0.2, 83.57 % with 0.3, 83.35 % with 0.4).
 """
 
 import argparse
@@ -17,6 +19,7 @@ from command import rnnlm, rnnlm_json
 
 _SURNAMES = ["--hidden", 256, "--epochs", 12, "--dropout", 0.5, "--dropout-inputs", 0.2, "--locked", "--head", "max",
              "--average", 0.999, "--weight-decay", 0.02, "--keep", "last"]  # fmt: skip
+_BALANCE = 0.2
 _TAGGING = {
     "teacher": ["--cell", "output-recurrent", "--forcing", "teacher"],
     "scheduled": ["--cell", "output-recurrent", "--forcing", "scheduled"],
@@ -27,7 +30,7 @@ _TAGGING = {
 
 def surnames(data: str, seeds: range) -> None:
     """Accuracy and macro-F1 of the network and of naive Bayes, for each split and in the mean."""
-    figures: dict[str, list[tuple[float, float]]] = {"network": [], "naive Bayes": []}
+    figures: dict[str, list[tuple[float, float]]] = {"network": [], "network, balanced": [], "naive Bayes": []}
     for seed in seeds:
         with tempfile.TemporaryDirectory() as directory:
             work = Path(directory) / "work"
@@ -35,14 +38,11 @@ def surnames(data: str, seeds: range) -> None:
                   "--punctuation", "keep", "--fractions", "0.8,0.1,0.1", "--split-seed", seed)  # fmt: skip
             trained = rnnlm_json("train", work, *_SURNAMES)
             report = rnnlm_json("evaluate", work, "--baseline")
-        bayes = report["naive_bayes"]
-        figures["network"].append((report["accuracy"], report["macro_f1"]))
-        figures["naive Bayes"].append((bayes["accuracy"], bayes["macro_f1"]))
-        print(
-            f"split {seed}: network {report['accuracy']:.2%}, macro-F1 {report['macro_f1']:.3f}; naive Bayes "
-            f"{bayes['accuracy']:.2%}, {bayes['macro_f1']:.3f}; trained {trained['seconds']:.0f} s",
-            flush=True,
-        )
+            balanced = rnnlm_json("evaluate", work, "--balance", _BALANCE)
+        for name, found in zip(figures, (report, balanced, report["naive_bayes"]), strict=True):
+            figures[name].append((found["accuracy"], found["macro_f1"]))
+        shown = ", ".join(f"{name} {pairs[-1][0]:.2%} and {pairs[-1][1]:.3f}" for name, pairs in figures.items())
+        print(f"split {seed}, accuracy and macro-F1: {shown}; trained {trained['seconds']:.0f} s", flush=True)
     for name, pairs in figures.items():
         accuracy, macro_f1 = (statistics.mean(values) for values in zip(*pairs, strict=True))
         print(f"{name}: accuracy {accuracy:.2%}, macro-F1 {macro_f1:.3f} over {len(pairs)} splits")
