@@ -21,7 +21,7 @@ from rnnlm.corpus.sources import find_corpus, read_blocks, whole_lines
 from rnnlm.corpus.text import TextRules
 from rnnlm.corpus.tokenizer import UNKNOWN_ID, shown, tokens_by_id
 from rnnlm.errors import InputError, UsageError
-from rnnlm.model.embedding import Layer, analogy, nearest, principal_components
+from rnnlm.model.embedding import Layer, analogy, nearest, principal_components, whole_layer
 from rnnlm.model.sealed import WEIGHTS, read_sealed
 from rnnlm.use.prompt import line_ids
 from rnnlm.use.settings import LookSettings
@@ -56,7 +56,8 @@ def embed_or_look(invocation: Invocation) -> None:
             report = {"stage": "embed", "workspace": str(pipeline.workspace.path), **built.manifest.report}
             view = table("embedding layer", "rows V", "numbers D", "rows from vectors")
             covered = report["covered"]
-            start = pipeline.settings("embed").settings.vectors or "random"
+            given = pipeline.settings("embed").settings
+            start = given.vectors or given.embedding_start or "random"
             view.add_row(
                 start, count(report["size"]), count(report["dimensions"]), "-" if covered is None else count(covered)
             )
@@ -70,7 +71,7 @@ def embed_or_look(invocation: Invocation) -> None:
             )
         sealed = read_sealed(directory)
         seen = Layered(
-            read_tensors(directory / WEIGHTS, remedy="copy the model anew")["embedding"], sealed.rules, pipeline
+            whole_layer(read_tensors(directory / WEIGHTS, remedy="copy the model anew")), sealed.rules, pipeline
         )
     if looking:
         seen.show(look)

@@ -1,4 +1,4 @@
-"""The `embed` stage: an embedding layer at random, from given vectors, or from a trained model."""
+"""The `embed` stage: an embedding layer at random, from the text, from given vectors, or from a trained model."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,10 +7,11 @@ from typing import Any
 
 from rnnlm.arrays import read_tensors, write_tensors
 from rnnlm.artifacts import sha256_file
+from rnnlm.corpus.ids import Ids
 from rnnlm.corpus.settings import EmbedSettings
 from rnnlm.corpus.tokenizer import tokens_by_id
 from rnnlm.errors import InputError, UsageError
-from rnnlm.model.embedding import Vectors, layer_from, random_layer, read_vectors
+from rnnlm.model.embedding import Vectors, layer_from, random_layer, read_vectors, whole_layer
 from rnnlm.model.sealed import WEIGHTS, is_sealed, read_sealed
 from rnnlm.workspace import Workspace
 
@@ -26,9 +27,9 @@ class EmbedRecipe:
 
 
 def embed_recipe(
-    workspace: Workspace, names: list[str], given: EmbedSettings, *, dimensions: int, seed: int
+    workspace: Workspace, names: list[str], given: EmbedSettings, *, ids: Ids, dimensions: int, seed: int
 ) -> EmbedRecipe:
-    """`names` are the tokens by id, `dimensions` D where no vectors say otherwise.
+    """`names` are the tokens by id, `ids` the training split, `dimensions` D where no vectors say otherwise.
 
     Raises UsageError where vectors and `--embedding` differ, InputError for vectors that cannot be read.
     """
@@ -44,13 +45,19 @@ def embed_recipe(
 
     def build(directory: Path) -> dict[str, Any]:
         covered = None
-        layer = random_layer(len(names), dimensions, seed)
         if vectors is not None:
             layer, covered = layer_from(vectors, len(names), seed)
+        elif given.embedding_start == "cooccurrence":
+            from rnnlm.model.cooccurrence import cooccurrence_layer
+
+            layer = cooccurrence_layer(ids, len(names), dimensions, seed)
+        else:
+            layer = random_layer(len(names), dimensions, seed)
         write_tensors(directory / "embedding.safetensors", {"embedding": layer})
         return {"size": len(names), "dimensions": dimensions, "covered": covered}
 
-    settings = {"seed": seed, "vectors": digest, "dimensions": dimensions}
+    start = None if vectors is not None else given.embedding_start or "random"
+    settings = {"seed": seed, "vectors": digest, "dimensions": dimensions, "start": start}
     return EmbedRecipe(settings, len(names), dimensions, build)
 
 
@@ -64,7 +71,7 @@ def _vectors(workspace: Workspace, origin: str, ids: dict[str, int]) -> tuple[Ve
     model = model_directory(workspace, origin)
     if model is not None:
         sealed = read_sealed(model)
-        layer = read_tensors(model / WEIGHTS, remedy="copy the model anew")["embedding"]
+        layer = whole_layer(read_tensors(model / WEIGHTS, remedy="copy the model anew"))
         theirs = tokens_by_id(sealed.rules.tokenizer)
         rows = {ids[name]: layer[number] for number, name in enumerate(theirs) if name in ids and number}
         return Vectors(rows, layer.shape[1]), sealed.model_sha256

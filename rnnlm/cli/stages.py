@@ -313,7 +313,7 @@ class Pipeline:
             train, task=self.task, kind=self.kind, tokens=len(ids.ids), lines=ids.lines, embedding=given.embedding
         )
         names = tokens_by_id(self.tokenizer)
-        recipe = embed_recipe(self.workspace, names, given, dimensions=dimensions, seed=train.seed)
+        recipe = embed_recipe(self.workspace, names, given, ids=ids, dimensions=dimensions, seed=train.seed)
         size = 4 * recipe.size * recipe.dimensions
         if self.invocation.command == "embed":
             self.screen.notice(f"embed: ({recipe.size:,}, {recipe.dimensions:,}) float32, {size:,} bytes")

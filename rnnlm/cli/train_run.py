@@ -217,8 +217,7 @@ def _network(run: Run, device: str) -> Network:
     network = Network(run.architecture, torch.Generator().manual_seed(settings.seed), start)
     run.data.start(network, settings)
     if run.layer is not None and network.embedding is not None:
-        with torch.no_grad():
-            network.embedding.copy_(torch.from_numpy(np.array(run.layer)))
+        network.start_embedding(run.layer)
     return network.to(device).use_engine(settings.engine)
 
 
@@ -256,7 +255,7 @@ def _report(network: Network, outcome: Outcome, data: Data) -> dict[str, Any]:
         "epochs": round(outcome.epochs, 4),
         "steps": outcome.steps,
         "clipped_fraction": round(outcome.clipped_fraction, 4),
-        "operations": 3 * network.operations * outcome.tokens_seen,
+        "operations": outcome.operations,
     }
 
 

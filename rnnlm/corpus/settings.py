@@ -162,8 +162,18 @@ class EmbedSettings:
     embedding: int | None = setting(
         None, "numbers that stand for a token (D)", between(1, 16384), auto="follows from the corpus"
     )
+    embedding_start: Literal["random", "cooccurrence"] | None = setting(
+        None,
+        "where the layer starts: at random, or from which words stand near which",
+        auto="random; cooccurrence for words with --budget",
+    )
     vectors: str | None = setting(
         None,
         "start from word2vec, GloVe or fastText vectors in text form, or from a trained model",
-        auto="random",
+        auto="none",
     )
+
+    def check(self) -> None:
+        """Given vectors are a start of their own."""
+        if self.vectors is not None and self.embedding_start is not None:
+            raise UsageError("--vectors with --embedding-start", "give one of them")

@@ -1,10 +1,11 @@
 """What a network is built of; knows no tensor."""
 
 from dataclasses import dataclass, fields
-from typing import get_type_hints
+from typing import get_origin, get_type_hints
 
 from rnnlm.corpus.tokenizer import FIRST_OUTPUT
 
+SHRINKS = (1, 2, 4, 8)
 _LARGEST = 16384  # of any size of a layer, as the settings have it
 
 
@@ -34,6 +35,12 @@ class Architecture:
     feedback: str = "probabilities"
     forced: bool = False
     direct: bool = False
+    cuts: tuple[int, ...] = ()
+    shrink: int = 1
+
+    def __post_init__(self) -> None:
+        """JSON knows no tuples."""
+        object.__setattr__(self, "cuts", tuple(self.cuts))
 
     @property
     def outputs(self) -> int:
@@ -55,7 +62,10 @@ class Architecture:
     def fits(self) -> bool:
         """Whether types, ranges and names are such that a network can be built; it may come from any file."""
         hints = get_type_hints(type(self))
-        if any(type(getattr(self, each.name)) is not hints[each.name] for each in fields(self)):
+        kinds = {name: get_origin(hint) or hint for name, hint in hints.items()}
+        if any(type(getattr(self, each.name)) is not kinds[each.name] for each in fields(self)):
+            return False
+        if any(type(cut) is not int for cut in self.cuts):
             return False
         sizes = (self.hidden, self.layers, self.vocabulary + self.features)
         summaries = {"language": ("steps",), "tag": ("steps",), "classify": ("last", "mean", "max")}
@@ -71,4 +81,7 @@ class Architecture:
             and self.activation in ("tanh", "none")
             and self.feedback in ("probabilities", "logits")
             and not (self.tied and self.task != "language")
+            and (not self.cuts or self.tied)
+            and list(self.cuts) == sorted(set(self.cuts) & set(range(1, self.outputs)))
+            and self.shrink in SHRINKS
         )

@@ -138,7 +138,7 @@ def _restarted(states: States, begins: NDArray[np.bool_], network: Network) -> S
 @torch.no_grad()
 def trace(network: Network, windows: Windows) -> Trace:
     """Read the windows one step after the other, and keep what each layer met."""
-    first = windows.inputs if network.embedding is None else network.embedding[windows.inputs]
+    first = network.embed(windows.inputs)
     states, before, hidden = windows.states, [], []
     for step in range(windows.steps):
         states = _restarted(states, windows.begins(step), network)

@@ -93,6 +93,15 @@ def layer_from(vectors: Vectors, size: int, seed: int) -> tuple[Layer, int]:
     return layer, len(vectors.rows)
 
 
+def whole_layer(tensors: Mapping[str, NDArray[Any]]) -> Layer:
+    """(V, D) of a network's weights by name; rows of rare words that are kept apart, and shorter, come last."""
+    parts = [tensors["embedding"]]
+    for band in range(sum(name.startswith("bands.later.") and name.endswith(".rows") for name in tensors)):
+        rows, up = tensors[f"bands.later.{band}.rows"], tensors.get(f"bands.later.{band}.up")
+        parts.append(rows if up is None else rows @ up.T)
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+
 def nearest(layer: Layer, vector: NDArray[Any], k: int, without: Sequence[int]) -> list[tuple[int, float]]:
     """The `k` ids whose rows have the largest cosine with `vector` (D,), specials and `without` left out."""
     norms = np.linalg.norm(layer, axis=1) * max(float(np.linalg.norm(vector)), 1e-12)

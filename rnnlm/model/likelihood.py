@@ -12,11 +12,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional
 
 from rnnlm.corpus.ids import Ids
 from rnnlm.corpus.tokenizer import FIRST_OUTPUT, PAD_ID, START_ID
 from rnnlm.errors import DivergenceError, UsageError
 from rnnlm.model.network import Network, States
+from rnnlm.model.outputs.term import Term
 
 _SEGMENT = 1024  # steps of a stream read in one call
 _LOGITS = 4 * 2**20  # logits in memory at once
@@ -54,12 +56,26 @@ def log_probabilities(model: Network, hidden: Tensor) -> Tensor:
 
 
 def target_nats(model: Network, hidden: Tensor, targets: Tensor) -> Tensor:
-    """hidden (rows, width), targets (rows,) of output numbers → −log p (rows,) float64, 0 for a negative target."""
-    rows = max(1, _LOGITS // model.architecture.outputs)
+    """hidden (rows, width), targets (rows,) of output numbers → −log p (rows,) float64, 0 for a negative target.
+
+    Where rare words are in bands, p is a product, and only the factors that the target has are computed.
+    """
+    nats = torch.zeros(len(targets), dtype=torch.float64, device=hidden.device)
+    for term in model.terms(hidden, targets):
+        if term.rows is None:
+            nats += _term_nats(term)
+        else:
+            nats.index_add_(0, term.rows, _term_nats(term))
+    return nats
+
+
+def _term_nats(term: Term) -> Tensor:
+    """−log softmax(V h + c)[target] (rows,) float64, 0 for a negative target."""
+    rows = max(1, _LOGITS // len(term.V))
     parts = []
-    for start in range(0, len(targets), rows):
-        wanted = targets[start : start + rows]
-        logits = model.logits(hidden[start : start + rows])
+    for start in range(0, len(term.targets), rows):
+        wanted = term.targets[start : start + rows]
+        logits = functional.linear(term.h[start : start + rows], term.V, term.c)
         total = log_total(logits)
         chosen = logits.gather(1, wanted.clamp(min=0).unsqueeze(1)).squeeze(1).double()
         parts.append(torch.where(wanted < 0, torch.zeros_like(total), total - chosen))

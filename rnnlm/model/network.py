@@ -1,6 +1,6 @@
 """Ids or real values to outputs: embedding, recurrent layers, output layer; the same core for every task."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -17,8 +17,10 @@ from rnnlm.model.cells.cell import Cell, CellOptions, Output, State
 from rnnlm.model.cells.output_recurrent import OutputRecurrent
 from rnnlm.model.cells.table import make_cell
 from rnnlm.model.embedding import SPREAD
-from rnnlm.model.loss import linear_cross_entropy, linear_squared_error
 from rnnlm.model.noise import Noise
+from rnnlm.model.outputs.bands import Bands
+from rnnlm.model.outputs.loss import linear_squared_error
+from rnnlm.model.outputs.term import Term
 
 States = tuple[State, ...]
 
@@ -63,7 +65,7 @@ class Network(nn.Module):
         e(t) = E[x(t)], or x(t) itself where it is real
         h(t) = layers(e(t), h(t−1))
         o(t) = V h(t) + c,   V = E[2:] when tied (after a projection where the sizes differ)
-        ŷ(t) = softmax o(t), or o(t) itself for real values
+        ŷ(t) = softmax o(t), or o(t) itself for real values, or a softmax in `Bands` of rare words
 
     A language model's outputs are the ids from 2 up: `<pad>` and `<s>` are never predicted. The row of `<pad>` is 0
     and stays 0.
@@ -73,11 +75,12 @@ class Network(nn.Module):
         super().__init__()
         self.architecture = architecture
         a, start = architecture, start or Start()
-        self.embedding = self.projection = self.output = None
+        self.embedding = self.projection = self.output = self.bands = None
         width = a.features
         if a.vocabulary:
             width = a.embedding
-            table = torch.empty(a.vocabulary, a.embedding).normal_(0, SPREAD, generator=generator)
+            rows = a.cuts[0] + FIRST_OUTPUT if a.cuts else a.vocabulary
+            table = torch.empty(rows, a.embedding).normal_(0, SPREAD, generator=generator)
             table[PAD_ID] = 0
             self.embedding = nn.Parameter(table)
         options = CellOptions(a.activation, a.peepholes, a.feedback, start.recurrent, start.forget_bias)
@@ -94,6 +97,8 @@ class Network(nn.Module):
         if not a.tied:
             self.output = nn.Parameter(torch.empty(a.outputs, a.width).uniform_(-bound, bound, generator=generator))
         self.bias = nn.Parameter(torch.zeros(a.outputs))
+        if a.cuts:
+            self.bands = Bands(a.outputs, a.embedding, a.cuts, a.shrink, generator)
 
     @property
     def cells(self) -> Sequence[Cell]:
@@ -124,12 +129,9 @@ class Network(nn.Module):
         with one has it always, for y(t−1) is x(t).
         """
         a = self.architecture
-        if self.embedding is None:
-            x = inputs
-        else:
-            x = functional.embedding(inputs, self.embedding, PAD_ID)
-            if noise is not None:
-                x = noise.drop_rows(x, inputs, a.vocabulary)
+        x = self.embed(inputs)
+        if self.embedding is not None and noise is not None:
+            x = noise.drop_rows(x, inputs, a.vocabulary)
         if a.forced and a.task == "language":
             teacher = Teacher(inputs - FIRST_OUTPUT)
         if noise is not None:
@@ -145,6 +147,16 @@ class Network(nn.Module):
         if a.direct:
             output = torch.cat([output, inputs], -1)
         return Reading(h, x, output, tuple(after))
+
+    def embed(self, inputs: Tensor) -> Tensor:
+        """(…) of ids → (…, D), their embeddings; real inputs as they are."""
+        if self.embedding is None:
+            return inputs
+        if self.bands is None:
+            return functional.embedding(inputs, self.embedding, PAD_ID)
+        ids = inputs.flatten()
+        x = functional.embedding(ids.clamp(max=len(self.embedding) - 1), self.embedding, PAD_ID)
+        return self.bands.embed(x, ids - FIRST_OUTPUT).view(*inputs.shape, -1)
 
     def _run(
         self, layer: Cell, x: Tensor, state: State, W: Tensor | None, teacher: Teacher | None
@@ -162,8 +174,17 @@ class Network(nn.Module):
         return h if self.projection is None else h @ self.projection.T
 
     def logits(self, output: Tensor) -> Tensor:
-        """(…, width) → (…, outputs): o(t). For a language model the first is that of id 2."""
+        """(…, width) → (…, outputs): o(t), or log p in bands. For a language model the first is that of id 2."""
+        if self.bands is not None:
+            return self.bands.log_p(output, self.output_matrix, self.bias)
         return functional.linear(output, self.output_matrix, self.bias)
+
+    def terms(self, output: Tensor, targets: Tensor) -> Iterator[Term]:
+        """The factors of p(target): output (rows, width), targets (rows,) of output numbers, negative for none."""
+        if self.bands is not None:
+            yield from self.bands.terms(output, self.output_matrix, self.bias, targets)
+        else:
+            yield Term(output, self.output_matrix, self.bias, targets)
 
     def loss(self, output: Tensor, targets: Tensor) -> Tensor:
         """The training loss, a sum over rows: output (rows, width).
@@ -173,11 +194,11 @@ class Network(nn.Module):
         """
         if self.architecture.task == "forecast":
             return linear_squared_error(output, self.output_matrix, self.bias, targets)
-        return linear_cross_entropy(output, self.output_matrix, self.bias, targets)
+        return torch.stack([term.loss for term in self.terms(output, targets)]).sum()
 
     @property
     def output_matrix(self) -> Tensor:
-        """V (outputs, width): a view of the embeddings when tied."""
+        """V (outputs, width): a view of the embeddings when tied; in bands that of the first."""
         if self.output is not None:
             return self.output
         assert self.embedding is not None
@@ -195,15 +216,32 @@ class Network(nn.Module):
 
     @property
     def operations(self) -> int:
-        """Floating-point operations of the matrix products for one step, forward; training takes three times that."""
+        """Floating-point operations of one step's matrix products, forward, up to what the output layer reads."""
         projection = 0 if self.projection is None else 2 * self.projection.numel()
-        return sum(cell.operations for cell in self.cells) + projection + 2 * self.output_matrix.numel()
+        return sum(cell.operations for cell in self.cells) + projection
+
+    def output_operations(self, targets: Tensor) -> int:
+        """Those of the output layer for targets (rows,) of output numbers, forward, where they are not negative."""
+        wanted = targets[targets >= 0]
+        whole = 2 * self.output_matrix.numel() * len(wanted)
+        return whole + (0 if self.bands is None else self.bands.operations(wanted))
 
     def start_bias(self, counts: NDArray[np.int64]) -> None:
         """Set the output bias to the log unigram of train; `counts` (outputs,), one added to each."""
         smooth = counts + 1.0
         with torch.no_grad():
             self.bias.copy_(torch.from_numpy(np.log(smooth / smooth.sum())))
+            if self.bands is not None:
+                self.bands.start_bias(self.bias)
+
+    def start_embedding(self, layer: NDArray[np.float32]) -> None:
+        """Start from a whole layer (V, D), one row an id."""
+        assert self.embedding is not None
+        rows = torch.from_numpy(np.array(layer))
+        with torch.no_grad():
+            self.embedding.copy_(rows[: len(self.embedding)])
+            if self.bands is not None:
+                self.bands.start_rows(rows[FIRST_OUTPUT:])
 
     def start_direct(self, columns: Sequence[int | None]) -> None:
         """Let the forecast start as persistence: output k begins as input `columns[k]`, or as 0 where there is none."""

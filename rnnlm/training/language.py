@@ -45,7 +45,8 @@ class LanguageObjective:
         reading = model.read(inputs, states, noise, self._teacher(model, inputs, noise, share))
         self.states = tuple(tuple(part.detach() for part in state) for state in reading.states)
         total = model.loss(reading.output.flatten(0, 1), targets.flatten())
-        return Cost(total, batch.predictions, batch.predictions, reading, targets >= 0)
+        operations = 3 * (inputs.numel() * model.operations + model.output_operations(targets.flatten()))
+        return Cost(total, batch.predictions, batch.predictions, operations, reading, targets >= 0)
 
     def _teacher(self, model: Network, inputs: Tensor, noise: Noise, share: float) -> Teacher | None:
         """Scheduled sampling's mixture; with a teacher at every step the network helps itself to y(t−1) = x(t)."""

@@ -22,11 +22,13 @@ from rnnlm.training.clipping import clip_gradients
 from rnnlm.training.metrics import cut_log
 from rnnlm.training.objective import Objective, penalties
 from rnnlm.training.optimizer import load_optimizer, make_optimizer, optimizer_tensors
+from rnnlm.training.pace import Budget, Pace
 from rnnlm.training.schedule import rate_at
 from rnnlm.training.settings import TrainSettings
 
 _LOGS = 200  # lines of metrics.jsonl for a run, about
 _VALIDATIONS = 10  # at least, in a run of few epochs
+_IN_BUDGET = 4  # where they take of the time that is there
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,7 @@ class Outcome:
     tensors: Mapping[str, NDArray[Any]]
     steps: int
     tokens_seen: int
+    operations: int
     epochs: float
     seconds: float
     figure: float | None
@@ -101,30 +104,34 @@ class Trainer:
     """One run of one network on one objective, in a directory of its own."""
 
     def __init__(
-        self, model: Network, objective: Objective, settings: TrainSettings, directory: Path, observer: Observer
+        self,
+        model: Network,
+        objective: Objective,
+        settings: TrainSettings,
+        directory: Path,
+        observer: Observer,
+        budget: Budget | None = None,
     ) -> None:
-        """`settings` has no None where something must be decided."""
+        """`settings` has no None where something must be decided; `budget` bounds the run where they do not."""
         assert settings.learning_rate and settings.dropout is not None
         self._model, self._objective, self._settings, self._observer = model, objective, settings, observer
         self._directory = directory
         self._device = model.bias.device
         self._optimizer = make_optimizer(model, settings.weight_decay)
         self._per_epoch = objective.batches.tokens_per_epoch
-        self._total = settings.tokens or math.ceil((settings.epochs or 0) * self._per_epoch)
+        tokens = settings.tokens or math.ceil((settings.epochs or 0) * self._per_epoch)
+        self._pace = Pace(settings.steps, tokens, budget)
+        self._validations = _IN_BUDGET if budget else max(_VALIDATIONS, round(tokens / self._per_epoch))
         self._noise = noise_of(settings, torch.Generator(device=self._device).manual_seed(settings.seed))
         self._average = Average(model, settings.average) if settings.average else None
-        self._step, self._tokens, self._clipped = 0, 0, 0
+        self._step, self._tokens, self._operations, self._clipped = 0, 0, 0, 0
         self._loss_sum, self._loss_count, self._clipped_since, self._steps_since = 0.0, 0, 0, 0
         self._norm = 0.0
         self._best: Mapping[str, NDArray[Any]] = {}
         self._best_cost = math.inf
         self._logged, self._validated = 0, 0
         self._seconds_before = 0.0
-
-    @property
-    def _share(self) -> float:
-        done = self._step / self._settings.steps if self._settings.steps else self._tokens / self._total
-        return min(1.0, done)
+        self._share = 0.0
 
     def run(self, *, resume: bool) -> Outcome:
         """Train to the end; the best weights by validation, or the last ones where there is none or they are wanted.
@@ -134,13 +141,16 @@ class Trainer:
         metrics, timing = self._directory / "metrics.jsonl", self._directory / "timing.jsonl"
         if resume:
             self._restore()
+        self._pace.begin()
         cut_log(metrics, self._step)
         started_at = saved_at = time.monotonic()
         checkpoint_seconds = seconds(self._settings.checkpoint_every)
         with metrics.open("a", 1, encoding="utf-8") as log, timing.open("a", 1, encoding="utf-8") as times:
             for batch in self._objective.batches:
+                self._share = self._pace.share(self._step, self._tokens)
                 loss = self._train_step(batch)
                 elapsed = self._seconds_before + time.monotonic() - started_at
+                self._share = self._pace.share(self._step, self._tokens)
                 done = self._share >= 1.0
                 self._log(log, times, elapsed, last=done)
                 epoch, name = self._tokens / self._per_epoch, self._objective.figure_name
@@ -156,7 +166,7 @@ class Trainer:
                     if number is not None:
                         raise Stopped(number)
         tensors, clipped = self._kept(), self._clipped / self._step
-        return Outcome(tensors, self._step, self._tokens, epoch, elapsed, self._figure(), clipped)
+        return Outcome(tensors, self._step, self._tokens, self._operations, epoch, elapsed, self._figure(), clipped)
 
     def _figure(self) -> float | None:
         """The best validation figure so far."""
@@ -194,6 +204,7 @@ class Trainer:
             self._average.update(model)
         self._step += 1
         self._tokens += cost.tokens
+        self._operations += cost.operations
         self._loss_sum += value * cost.count
         self._loss_count += cost.count
         self._clipped += clipped
@@ -213,7 +224,7 @@ class Trainer:
                 "clipped_fraction": self._clipped_since / max(1, self._steps_since),
             }
             self._loss_sum, self._loss_count, self._clipped_since, self._steps_since = 0.0, 0, 0, 0
-        due = int(self._share * max(_VALIDATIONS, round(self._total / self._per_epoch)))
+        due = int(self._share * self._validations)
         if last or due > self._validated:
             self._validated = due
             if self._average:
@@ -243,6 +254,7 @@ class Trainer:
         tensors["noise"] = self._noise.generator.get_state().cpu().numpy()
         state = {
             "tokens": self._tokens,
+            "operations": self._operations,
             "loss_sum": self._loss_sum,
             "loss_count": self._loss_count,
             "clipped": self._clipped,
@@ -253,6 +265,7 @@ class Trainer:
             "validated": self._validated,
             "seconds": elapsed,
             "batches": self._objective.batches.state(),
+            "pace": self._pace.state(),
         }
         write_checkpoint(self._directory / "checkpoints", Checkpoint(self._step, tensors, state))
 
@@ -282,11 +295,13 @@ class Trainer:
         )
         self._noise.generator.set_state(torch.from_numpy(np.array(tensors["noise"])))
         self._step = checkpoint.step
-        self._tokens, self._logged, self._validated = (int(state[key]) for key in ("tokens", "logged", "validated"))
+        self._tokens, self._operations = int(state["tokens"]), int(state["operations"])
+        self._logged, self._validated = int(state["logged"]), int(state["validated"])
         self._loss_sum, self._loss_count = float(state["loss_sum"]), int(state["loss_count"])
         counts = ("clipped", "clipped_since", "steps_since")
         self._clipped, self._clipped_since, self._steps_since = (int(state[key]) for key in counts)
         self._best_cost = math.inf if state["best_cost"] is None else float(state["best_cost"])
         self._seconds_before = float(state["seconds"])
         self._objective.batches.restore(state["batches"])
+        self._pace.restore(state["pace"])
         self._observer.notice(f"going on after step {self._step:,}")

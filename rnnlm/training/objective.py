@@ -31,12 +31,14 @@ class Batches(Protocol):
 class Cost:
     """A batch's cost: `total` over `count` things predicted, `tokens` steps read, and what the layers made of them.
 
-    `inside` (time, batch) is false where a sequence is over.
+    `operations` are those of its matrix products, forward and backward; `inside` (time, batch) is false where a
+    sequence is over.
     """
 
     total: Tensor
     count: int
     tokens: int
+    operations: int
     reading: Reading
     inside: Tensor
 

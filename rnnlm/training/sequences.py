@@ -55,7 +55,10 @@ class SequenceObjective:
         known = ~targets.isnan() if self._task == "forecast" else targets >= 0
         inside = torch.arange(len(inputs), device=device).unsqueeze(1) < lengths
         total = model.loss(output, targets)
-        return Cost(total, int(known.sum()), int(batch.lengths.sum()), reading, inside)
+        tokens = int(batch.lengths.sum())
+        outputs = tokens if summary == "steps" else len(batch.lengths)
+        operations = 3 * (tokens * model.operations + outputs * 2 * model.output_matrix.numel())
+        return Cost(total, int(known.sum()), tokens, operations, reading, inside)
 
     def _teacher(self, model: Network, inputs: Tensor, targets: Tensor, noise: Noise, share: float) -> Teacher | None:
         """What a network that feeds its output back is given in training."""

@@ -4,20 +4,32 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from rnnlm.config import above, at_least, between, duration, setting
+from rnnlm.config import above, at_least, between, duration, seconds, setting
 from rnnlm.errors import UsageError
 
 Cell = Literal["elman", "elman-relu", "output-recurrent", "lstm", "gru"]
+SHORTEST_BUDGET = 10
 FEEDS_BACK: tuple[Cell, ...] = ("output-recurrent",)  # cells whose memory is the network's output
 # Settings that are forms of some cells alone; layers, direct and head are what a cell that feeds back has no choice of.
 _FORMS = {"peepholes": ("lstm",), "activation": ("lstm",), "feedback": FEEDS_BACK, "forcing": FEEDS_BACK,
           "own_outputs": FEEDS_BACK}  # fmt: skip
 _NOT_FED_BACK = ("layers", "direct", "head")
 Head = Literal["steps", "last", "mean", "max"]
+OutputLayer = Literal["full", "clusters", "adaptive", "sampled"]
 
 
 def _bptt(value: str) -> str | None:
     return None if value == "full" or (value.isdigit() and int(value) > 0) else "write a number of steps, or full"
+
+
+def _cuts(value: str) -> str | None:
+    numbers = [int(part) for part in value.split(",") if part.isdigit()]
+    good = len(numbers) == value.count(",") + 1 and numbers == sorted(set(numbers)) and numbers[0] > 0
+    return None if good else "write rising numbers of outputs, as 500,2500"
+
+
+def _budget(value: str) -> str | None:
+    return duration(value) or (None if seconds(value) >= SHORTEST_BUDGET else f"must be {SHORTEST_BUDGET} s or more")
 
 
 @dataclass(frozen=True)
@@ -41,6 +53,19 @@ class TrainSettings:
     )  # fmt: skip
     direct: bool | None = setting(
         None, "a forecast also reads x(t) itself, starting as persistence", auto="on, but for output-recurrent"
+    )
+    output_layer: OutputLayer | None = setting(
+        None,
+        "one softmax over all outputs; exact bands by frequency; bands whose rare words have shorter rows; or, in "
+        "training, a sample of the outputs",
+        auto="full; follows from the vocabulary with --budget",
+    )
+    cuts: str | None = setting(
+        None, "outputs at which later bands begin, as 500,2500", _cuts, auto="where a step costs least"
+    )
+    samples: int = setting(1024, "outputs drawn for a batch with --output-layer sampled", between(1, 2**20))
+    sampled_share: float = setting(
+        0.7, "share of training with drawn outputs, before all of them for the rest", between(0, 1)
     )
     engine: Literal["fused", "readable"] = setting("fused", "the fastest form of a cell, or one step after the other")
     recurrent_start: Literal["uniform", "orthogonal"] = setting(
@@ -82,6 +107,10 @@ class TrainSettings:
     steps: int | None = setting(
         None, "train for this many steps instead of --epochs", at_least(1), auto="none", group="length"
     )
+    budget: str | None = setting(
+        None, "the best model that this time can buy, from the start of the command to its end", _budget, auto="none",
+        group="length",
+    )  # fmt: skip
     batching: Literal["stream", "sentences"] = setting(
         "stream", "contiguous streams with the state carried, or padded sentences"
     )
@@ -113,7 +142,7 @@ class TrainSettings:
         """One bound of the run's length, one way to clip, a name that can be a directory's."""
         if self.clip_value and self.clip not in (0.0, 1.0):
             raise UsageError("--clip with --clip-value", "give one of them")
-        given = [name for name in ("epochs", "tokens", "steps") if getattr(self, name) is not None]
+        given = [name for name in ("epochs", "tokens", "steps", "budget") if getattr(self, name) is not None]
         if len(given) > 1:
             raise UsageError(f"--{given[0]} with --{given[1]}", "give one of them")
         if self.name is not None and (not self.name or self.name.startswith(".") or "/" in self.name):

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch.nn import functional
 
-from rnnlm.model import loss as loss_module
-from rnnlm.model.loss import linear_cross_entropy
+from rnnlm.model.outputs import loss as loss_module
+from rnnlm.model.outputs.loss import linear_cross_entropy
 
 
 def problem(rows: int, width: int, outputs: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:

@@ -65,7 +65,7 @@ def test_word_dropout_drops_a_word_wherever_it_stands() -> None:
     for word in range(4, 30):
         here = x[word == IDS]
         assert len(here) == 0 or (here == here[0, 0]).all()
-    assert sorted(set(x.flatten().tolist())) == [0.0, pytest.approx(1 / 0.6)]
+    assert sorted(set(x.flatten().tolist())) == [0.0, pytest.approx(1 / 0.6, rel=1e-4)]
 
 
 @torch.no_grad()

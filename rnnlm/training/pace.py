@@ -1,0 +1,71 @@
+"""How much of a run is done: by steps, by tokens, or by the time of the whole process."""
+
+import time
+from dataclasses import dataclass
+
+from rnnlm.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Budget:
+    """`seconds` from `started_at`, when the process began (monotonic), of which `reserved` are for after training."""
+
+    seconds: float
+    started_at: float
+    reserved: float
+
+    @property
+    def ends_at(self) -> float:
+        """When the process is to end, on the monotonic clock, if it is the first of its run."""
+        return self.started_at + self.seconds
+
+
+class Pace:
+    """The share of a run that is done, from 0 to 1. Of `steps`, `tokens` and `budget` one bounds it.
+
+    With a budget it is the share of the time between the first step and what is reserved at the end, the time that an
+    earlier process of the run spent included; so the rate comes down to 0 in time, however fast the steps are.
+    """
+
+    def __init__(self, steps: int | None, tokens: int | None, budget: Budget | None) -> None:
+        assert steps or tokens or budget
+        self._steps, self._tokens, self._budget = steps, tokens, budget
+        self._before = 0.0
+        self._first: float | None = None
+
+    def spent(self) -> float:
+        """Seconds of the run's processes so far; 0 without a budget."""
+        return self._before + time.monotonic() - self._budget.started_at if self._budget else 0.0
+
+    def begin(self) -> None:
+        """Training begins, or goes on; UsageError where the budget is spent already."""
+        if self._budget is None:
+            return
+        if self._first is None:
+            self._first = self.spent()
+        if self._budget.seconds - self._budget.reserved <= self._first:
+            raise UsageError(
+                f"--budget {self._budget.seconds:g}s: {self._first:.1f} s are spent before training and "
+                f"{self._budget.reserved:.1f} s needed after it",
+                "give a longer one",
+            )
+
+    def share(self, steps: int, tokens: int) -> float:
+        """What is done after so many steps and tokens."""
+        if self._budget is not None:
+            assert self._first is not None
+            done = (self.spent() - self._first) / (self._budget.seconds - self._budget.reserved - self._first)
+        elif self._steps:
+            done = steps / self._steps
+        else:
+            assert self._tokens
+            done = tokens / self._tokens
+        return min(1.0, done)
+
+    def state(self) -> dict[str, float | None]:
+        """What a checkpoint keeps, as JSON."""
+        return {"spent": self.spent(), "first": self._first}
+
+    def restore(self, state: dict[str, float | None]) -> None:
+        """Go on from a saved `state`."""
+        self._before, self._first = float(state["spent"] or 0), state["first"]
