@@ -73,7 +73,7 @@ SECTIONS: dict[str, type[Any]] = {
 }
 PANELS = {"run": "Common", "raw": "Reading", "look": "Looking"}
 POSITIVE_ONLY = {("run", "json"), ("run", "quiet"), ("run", "debug"), ("run", "force"), ("train", "resume"),
-                 ("window", "write"), ("generate", "unknown"),
+                 ("train", "plan"), ("window", "write"), ("generate", "unknown"),
                  ("evaluate", "baseline"), ("predict", "all"), ("look", "summary")}  # fmt: skip
 
 

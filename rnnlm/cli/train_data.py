@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rnnlm.artifacts import sha256_bytes
 from rnnlm.cli.stages import Pipeline
@@ -28,8 +29,10 @@ class Data:
     """The data of one task.
 
     `tokens` and `lines` are the steps and sequences of train, `vocabulary` counts ids and `features` real numbers a
-    step, `labels` names outputs that are not tokens: labels, or the columns that are forecast. `described` goes into
-    `config.json`, `inputs` are digests.
+    step. Of a text, `ids` is train and `counts` (outputs,) how often each token that can be predicted occurs there.
+    `labels` names outputs that are not tokens: labels, or the columns that are forecast. `described` goes into
+    `config.json`, `inputs` are digests. `objective` takes how many tokens a quick validation may read, `report` the
+    time on the monotonic clock by which it should have what it tells.
     """
 
     task: str
@@ -38,13 +41,15 @@ class Data:
     lines: int
     described: Mapping[str, Any]
     inputs: Mapping[str, str]
-    objective: Callable[[TrainSettings], Objective]
+    objective: Callable[[TrainSettings, int | None], Objective]
     start: Callable[[Network, TrainSettings], None]
-    report: Callable[[Network], dict[str, Any]]
+    report: Callable[[Network, float | None], dict[str, Any]]
     tokenizer: bytes | None = None
     vocabulary: int = 0
     features: int = 0
     labels: tuple[str, ...] = ()
+    ids: Ids | None = None
+    counts: NDArray[np.int64] | None = None
 
 
 def language_data(pipeline: Pipeline, given: TrainSettings, base: Sealed | None, text: Path) -> Data:
@@ -63,10 +68,11 @@ def language_data(pipeline: Pipeline, given: TrainSettings, base: Sealed | None,
     if base is None:  # where documents begin decides where a stream may start anew
         inputs["documents"] = workspace.verified("clean").outputs["train.documents.npy"]
     size = rules.tokenizer.get_vocab_size()
+    counts = output_counts(train, size)
 
     def start(network: Network, settings: TrainSettings) -> None:
         if settings.unigram_bias:
-            network.start_bias(output_counts(train, size))
+            network.start_bias(counts)
 
     return Data(
         "language",
@@ -75,11 +81,13 @@ def language_data(pipeline: Pipeline, given: TrainSettings, base: Sealed | None,
         train.lines,
         {"text": text_description(rules), "context": context, "data": {stage: identity}},
         inputs,
-        lambda settings: LanguageObjective(train, valid, settings, max_length),
+        lambda settings, validated: LanguageObjective(train, valid, settings, max_length, counts, validated),
         start,
-        lambda network: language_report(network, valid, context),
+        lambda network, deadline: language_report(network, valid, context, deadline),
         tokenizer,
         size,
+        ids=train,
+        counts=counts,
     )
 
 
@@ -103,9 +111,9 @@ def labelled_data(pipeline: Pipeline, task: str) -> Data:
         len(train),
         {"text": text_description(rules), "labels": list(labels), "label_counts": counts.tolist(), "data": identities},
         {**identities, "tokenizer": sha256_bytes(tokenizer)},
-        lambda settings: SequenceObjective(train, valid, settings, task),
+        lambda settings, validated: SequenceObjective(train, valid, settings, task),
         start,
-        lambda network: labels_report(network, valid),
+        lambda network, deadline: labels_report(network, valid),
         tokenizer,
         rules.tokenizer.get_vocab_size(),
         labels=labels,
@@ -130,9 +138,9 @@ def series_data(pipeline: Pipeline) -> Data:
         len(train),
         {"series": rules.to_json(), "data": {"window": identity}},
         {"window": identity},
-        lambda settings: SequenceObjective(train, valid, settings, "forecast"),
+        lambda settings, validated: SequenceObjective(train, valid, settings, "forecast"),
         start,
-        lambda network: forecast_report(network, valid),
+        lambda network, deadline: forecast_report(network, valid),
         features=rules.features,
         labels=rules.targets,
     )

@@ -34,6 +34,12 @@ class Ids:
         """The ids of one line, `</s>` included."""
         return self.ids[self.offsets[number] : self.offsets[number + 1]]
 
+    def part(self, first: int, last: int) -> "Ids":
+        """Lines from `first` to before `last`, as a text of their own."""
+        offsets = self.offsets[first : last + 1]
+        documents = self.documents[(self.documents >= first) & (self.documents < last)] - np.uint32(first)
+        return Ids(self.ids[offsets[0] : offsets[-1]], offsets - offsets[0], documents)
+
     def lengths(self) -> NDArray[np.int64]:
         """(lines,) tokens of each line, `</s>` included."""
         return np.diff(self.offsets)

@@ -1,7 +1,10 @@
-"""Averaged weights: an exponential moving average over steps, in place of the last ones (Polyak & Juditsky 1992)."""
+"""Averaged weights in place of the last ones: an exponential moving average over steps, or their mean.
+
+Sources: Polyak & Juditsky 1992; Merity et al. 2018 on when a mean may begin.
+"""
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,13 +15,20 @@ from rnnlm.errors import ArtifactError
 from rnnlm.model.network import Network
 
 
+def may_begin(costs: Sequence[float], patience: int) -> bool:
+    """Whether the last validation is worse than the best of those more than `patience` before it."""
+    earlier = costs[: -patience - 1]
+    return bool(earlier) and costs[-1] > min(earlier)
+
+
 class Average:
     """w̄ ← d w̄ + (1 − d) w after every step.
 
-    d grows to `decay` as min(decay, (1 + n) / (10 + n)) after n steps, so that the first weights are soon forgotten.
+    d grows to `decay` as min(decay, (1 + n) / (10 + n)) after n steps, so that the first weights are soon forgotten;
+    without a decay it is n / (n + 1), and w̄ the mean of all weights since the average began.
     """
 
-    def __init__(self, model: Network, decay: float) -> None:
+    def __init__(self, model: Network, decay: float | None) -> None:
         self._decay, self._updates = decay, 0
         self._weights = {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
 
@@ -26,7 +36,10 @@ class Average:
     def update(self, model: Network) -> None:
         """Take in the weights after a step."""
         self._updates += 1
-        share = 1 - min(self._decay, (1 + self._updates) / (10 + self._updates))
+        if self._decay is None:
+            share = 1 / (self._updates + 1)  # w̄ began as the weights of the first step
+        else:
+            share = 1 - min(self._decay, (1 + self._updates) / (10 + self._updates))
         own = model.state_dict()
         torch._foreach_lerp_(list(self._weights.values()), [own[name] for name in self._weights], share)
 
@@ -49,6 +62,11 @@ class Average:
     def tensors(self) -> dict[str, NDArray[Any]]:
         """The averaged weights by name."""
         return {name: tensor.cpu().numpy().copy() for name, tensor in self._weights.items()}
+
+    @property
+    def updates(self) -> int:
+        """Steps taken in."""
+        return self._updates
 
     def load(self, tensors: Mapping[str, NDArray[Any]], updates: int) -> None:
         """Go on from saved averages; ArtifactError when they do not fit."""

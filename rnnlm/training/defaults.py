@@ -7,7 +7,11 @@ fifth of a word's information, so for characters and bytes N/5 decides how many 
 import math
 from dataclasses import replace
 
+import numpy as np
+from numpy.typing import NDArray
+
 from rnnlm.errors import InputError, UsageError
+from rnnlm.model.outputs.cuts import choose_cuts
 from rnnlm.training.settings import FEEDS_BACK, TrainSettings
 
 _SMALL_UNITS = ("char", "byte")
@@ -26,8 +30,9 @@ def fill_in(
     small = kind in _SMALL_UNITS
     hidden = settings.hidden or int(_between(32 * round((12 if small else 8) * tokens**0.25 / 32), 64, 512))
     tied = settings.tied if settings.tied is not None else task == "language" and not small
+    _check_output_layer(settings, task, tied)
     epochs = settings.epochs
-    if epochs is None and settings.tokens is None and settings.steps is None:
+    if epochs is None and settings.tokens is None and settings.steps is None and settings.budget is None:
         epochs = float(_between(round(6 * math.sqrt(1e6 / (tokens / 5 if small else tokens))), 1, 40))
     run = min(tokens, settings.tokens or math.ceil((epochs or 1) * tokens))
     whole = task != "language" or settings.batching == "sentences"
@@ -48,6 +53,7 @@ def fill_in(
         bptt=bptt,
         dropout=dropout,
         learning_rate=rate,
+        output_layer=settings.output_layer or "full",
         head=settings.head or ("last" if task == "classify" else "steps"),
         direct=task == "forecast"
         and settings.cell not in FEEDS_BACK
@@ -73,6 +79,19 @@ def _check_task(settings: TrainSettings, task: str) -> None:
         raise UsageError(f"--direct with --head {settings.head}", "x(t) is read at the last step; use last or steps")
     if task != "forecast" and settings.direct:
         raise UsageError(f"--direct with --task {task}", "only a forecast reads the values that it continues")
+
+
+def _check_output_layer(settings: TrainSettings, task: str, tied: bool) -> None:
+    """What goes with bands and samples of the outputs."""
+    kind = settings.output_layer or "full"
+    if kind != "full" and task != "language":
+        raise UsageError(f"--output-layer {kind} with --task {task}", "its outputs are few; leave it away")
+    if kind in ("clusters", "adaptive") and not tied:
+        raise UsageError(f"--output-layer {kind} without --tied", "inputs and outputs share the rows; add --tied")
+    if kind != "full" and settings.cell in FEEDS_BACK:
+        raise UsageError(f"--output-layer {kind} with --cell {settings.cell}", "it feeds back all its outputs")
+    if settings.cuts is not None and kind not in ("clusters", "adaptive"):
+        raise UsageError(f"--cuts with --output-layer {kind}", "they are cuts of clusters and adaptive layers")
 
 
 def _most(tokens: int) -> int:
@@ -104,6 +123,17 @@ def refuse_endless(bptt: str | None, batching: str) -> None:
     """UsageError for full back-propagation through a text that is one stream."""
     if bptt == "full" and batching == "stream":
         raise UsageError("--bptt full with --batching stream", "a stream has no end; use --batching sentences")
+
+
+def cuts_of(settings: TrainSettings, counts: NDArray[np.int64]) -> tuple[int, ...]:
+    """The output numbers at which the bands of rare words begin, none where there are no bands."""
+    if settings.output_layer not in ("clusters", "adaptive"):
+        return ()
+    if settings.cuts is not None:
+        return tuple(int(part) for part in settings.cuts.split(","))
+    assert settings.batch_size and settings.bptt
+    rows = settings.batch_size * (20 if settings.bptt == "full" else int(settings.bptt))
+    return choose_cuts(counts, rows)
 
 
 def _between(value: float, low: float, high: float) -> float:

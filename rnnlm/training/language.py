@@ -1,21 +1,27 @@
 """The next token of a text: maximum likelihood over streams or sentences."""
 
 import math
+import time
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from rnnlm.corpus.batches import Batch, SentenceBatches, StreamBatches
 from rnnlm.corpus.ids import Ids
 from rnnlm.corpus.tokenizer import FIRST_OUTPUT
-from rnnlm.model.likelihood import perplexity, text_nats
+from rnnlm.model.likelihood import SpanNats, perplexity, text_nats
 from rnnlm.model.network import Network, States, Teacher
 from rnnlm.model.noise import Noise
+from rnnlm.model.outputs.sampled import Sampler
 from rnnlm.training.objective import Cost
 from rnnlm.training.settings import TrainSettings
 from rnnlm.training.validation import striped_nats
+
+_LINES = 512  # whose cost is asked for between two looks at the clock
 
 
 class LanguageObjective:
@@ -23,10 +29,26 @@ class LanguageObjective:
 
     figure_name = "valid_perplexity_striped"
 
-    def __init__(self, train: Ids, valid: Ids, settings: TrainSettings, max_length: int | None) -> None:
-        """`settings` has no None where something must be decided; `max_length` bounds a padded line's tokens."""
+    def __init__(
+        self,
+        train: Ids,
+        valid: Ids,
+        settings: TrainSettings,
+        max_length: int | None,
+        counts: NDArray[np.int64] | None = None,
+        validated: int | None = None,
+    ) -> None:
+        """`settings` has no None where something must be decided; `max_length` bounds a padded line's tokens.
+
+        `counts` (outputs,) are those of the training split, which sampled outputs are drawn by; `validated` bounds the
+        tokens that a quick validation reads.
+        """
         assert settings.batch_size and settings.bptt
-        self._valid, self._settings = valid, settings
+        self._valid, self._settings, self._validated = valid, settings, validated
+        self._sampler: Sampler | None = None
+        if settings.output_layer == "sampled":
+            assert counts is not None
+            self._sampler = Sampler(counts, settings.samples)
         bptt = None if settings.bptt == "full" else int(settings.bptt)
         self.batches: StreamBatches | SentenceBatches
         if settings.batching == "stream":
@@ -44,8 +66,15 @@ class LanguageObjective:
         targets = torch.from_numpy(batch.targets).to(device) - FIRST_OUTPUT
         reading = model.read(inputs, states, noise, self._teacher(model, inputs, noise, share))
         self.states = tuple(tuple(part.detach() for part in state) for state in reading.states)
-        total = model.loss(reading.output.flatten(0, 1), targets.flatten())
-        operations = 3 * (inputs.numel() * model.operations + model.output_operations(targets.flatten()))
+        output, wanted = reading.output.flatten(0, 1), targets.flatten()
+        operations = 3 * inputs.numel() * model.operations
+        if self._sampler is not None and share < self._settings.sampled_share:
+            drawn = self._sampler.draw(noise.generator)
+            total = self._sampler.loss(output, model.output_matrix, model.bias, wanted, drawn)
+            operations += 3 * 2 * batch.predictions * model.output_matrix.shape[1] * len(drawn)
+        else:
+            total = model.loss(output, wanted)
+            operations += 3 * model.output_operations(wanted)
         return Cost(total, batch.predictions, batch.predictions, operations, reading, targets >= 0)
 
     def _teacher(self, model: Network, inputs: Tensor, noise: Noise, share: float) -> Teacher | None:
@@ -64,7 +93,7 @@ class LanguageObjective:
 
     def validate(self, model: Network) -> float | None:
         """Nats per token of the validation split, quickly."""
-        return striped_nats(model, self._valid) if self._valid.lines else None
+        return striped_nats(model, self._valid, self._validated) if self._valid.lines else None
 
     def figure(self, mean_cost: float) -> float:
         """Perplexity."""
@@ -77,7 +106,7 @@ def given_steps(inputs: Tensor, own: float, generator: torch.Generator) -> Tenso
     return torch.empty(shape, device=inputs.device).bernoulli_(1 - own, generator=generator).bool()
 
 
-def output_counts(ids: Ids, vocabulary: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+def output_counts(ids: Ids, vocabulary: int) -> NDArray[np.int64]:
     """How often each output occurs in the text, (vocabulary − 2,)."""
     counts = np.zeros(vocabulary, np.int64)
     for start in range(0, len(ids.ids), 2**22):
@@ -85,11 +114,31 @@ def output_counts(ids: Ids, vocabulary: int) -> np.ndarray[tuple[int], np.dtype[
     return counts[FIRST_OUTPUT:]
 
 
-def language_report(model: Network, valid: Ids, context: str) -> dict[str, Any]:
-    """The exact perplexity of the validation split for a finished run; None where the split is empty."""
+def language_report(model: Network, valid: Ids, context: str, deadline: float | None = None) -> dict[str, Any]:
+    """The exact perplexity of the validation split for a finished run; None where the split is empty.
+
+    With a `deadline` on the monotonic clock it may be that of the split's first predictions alone; `valid_tokens` says
+    of how many.
+    """
     nats, tokens = 0.0, 0
-    if valid.lines:
-        for piece in text_nats(model, valid, context, 64):
-            nats += float(piece.nats.sum())
-            tokens += len(piece.nats)
-    return {"valid_perplexity": math.exp(nats / tokens) if tokens else None}
+    for piece in _in_order(model, valid, context, deadline):
+        nats += float(piece.nats.sum())
+        tokens += len(piece.nats)
+    return {"valid_perplexity": math.exp(nats / tokens) if tokens else None, "valid_tokens": tokens}
+
+
+def _in_order(model: Network, valid: Ids, context: str, deadline: float | None) -> Iterator[SpanNats]:
+    """What tokens cost from the first on, until there are none or no time is left."""
+    if not valid.lines:
+        return
+    if context == "stream":
+        for piece in text_nats(model, valid, context, 1):
+            yield piece
+            if deadline is not None and time.monotonic() >= deadline:
+                return
+        return
+    step = valid.lines if deadline is None or context == "document" else _LINES
+    for first in range(0, valid.lines, step):
+        yield from text_nats(model, valid.part(first, first + step), context, 64)
+        if deadline is not None and time.monotonic() >= deadline:
+            return

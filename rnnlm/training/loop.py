@@ -16,12 +16,12 @@ from rnnlm.config import seconds
 from rnnlm.errors import DivergenceError
 from rnnlm.model.network import Network
 from rnnlm.model.noise import INPUT_SHARE, Noise
-from rnnlm.training.average import Average
+from rnnlm.training.average import Average, may_begin
 from rnnlm.training.checkpoint import Checkpoint, newest_checkpoint, write_checkpoint
 from rnnlm.training.clipping import clip_gradients
 from rnnlm.training.metrics import cut_log
 from rnnlm.training.objective import Objective, penalties
-from rnnlm.training.optimizer import load_optimizer, make_optimizer, optimizer_tensors
+from rnnlm.training.optimizer import load_optimizer, make_optimizer, optimizer_tensors, set_rate
 from rnnlm.training.pace import Budget, Pace
 from rnnlm.training.schedule import rate_at
 from rnnlm.training.settings import TrainSettings
@@ -71,7 +71,7 @@ class Stopped(Exception):  # noqa: N818
 
 @dataclass(frozen=True)
 class Outcome:
-    """A finished run: its best weights and what was counted."""
+    """A finished run: its best weights and what was counted; `ends_at` is when a run with a budget is to end."""
 
     tensors: Mapping[str, NDArray[Any]]
     steps: int
@@ -81,6 +81,7 @@ class Outcome:
     seconds: float
     figure: float | None
     clipped_fraction: float
+    ends_at: float | None = None
 
 
 def noise_of(settings: TrainSettings, generator: torch.Generator) -> Noise:
@@ -117,16 +118,17 @@ class Trainer:
         self._model, self._objective, self._settings, self._observer = model, objective, settings, observer
         self._directory = directory
         self._device = model.bias.device
-        self._optimizer = make_optimizer(model, settings.weight_decay)
+        self._optimizer = make_optimizer(model, settings)
         self._per_epoch = objective.batches.tokens_per_epoch
         tokens = settings.tokens or math.ceil((settings.epochs or 0) * self._per_epoch)
         self._pace = Pace(settings.steps, tokens, budget)
         self._validations = _IN_BUDGET if budget else max(_VALIDATIONS, round(tokens / self._per_epoch))
         self._noise = noise_of(settings, torch.Generator(device=self._device).manual_seed(settings.seed))
-        self._average = Average(model, settings.average) if settings.average else None
+        self._average: Average | None = None
+        self._costs: list[float] = []  # of the validations so far
         self._step, self._tokens, self._operations, self._clipped = 0, 0, 0, 0
         self._loss_sum, self._loss_count, self._clipped_since, self._steps_since = 0.0, 0, 0, 0
-        self._norm = 0.0
+        self._norm, self._rate = 0.0, 0.0
         self._best: Mapping[str, NDArray[Any]] = {}
         self._best_cost = math.inf
         self._logged, self._validated = 0, 0
@@ -166,7 +168,10 @@ class Trainer:
                     if number is not None:
                         raise Stopped(number)
         tensors, clipped = self._kept(), self._clipped / self._step
-        return Outcome(tensors, self._step, self._tokens, self._operations, epoch, elapsed, self._figure(), clipped)
+        return Outcome(
+            tensors, self._step, self._tokens, self._operations, epoch, elapsed, self._figure(), clipped,
+            self._pace.ends_at(),
+        )  # fmt: skip
 
     def _figure(self) -> float | None:
         """The best validation figure so far."""
@@ -184,9 +189,8 @@ class Trainer:
         """One update; the batch's mean cost."""
         model, settings = self._model, self._settings
         model.train()
-        rate = rate_at(self._share, float(settings.learning_rate or 0), settings.warmup)
-        for group in self._optimizer.param_groups:
-            group["lr"] = rate
+        self._rate = rate_at(settings, self._share, self._tokens / self._per_epoch)
+        set_rate(self._optimizer, self._rate)
         cost = self._objective.cost(model, batch, self._noise, self._share)
         loss = cost.total / max(1, cost.count)
         extra = penalties(settings, cost.reading, cost.inside)
@@ -200,7 +204,9 @@ class Trainer:
                 "use a lower --learning-rate, or a smaller --clip",
             )
         self._optimizer.step()
-        if self._average:
+        if self._average is None and settings.average and self._share >= settings.average_from:
+            self._average = Average(model, settings.average)
+        elif self._average is not None:
             self._average.update(model)
         self._step += 1
         self._tokens += cost.tokens
@@ -236,10 +242,16 @@ class Trainer:
                 line[self._objective.figure_name] = self._objective.figure(cost)
                 if cost < self._best_cost:
                     self._best_cost, self._best = cost, self._used()
+                self._costs.append(cost)
+                averages = self._settings.optimizer == "nt-asgd" and self._average is None
+                if averages and may_begin(self._costs, self._settings.patience):
+                    self._average = Average(self._model, None)
+                    self._observer.notice(
+                        f"validation no longer improves: weights are averaged from step {self._step:,} on"
+                    )
         if line:
-            rate = self._optimizer.param_groups[0]["lr"]
             place = {"step": self._step, "tokens": self._tokens, "epoch": self._tokens / self._per_epoch}
-            log.write(json.dumps({**place, "learning_rate": rate, **line}) + "\n")
+            log.write(json.dumps({**place, "learning_rate": self._rate, **line}) + "\n")
             times.write(json.dumps({"step": self._step, "seconds": round(elapsed, 3)}) + "\n")
 
     def _save(self, elapsed: float) -> None:
@@ -266,6 +278,8 @@ class Trainer:
             "seconds": elapsed,
             "batches": self._objective.batches.state(),
             "pace": self._pace.state(),
+            "averaged": self._average.updates if self._average else None,
+            "costs": self._costs,
         }
         write_checkpoint(self._directory / "checkpoints", Checkpoint(self._step, tensors, state))
 
@@ -282,8 +296,10 @@ class Trainer:
                 named[group][rest] = array
         self._model.load(named["model"], "the checkpoint")
         self._best = named["best"]
-        if self._average:
-            self._average.load(named["average"], checkpoint.step)
+        if state["averaged"] is not None:
+            self._average = Average(self._model, self._settings.average or None)
+            self._average.load(named["average"], int(state["averaged"]))
+        self._costs = [float(cost) for cost in state["costs"]]
         load_optimizer(self._model, self._optimizer, tensors)
         layers = len({name.split(".")[0] for name in named["state"]})
         parts = len(named["state"]) // max(1, layers)

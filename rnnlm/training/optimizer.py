@@ -1,4 +1,4 @@
-"""AdamW for a network: which parameters decay, and its state as arrays for a checkpoint."""
+"""The optimizers: which parameters decay or have a rate of their own, and their state as arrays for a checkpoint."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,24 +6,49 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from rnnlm.errors import ArtifactError
 from rnnlm.model.network import Network
+from rnnlm.training.settings import TrainSettings
 
 _PARTS = ("step", "exp_avg", "exp_avg_sq")
 
 
-def make_optimizer(model: Network, weight_decay: float) -> torch.optim.AdamW:
-    """AdamW (Loshchilov & Hutter 2019), β₂ 0.99 for short runs; matrices decay, biases and peepholes do not."""
-    matrices: list[torch.nn.Parameter] = []
-    others: list[torch.nn.Parameter] = []
+def make_optimizer(model: Network, settings: TrainSettings) -> torch.optim.Optimizer:
+    """AdamW (Loshchilov & Hutter 2019), β₂ 0.99 for short runs, or stochastic gradient descent.
+
+    Matrices decay, biases and peepholes do not. AdamW's steps are as large as the rate whatever the weights are, and
+    those of the embedding are many times as large as a layer's: they have a rate of their own.
+    """
+    words: list[nn.Parameter] = []
+    matrices: list[nn.Parameter] = []
+    others: list[nn.Parameter] = []
     for name, parameter in model.named_parameters():
-        (matrices if parameter.dim() > 1 and not name.endswith(".P") else others).append(parameter)
-    groups = [{"params": matrices, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0}]
-    return torch.optim.AdamW(groups, lr=0.0, betas=(0.9, 0.99), fused=model.bias.device.type in ("cpu", "cuda"))
+        if name == "embedding" or name.endswith(".rows"):
+            words.append(parameter)
+        else:
+            (matrices if parameter.dim() > 1 and not name.endswith(".P") else others).append(parameter)
+    decay, times = settings.weight_decay, settings.embedding_rate
+    groups = [
+        {"params": words, "weight_decay": decay, "times": times},
+        {"params": matrices, "weight_decay": decay, "times": 1.0},
+        {"params": others, "weight_decay": 0.0, "times": 1.0},
+    ]
+    groups = [group for group in groups if group["params"]]
+    if settings.optimizer == "adamw":
+        fused = model.bias.device.type in ("cpu", "cuda")
+        return torch.optim.AdamW(groups, lr=0.0, betas=(settings.momentum, 0.99), fused=fused)
+    return torch.optim.SGD(groups, lr=0.0, momentum=0.0)
 
 
-def optimizer_tensors(model: Network, optimizer: torch.optim.AdamW) -> dict[str, NDArray[Any]]:
+def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    """The rate of the next step; groups with a factor of their own have it times that."""
+    for group in optimizer.param_groups:
+        group["lr"] = rate * group["times"]
+
+
+def optimizer_tensors(model: Network, optimizer: torch.optim.Optimizer) -> dict[str, NDArray[Any]]:
     """The optimizer's state by parameter name."""
     tensors = {}
     for name, parameter in model.named_parameters():
@@ -34,7 +59,7 @@ def optimizer_tensors(model: Network, optimizer: torch.optim.AdamW) -> dict[str,
     return tensors
 
 
-def load_optimizer(model: Network, optimizer: torch.optim.AdamW, tensors: Mapping[str, NDArray[Any]]) -> None:
+def load_optimizer(model: Network, optimizer: torch.optim.Optimizer, tensors: Mapping[str, NDArray[Any]]) -> None:
     """Set the optimizer's state; ArtifactError when it does not fit."""
     for name, parameter in model.named_parameters():
         found = {part: tensors.get(f"optimizer.{part}.{name}") for part in _PARTS}

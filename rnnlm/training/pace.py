@@ -14,11 +14,6 @@ class Budget:
     started_at: float
     reserved: float
 
-    @property
-    def ends_at(self) -> float:
-        """When the process is to end, on the monotonic clock, if it is the first of its run."""
-        return self.started_at + self.seconds
-
 
 class Pace:
     """The share of a run that is done, from 0 to 1. Of `steps`, `tokens` and `budget` one bounds it.
@@ -36,6 +31,10 @@ class Pace:
     def spent(self) -> float:
         """Seconds of the run's processes so far; 0 without a budget."""
         return self._before + time.monotonic() - self._budget.started_at if self._budget else 0.0
+
+    def ends_at(self) -> float | None:
+        """When this process is to end, on the monotonic clock; None without a budget."""
+        return time.monotonic() + self._budget.seconds - self.spent() if self._budget else None
 
     def begin(self) -> None:
         """Training begins, or goes on; UsageError where the budget is spent already."""

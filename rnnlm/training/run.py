@@ -77,6 +77,12 @@ def _resumed(named: Path, same: list[Path]) -> Place:
     return Place(named, "new")
 
 
+def begun_run(models: Path, digest: str) -> Path | None:
+    """The directory of a run with this digest, if there is one."""
+    found = sorted(path for path in models.glob("*") if path.is_dir() and _digest(path) == digest)
+    return found[0] if found else None
+
+
 def _digest(directory: Path) -> str | None:
     try:
         return str(read_json(directory / RUN, remedy="").get("run_sha256"))

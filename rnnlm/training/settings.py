@@ -120,8 +120,18 @@ class TrainSettings:
     bptt: str | None = setting(
         None, "steps that gradients flow back through, or full", _bptt, auto="35; 100 for characters and bytes"
     )
-    learning_rate: float | None = setting(None, "peak rate of AdamW", above(0), auto="follows from the size")
+    optimizer: Literal["adamw", "sgd", "nt-asgd"] = setting(
+        "adamw", "AdamW, plain gradient descent, or that with weights averaged once validation stops improving"
+    )
+    learning_rate: float | None = setting(None, "peak rate", above(0), auto="follows from the size")
+    embedding_rate: float = setting(1.0, "rate of the embedding, times that of the rest", above(0))
+    momentum: float = setting(0.9, "β₁ of AdamW", between(0, 1, below=True))
+    schedule: Literal["cosine", "linear", "constant", "passes"] = setting(
+        "cosine", "how the rate falls: to 0 by half a cosine or a line, not at all, or pass by pass"
+    )
     warmup: float = setting(0.05, "share of training in which the rate rises", between(0, 1))
+    decay_after: int = setting(6, "passes at the peak with --schedule passes", at_least(1))
+    decay: float = setting(0.5, "factor of the rate for each later pass", between(0, 1))
     weight_decay: float = setting(0.1, "decoupled decay of matrices, times the rate", at_least(0))
     clip: float = setting(1.0, "largest norm of the gradient; 0 for none", at_least(0), group="clip")
     clip_value: float = setting(0.0, "largest entry of the gradient instead; 0 for none", at_least(0), group="clip")
@@ -129,12 +139,15 @@ class TrainSettings:
         0.0, "weights for use are an average over steps that forgets by this factor, as 0.999; 0 for none",
         between(0, 1, below=True),
     )  # fmt: skip
+    average_from: float = setting(0.0, "share of training after which --average begins", between(0, 1, below=True))
+    patience: int = setting(5, "validations without a better one before nt-asgd averages", at_least(1))
     keep: Literal["best", "last"] = setting(
         "best", "the weights with the best validation figure, or the last ones, whose rate has come down to 0"
     )
     seed: int = setting(1, "seed of everything random", between(0, 2**63 - 1))
     from_: str | None = setting(None, "go on from a sealed model, with its tokenizer", auto="none", record=False)
     name: str | None = setting(None, "name of the model", auto="the cell's name", record=False)
+    plan: bool = setting(False, "show what would be trained, how fast and why, and stop", record=False)
     resume: bool = setting(False, "go on with the unfinished model of that name", record=False)
     checkpoint_every: str = setting("60s", "time between checkpoints", duration, record=False)
 
@@ -142,6 +155,8 @@ class TrainSettings:
         """One bound of the run's length, one way to clip, a name that can be a directory's."""
         if self.clip_value and self.clip not in (0.0, 1.0):
             raise UsageError("--clip with --clip-value", "give one of them")
+        if self.optimizer == "nt-asgd" and self.average:
+            raise UsageError("--average with --optimizer nt-asgd", "it averages by itself")
         given = [name for name in ("epochs", "tokens", "steps", "budget") if getattr(self, name) is not None]
         if len(given) > 1:
             raise UsageError(f"--{given[0]} with --{given[1]}", "give one of them")

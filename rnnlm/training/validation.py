@@ -13,13 +13,13 @@ _STRIPES = 20
 
 
 @torch.inference_mode()
-def striped_nats(model: Network, ids: Ids) -> float:
-    """A quick figure for choosing the best weights: 20 stripes of at most 50,000 tokens, side by side.
+def striped_nats(model: Network, ids: Ids, most: int | None = None) -> float:
+    """A quick figure for choosing the best weights: 20 stripes of at most 50,000 tokens, or `most`, side by side.
 
     Each stripe starts from the zero state in the middle of the text, so this is never compared with `evaluate`.
     """
     model.eval()
-    tokens = np.asarray(ids.ids[:_VALIDATION_TOKENS]).astype(np.int64)
+    tokens = np.asarray(ids.ids[: most or _VALIDATION_TOKENS]).astype(np.int64)
     stripes = min(_STRIPES, len(tokens))
     length = len(tokens) // stripes
     targets = tokens[: stripes * length].reshape(stripes, length).T

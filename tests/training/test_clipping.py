@@ -99,7 +99,7 @@ def test_the_average_is_the_sum_that_it_says_and_leaves_the_weights_alone() -> N
 
 def test_weights_decay_in_matrices_alone() -> None:
     model = Network(Architecture("lstm", 9, 4, 6, 1, True, peepholes=True), torch.Generator().manual_seed(1))
-    optimizer = make_optimizer(model, 0.3)
+    optimizer = make_optimizer(model, TrainSettings(weight_decay=0.3))
     for group in optimizer.param_groups:
         group["lr"] = 0.1
     before = {name: parameter.detach().clone() for name, parameter in model.named_parameters()}

@@ -192,14 +192,23 @@ def test_a_loss_that_is_no_number_stops_the_run(tmp_path: Path) -> None:
 
 
 def test_the_rate_rises_falls_and_ends_at_zero() -> None:
-    assert rate_at(0.0, 2.0, 0.1) == 0.0
-    assert rate_at(0.05, 2.0, 0.1) == pytest.approx(1.0)
-    assert rate_at(0.1, 2.0, 0.1) == pytest.approx(2.0)
-    assert rate_at(0.55, 2.0, 0.1) == pytest.approx(1.0)
-    assert rate_at(1.0, 2.0, 0.1) == pytest.approx(0.0, abs=1e-12)
-    assert rate_at(0.0, 2.0, 0.0) == 2.0
-    falling = [rate_at(share, 1.0, 0.05) for share in np.linspace(0.05, 1, 50)]
-    assert falling == sorted(falling, reverse=True)
+    settings = TrainSettings(learning_rate=2.0, warmup=0.1)
+    for schedule in ("cosine", "linear"):
+        one = replace(settings, schedule=schedule)
+        assert rate_at(one, 0.0, 0) == 0.0
+        assert rate_at(one, 0.05, 0) == pytest.approx(1.0)
+        assert rate_at(one, 0.1, 0) == pytest.approx(2.0)
+        assert rate_at(one, 0.55, 0) == pytest.approx(1.0)
+        assert rate_at(one, 1.0, 0) == pytest.approx(0.0, abs=1e-12)
+        assert rate_at(replace(one, warmup=0.0), 0.0, 0) == 2.0
+        falling = [rate_at(one, share, 0) for share in np.linspace(0.1, 1, 50)]
+        assert falling == sorted(falling, reverse=True)
+
+
+def test_the_rate_falls_pass_by_pass_after_some_or_stays() -> None:
+    settings = TrainSettings(learning_rate=2.0, warmup=0.0, schedule="passes", decay_after=4, decay=0.5)
+    assert [rate_at(settings, epoch / 8, epoch) for epoch in (0.0, 3.9, 4.0, 4.9, 5.0, 7.5)] == [2, 2, 1, 1, 0.5, 0.125]
+    assert rate_at(replace(settings, schedule="constant"), 0.9, 9.0) == 2.0
 
 
 @pytest.mark.parametrize("kind", ["word", "char"])

@@ -43,3 +43,11 @@ def choose_cuts(counts: NDArray[np.int64], rows: int, shrink: int = 1) -> tuple[
     grid = np.unique(np.geomspace(_CANDIDATES, outputs - 1, _CANDIDATES).astype(int)).tolist()
     choices = itertools.chain.from_iterable(itertools.combinations(grid, bands) for bands in range(_MOST + 1))
     return min(choices, key=lambda cuts: step_cost(counts, cuts, rows, shrink))
+
+
+def expected_choices(counts: NDArray[np.int64], cuts: Sequence[int]) -> float:
+    """Outputs whose logits a row needs in the mean, with these cuts."""
+    bounds = [*cuts, len(counts)]
+    total = max(1, int(counts.sum()))
+    later = sum(int(counts[begin:end].sum()) / total * (end - begin) for begin, end in itertools.pairwise(bounds))
+    return bounds[0] + len(cuts) + later

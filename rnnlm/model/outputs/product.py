@@ -7,7 +7,7 @@ from torch.nn import functional
 # torch multiplies by MKL, which leaves half of an AVX-512 processor idle where it is not Intel's: on an EPYC of the
 # fifth generation 220 GFLOPS on two cores, where oneDNN, which torch has for layers and compiled code, reaches 480.
 _ONEDNN = (
-    torch.backends.mkldnn.is_available()
+    torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
     and torch.backends.cpu.get_cpu_capability() == "AVX512"
     and hasattr(torch.ops.mkldnn, "_linear_pointwise")
 )

@@ -21,19 +21,25 @@ _POWER = 0.75
 class Sampler:
     """Draws outputs in proportion to their counts (outputs,) to the power ¾, one added to each."""
 
-    def __init__(self, counts: NDArray[np.int64], samples: int, device: torch.device | str = "cpu") -> None:
+    def __init__(self, counts: NDArray[np.int64], samples: int) -> None:
         weights = (counts + 1.0) ** _POWER
         q = torch.from_numpy(weights / weights.sum())
-        self._below = q.cumsum(0).to(device)
+        self._below = q.cumsum(0)
         # The log of the chance that an output is among the draws, which may draw it more than once.
-        self.log_chance = torch.log(-torch.expm1(samples * torch.log1p(-q))).float().to(device)
+        self._log_chance = torch.log(-torch.expm1(samples * torch.log1p(-q))).float()
         self._samples = samples
 
     def draw(self, generator: torch.Generator) -> Tensor:
         """Some different outputs, in order."""
-        at = torch.rand(self._samples, dtype=torch.float64, device=self._below.device, generator=generator)
+        self._below = self._below.to(generator.device)
+        at = torch.rand(self._samples, dtype=self._below.dtype, device=generator.device, generator=generator)
         drawn: Tensor = torch.unique(torch.searchsorted(self._below, at).clamp(max=len(self._below) - 1))
         return drawn
+
+    def loss(self, h: Tensor, V: Tensor, c: Tensor, targets: Tensor, drawn: Tensor) -> Tensor:
+        """`sampled_cross_entropy` with the chances of these draws."""
+        self._log_chance = self._log_chance.to(h.device)
+        return sampled_cross_entropy(h, V, c, targets, drawn, self._log_chance)
 
 
 def sampled_cross_entropy(

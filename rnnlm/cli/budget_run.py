@@ -1,0 +1,88 @@
+"""`rnnlm train --budget`: what the time that is left buys, by the rule or as an unfinished run has it; and `--plan`."""
+
+import time
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+from rnnlm.cli.process import started_at
+from rnnlm.cli.stages import Pipeline
+from rnnlm.cli.train_data import Data
+from rnnlm.config import read_settings_file, seconds
+from rnnlm.errors import UsageError
+from rnnlm.model.peak import recurrent_speed
+from rnnlm.training.budget import Choice, Situation, choose
+from rnnlm.training.pace import Budget
+from rnnlm.training.settings import TrainSettings
+
+_EVALUATION = 0.02  # of the budget for the validation figure, at most a minute
+_EXIT = 0.7  # seconds for the machine's peak, and for Python to leave
+_BYTES_PER_SECOND = 60e6  # of weights that are written, read back for digests and sealed
+
+
+@dataclass(frozen=True)
+class Reserved:
+    """Seconds for what comes after training: `sealing` the model, and before it the `evaluation`."""
+
+    evaluation: float
+    sealing: float
+
+    @classmethod
+    def of(cls, budget: float, parameters: int) -> "Reserved":
+        """For a model of so many parameters."""
+        return cls(min(60.0, _EVALUATION * budget), _EXIT + 4 * parameters / _BYTES_PER_SECOND)
+
+    @property
+    def seconds(self) -> float:
+        """Of both."""
+        return self.evaluation + self.sealing
+
+
+def budget_of(settings: TrainSettings, parameters: int) -> Budget | None:
+    """The budget as the trainer takes it."""
+    if settings.budget is None:
+        return None
+    whole = seconds(settings.budget)
+    return Budget(whole, started_at(), Reserved.of(whole, parameters).seconds)
+
+
+def chosen(pipeline: Pipeline, given: TrainSettings, data: Data, directory: Path | None, device: str) -> Choice:
+    """What the rule chooses for a budget now, or chose when the unfinished run in `directory` was begun."""
+    if data.task != "language" or data.counts is None:
+        raise UsageError(f"--budget with --task {data.task}", "it is for language models; use --epochs or --steps")
+    if given.batching != "stream":
+        raise UsageError("--budget with --batching sentences", "leave --batching away")
+    embedding = pipeline.settings("embed").settings.embedding
+    speed = recurrent_speed(device)
+    whole = seconds(given.budget or "")
+    spent = time.monotonic() - started_at()
+    situation = Situation(
+        whole - spent - Reserved.of(whole, 5_000_000).seconds, speed, data.tokens, data.kind, data.counts
+    )
+    if directory is not None:
+        given, embedding = _begun(given, directory)
+    return choose(given, embedding, situation)
+
+
+def _begun(given: TrainSettings, directory: Path) -> tuple[TrainSettings, int]:
+    """The settings of a run that was begun, where this command gives none, and the size of its embedding."""
+    from rnnlm.cli.options import SECTIONS
+
+    kept = read_settings_file(directory / "settings.toml", SECTIONS)
+    values: dict[str, Any] = {
+        each.name: kept["train"].get(each.name)
+        for each in fields(given)
+        if getattr(given, each.name) is None and each.metadata.get("record", True)
+    }
+    return replace(given, **values), int(kept["embed"]["embedding"])
+
+
+def show_plan(pipeline: Pipeline, report: dict[str, Any], reasons: tuple[str, ...]) -> None:
+    """What would be trained, and why."""
+    from rnnlm.cli.terminal import table
+
+    view = table("what", "planned")
+    for name, value in report.items():
+        shown = f"{value:,.4g}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
+        view.add_row(name.replace("_", " "), shown)
+    pipeline.screen.result({**report, "reasons": list(reasons)}, view, *reasons)

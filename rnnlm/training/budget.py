@@ -1,0 +1,113 @@
+"""What a time budget decides: size, dropout, rate, batch and output layer of a language model, by one rule.
+
+The rule was fitted by experiment (`docs/budget.md` has it with its data); every part of it can be overridden by a
+flag. It knows the time that is left, how fast the machine trains, and what the text is; it measures nothing itself.
+"""
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rnnlm.model.cells.table import CELLS
+from rnnlm.model.outputs.cuts import expected_choices
+from rnnlm.training.defaults import cuts_of
+from rnnlm.training.settings import FEEDS_BACK, OutputLayer, TrainSettings
+
+_SIZES = (128, 192, 256, 384, 512, 768, 1024, 1536, 2048)
+_SMALL_UNITS = ("char", "byte")
+_ADAPTIVE = 50_000  # outputs from which on the rows of rare words are made shorter
+_CLUSTERS = 3_000  # outputs from which on bands pay
+
+
+@dataclass(frozen=True)
+class Situation:
+    """`seconds` for training, operations a second that the machine trains with, tokens of train and their `counts`.
+
+    `counts` (outputs,) is how often each output occurs.
+    """
+
+    seconds: float
+    speed: float
+    tokens: int
+    kind: str
+    counts: NDArray[np.int64]
+
+    @property
+    def small_units(self) -> bool:
+        """Whether tokens are characters or bytes."""
+        return self.kind in _SMALL_UNITS
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Settings without gaps where the rule decides, the size of the embedding, and why."""
+
+    settings: TrainSettings
+    embedding: int
+    seconds: float
+    tokens_per_second: float
+    epochs: float
+    reasons: tuple[str, ...]
+
+
+def choose(given: TrainSettings, embedding: int | None, situation: Situation) -> Choice:
+    """Fill what is None in `given` for the time that there is."""
+    sizes = (given.hidden,) if given.hidden else _SIZES
+    plans = [_plan(given, size, embedding, situation) for size in sizes]
+    # The largest network that still sees the text often enough; the smallest where none does.
+    fitting = [plan for plan in plans if plan.epochs >= enough_epochs(plan.settings.hidden or 0, situation)]
+    return fitting[-1] if fitting else plans[0]
+
+
+def enough_epochs(hidden: int, situation: Situation) -> float:
+    """Passes below which a smaller network is the better one in the same time."""
+    return 2.0 * hidden / 512
+
+
+def _plan(given: TrainSettings, hidden: int, embedding: int | None, situation: Situation) -> Choice:
+    """The rule for a network of that size."""
+    small = situation.small_units
+    tied = given.tied if given.tied is not None else not small
+    dimensions = embedding or (64 if small else min(hidden, 256))
+    batch = given.batch_size or 64
+    bptt = given.bptt or ("100" if small else "35")
+    settings = replace(given, hidden=hidden, tied=tied, batch_size=batch, bptt=bptt)
+    settings = replace(settings, output_layer=given.output_layer or _output_layer(settings, len(situation.counts)))
+    cost = operations_per_token(settings, dimensions, situation)
+    speed = situation.speed / cost
+    epochs = situation.seconds * speed / situation.tokens
+    filled = replace(
+        settings,
+        dropout=given.dropout if given.dropout is not None else _dropout(epochs, hidden),
+        learning_rate=given.learning_rate or _rate(hidden),
+    )
+    return Choice(filled, dimensions, situation.seconds, speed, epochs, ())
+
+
+def _dropout(epochs: float, hidden: int) -> float:
+    return round(min(0.6, 0.1 * math.log2(max(epochs, 1)) + 0.1), 2)
+
+
+def _rate(hidden: int) -> float:
+    return round(0.012 * math.sqrt(256 / hidden), 5)
+
+
+def _output_layer(settings: TrainSettings, outputs: int) -> OutputLayer:
+    """Bands of rare words where there are many, with shorter rows where there are very many."""
+    if not settings.tied or settings.cell in FEEDS_BACK or outputs < _CLUSTERS:
+        return "full"
+    return "adaptive" if outputs >= _ADAPTIVE else "clusters"
+
+
+def operations_per_token(settings: TrainSettings, dimensions: int, situation: Situation) -> float:
+    """Floating-point operations of the matrix products for a token in training, forward and backward."""
+    assert settings.hidden and settings.batch_size and settings.bptt
+    hidden, blocks = settings.hidden, len(CELLS[settings.cell].BLOCKS)
+    widths = [dimensions, *[hidden] * (settings.layers - 1)]
+    forward: float = sum(2 * blocks * hidden * (width + hidden) for width in widths)
+    width = dimensions if settings.tied else hidden
+    if settings.tied and hidden != dimensions:
+        forward += 2 * hidden * dimensions
+    return 3 * (forward + 2 * width * expected_choices(situation.counts, cuts_of(settings, situation.counts)))

@@ -1,0 +1,45 @@
+"""How fast a run would go, by a few of its own steps, of which nothing is kept."""
+
+import contextlib
+from dataclasses import replace
+from pathlib import Path
+
+from rnnlm.model.network import Network
+from rnnlm.training.loop import Progress, Stopped, Trainer
+from rnnlm.training.objective import Objective
+from rnnlm.training.settings import TrainSettings
+
+_SECONDS = 2.0
+_FIRST = 2  # steps that prepare the kernels
+_LEAST = 4  # steps that are timed
+
+
+class _Timed:
+    """Asks the run to stop once enough steps are timed."""
+
+    def __init__(self) -> None:
+        self.first: Progress | None = None
+        self.last: Progress | None = None
+
+    def progress(self, progress: Progress) -> None:
+        if progress.step == _FIRST:
+            self.first = progress
+        self.last = progress
+
+    def notice(self, text: str) -> None:
+        pass
+
+    def stop_signal(self) -> int | None:
+        if self.first is None or self.last is None or self.last.step < _FIRST + _LEAST:
+            return None
+        return 1 if self.last.seconds - self.first.seconds >= _SECONDS else None
+
+
+def trial_speed(network: Network, objective: Objective, settings: TrainSettings, directory: Path) -> float:
+    """Tokens a second in training, measured in an empty `directory`; the network is trained a little by it."""
+    timed = _Timed()
+    settings = replace(settings, steps=10**6, tokens=None, epochs=None, budget=None)
+    with contextlib.suppress(Stopped):
+        Trainer(network, objective, settings, directory, timed).run(resume=False)
+    assert timed.first is not None and timed.last is not None
+    return (timed.last.tokens - timed.first.tokens) / (timed.last.seconds - timed.first.seconds)
