@@ -23,6 +23,8 @@ SHAPES = {
     "tied": Architecture("lstm", 30, 8, 8, 2, True),
     "projected": Architecture("lstm", 30, 6, 10, 1, True),
     "apart": Architecture("lstm", 30, 5, 9, 3, False),
+    "bands": Architecture("lstm", 30, 8, 10, 1, True, cuts=(6, 20)),
+    "shrinking bands": Architecture("lstm", 30, 16, 10, 1, True, cuts=(6, 20), shrink=2),
 }
 
 
@@ -58,7 +60,7 @@ def slow_nats(tensors: dict[str, Array], layers: int, sequence: Array) -> Array:
     h, s = np.zeros((layers, hidden)), np.zeros((layers, hidden))
     nats = []
     for before, target in zip([1, *sequence[:-1]], sequence, strict=True):
-        x = w["embedding"][before]
+        x = slow_rows(w)[before]
         for layer in range(layers):
             U, W, b = (w[f"layers.{layer}.{name}"] for name in ("U", "W", "b"))
             a = U @ x + W @ h[layer] + b
@@ -68,9 +70,37 @@ def slow_nats(tensors: dict[str, Array], layers: int, sequence: Array) -> Array:
             x = h[layer]
         if "projection" in w:
             x = w["projection"] @ x
-        o = w.get("output", w["embedding"][2:]) @ x + w["bias"]
-        nats.append(np.log(np.sum(np.exp(o - o.max()))) + o.max() - o[target - 2])
+        if "bands.G" in w:
+            nats.append(slow_band_nats(w, x, target - 2))
+        else:
+            nats.append(slow_choice(w.get("output", w["embedding"][2:]) @ x + w["bias"], target - 2))
     return np.array(nats)
+
+
+def slow_choice(o: Array, number: int) -> float:
+    """−log softmax(o)[number]."""
+    return float(np.log(np.sum(np.exp(o - o.max()))) + o.max() - o[number])
+
+
+def slow_rows(w: dict[str, Array]) -> Array:
+    """(V, D): the rows of all bands, those of later ones as long as the first's."""
+    later = []
+    for band in range(len(w.get("bands.a", ()))):
+        R, U = w[f"bands.later.{band}.rows"], w.get(f"bands.later.{band}.up")
+        later.append(R if U is None else R @ U.T)
+    return np.concatenate([w["embedding"], *later])
+
+
+def slow_band_nats(w: dict[str, Array], x: Array, number: int) -> float:
+    """−log p of an output in bands: that of its band among the first words, and of itself in the band."""
+    V, c, first = slow_rows(w)[2:], w["bias"], len(w["embedding"]) - 2
+    ends = np.cumsum([first, *(len(w[f"bands.later.{band}.rows"]) for band in range(len(w["bands.a"])))])
+    o = np.concatenate([V[:first] @ x + c[:first], w["bands.G"] @ x + w["bands.a"]])
+    if number < first:
+        return slow_choice(o, number)
+    band = int(np.searchsorted(ends, number, side="right")) - 1
+    begin, end = ends[band], ends[band + 1]
+    return slow_choice(o, first + band) + slow_choice(V[begin:end] @ x + c[begin:end], number - begin)
 
 
 def slow_text(tensors: dict[str, Array], layers: int, ids: Ids, context: str) -> Array:
