@@ -128,6 +128,7 @@ def test_operations_are_those_of_the_products_made() -> None:
     assert model.output_operations(targets) == first + later
 
 
+@torch.no_grad()
 def test_a_configuration_from_a_file_is_checked() -> None:
     again = Architecture(**{**asdict(SHORTER), "cuts": [9, 30]})
     assert again == SHORTER and again.fits()
