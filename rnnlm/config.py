@@ -21,7 +21,7 @@ from rnnlm.errors import InputError, UsageError
 S = TypeVar("S")
 Check = Callable[[Any], str | None]
 
-FLAG, ENVIRONMENT, FILE, WORKSPACE, DEFAULT = "flag", "environment", "file", "workspace", "default"
+FLAG, ENVIRONMENT, FILE, RECIPE, WORKSPACE, DEFAULT = "flag", "environment", "file", "recipe", "workspace", "default"
 
 
 def outer_name(name: str) -> str:
@@ -35,7 +35,7 @@ def setting(
     """A dataclass field with its help, its check and what None (`auto`) stands for.
 
     `check` returns what is wrong with a value, or None. `record=False` keeps it out of digests and workspaces. Of
-    settings in one `group`, a new one takes the place of those that a workspace recorded.
+    settings in one `group`, a new one takes the place of those that a recipe has or a workspace recorded.
     """
     metadata = {"help": help, "check": check, "auto": auto, "record": record, "group": group}
     return field(default=default, metadata=metadata)
@@ -157,10 +157,11 @@ def resolve(
     *,
     flags: Mapping[str, Any] | None = None,
     file: Mapping[str, Any] | None = None,
+    recipe: Mapping[str, Any] | None = None,
     recorded: Mapping[str, Any] | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> Resolved[S]:
-    """Settings of class `kind`, taken from flag > environment > file > workspace > default.
+    """Settings of class `kind`, taken from flag > environment > file > recipe > workspace > default.
 
     A flag that was not given is None. Raises UsageError for a wrong type, a failed check or a clash of settings.
     """
@@ -176,15 +177,17 @@ def resolve(
         ]
         for each in fields(kind)  # type: ignore[arg-type]
     }
-    renewed = {
-        each.metadata.get("group")
-        for each in fields(kind)  # type: ignore[arg-type]
-        if any(value is not None for _, value in sources_of[each.name])
-    } - {""}
+    for origin, weaker in ((RECIPE, recipe or {}), (WORKSPACE, recorded or {})):
+        renewed = {
+            each.metadata.get("group")
+            for each in fields(kind)  # type: ignore[arg-type]
+            if any(value is not None for _, value in sources_of[each.name])
+        } - {""}
+        for each in fields(kind):  # type: ignore[arg-type]
+            if each.metadata.get("group") not in renewed:
+                sources_of[each.name].append((origin, weaker.get(each.name)))
     for each in fields(kind):  # type: ignore[arg-type]
         sources = sources_of[each.name]
-        if each.metadata.get("group") not in renewed:
-            sources.append((WORKSPACE, (recorded or {}).get(each.name)))
         origin, value = next(((o, v) for o, v in sources if v is not None), (DEFAULT, each.default))
         if origin != DEFAULT:
             value = coerce(each.name, hints[each.name], value, origin)

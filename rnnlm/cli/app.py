@@ -15,6 +15,7 @@ from rnnlm.cli.lags import lags
 from rnnlm.cli.lineage import accept, config, status
 from rnnlm.cli.padding import pad
 from rnnlm.cli.predicting import predict
+from rnnlm.cli.recipes import recipes
 from rnnlm.cli.tokens import tokenize
 from rnnlm.cli.training import train
 from rnnlm.cli.vocabulary import vocab
@@ -28,6 +29,7 @@ COMMANDS = (
     pad,
     embed,
     window,
+    recipes,
     train,
     evaluate,
     generate,

@@ -11,7 +11,7 @@ from rnnlm.corpus.ids import Ids
 from rnnlm.corpus.settings import EmbedSettings
 from rnnlm.corpus.tokenizer import tokens_by_id
 from rnnlm.errors import InputError, UsageError
-from rnnlm.model.embedding import Vectors, layer_from, random_layer, read_vectors, whole_layer
+from rnnlm.model.embedding import SPREAD, Vectors, layer_from, random_layer, read_vectors, whole_layer
 from rnnlm.model.sealed import WEIGHTS, is_sealed, read_sealed
 from rnnlm.workspace import Workspace
 
@@ -43,21 +43,23 @@ def embed_recipe(
                 f"--embedding {given.embedding} with vectors of {dimensions} numbers", "leave --embedding away"
             )
 
+    spread = given.embedding_spread or SPREAD
+
     def build(directory: Path) -> dict[str, Any]:
         covered = None
         if vectors is not None:
-            layer, covered = layer_from(vectors, len(names), seed)
+            layer, covered = layer_from(vectors, len(names), seed, spread)
         elif given.embedding_start == "cooccurrence":
             from rnnlm.model.cooccurrence import cooccurrence_layer
 
-            layer = cooccurrence_layer(ids, len(names), dimensions, seed)
+            layer = cooccurrence_layer(ids, len(names), dimensions, seed, spread)
         else:
-            layer = random_layer(len(names), dimensions, seed)
+            layer = random_layer(len(names), dimensions, seed, spread)
         write_tensors(directory / "embedding.safetensors", {"embedding": layer})
         return {"size": len(names), "dimensions": dimensions, "covered": covered}
 
     start = None if vectors is not None else given.embedding_start or "random"
-    settings = {"seed": seed, "vectors": digest, "dimensions": dimensions, "start": start}
+    settings = {"seed": seed, "vectors": digest, "dimensions": dimensions, "start": start, "spread": spread}
     return EmbedRecipe(settings, len(names), dimensions, build)
 
 

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal, Optional, get_type_hints
 
 import typer
 
+from rnnlm.builtin.recipes import read_recipe
 from rnnlm.builtin.settings import CorpusSettings
 from rnnlm.config import Resolved, optional_type, outer_name, read_settings_file, resolve, setting
 from rnnlm.corpus.series_settings import WindowSettings
@@ -89,15 +90,25 @@ class Invocation:
 
     def __post_init__(self) -> None:
         self._file = read_settings_file(self.config, SECTIONS) if self.config else {}
+        self._recipe: dict[str, dict[str, Any]] = {}
+        if "train" in self.sections:
+            name = self.settings("train").settings.recipe
+            self._recipe = read_recipe(name).settings if name is not None else {}
         self.run: RunSettings = self.settings("run").settings
 
     def settings(self, section: str, recorded: dict[str, Any] | None = None) -> Resolved[Any]:
-        """A section's settings: flag > environment > --config > workspace > default.
+        """A section's settings: flag > environment > --config > --recipe > workspace > default.
 
         A variable or a file's setting whose name a section of this command has too (`steps`) is meant for that one.
         """
         if section in self.sections:
-            return resolve(SECTIONS[section], flags=self.flags, file=self._file.get(section), recorded=recorded)
+            return resolve(
+                SECTIONS[section],
+                flags=self.flags,
+                file=self._file.get(section),
+                recipe=self._recipe.get(section),
+                recorded=recorded,
+            )
         taken = {field.name for name in self.sections for field in dataclasses.fields(SECTIONS[name])}
         file = {name: value for name, value in self._file.get(section, {}).items() if name not in taken}
         variables = {f"RNNLM_{outer_name(name).upper()}" for name in taken}

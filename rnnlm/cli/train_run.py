@@ -21,9 +21,11 @@ from rnnlm.errors import StoppedError, UsageError
 from rnnlm.model.architecture import Architecture
 from rnnlm.model.cooccurrence import cooccurrence_layer
 from rnnlm.model.device import choose_device, set_threads
+from rnnlm.model.embedding import SPREAD
 from rnnlm.model.loading import load_network
 from rnnlm.model.network import Network, Start
 from rnnlm.model.sealed import Sealed, model_config, read_sealed
+from rnnlm.training.budget import SPREAD as BUDGET_SPREAD
 from rnnlm.training.budget import Choice
 from rnnlm.training.defaults import cuts_of, fill_in
 from rnnlm.training.loop import Outcome, Stopped, Trainer
@@ -126,6 +128,9 @@ def _describe(pipeline: Pipeline, given: TrainSettings, base: Sealed | None, tex
         inputs["embed"] = "cooccurrence"
     if base is not None:
         inputs["from"] = base.model_sha256
+    spread = pipeline.settings("embed").settings.embedding_spread
+    if spread is not None and layer is None:
+        inputs["spread"] = str(spread)
     config = model_config(architecture, described)
     if choice is None:
         digest = run_digest(as_dict(settings), config, inputs)
@@ -261,7 +266,8 @@ def _network(pipeline: Pipeline, run: Run, device: str, *, fresh: bool) -> Netwo
     settings = run.settings
     if run.base is not None:
         return load_network(run.base, device).use_engine(settings.engine).train()
-    start = Start(settings.recurrent_start, settings.forget_bias)
+    spread = pipeline.settings("embed").settings.embedding_spread or (SPREAD if run.choice is None else BUDGET_SPREAD)
+    start = Start(settings.recurrent_start, settings.forget_bias, spread)
     network = Network(run.architecture, torch.Generator().manual_seed(settings.seed), start)
     run.data.start(network, settings)
     if run.layer is not None and network.embedding is not None:
@@ -269,7 +275,7 @@ def _network(pipeline: Pipeline, run: Run, device: str, *, fresh: bool) -> Netwo
     elif fresh and run.inputs.get("embed") == "cooccurrence":
         assert run.data.ids is not None
         network.start_embedding(
-            cooccurrence_layer(run.data.ids, run.data.vocabulary, run.architecture.embedding, settings.seed)
+            cooccurrence_layer(run.data.ids, run.data.vocabulary, run.architecture.embedding, settings.seed, spread)
         )
     return network.to(device).use_engine(settings.engine)
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from rnnlm.config import at_least, between, setting
+from rnnlm.config import above, at_least, between, setting
 from rnnlm.errors import UsageError
 
 Kind = Literal["word", "whitespace", "char", "byte", "bpe"]
@@ -161,6 +161,9 @@ class EmbedSettings:
 
     embedding: int | None = setting(
         None, "numbers that stand for a token (D)", between(1, 16384), auto="follows from the corpus"
+    )
+    embedding_spread: float | None = setting(
+        None, "standard deviation of the layer's numbers at the start", above(0), auto="0.4; 0.2 with --budget"
     )
     embedding_start: Literal["random", "cooccurrence"] | None = setting(
         None,

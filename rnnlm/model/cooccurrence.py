@@ -29,9 +29,9 @@ _CONTEXTS = 20_000  # the most frequent words, which stand for all contexts
 _MORE, _PASSES = 16, 2  # directions and passes beside those needed, which make the decomposition as good as exact
 
 
-def cooccurrence_layer(ids: Ids, size: int, dimensions: int, seed: int) -> Layer:
-    """(V, D) with the spread of a random layer, for `size` ids; `<s>` begins as `</s>`, whose place it takes."""
-    layer = random_layer(size, dimensions, seed)
+def cooccurrence_layer(ids: Ids, size: int, dimensions: int, seed: int, spread: float = SPREAD) -> Layer:
+    """(V, D) of standard deviation `spread`, for `size` ids; `<s>` begins as `</s>`, whose place it takes."""
+    layer = random_layer(size, dimensions, seed, spread)
     contexts = min(size, _CONTEXTS)
     pairs, counts = _pairs(ids.ids, contexts)
     if not len(pairs):
@@ -45,7 +45,7 @@ def cooccurrence_layer(ids: Ids, size: int, dimensions: int, seed: int) -> Layer
     found = _scaled_directions(words, near, information.astype(np.float32), (size, contexts), dimensions, seed)
     met = np.bincount(words, minlength=size) > 0
     rows = found[met]
-    layer[met, : found.shape[1]] = rows * (SPREAD / max(float(rows.std()), 1e-12))
+    layer[met, : found.shape[1]] = rows * (spread / max(float(rows.std()), 1e-12))
     layer[START_ID] = layer[END_ID]
     layer[PAD_ID] = 0
     return layer

@@ -23,9 +23,9 @@ Layer = NDArray[np.float32]
 SPREAD = 0.4
 
 
-def random_layer(size: int, dimensions: int, seed: int) -> Layer:
-    """(V, D) normal with standard deviation `SPREAD`, the row of `<pad>` 0."""
-    layer = np.random.Generator(np.random.PCG64(seed)).normal(0, SPREAD, (size, dimensions)).astype(np.float32)
+def random_layer(size: int, dimensions: int, seed: int, spread: float = SPREAD) -> Layer:
+    """(V, D) normal with standard deviation `spread`, the row of `<pad>` 0."""
+    layer = np.random.Generator(np.random.PCG64(seed)).normal(0, spread, (size, dimensions)).astype(np.float32)
     layer[PAD_ID] = 0
     return layer
 
@@ -82,13 +82,12 @@ def read_vectors(path: Path, ids: Mapping[str, int]) -> Vectors:
     return Vectors({**lowered, **rows}, dimensions)
 
 
-def layer_from(vectors: Vectors, size: int, seed: int) -> tuple[Layer, int]:
+def layer_from(vectors: Vectors, size: int, seed: int, spread: float = SPREAD) -> tuple[Layer, int]:
     """(V, D) with the given rows, scaled to the size of a random layer, random ones elsewhere; and how many fit."""
-    layer = random_layer(size, vectors.dimensions, seed)
+    layer = random_layer(size, vectors.dimensions, seed, spread)
     if vectors.rows:
         found = np.stack(list(vectors.rows.values()))
-        spread = float(found.std()) or 1.0
-        layer[list(vectors.rows)] = found * (SPREAD / spread)
+        layer[list(vectors.rows)] = found * (spread / (float(found.std()) or 1.0))
     layer[PAD_ID] = 0
     return layer, len(vectors.rows)
 

@@ -27,10 +27,14 @@ States = tuple[State, ...]
 
 @dataclass(frozen=True)
 class Start:
-    """How weights start: recurrent ones 'uniform' or 'orthogonal', and the bias of the gate that keeps the state."""
+    """How weights start: recurrent ones 'uniform' or 'orthogonal', and the bias of the gate that keeps the state.
+
+    `spread` is the standard deviation of the embedding's numbers.
+    """
 
     recurrent: str = "uniform"
     forget_bias: float = 1.0
+    spread: float = SPREAD
 
 
 @dataclass(frozen=True)
@@ -80,7 +84,7 @@ class Network(nn.Module):
         if a.vocabulary:
             width = a.embedding
             rows = a.cuts[0] + FIRST_OUTPUT if a.cuts else a.vocabulary
-            table = torch.empty(rows, a.embedding).normal_(0, SPREAD, generator=generator)
+            table = torch.empty(rows, a.embedding).normal_(0, start.spread, generator=generator)
             table[PAD_ID] = 0
             self.embedding = nn.Parameter(table)
         options = CellOptions(a.activation, a.peepholes, a.feedback, start.recurrent, start.forget_bias)
@@ -98,7 +102,7 @@ class Network(nn.Module):
             self.output = nn.Parameter(torch.empty(a.outputs, a.width).uniform_(-bound, bound, generator=generator))
         self.bias = nn.Parameter(torch.zeros(a.outputs))
         if a.cuts:
-            self.bands = Bands(a.outputs, a.embedding, a.cuts, a.shrink, generator)
+            self.bands = Bands(a.outputs, a.embedding, a.cuts, a.shrink, start.spread, generator)
 
     @property
     def cells(self) -> Sequence[Cell]:

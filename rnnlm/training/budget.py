@@ -16,6 +16,7 @@ from rnnlm.training.defaults import cuts_of
 from rnnlm.training.settings import FEEDS_BACK, OutputLayer, TrainSettings
 
 _SIZES = (128, 192, 256, 384, 512, 768, 1024, 1536, 2048)
+SPREAD = 0.2  # of the embedding's numbers at the start
 _SMALL_UNITS = ("char", "byte")
 _ADAPTIVE = 50_000  # outputs from which on the rows of rare words are made shorter
 _CLUSTERS = 3_000  # outputs from which on bands pay

@@ -20,7 +20,7 @@ from rnnlm.training.average import Average, may_begin
 from rnnlm.training.checkpoint import Checkpoint, newest_checkpoint, write_checkpoint
 from rnnlm.training.clipping import clip_gradients
 from rnnlm.training.metrics import cut_log
-from rnnlm.training.objective import Objective, penalties
+from rnnlm.training.objective import Cost, Objective, penalties
 from rnnlm.training.optimizer import load_optimizer, make_optimizer, optimizer_tensors, set_rate
 from rnnlm.training.pace import Budget, Pace
 from rnnlm.training.schedule import rate_at
@@ -190,7 +190,6 @@ class Trainer:
         model, settings = self._model, self._settings
         model.train()
         self._rate = rate_at(settings, self._share, self._tokens / self._per_epoch)
-        set_rate(self._optimizer, self._rate)
         cost = self._objective.cost(model, batch, self._noise, self._share)
         loss = cost.total / max(1, cost.count)
         extra = penalties(settings, cost.reading, cost.inside)
@@ -203,6 +202,7 @@ class Trainer:
                 f"the loss is no longer finite after {self._step:,} steps",
                 "use a lower --learning-rate, or a smaller --clip",
             )
+        set_rate(self._optimizer, self._rate * self._scale(cost))
         self._optimizer.step()
         if self._average is None and settings.average and self._share >= settings.average_from:
             self._average = Average(model, settings.average)
@@ -218,6 +218,12 @@ class Trainer:
         self._steps_since += 1
         self._norm = norm
         return value
+
+    def _scale(self, cost: Cost) -> float:
+        """Plain gradient descent takes a step in proportion to the segment's length, as each step sums its gradient."""
+        if self._settings.optimizer == "adamw" or self._settings.bptt in (None, "full"):
+            return 1.0
+        return len(cost.reading.h) / int(self._settings.bptt or 1)
 
     def _log(self, log: Any, times: Any, elapsed: float, *, last: bool) -> None:
         """A line of metrics now and then; validation at every pass and at least ten times a run."""

@@ -145,6 +145,7 @@ class TrainSettings:
         "best", "the weights with the best validation figure, or the last ones, whose rate has come down to 0"
     )
     seed: int = setting(1, "seed of everything random", between(0, 2**63 - 1))
+    recipe: str | None = setting(None, "settings under a name; rnnlm recipes lists them", auto="none", record=False)
     from_: str | None = setting(None, "go on from a sealed model, with its tokenizer", auto="none", record=False)
     name: str | None = setting(None, "name of the model", auto="the cell's name", record=False)
     plan: bool = setting(False, "show what would be trained, how fast and why, and stop", record=False)

@@ -14,18 +14,17 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor, nn
 
-from rnnlm.model.embedding import SPREAD
 from rnnlm.model.outputs.term import Term
 
 
 class Band(nn.Module):
     """The words of one band but the first: `rows` R (words, d) and, where d is below D, `up` U (D, d)."""
 
-    def __init__(self, words: int, width: int, dimensions: int, generator: torch.Generator) -> None:
-        """`width` is d, `dimensions` D."""
+    def __init__(self, words: int, width: int, dimensions: int, spread: float, generator: torch.Generator) -> None:
+        """`width` is d, `dimensions` D, `spread` the standard deviation of the rows' numbers."""
         super().__init__()
         # U of unit variance over √d keeps the numbers of R Uᵀ as large as those of band 0.
-        self.rows = nn.Parameter(torch.empty(words, width).normal_(0, SPREAD, generator=generator))
+        self.rows = nn.Parameter(torch.empty(words, width).normal_(0, spread, generator=generator))
         self.up = None
         if width < dimensions:
             self.up = nn.Parameter(torch.empty(dimensions, width).normal_(0, width**-0.5, generator=generator))
@@ -47,7 +46,13 @@ class Bands(nn.Module):
     """
 
     def __init__(
-        self, outputs: int, dimensions: int, cuts: Sequence[int], shrink: int, generator: torch.Generator
+        self,
+        outputs: int,
+        dimensions: int,
+        cuts: Sequence[int],
+        shrink: int,
+        spread: float,
+        generator: torch.Generator,
     ) -> None:
         super().__init__()
         self.first = cuts[0]
@@ -55,7 +60,7 @@ class Bands(nn.Module):
         self.register_buffer("_cuts", torch.tensor(list(cuts)), persistent=False)
         self._cuts: Tensor
         self.later = nn.ModuleList(
-            Band(end - begin, band_width(dimensions, shrink, number), dimensions, generator)
+            Band(end - begin, band_width(dimensions, shrink, number), dimensions, spread, generator)
             for number, (begin, end) in enumerate(zip(self._bounds, self._bounds[1:], strict=False), 1)
         )
         self.G = nn.Parameter(torch.zeros(len(cuts), dimensions))
