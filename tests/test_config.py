@@ -30,11 +30,12 @@ SOURCES: dict[str, dict[str, Any]] = {
     "flag": {"flags": {"count": 5}},
     "environment": {"environment": {"RNNLM_COUNT": "4"}},
     "file": {"file": {"count": 3}},
-    "workspace": {"recorded": {"count": 2}},
+    "recipe": {"recipe": {"count": 2}},
+    "workspace": {"recorded": {"count": 1}},
 }
 
 
-@pytest.mark.parametrize("strongest", range(4))
+@pytest.mark.parametrize("strongest", range(5))
 def test_a_stronger_source_wins_and_is_named(strongest: int) -> None:
     names = list(SOURCES)[strongest:]
     arguments: dict[str, Any] = {"environment": {}}

@@ -24,10 +24,11 @@ from rnnlm.model.device import choose_device, set_threads
 from rnnlm.model.embedding import SPREAD
 from rnnlm.model.loading import load_network
 from rnnlm.model.network import Network, Start
+from rnnlm.model.outputs.cuts import Cut
 from rnnlm.model.sealed import Sealed, model_config, read_sealed
 from rnnlm.training.budget import SPREAD as BUDGET_SPREAD
 from rnnlm.training.budget import Choice
-from rnnlm.training.defaults import cuts_of, fill_in
+from rnnlm.training.defaults import cut_of, fill_in
 from rnnlm.training.loop import Outcome, Stopped, Trainer
 from rnnlm.training.memory import peak_bytes
 from rnnlm.training.run import LATEST, Place, begin, begun_run, find_place, finish, run_digest
@@ -39,7 +40,6 @@ from rnnlm.workspace import locked
 # Settings that are those of the model to go on from.
 _OF_THE_NETWORK = ("cell", "hidden", "layers", "tied", "activation", "peepholes", "feedback", "head", "direct")
 
-_SHRINK = 4  # of rows from band to band with --output-layer adaptive
 _WORDS = 1_000  # ids from which on a start from co-occurrence says something
 
 
@@ -237,6 +237,7 @@ def _settled(
 def _architecture(settings: TrainSettings, data: Data, dimensions: int) -> Architecture:
     """The network that settled settings describe, for this data."""
     assert settings.hidden is not None and settings.tied is not None and settings.head is not None
+    cut = Cut((), ()) if data.counts is None else cut_of(settings, data.counts, dimensions)
     return Architecture(
         settings.cell,
         data.vocabulary,
@@ -253,8 +254,8 @@ def _architecture(settings: TrainSettings, data: Data, dimensions: int) -> Archi
         feedback=settings.feedback,
         forced=is_forced(settings),
         direct=bool(settings.direct),
-        cuts=() if data.counts is None else cuts_of(settings, data.counts),
-        shrink=_SHRINK if settings.output_layer == "adaptive" else 1,
+        cuts=cut.cuts,
+        widths=cut.widths,
     )
 
 

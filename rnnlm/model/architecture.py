@@ -5,7 +5,6 @@ from typing import get_origin, get_type_hints
 
 from rnnlm.corpus.tokenizer import FIRST_OUTPUT
 
-SHRINKS = (1, 2, 4, 8)
 _LARGEST = 16384  # of any size of a layer, as the settings have it
 
 
@@ -36,11 +35,12 @@ class Architecture:
     forced: bool = False
     direct: bool = False
     cuts: tuple[int, ...] = ()
-    shrink: int = 1
+    widths: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         """JSON knows no tuples."""
         object.__setattr__(self, "cuts", tuple(self.cuts))
+        object.__setattr__(self, "widths", tuple(self.widths))
 
     @property
     def outputs(self) -> int:
@@ -65,7 +65,7 @@ class Architecture:
         kinds = {name: get_origin(hint) or hint for name, hint in hints.items()}
         if any(type(getattr(self, each.name)) is not kinds[each.name] for each in fields(self)):
             return False
-        if any(type(cut) is not int for cut in self.cuts):
+        if any(type(number) is not int for number in (*self.cuts, *self.widths)):
             return False
         sizes = (self.hidden, self.layers, self.vocabulary + self.features)
         summaries = {"language": ("steps",), "tag": ("steps",), "classify": ("last", "mean", "max")}
@@ -83,5 +83,6 @@ class Architecture:
             and not (self.tied and self.task != "language")
             and (not self.cuts or self.tied)
             and list(self.cuts) == sorted(set(self.cuts) & set(range(1, self.outputs)))
-            and self.shrink in SHRINKS
+            and len(self.widths) == len(self.cuts)
+            and all(1 <= width <= self.embedding for width in self.widths)
         )

@@ -102,7 +102,7 @@ class Network(nn.Module):
             self.output = nn.Parameter(torch.empty(a.outputs, a.width).uniform_(-bound, bound, generator=generator))
         self.bias = nn.Parameter(torch.zeros(a.outputs))
         if a.cuts:
-            self.bands = Bands(a.outputs, a.embedding, a.cuts, a.shrink, start.spread, generator)
+            self.bands = Bands(a.outputs, a.embedding, a.cuts, a.widths, start.spread, generator)
 
     @property
     def cells(self) -> Sequence[Cell]:

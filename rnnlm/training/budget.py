@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rnnlm.model.cells.table import CELLS
-from rnnlm.model.outputs.cuts import expected_choices
-from rnnlm.training.defaults import cuts_of
+from rnnlm.model.outputs.cuts import output_operations
+from rnnlm.training.defaults import cut_of
 from rnnlm.training.settings import FEEDS_BACK, OutputLayer, TrainSettings
 
-_SIZES = (128, 192, 256, 384, 512, 768, 1024, 1536, 2048)
 SPREAD = 0.2  # of the embedding's numbers at the start
+_SIZES = (128, 192, 256, 384, 512, 640, 768, 1024, 1280, 1536, 2048)
 _SMALL_UNITS = ("char", "byte")
 _ADAPTIVE = 50_000  # outputs from which on the rows of rare words are made shorter
 _CLUSTERS = 3_000  # outputs from which on bands pay
@@ -43,7 +43,7 @@ class Situation:
 
 @dataclass(frozen=True)
 class Choice:
-    """Settings without gaps where the rule decides, the size of the embedding, and why."""
+    """Settings without gaps where the rule decides, the size of the embedding, what is expected, and why."""
 
     settings: TrainSettings
     embedding: int
@@ -58,12 +58,13 @@ def choose(given: TrainSettings, embedding: int | None, situation: Situation) ->
     sizes = (given.hidden,) if given.hidden else _SIZES
     plans = [_plan(given, size, embedding, situation) for size in sizes]
     # The largest network that still sees the text often enough; the smallest where none does.
-    fitting = [plan for plan in plans if plan.epochs >= enough_epochs(plan.settings.hidden or 0, situation)]
-    return fitting[-1] if fitting else plans[0]
+    fitting = [plan for plan in plans if plan.epochs >= passes_wanted(plan.settings.hidden or 0, situation)]
+    choice = fitting[-1] if fitting else plans[0]
+    return replace(choice, reasons=_reasons(given, choice, situation))
 
 
-def enough_epochs(hidden: int, situation: Situation) -> float:
-    """Passes below which a smaller network is the better one in the same time."""
+def passes_wanted(hidden: int, situation: Situation) -> float:
+    """Passes over the text below which a smaller network is the better one in the same time."""
     return 2.0 * hidden / 512
 
 
@@ -72,27 +73,25 @@ def _plan(given: TrainSettings, hidden: int, embedding: int | None, situation: S
     small = situation.small_units
     tied = given.tied if given.tied is not None else not small
     dimensions = embedding or (64 if small else min(hidden, 256))
-    batch = given.batch_size or 64
-    bptt = given.bptt or ("100" if small else "35")
-    settings = replace(given, hidden=hidden, tied=tied, batch_size=batch, bptt=bptt)
-    settings = replace(settings, output_layer=given.output_layer or _output_layer(settings, len(situation.counts)))
-    cost = operations_per_token(settings, dimensions, situation)
-    speed = situation.speed / cost
-    epochs = situation.seconds * speed / situation.tokens
-    filled = replace(
-        settings,
-        dropout=given.dropout if given.dropout is not None else _dropout(epochs, hidden),
-        learning_rate=given.learning_rate or _rate(hidden),
+    settings = replace(
+        given,
+        hidden=hidden,
+        tied=tied,
+        batch_size=given.batch_size or 64,
+        bptt=given.bptt or ("100" if small else "35"),
+        learning_rate=given.learning_rate or round(0.012 * math.sqrt(512 / hidden), 5),
+        embedding_rate=given.embedding_rate or (1.0 if small else 2.0),
     )
-    return Choice(filled, dimensions, situation.seconds, speed, epochs, ())
+    settings = replace(settings, output_layer=given.output_layer or _output_layer(settings, len(situation.counts)))
+    speed = situation.speed / operations_per_token(settings, dimensions, situation)
+    epochs = situation.seconds * speed / situation.tokens
+    dropout = _dropout(epochs, hidden) if given.dropout is None else given.dropout
+    return Choice(replace(settings, dropout=dropout), dimensions, situation.seconds, speed, epochs, ())
 
 
 def _dropout(epochs: float, hidden: int) -> float:
+    """More passes and more units want more of it."""
     return round(min(0.6, 0.1 * math.log2(max(epochs, 1)) + 0.1), 2)
-
-
-def _rate(hidden: int) -> float:
-    return round(0.012 * math.sqrt(256 / hidden), 5)
 
 
 def _output_layer(settings: TrainSettings, outputs: int) -> OutputLayer:
@@ -111,4 +110,27 @@ def operations_per_token(settings: TrainSettings, dimensions: int, situation: Si
     width = dimensions if settings.tied else hidden
     if settings.tied and hidden != dimensions:
         forward += 2 * hidden * dimensions
-    return 3 * (forward + 2 * width * expected_choices(situation.counts, cuts_of(settings, situation.counts)))
+    cut = cut_of(settings, situation.counts, width)
+    return 3 * (forward + output_operations(situation.counts, cut, width))
+
+
+def _reasons(given: TrainSettings, choice: Choice, situation: Situation) -> tuple[str, ...]:
+    """The choice in words."""
+    settings = choice.settings
+    wanted = passes_wanted(settings.hidden or 0, situation)
+    size = (
+        f"{settings.hidden} units: as asked"
+        if given.hidden
+        else f"{settings.hidden} units: the most that see the text {wanted:.1f} times"
+        if choice.epochs >= wanted
+        else f"{settings.hidden} units: the fewest there are; the text is long for the time"
+    )
+    cut = cut_of(settings, situation.counts, choice.embedding)
+    return (
+        f"{situation.seconds:.0f} s of training at {situation.speed / 1e9:.0f} GFLOPS are about "
+        f"{choice.seconds * choice.tokens_per_second / 1e6:.1f} million tokens, {choice.epochs:.1f} passes",
+        size,
+        f"dropout {settings.dropout:g}: {'as asked' if given.dropout is not None else 'follows from the passes'}",
+        f"output layer {settings.output_layer}: {len(situation.counts):,} outputs"
+        + (f" in bands that begin at {', '.join(f'{each:,}' for each in cut.cuts)}" if cut.cuts else ""),
+    )

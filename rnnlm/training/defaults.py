@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rnnlm.errors import InputError, UsageError
-from rnnlm.model.outputs.cuts import choose_cuts
+from rnnlm.model.outputs.cuts import Cut, choose_cut, with_widths
 from rnnlm.training.settings import FEEDS_BACK, TrainSettings
 
 _SMALL_UNITS = ("char", "byte")
@@ -125,15 +125,22 @@ def refuse_endless(bptt: str | None, batching: str) -> None:
         raise UsageError("--bptt full with --batching stream", "a stream has no end; use --batching sentences")
 
 
-def cuts_of(settings: TrainSettings, counts: NDArray[np.int64]) -> tuple[int, ...]:
-    """The output numbers at which the bands of rare words begin, none where there are no bands."""
+def cut_of(settings: TrainSettings, counts: NDArray[np.int64], dimensions: int) -> Cut:
+    """The bands of rare words, none where the output layer has none; rows are `dimensions` long.
+
+    Raises UsageError for cuts beyond the outputs, whose `counts` are (outputs,).
+    """
     if settings.output_layer not in ("clusters", "adaptive"):
-        return ()
+        return Cut((), ())
+    shrink = settings.output_layer == "adaptive"
     if settings.cuts is not None:
-        return tuple(int(part) for part in settings.cuts.split(","))
+        cuts = [int(part) for part in settings.cuts.split(",")]
+        if cuts[-1] >= len(counts):
+            raise UsageError(f"--cuts {settings.cuts} of {len(counts):,} outputs", "give smaller numbers")
+        return with_widths(cuts, dimensions, shrink=shrink)
     assert settings.batch_size and settings.bptt
     rows = settings.batch_size * (20 if settings.bptt == "full" else int(settings.bptt))
-    return choose_cuts(counts, rows)
+    return choose_cut(counts, dimensions, rows, shrink=shrink)
 
 
 def _between(value: float, low: float, high: float) -> float:

@@ -29,7 +29,7 @@ def make_optimizer(model: Network, settings: TrainSettings) -> torch.optim.Optim
             words.append(parameter)
         else:
             (matrices if parameter.dim() > 1 and not name.endswith(".P") else others).append(parameter)
-    decay, times = settings.weight_decay, settings.embedding_rate
+    decay, times = settings.weight_decay, settings.embedding_rate or 1.0
     groups = [
         {"params": words, "weight_decay": decay, "times": times},
         {"params": matrices, "weight_decay": decay, "times": 1.0},

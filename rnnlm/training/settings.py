@@ -124,7 +124,9 @@ class TrainSettings:
         "adamw", "AdamW, plain gradient descent, or that with weights averaged once validation stops improving"
     )
     learning_rate: float | None = setting(None, "peak rate", above(0), auto="follows from the size")
-    embedding_rate: float = setting(1.0, "rate of the embedding, times that of the rest", above(0))
+    embedding_rate: float | None = setting(
+        None, "rate of the embedding, times that of the rest", above(0), auto="1; more with --budget"
+    )
     momentum: float = setting(0.9, "β₁ of AdamW", between(0, 1, below=True))
     schedule: Literal["cosine", "linear", "constant", "passes"] = setting(
         "cosine", "how the rate falls: to 0 by half a cosine or a line, not at all, or pass by pass"

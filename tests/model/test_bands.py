@@ -11,11 +11,10 @@ from rnnlm.model.architecture import Architecture
 from rnnlm.model.embedding import whole_layer
 from rnnlm.model.likelihood import log_probabilities, target_nats
 from rnnlm.model.network import Network
-from rnnlm.model.outputs.bands import band_width
-from rnnlm.model.outputs.cuts import choose_cuts, expected_choices, step_cost
+from rnnlm.model.outputs.cuts import Cut, choose_cut, output_operations, row_width, step_cost, with_widths
 
-EQUAL = Architecture("lstm", 60, 16, 8, 1, True, cuts=(9, 30))
-SHORTER = replace(EQUAL, shrink=2)
+EQUAL = Architecture("lstm", 60, 16, 8, 1, True, cuts=(9, 30), widths=(16, 16))
+SHORTER = replace(EQUAL, widths=(8, 5))
 BOTH = pytest.mark.parametrize("architecture", [EQUAL, SHORTER], ids=["equal", "shorter"])
 
 
@@ -94,37 +93,45 @@ def test_shorter_rows_start_as_the_nearest_of_their_rank() -> None:
     model.start_embedding(layer)
     found = whole_layer(model.tensors())
     assert np.array_equal(found[:11], layer[:11])
-    for begin, end, width in ((11, 32, 8), (32, 60, 8)):
+    for begin, end, width in ((11, 32, 8), (32, 60, 5)):
         left, scale, right = np.linalg.svd(layer[begin:end], full_matrices=False)
         nearest = (left[:, :width] * scale[:width]) @ right[:width]
         assert np.allclose(found[begin:end], nearest, atol=1e-4)
 
 
-def test_rows_shrink_from_band_to_band_but_not_to_nothing() -> None:
-    assert [band_width(256, 4, number) for number in range(4)] == [256, 64, 16, 8]
-    assert [band_width(256, 1, number) for number in range(4)] == [256] * 4
-    assert band_width(4, 4, 1) == 4
+def test_rows_of_rare_words_are_shorter() -> None:
+    ranks = (0, 9_999, 10_000, 39_999, 40_000, 160_000)
+    assert [row_width(256, rank, shrink=True) for rank in ranks] == [256, 256, 64, 64, 16, 8]
+    assert [row_width(256, rank, shrink=False) for rank in ranks] == [256] * 6
+    assert row_width(4, 50_000, shrink=True) == 4
 
 
-def test_cuts_make_a_step_cheaper_and_few_words_are_left_whole() -> None:
-    counts = (1e6 / np.arange(3, 10_003)).astype(np.int64)
-    cuts = choose_cuts(counts, 1120)
-    assert list(cuts) == sorted(cuts) and cuts[0] > 0 and cuts[-1] < 10_000
-    whole, chosen = step_cost(counts, (), 1120), step_cost(counts, cuts, 1120)
-    assert chosen < 0.3 * whole
+@pytest.mark.parametrize("shrink", [False, True])
+def test_cuts_make_a_step_cheaper_and_few_words_are_left_whole(shrink: bool) -> None:
+    counts = (1e6 / np.arange(3, 20_003)).astype(np.int64)
+    found = choose_cut(counts, 64, 1120, shrink=shrink)
+    cuts = found.cuts
+    assert list(cuts) == sorted(cuts) and cuts[0] > 0 and cuts[-1] < 20_000
+    assert found == with_widths(cuts, 64, shrink=shrink)
+    chosen = step_cost(counts, found, 64, 1120)
+    assert chosen < 0.3 * step_cost(counts, Cut((), ()), 64, 1120)
     for moved in ((cuts[0] * 3, *cuts[1:]), (max(1, cuts[0] // 3), *cuts[1:]), cuts[:-1]):
-        assert chosen <= step_cost(counts, moved, 1120)
-    assert choose_cuts(counts[:100], 1120) == ()
-    assert expected_choices(counts, ()) == 10_000
-    shares = [counts[a:b].sum() / counts.sum() for a, b in ((100, 1000), (1000, 10_000))]
-    assert expected_choices(counts, (100, 1000)) == pytest.approx(102 + 900 * shares[0] + 9000 * shares[1])
+        assert chosen <= step_cost(counts, with_widths(moved, 64, shrink=shrink), 64, 1120)
+    assert choose_cut(counts[:100], 64, 1120) == Cut((), ())
+
+
+def test_the_output_layer_costs_what_its_bands_do() -> None:
+    counts = np.array([5, 3, 1, 1])
+    assert output_operations(counts, Cut((), ()), 8) == 2 * 4 * 8
+    found = output_operations(counts, Cut((1, 2), (8, 2)), 8)
+    assert found == pytest.approx(2 * ((1 + 2) * 8 + 0.3 * 8 + 0.2 * (2 * 2 + 8 * 2)))
 
 
 def test_operations_are_those_of_the_products_made() -> None:
     model = network(SHORTER)
     targets = torch.tensor([0, 5, 8, 9, 29, 30, 57, -1])
     first = 7 * 2 * 16 * (9 + 2)
-    later = 2 * 2 * 8 * (21 + 16) + 2 * 2 * 8 * (28 + 16)
+    later = 2 * 2 * 8 * (21 + 16) + 2 * 2 * 5 * (28 + 16)
     assert model.output_operations(targets) == first + later
 
 
@@ -133,6 +140,7 @@ def test_a_configuration_from_a_file_is_checked() -> None:
     again = Architecture(**{**asdict(SHORTER), "cuts": [9, 30]})
     assert again == SHORTER and again.fits()
     for wrong in ({"cuts": [30, 9]}, {"cuts": [9, 58]}, {"cuts": [0, 9]}, {"cuts": [9.0]}, {"cuts": [True]},
-                  {"cuts": ["9"]}, {"shrink": 3}, {"shrink": 2.0}, {"tied": False}):  # fmt: skip
+                  {"cuts": ["9"]}, {"widths": [8]}, {"widths": [8, 17]}, {"widths": [8, 0]}, {"widths": [8, 5.0]},
+                  {"tied": False}):  # fmt: skip
         assert not Architecture(**{**asdict(SHORTER), **wrong}).fits(), wrong
     assert math.isfinite(float(network(again).loss(outputs_of(network(again), 3), torch.tensor([1, 20, 40]))))

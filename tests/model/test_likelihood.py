@@ -23,8 +23,8 @@ SHAPES = {
     "tied": Architecture("lstm", 30, 8, 8, 2, True),
     "projected": Architecture("lstm", 30, 6, 10, 1, True),
     "apart": Architecture("lstm", 30, 5, 9, 3, False),
-    "bands": Architecture("lstm", 30, 8, 10, 1, True, cuts=(6, 20)),
-    "shrinking bands": Architecture("lstm", 30, 16, 10, 1, True, cuts=(6, 20), shrink=2),
+    "bands": Architecture("lstm", 30, 8, 10, 1, True, cuts=(6, 20), widths=(8, 8)),
+    "shrinking bands": Architecture("lstm", 30, 16, 10, 1, True, cuts=(6, 20), widths=(8, 3)),
 }
 
 

@@ -10,6 +10,7 @@ how the bands are chosen.
 """
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -42,7 +43,7 @@ class Band(nn.Module):
 class Bands(nn.Module):
     """The bands after the first; `G` (bands, D) and `a` (bands,) are their logits beside those of band 0.
 
-    `cuts` are the output numbers at which they begin, `shrink` the factor by which d falls from band to band.
+    `cuts` are the output numbers at which they begin, `widths` the length d of their rows.
     """
 
     def __init__(
@@ -50,7 +51,7 @@ class Bands(nn.Module):
         outputs: int,
         dimensions: int,
         cuts: Sequence[int],
-        shrink: int,
+        widths: Sequence[int],
         spread: float,
         generator: torch.Generator,
     ) -> None:
@@ -60,15 +61,15 @@ class Bands(nn.Module):
         self.register_buffer("_cuts", torch.tensor(list(cuts)), persistent=False)
         self._cuts: Tensor
         self.later = nn.ModuleList(
-            Band(end - begin, band_width(dimensions, shrink, number), dimensions, spread, generator)
-            for number, (begin, end) in enumerate(zip(self._bounds, self._bounds[1:], strict=False), 1)
+            Band(end - begin, width, dimensions, spread, generator)
+            for (begin, end), width in zip(pairwise(self._bounds), widths, strict=True)
         )
         self.G = nn.Parameter(torch.zeros(len(cuts), dimensions))
         self.a = nn.Parameter(torch.zeros(len(cuts)))
 
     def __iter__(self) -> Iterator[tuple[int, int, Band]]:
         """Each later band with the first output number that it has and the first that it has not."""
-        for begin, end, band in zip(self._bounds, self._bounds[1:], self.later, strict=False):
+        for (begin, end), band in zip(pairwise(self._bounds), self.later, strict=True):
             assert isinstance(band, Band)
             yield begin, end, band
 
@@ -127,8 +128,3 @@ class Bands(nn.Module):
             for count, (_, _, band) in zip(counts[1:], self, strict=True)
         )
         return 2 * (len(targets) * self.G.numel() + within)
-
-
-def band_width(dimensions: int, shrink: int, number: int) -> int:
-    """d of band `number`: D divided by `shrink` for each band, at least 8 where it shrinks at all."""
-    return min(dimensions, max(8, dimensions // int(shrink**number)))

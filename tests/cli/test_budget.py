@@ -1,0 +1,165 @@
+"""`train --budget`, `--plan` and `--recipe` by the command line. No test looks at the clock."""
+
+import json
+import signal
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rnnlm.builtin.recipes import read_recipe, recipe_names
+from rnnlm.cli.options import SECTIONS
+from rnnlm.config import resolve
+
+SHORT = ("--budget", "10s", "--hidden", "32", "--json")
+
+
+@pytest.fixture
+def long_corpus(tmp_path: Path, story_lines: Any) -> Path:
+    """Some thousands of words."""
+    path = tmp_path / "corpus.txt"
+    path.write_text("\n".join(story_lines(3_000)) + "\n", "utf-8")
+    return path
+
+
+def test_a_budget_buys_a_model_that_is_found_again(tmp_path: Path, spawn: Any, run: Any, long_corpus: Path) -> None:
+    work = tmp_path / "work"
+    report = spawn("train", long_corpus, "--out", work, *SHORT).ok().json
+    assert report["valid_perplexity"] > 1 and report["valid_tokens"] > 0
+    assert report["epochs"] > 1 and 0 < report["peak_fraction"] < 1
+    last = [json.loads(line) for line in (work / "models" / "lstm" / "metrics.jsonl").read_text().splitlines()][-1]
+    assert last["learning_rate"] < 1e-4  # it has come down to 0
+    again = spawn("train", work, *SHORT).ok()
+    assert again.json == report
+    assert "up to date" in again.err
+    assert run("evaluate", work, "--json").ok().json["perplexity"] < 40
+    kept = (work / "models" / "lstm" / "settings.toml").read_text()
+    assert 'budget = "10s"' in kept and "hidden = 32" in kept and "batch_size = " in kept
+    spawn("train", work, "--budget", "11s", "--hidden", "32").ok()
+    assert (work / "models" / "lstm-2").is_dir()
+
+
+def test_a_budget_goes_on_after_a_break_with_what_it_had_chosen(
+    tmp_path: Path, command: list[str], spawn: Any, run: Any, long_corpus: Path
+) -> None:
+    work = tmp_path / "work"
+    run("vocab", long_corpus, "--out", work).ok()
+    process = subprocess.Popen(
+        [*command, "train", str(work), *SHORT], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stderr is not None
+    for line in process.stderr:
+        if "epoch" in line:
+            break
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 143, err
+    assert "--resume" in err
+    chosen = (work / "models" / "lstm" / "settings.toml").read_bytes()
+    refused = spawn("train", work, *SHORT)
+    assert refused.code == 2 and "unfinished" in refused.err
+    finished = spawn("train", work, *SHORT, "--resume").ok()
+    assert "going on after step" in finished.err
+    assert (work / "models" / "lstm" / "settings.toml").read_bytes() == chosen
+    assert finished.json["valid_perplexity"] > 1
+
+
+def test_a_budget_is_refused_where_it_cannot_be(tmp_path: Path, run: Any, corpus: Path) -> None:
+    work = tmp_path / "work"
+    run("vocab", corpus, "--out", work).ok()
+    run("train", work, "--budget", "5s").refused(2, "--budget", "10 s or more")
+    run("train", work, "--budget", "soon").refused(2, "--budget", "10m")
+    run("train", work, "--budget", "1m", "--epochs", "3").refused(2, "--epochs with --budget")
+    run("train", work, "--budget", "1m", "--batching", "sentences").refused(2, "--batching")
+    assert not (work / "models").exists() or not list((work / "models").glob("lstm*"))
+
+
+def test_a_plan_shows_the_choice_and_trains_nothing(tmp_path: Path, run: Any, corpus: Path) -> None:
+    work = tmp_path / "work"
+    run("vocab", corpus, "--out", work).ok()
+    before = sorted(path.name for path in work.rglob("*"))
+    planned = run("train", work, "--plan", "--epochs", "2", "--hidden", "24", "--json").ok().json
+    assert planned["hidden"] == 24 and planned["epochs"] == pytest.approx(2, rel=0.01)
+    assert planned["parameters"] > 0 and planned["peak_bytes"] > 10**8
+    assert planned["tokens_per_second"] > 0
+    assert sorted(path.name for path in work.rglob("*")) == before
+    shown = run("train", work, "--plan", "--epochs", "2", "--hidden", "24").ok().out
+    assert "tokens per second" in shown and "peak bytes" in shown
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_a_recipe_is_made_of_settings_that_there_are(name: str) -> None:
+    recipe = read_recipe(name)
+    assert recipe.what and recipe.source and recipe.checked in ("whole", "first steps")
+    for section, values in recipe.settings.items():
+        resolved = resolve(SECTIONS[section], recipe=values, environment={})
+        for key, value in values.items():
+            assert getattr(resolved.settings, key) == value
+            assert resolved.origins[key] == "recipe"
+
+
+@pytest.mark.parametrize("name", [name for name in recipe_names() if read_recipe(name).checked == "first steps"])
+def test_a_recipe_for_days_takes_its_first_steps(tmp_path: Path, run: Any, corpus: Path, name: str) -> None:
+    """Its optimizer, schedule and dropouts at work, on smaller layers."""
+    small = ("--steps", "3", "--hidden", "16", "--embedding", "12", "--batch-size", "4")
+    report = run("train", corpus, "--out", tmp_path / "work", "--recipe", name, *small, "--json").ok().json
+    assert report["steps"] == 3
+    kept = (tmp_path / "work" / "models" / "lstm" / "settings.toml").read_text()
+    for key, value in read_recipe(name).settings["train"].items():
+        if key not in ("epochs", "hidden", "batch_size"):
+            assert f"{key} = {json.dumps(value)}" in kept
+
+
+def test_recipes_are_listed_and_an_unknown_one_is_named(run: Any, corpus: Path, tmp_path: Path) -> None:
+    listed = run("recipes", "--json").ok().json["recipes"]
+    assert [each["name"] for each in listed] == recipe_names()
+    out = run("recipes").ok().out
+    assert "114.5" in out and "Zaremba" in out
+    run("train", corpus, "--out", tmp_path / "w", "--recipe", "awd-lst").refused(2, "did you mean awd-lstm?")
+
+
+def test_a_flag_stands_before_a_recipe(tmp_path: Path, run: Any, corpus: Path) -> None:
+    flags = ("--steps", "2", "--hidden", "8", "--embedding", "8", "--batch-size", "2", "--learning-rate", "0.5")
+    run("train", corpus, "--out", tmp_path / "w", "--recipe", "zaremba-small", *flags).ok()
+    kept = (tmp_path / "w" / "models" / "lstm" / "settings.toml").read_text()
+    assert "learning_rate = 0.5" in kept and "steps = 2" in kept and "epochs" not in kept and "clip = 0.25" in kept
+
+
+@pytest.mark.parametrize("layer", ["clusters", "adaptive", "sampled"])
+def test_every_output_layer_trains_and_is_exact_at_use(tmp_path: Path, run: Any, corpus: Path, layer: str) -> None:
+    work = tmp_path / "work"
+    cuts = () if layer == "sampled" else ("--cuts", "8,20")
+    flags = (
+        "--steps",
+        "80",
+        "--hidden",
+        "24",
+        "--embedding",
+        "16",
+        "--batch-size",
+        "4",
+        "--samples",
+        "10",
+        "--bptt",
+        "9",
+    )
+    run("train", corpus, "--out", work, "--output-layer", layer, *cuts, *flags).ok()
+    stream = run("evaluate", work, "--json").ok().json
+    sizes = [run("evaluate", work, "--context", "sentence", "--batch-size", n, "--json").ok().json for n in (1, 7)]
+    assert sizes[0]["nats_per_token"] == pytest.approx(sizes[1]["nats_per_token"], abs=1e-5)
+    assert stream["perplexity"] < 60
+    candidates = run("next", work, "--prompt", "the ", "-k", "1000", "--json").ok().json
+    assert sum(each["probability"] for each in candidates["candidates"]) == pytest.approx(1, abs=1e-5)
+    assert run("generate", work, "--max-tokens", "20", "--quiet").ok().out.strip()
+    assert run("embed", work, "--of-model", "lstm", "--neighbours", "the", "--json").ok().json["neighbours"]["tokens"]
+
+
+def test_output_layers_are_refused_where_they_cannot_be(tmp_path: Path, run: Any, corpus: Path) -> None:
+    work = tmp_path / "work"
+    run("vocab", corpus, "--out", work).ok()
+    run("train", work, "--output-layer", "clusters", "--no-tied").refused(2, "--tied")
+    run("train", work, "--output-layer", "sampled", "--cell", "output-recurrent").refused(2, "output-recurrent")
+    run("train", work, "--cuts", "9,3").refused(2, "--cuts", "500,2500")
+    run("train", work, "--cuts", "9,30").refused(2, "--cuts with --output-layer full")
+    run("train", work, "--output-layer", "clusters", "--cuts", "9,3000000").refused(2, "--cuts", "outputs")
