@@ -1,4 +1,4 @@
-"""`rnnlm train --budget`: what the time that is left buys, by the rule or as an unfinished run has it; and `--plan`."""
+"""`rnnlm train --budget`: what the time that is left buys, by the rule or as an unfinished run has it."""
 
 import time
 from dataclasses import dataclass, fields, replace
@@ -77,12 +77,6 @@ def _begun(given: TrainSettings, directory: Path) -> tuple[TrainSettings, int]:
     return replace(given, **values), int(kept["embed"]["embedding"])
 
 
-def show_plan(pipeline: Pipeline, report: dict[str, Any], reasons: tuple[str, ...]) -> None:
-    """What would be trained, and why."""
-    from rnnlm.cli.terminal import table
-
-    view = table("what", "planned")
-    for name, value in report.items():
-        shown = f"{value:,.4g}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
-        view.add_row(name.replace("_", " "), shown)
-    pipeline.screen.result({**report, "reasons": list(reasons)}, view, *reasons)
+def validated_tokens(choice: Choice) -> int:
+    """Tokens for each of four quick validations, which read three times as fast as training, in 1 % of the time."""
+    return round(min(max(0.0075 * choice.seconds * choice.tokens_per_second, 2_000), 50_000))

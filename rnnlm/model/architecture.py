@@ -16,7 +16,8 @@ class Architecture:
     outputs are: the next token ('language'), a label for each step ('tag') or sequence ('classify'), or real values
     ('forecast'); `labels` counts them where they are not tokens. `summary` is 'steps' for an output at every step, or
     how a sequence becomes one vector. `forced` is for cells that feed the output back: y(t−1) is given. With `direct`
-    the output layer also sees a series' x(t).
+    the output layer also sees a series' x(t). `cuts` are the outputs at which later bands of rare words begin, none for
+    one softmax over all, and `widths` the lengths of their rows.
     """
 
     cell: str

@@ -19,6 +19,8 @@ SPREAD = 0.2  # of the embedding's numbers at the start
 _SIZES = (128, 192, 256, 384, 512, 640, 768, 1024, 1280, 1536, 2048)
 _SMALL_UNITS = ("char", "byte")
 _ADAPTIVE = 50_000  # outputs from which on the rows of rare words are made shorter
+_UNITS_A_PASS = 128
+_REACHED = 0.65  # of the speed of a layer alone, with all that a step has beside it
 _CLUSTERS = 3_000  # outputs from which on bands pay
 
 
@@ -64,8 +66,11 @@ def choose(given: TrainSettings, embedding: int | None, situation: Situation) ->
 
 
 def passes_wanted(hidden: int, situation: Situation) -> float:
-    """Passes over the text below which a smaller network is the better one in the same time."""
-    return 2.0 * hidden / 512
+    """Passes over the text below which a smaller network is the better one in the same time.
+
+    A character carries about a fifth of a word's information.
+    """
+    return hidden / (_UNITS_A_PASS / (5 if situation.small_units else 1))
 
 
 def _plan(given: TrainSettings, hidden: int, embedding: int | None, situation: Situation) -> Choice:
@@ -79,19 +84,19 @@ def _plan(given: TrainSettings, hidden: int, embedding: int | None, situation: S
         tied=tied,
         batch_size=given.batch_size or 64,
         bptt=given.bptt or ("100" if small else "35"),
-        learning_rate=given.learning_rate or round(0.012 * math.sqrt(512 / hidden), 5),
+        learning_rate=given.learning_rate or round((0.006 if small else 0.012) * math.sqrt(512 / hidden), 5),
         embedding_rate=given.embedding_rate or (1.0 if small else 2.0),
     )
     settings = replace(settings, output_layer=given.output_layer or _output_layer(settings, len(situation.counts)))
-    speed = situation.speed / operations_per_token(settings, dimensions, situation)
+    speed = _REACHED * situation.speed / operations_per_token(settings, dimensions, situation)
     epochs = situation.seconds * speed / situation.tokens
     dropout = _dropout(epochs, hidden) if given.dropout is None else given.dropout
     return Choice(replace(settings, dropout=dropout), dimensions, situation.seconds, speed, epochs, ())
 
 
 def _dropout(epochs: float, hidden: int) -> float:
-    """More passes and more units want more of it."""
-    return round(min(0.6, 0.1 * math.log2(max(epochs, 1)) + 0.1), 2)
+    """More passes and more units want more of it; below about two passes none pays."""
+    return round(min(0.6, 0.08 * math.log2(max(epochs, 1)) * math.sqrt(hidden / 256)), 2)
 
 
 def _output_layer(settings: TrainSettings, outputs: int) -> OutputLayer:

@@ -107,7 +107,7 @@ def test_more_time_buys_a_larger_network_and_more_dropout() -> None:
     assert all(choice.reasons for choice in choices)
     for choice in choices:
         cost = operations_per_token(choice.settings, choice.embedding, situation(1))
-        assert choice.tokens_per_second == pytest.approx(100e9 / cost)
+        assert 50e9 / cost < choice.tokens_per_second < 100e9 / cost
         assert choice.epochs == pytest.approx(choice.seconds * choice.tokens_per_second / 1_000_000)
 
 

@@ -1,0 +1,184 @@
+"""What a training run is: its data, settings without gaps, network and start; nothing is trained here."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from rnnlm.arrays import read_tensors
+from rnnlm.cli.budget_run import chosen
+from rnnlm.cli.stages import Pipeline
+from rnnlm.cli.train_data import Data, labelled_data, language_data, series_data
+from rnnlm.config import FLAG, Resolved, as_dict
+from rnnlm.errors import UsageError
+from rnnlm.model.architecture import Architecture
+from rnnlm.model.cooccurrence import cooccurrence_layer
+from rnnlm.model.embedding import SPREAD
+from rnnlm.model.loading import load_network
+from rnnlm.model.network import Network, Start
+from rnnlm.model.outputs.cuts import Cut
+from rnnlm.model.sealed import Sealed, model_config, read_sealed
+from rnnlm.training.budget import SPREAD as BUDGET_SPREAD
+from rnnlm.training.budget import Choice
+from rnnlm.training.defaults import cut_of, fill_in
+from rnnlm.training.run import begun_run, run_digest
+from rnnlm.training.settings import FEEDS_BACK, TrainSettings, is_forced
+
+# Settings that are those of the model to go on from.
+_OF_THE_NETWORK = ("cell", "hidden", "layers", "tied", "activation", "peepholes", "feedback", "head", "direct")
+_WORDS = 1_000  # outputs from which on a start from co-occurrence says something
+
+
+@dataclass(frozen=True)
+class Run:
+    """All that decides a run. `inputs` are digests of what it reads.
+
+    The embedding starts from `layer`, from co-occurrence, or at random with the standard deviation `spread`. Two runs
+    of one `digest` are the same run. `choice` is what a budget decided.
+    """
+
+    data: Data
+    settings: TrainSettings
+    architecture: Architecture
+    layer: np.ndarray[Any, Any] | None
+    from_cooccurrence: bool
+    spread: float
+    base: Sealed | None
+    config: dict[str, Any]
+    inputs: dict[str, str]
+    digest: str
+    choice: Choice | None = None
+
+
+def base_of(pipeline: Pipeline, given: Resolved[TrainSettings]) -> Sealed | None:
+    """The sealed model to go on from; UsageError for flags that would give it another network."""
+    name = given.settings.from_
+    if name is None:
+        return None
+    for flag in (*_OF_THE_NETWORK, "recurrent_start", "forget_bias", "unigram_bias"):
+        if given.origins[flag] == FLAG:
+            raise UsageError(
+                f"--{flag.replace('_', '-')} with --from", "the network is that of the model to go on from"
+            )
+    inside = pipeline.workspace.path / "models" / name
+    return read_sealed(inside if inside.is_dir() else Path(name))
+
+
+def describe(pipeline: Pipeline, given: TrainSettings, base: Sealed | None, text: Path, device: str) -> Run:
+    """Read the data and settle what was left open; `text` is a directory for ids that a run alone needs."""
+    data = _data(pipeline, given, base, text)
+    choice, asked = None, given
+    if given.budget is not None:
+        digest = run_digest(as_dict(given), {}, data.inputs)  # what is asked for; the choice follows from the machine
+        choice = chosen(pipeline, given, data, begun_run(pipeline.workspace.path / "models", digest), device)
+        asked = choice.settings
+    settings, architecture, layer = _settled(pipeline, asked, data, base, choice)
+    embed = pipeline.settings("embed").settings
+    spread = embed.embedding_spread or (SPREAD if choice is None else BUDGET_SPREAD)
+    cooccurring = base is None and layer is None and _from_cooccurrence(embed.embedding_start, settings, data)
+    inputs = dict(data.inputs)
+    if layer is not None:
+        inputs["embed"] = pipeline.workspace.verified("embed").identity
+    elif data.vocabulary and base is None:
+        inputs["embed"] = f"{'cooccurrence' if cooccurring else 'random'} {spread:g}"
+    if base is not None:
+        inputs["from"] = base.model_sha256
+    config = model_config(architecture, {**data.described, "training": as_dict(settings)})
+    if choice is None:
+        digest = run_digest(as_dict(settings), config, inputs)
+    return Run(data, settings, architecture, layer, cooccurring, spread, base, config, inputs, digest, choice)
+
+
+def _from_cooccurrence(given: str | None, settings: TrainSettings, data: Data) -> bool:
+    """Whether the embedding starts from which words stand near which: where many words have a budget, or if asked."""
+    if given is not None or data.counts is None:
+        return given == "cooccurrence" and data.ids is not None
+    return settings.budget is not None and bool(settings.tied) and len(data.counts) >= _WORDS
+
+
+def _data(pipeline: Pipeline, given: TrainSettings, base: Sealed | None, text: Path) -> Data:
+    """What the task reads; UsageError for what only a language model can do."""
+    task = pipeline.task
+    if base is not None and (task != "language" or base.task != "language"):
+        raise UsageError("--from with a task other than language", "train from the beginning")
+    if task == "language":
+        return language_data(pipeline, given, base, text)
+    return series_data(pipeline) if task == "forecast" else labelled_data(pipeline, task)
+
+
+def _settled(
+    pipeline: Pipeline, given: TrainSettings, data: Data, base: Sealed | None, choice: Choice | None
+) -> tuple[TrainSettings, Architecture, np.ndarray[Any, Any] | None]:
+    """Settings without gaps, the network's size, and the embedding layer to start from, if there is one that fits."""
+    wanted = choice.embedding if choice is not None else pipeline.settings("embed").settings.embedding
+    if base is not None:
+        a = base.architecture
+        own = {name: getattr(a, "summary" if name == "head" else name) for name in _OF_THE_NETWORK}
+        given = replace(given, **own)
+        if a.cell not in FEEDS_BACK and given.forcing != "teacher":
+            raise UsageError(f"--forcing with --from a model of {a.cell}", "only an output-recurrent one is forced")
+        wanted = a.embedding
+    layer = None
+    directory = pipeline.workspace.directory("embed")
+    if base is None and data.vocabulary and pipeline.workspace.manifest("embed") is not None:
+        layer = read_tensors(directory / "embedding.safetensors", remedy="run: rnnlm embed --force")["embedding"]
+    settings, dimensions = fill_in(
+        given, task=data.task, kind=data.kind, tokens=data.tokens, lines=data.lines,
+        embedding=wanted if wanted is not None or layer is None else layer.shape[1],
+    )  # fmt: skip
+    size = data.vocabulary
+    if layer is not None and layer.shape != (size, dimensions):
+        pipeline.screen.notice(f"train: {directory} is {layer.shape}, not ({size}, {dimensions}); it is not used")
+        layer = None
+    elif layer is not None:
+        pipeline.screen.notice(f"train: starting from the embedding layer in {directory}")
+    if base is None:
+        return settings, _architecture(settings, data, dimensions), layer
+    return settings, replace(base.architecture, forced=is_forced(settings)), layer
+
+
+def _architecture(settings: TrainSettings, data: Data, dimensions: int) -> Architecture:
+    """The network that settled settings describe, for this data."""
+    assert settings.hidden is not None and settings.tied is not None and settings.head is not None
+    cut = Cut((), ()) if data.counts is None else cut_of(settings, data.counts, dimensions)
+    return Architecture(
+        settings.cell,
+        data.vocabulary,
+        dimensions if data.vocabulary else 0,
+        settings.hidden,
+        settings.layers,
+        settings.tied,
+        task=data.task,
+        features=data.features,
+        labels=len(data.labels),
+        summary=settings.head,
+        activation=settings.activation,
+        peepholes=settings.peepholes,
+        feedback=settings.feedback,
+        forced=is_forced(settings),
+        direct=bool(settings.direct),
+        cuts=cut.cuts,
+        widths=cut.widths,
+    )
+
+
+def network_of(run: Run, device: str, *, fresh: bool) -> Network:
+    """The network before its first step: that of the base, or a new one started as the task has it.
+
+    A run that goes on (not `fresh`) has its weights from a checkpoint.
+    """
+    settings = run.settings
+    if run.base is not None:
+        return load_network(run.base, device).use_engine(settings.engine).train()
+    start = Start(settings.recurrent_start, settings.forget_bias, run.spread)
+    network = Network(run.architecture, torch.Generator().manual_seed(settings.seed), start)
+    run.data.start(network, settings)
+    if run.layer is not None and network.embedding is not None:
+        network.start_embedding(run.layer)
+    elif fresh and run.from_cooccurrence:
+        assert run.data.ids is not None
+        size, dimensions = run.data.vocabulary, run.architecture.embedding
+        network.start_embedding(cooccurrence_layer(run.data.ids, size, dimensions, settings.seed, run.spread))
+    return network.to(device).use_engine(settings.engine)
