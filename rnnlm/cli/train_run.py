@@ -110,6 +110,8 @@ def _loop(pipeline: Pipeline, network: Network, run: Run, directory: Path, *, re
         f"train: {directory.name}, {network.parameter_count:,} parameters on {data.tokens:,} tokens, "
         f"batch {settings.batch_size} × {settings.bptt}, rate {settings.learning_rate:g}, dropout {settings.dropout:g}"
     )
+    for reason in run.choice.reasons if run.choice is not None else ():
+        screen.notice(f"train: {reason}")
     if run.architecture.forced and data.task == "language":
         screen.notice(
             "train: y(t−1) is x(t) in a text, so this network learns which token follows which: a bigram model"
