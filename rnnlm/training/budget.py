@@ -115,8 +115,11 @@ def operations_per_token(settings: TrainSettings, dimensions: int, situation: Si
     width = dimensions if settings.tied else hidden
     if settings.tied and hidden != dimensions:
         forward += 2 * hidden * dimensions
-    cut = cut_of(settings, situation.counts, width)
-    return 3 * (forward + output_operations(situation.counts, cut, width))
+    output = output_operations(situation.counts, cut_of(settings, situation.counts, width), width)
+    if settings.output_layer == "sampled":
+        share = settings.sampled_share
+        output = share * 2 * width * min(settings.samples, len(situation.counts)) + (1 - share) * output
+    return 3 * (forward + output)
 
 
 def _reasons(given: TrainSettings, choice: Choice, situation: Situation) -> tuple[str, ...]:
