@@ -95,8 +95,8 @@ def _plan(given: TrainSettings, hidden: int, embedding: int | None, situation: S
 
 
 def _dropout(epochs: float, hidden: int) -> float:
-    """More passes and more units want more of it; below about two passes none pays."""
-    return round(min(0.6, 0.08 * math.log2(max(epochs, 1)) * math.sqrt(hidden / 256)), 2)
+    """More passes and more units want more of it; below two passes none pays."""
+    return round(min(0.55, 0.16 * math.log2(max(epochs / 2, 1)) * math.sqrt(hidden / 384)), 2)
 
 
 def _output_layer(settings: TrainSettings, outputs: int) -> OutputLayer:

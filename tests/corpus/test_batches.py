@@ -180,3 +180,14 @@ def test_sentences_of_like_length_lie_side_by_side() -> None:
     passed = an_epoch(SentenceBatches(ids, 8, None, None, seed=3))
     cells = sum(batch.targets.size for batch in passed)
     assert cells < 1.1 * len(ids.ids)
+
+
+def test_a_pass_begins_at_most_a_segment_after_the_one_before() -> None:
+    """Otherwise its first part would be read again while it is still remembered, and the rest much later."""
+    batches = StreamBatches(ids_of([5] * 300), 2, 32, seed=5)
+    source, offsets = iter(batches), [0]
+    while len(offsets) < 6:
+        batch = next(source)
+        if batch.epoch == len(offsets):
+            offsets.append(int(batches.state()["offset"]))
+    assert all(1 <= after - before <= 32 for before, after in itertools.pairwise(offsets))
