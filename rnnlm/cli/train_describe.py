@@ -70,12 +70,13 @@ def describe(pipeline: Pipeline, given: TrainSettings, base: Sealed | None, text
     """Read the data and settle what was left open; `text` is a directory for ids that a run alone needs."""
     data = _data(pipeline, given, base, text)
     choice, asked = None, given
-    if given.budget is not None:
-        digest = run_digest(as_dict(given), {}, data.inputs)  # what is asked for; the choice follows from the machine
+    embed, embed_stage = pipeline.settings("embed").settings, pipeline.workspace.manifest("embed")
+    if given.budget is not None:  # the digest is of what is asked for: the choice follows from the machine
+        read = {**data.inputs, "embed": "" if embed_stage is None else embed_stage.identity}
+        digest = run_digest({**as_dict(given), "embed": as_dict(embed)}, {}, read)
         choice = chosen(pipeline, given, data, begun_run(pipeline.workspace.path / "models", digest), device)
         asked = choice.settings
     settings, architecture, layer = _settled(pipeline, asked, data, base, choice)
-    embed = pipeline.settings("embed").settings
     spread = embed.embedding_spread or (SPREAD if choice is None else BUDGET_SPREAD)
     cooccurring = base is None and layer is None and _from_cooccurrence(embed.embedding_start, settings, data)
     inputs = dict(data.inputs)

@@ -36,7 +36,8 @@ def test_a_budget_buys_a_model_that_is_found_again(tmp_path: Path, spawn: Any, r
     assert run("evaluate", work, "--json").ok().json["perplexity"] < 40
     kept = (work / "models" / "lstm" / "settings.toml").read_text()
     assert 'budget = "10s"' in kept and "hidden = 32" in kept and "batch_size = " in kept
-    spawn("train", work, "--budget", "11s", "--hidden", "32").ok()
+    other = spawn("train", work, *SHORT, "--embedding", "20").ok().json
+    assert other["parameters"] < report["parameters"]
     assert (work / "models" / "lstm-2").is_dir()
 
 
