@@ -96,7 +96,7 @@ def _plan(given: TrainSettings, hidden: int, embedding: int | None, situation: S
 
 def _dropout(epochs: float, hidden: int) -> float:
     """More passes and more units want more of it; below two passes none pays."""
-    return round(min(0.55, 0.16 * math.log2(max(epochs / 2, 1)) * math.sqrt(hidden / 384)), 2)
+    return round(min(0.5, 0.2 * math.log2(max(epochs / 2, 1)) * math.sqrt(hidden / 384)), 2)
 
 
 def _output_layer(settings: TrainSettings, outputs: int) -> OutputLayer:
