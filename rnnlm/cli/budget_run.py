@@ -59,9 +59,10 @@ def chosen(pipeline: Pipeline, given: TrainSettings, data: Data, directory: Path
     situation = Situation(
         whole - spent - Reserved.of(whole, 5_000_000).seconds, speed, data.tokens, data.kind, data.counts
     )
-    if directory is not None:
-        given, embedding = _begun(given, directory)
-    return choose(given, embedding, situation)
+    if directory is None:
+        return choose(given, embedding, situation)
+    begun, embedding = _begun(given, directory)
+    return replace(choose(begun, embedding, situation), reasons=(f"the settings with which {directory} was begun",))
 
 
 def _begun(given: TrainSettings, directory: Path) -> tuple[TrainSettings, int]:
