@@ -191,11 +191,12 @@ def large(words: int = 100_000, megabytes: int = 100) -> None:
     import numpy as np
 
     random = np.random.Generator(np.random.PCG64(1))
+    below = np.cumsum(1 / (np.arange(3 * words) + 2.7))  # Zipf's law, as Mandelbrot has it
     with tempfile.TemporaryDirectory() as directory:
         text, speeds = Path(directory) / "text.txt", {}
         with text.open("w", encoding="utf-8") as file:
             while file.tell() < megabytes * 10**6:
-                ranks = (random.pareto(0.9, (2_000, 20)) * 4).astype(int).clip(max=words - 5)
+                ranks = np.searchsorted(below, random.random((2_000, 20)) * below[-1])
                 file.writelines(" ".join(f"w{rank:x}" for rank in row) + "\n" for row in ranks.tolist())
         for size in (10_000, words):
             work = Path(directory) / f"work-{size}"
