@@ -145,9 +145,11 @@ def _draw(points: dict[str, list[tuple[float, float]]], plot: Path) -> None:
     figure, axes = pyplot.subplots(figsize=(7, 4.5), layout="constrained")
     for name, found in points.items():
         axes.plot(*zip(*found, strict=True), marker="o", label=name)
-    for name, (seconds, perplexity) in _OTHERS.items():
+    for number, (name, (seconds, perplexity)) in enumerate(_OTHERS.items()):
         axes.plot([seconds], [perplexity], marker="x", linestyle="none", color="grey")
-        axes.annotate(name, (seconds, perplexity), textcoords="offset points", xytext=(6, 4), color="grey")
+        axes.annotate(
+            name, (seconds, perplexity), textcoords="offset points", xytext=(6, -12 if number % 2 else 4), color="grey"
+        )
     axes.set(xscale="log", yscale="log", xlabel="seconds, all included", ylabel="Penn Treebank test perplexity")
     axes.set_xticks([6, 30, 120, 600, 3600], ["6 s", "30 s", "2 min", "10 min", "1 h"])
     axes.set_yticks([70, 80, 100, 120, 150], ["70", "80", "100", "120", "150"])
