@@ -79,5 +79,5 @@ def _begun(given: TrainSettings, directory: Path) -> tuple[TrainSettings, int]:
 
 
 def validated_tokens(choice: Choice) -> int:
-    """Tokens for each of four quick validations, which read three times as fast as training, in 1 % of the time."""
+    """Tokens for each of four quick validations: 1 % of the time, if they read three times as fast as training."""
     return round(min(max(0.0075 * choice.seconds * choice.tokens_per_second, 2_000), 50_000))

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-# 10 GB/s of memory and 100 GFLOPS of arithmetic: a row's four passes cost as much as 25 rows of products with it.
+# Supposing 10 GB/s of memory and 100 GFLOPS: a row's four passes cost as much as 25 rows of products with it.
 _IDLE = 25
-_CALL = 10_000  # of the few kernels that a band takes: 0.15 ms at 256 numbers a row
+_CALL = 10_000  # of the few kernels that a band takes, supposed to be 0.15 ms at 256 numbers a row
 _CANDIDATES = 32
 _MOST = 3  # bands after the first, one more where rows may be shorter
 _WHOLE = 10_000  # rank from which on rows may be shorter, and again at four times each such rank
