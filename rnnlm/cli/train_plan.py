@@ -7,7 +7,7 @@ from rnnlm.cli.stages import Pipeline
 from rnnlm.cli.terminal import table
 from rnnlm.cli.train_describe import Run, network_of
 from rnnlm.config import seconds
-from rnnlm.training.memory import peak_bytes, process_peak
+from rnnlm.training.available import process_peak
 from rnnlm.training.trial import trial_speed
 
 
@@ -29,7 +29,7 @@ def show_plan(pipeline: Pipeline, run: Run, device: str) -> None:
         "embedding": run.architecture.embedding, "tied": settings.tied, "output_layer": settings.output_layer,
         "cuts": ",".join(map(str, run.architecture.cuts)) or None, "batch_size": settings.batch_size,
         "bptt": settings.bptt, "dropout": settings.dropout, "learning_rate": settings.learning_rate,
-        "parameters": network.parameter_count, "peak_bytes": max(peak_bytes(network, settings, steps), process_peak()),
+        "parameters": network.parameter_count, "peak_bytes": process_peak(),
         "tokens_per_second": round(speed, 1), "epochs": round(tokens / data.tokens, 2), "seconds": round(left, 1),
     }  # fmt: skip
     view = table("what", "planned")
