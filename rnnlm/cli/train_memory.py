@@ -5,26 +5,22 @@ from dataclasses import replace
 from rnnlm.cli.train_describe import Run
 from rnnlm.errors import OutOfMemoryError
 from rnnlm.training.available import memory_left
-from rnnlm.training.memory import Demand, demand_of
+from rnnlm.training.memory import demand_bytes
 from rnnlm.training.settings import TrainSettings
 
-_MEGABYTE = 10**6
 
-
-def demand(run: Run, settings: TrainSettings | None = None) -> Demand:
-    """What a run takes, or would take with other settings."""
+def demand(run: Run, settings: TrainSettings | None = None) -> int:
+    """Bytes that a run takes beside the program, or would take with other settings."""
     settings = settings or run.settings
-    whole = settings.bptt in (None, "full") or run.data.task != "language"
-    steps = run.data.longest if whole else int(settings.bptt or 1)
-    if run.data.longest and not whole:
-        steps = min(steps, run.data.longest)
-    return demand_of(run.architecture, settings, steps)
+    whole = settings.bptt in (None, "full") or run.data.task != "language"  # labels: all segments wait for the way back
+    longest = run.data.longest or run.data.tokens // (settings.batch_size or 1)
+    return demand_bytes(run.architecture, settings, longest if whole else min(int(settings.bptt or 1), longest))
 
 
 def refuse_too_large(run: Run, device: str, *, force: bool) -> None:
     """OutOfMemoryError, with what to change, for a run that would take more memory than there is; `force` tries."""
     room = memory_left() if device == "cpu" else None
-    needed = demand(run).bytes
+    needed = demand(run)
     if room is None or needed <= room.left or force:
         return
     raise OutOfMemoryError(
@@ -38,11 +34,11 @@ def smaller(run: Run, left: int | None = None) -> str:
     batch, shorter = run.settings.batch_size or 1, "" if run.data.longest else ", --bptt"
     while batch > 1:
         batch //= 2
-        needed = demand(run, replace(run.settings, batch_size=batch)).bytes
+        needed = demand(run, replace(run.settings, batch_size=batch))
         if left is None or needed <= left:
             return f"use --batch-size {batch} (about {_shown(needed)}), or a smaller --hidden{shorter} or --layers"
     return f"use a smaller --hidden{shorter}, --layers or --embedding, or fewer words (--max-size)"
 
 
 def _shown(size: int) -> str:
-    return f"{size / _MEGABYTE:,.0f} MB"
+    return f"{size / 10**6:,.0f} MB" if size < 10**9 else f"{size / 10**9:,.1f} GB"

@@ -51,8 +51,9 @@ def train_model(pipeline: Pipeline) -> None:
         if given.settings.plan:
             show_plan(pipeline, run, device)
             return
-        with workspace.lock():
-            pipeline.record()  # only now is it known that the settings go with the data
+        if run.record is None:  # a replay's settings are those of another day
+            with workspace.lock():
+                pipeline.record()  # only now is it known that the settings go with the data
         place = _train_or_find(pipeline, run, given.settings, device)
     finally:
         shutil.rmtree(text, ignore_errors=True)

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rnnlm.artifacts import write_bytes
+from rnnlm.artifacts import storage_error, write_bytes
 from rnnlm.errors import ArtifactError
 
 JOURNAL = "journal.tsv"
@@ -63,7 +63,7 @@ class Record:
 
 
 class Journal:
-    """The journal of a run that goes on, open for more steps."""
+    """The journal of a run that goes on, open for more steps. Raises StorageError where the disk refuses."""
 
     def __init__(self, path: Path, header: Header) -> None:
         """A journal at `path`, or the one begun there, whose own header then stands. Raises ArtifactError."""
@@ -76,12 +76,18 @@ class Journal:
 
     def write(self, step: int, fraction: float, rate: float, length: int) -> None:
         """Step number `step`, from 0, was taken so."""
-        self._file.write(f"{step}\t{fraction!r}\t{rate!r}\t{length}\n".encode())
+        try:
+            self._file.write(f"{step}\t{fraction!r}\t{rate!r}\t{length}\n".encode())
+        except OSError as error:  # the buffer was full, and so is the disk
+            raise storage_error(error, self._path) from error
 
     def sync(self) -> None:
         """Make the steps so far durable, before a checkpoint counts on them."""
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        try:
+            self._file.flush()
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            raise storage_error(error, self._path) from error
 
     def cut(self, steps: int) -> float:
         """Keep the first `steps` alone; the fraction that had been reached when the run broke off."""

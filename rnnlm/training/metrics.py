@@ -9,26 +9,34 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from rnnlm.artifacts import storage_error
 from rnnlm.training.timing import NAME as TIMING
 
 METRICS = "metrics.jsonl"
 
 
 class Log:
-    """Both files, open for more lines."""
+    """Both files, open for more lines. Raises StorageError where the disk refuses."""
 
     def __init__(self, directory: Path) -> None:
+        self._directory = directory
         self._metrics = (directory / METRICS).open("a", 1, encoding="utf-8")
         self._timing = (directory / TIMING).open("a", 1, encoding="utf-8")
 
     def write(self, line: dict[str, Any], seconds: float) -> None:
         """Add a line, which has its `step`; it was done after `seconds` of training."""
-        self._metrics.write(json.dumps(line, allow_nan=False) + "\n")
-        self._timing.write(json.dumps({"step": line["step"], "seconds": round(seconds, 3)}) + "\n")
+        try:
+            self._metrics.write(json.dumps(line, allow_nan=False) + "\n")
+            self._timing.write(json.dumps({"step": line["step"], "seconds": round(seconds, 3)}) + "\n")
+        except OSError as error:
+            raise storage_error(error, self._directory) from error
 
     def sync(self) -> None:
         """Make the lines so far durable, before a checkpoint counts on them."""
-        os.fsync(self._metrics.fileno())
+        try:
+            os.fsync(self._metrics.fileno())
+        except OSError as error:
+            raise storage_error(error, self._directory) from error
 
     def __enter__(self) -> "Log":
         return self
