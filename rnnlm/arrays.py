@@ -105,7 +105,7 @@ def write_tensors(path: Path, tensors: Mapping[str, Array], metadata: Mapping[st
     tensor after the other, so that no second copy of them all is made.
     """
     order = sorted(tensors, key=lambda name: (_FORMATS.index(tensors[name].dtype), name))
-    header: dict[str, Any] = {"__metadata__": dict(metadata)} if metadata else {}
+    header: dict[str, Any] = {"__metadata__": dict(sorted(metadata.items()))} if metadata else {}
     end = 0
     for name in order:
         array = tensors[name]

@@ -153,7 +153,7 @@ class Trainer:
         state = self._state
         back = step_dropped(state)
         log.write({**self._place(), "left_out_for": what}, state.seconds)
-        if state.strikes <= 1:
+        if state.strikes < 2:  # what follows closely is not said again
             self._observer.notice(f"step {state.step:,} is left out: its {what} is not finite")
         if back:
             self._go_back(log)
