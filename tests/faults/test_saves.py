@@ -255,7 +255,7 @@ def test_good_weights_stay_as_long_as_a_checkpoint_names_them(tmp_path: Path) ->
 def test_tensors_are_written_as_the_format_has_them(tmp_path: Path) -> None:
     """The same bytes as the library's own writer, which makes a copy of everything first."""
     kinds = ("u8", "i8", "f8", "f4", "u4", "i4", "f2", "u2", "i2", "i1", "u1", "?")
-    some = {f"{kind} \"{n}\" é": (np.arange(2 * n) % 2).astype(kind).reshape(n, 2).T for n in (0, 3) for kind in kinds}
+    some = {f'{kind} "{n}" é': (np.arange(2 * n) % 2).astype(kind).reshape(n, 2).T for n in (0, 3) for kind in kinds}
     some["scalar"] = np.array(1.5, np.float32)
     for metadata in (None, {"b": "é\n"}):
         path = tmp_path / "x.safetensors"
@@ -264,7 +264,9 @@ def test_tensors_are_written_as_the_format_has_them(tmp_path: Path) -> None:
         assert path.read_bytes() == safetensors.numpy.save(plain, metadata=metadata)
 
 
-def traced(call: str, error: str, number: int, command: list[str], *arguments: object) -> subprocess.CompletedProcess[str]:
+def traced(
+    call: str, error: str, number: int, command: list[str], *arguments: object
+) -> subprocess.CompletedProcess[str]:
     """The command under strace, whose `number`-th such system call fails."""
     inject = ("-e", f"trace={call}", "-e", f"inject={call}:error={error}:when={number}")
     return subprocess.run(
@@ -277,7 +279,9 @@ def tracing() -> bool:
     """Whether system calls can be made to fail here."""
     if shutil.which("strace") is None:
         return False
-    tried = subprocess.run(["strace", "-f", "--seccomp-bpf", "-o", "/dev/null", "-e", "inject=fsync:error=EIO", "true"], check=False)
+    tried = subprocess.run(
+        ["strace", "-f", "--seccomp-bpf", "-o", "/dev/null", "-e", "inject=fsync:error=EIO", "true"], check=False
+    )
     return tried.returncode == 0
 
 
