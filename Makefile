@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 DEMO ?= demo
 
-.PHONY: demo test lint types check bench clean
+.PHONY: demo test lint types check bench soak soak-kills clean
 
 .venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -30,6 +30,12 @@ types: .venv/ready
 	$(BIN)/mypy
 
 check: lint types test
+
+# The long forms of what `make test` does in short: 200 kills and as many signals, every system call of a run failing.
+soak: soak-kills
+
+soak-kills: .venv/ready
+	RNNLM_KILLS=200 $(BIN)/python -m pytest tests/faults/test_kills.py tests/faults/test_saves.py
 
 bench: .venv/ready
 	$(BIN)/python benchmarks/reading.py

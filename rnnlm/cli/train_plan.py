@@ -8,7 +8,7 @@ from rnnlm.cli.terminal import table
 from rnnlm.cli.train_describe import Run, network_of
 from rnnlm.cli.train_memory import demand, smaller
 from rnnlm.config import seconds
-from rnnlm.training.available import memory_left, process_memory, process_peak
+from rnnlm.training.available import memory_left, process_memory
 from rnnlm.training.memory import parameter_count
 from rnnlm.training.trial import trial_speed
 
@@ -37,7 +37,7 @@ def show_plan(pipeline: Pipeline, run: Run, device: str) -> None:
         "embedding": run.architecture.embedding, "tied": settings.tied, "output_layer": settings.output_layer,
         "cuts": ",".join(map(str, run.architecture.cuts)) or None, "batch_size": settings.batch_size,
         "bptt": settings.bptt, "dropout": settings.dropout, "learning_rate": settings.learning_rate,
-        "parameters": parameter_count(run.architecture), "peak_bytes": max(peak, process_peak()),
+        "parameters": parameter_count(run.architecture), "peak_bytes": peak,
         "memory_left_bytes": None if room is None else room.left,
         "tokens_per_second": None if speed is None else round(speed, 1), "epochs": round(tokens / data.tokens, 2),
         "seconds": None if left is None else round(left, 1),

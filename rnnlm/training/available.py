@@ -4,7 +4,6 @@ Linux alone tells all of it; where nothing is told, nothing is known.
 """
 
 import os
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,16 +29,6 @@ def process_memory(proc: Path = Path("/proc")) -> int:
     """Bytes that this process has in memory now; 0 where the system does not tell."""
     found = _numbers(proc / "self" / "statm")
     return found[1] * _page() if len(found) > 1 else 0
-
-
-def process_peak() -> int:
-    """Bytes that this process has had in memory at most; 0 where the system does not tell."""
-    try:
-        import resource  # noqa: PLC0415 — Unix alone has it
-    except ImportError:
-        return 0
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else 1024 * peak
 
 
 def _of_the_machine(proc: Path) -> Room | None:
