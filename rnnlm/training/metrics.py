@@ -3,6 +3,7 @@
 A line now and then; cut back when a run goes on from a checkpoint. Knows nothing of what is logged.
 """
 
+import contextlib
 import json
 import os
 from pathlib import Path
@@ -44,8 +45,9 @@ class Log:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._metrics.close()
-        self._timing.close()
+        for file in (self._metrics, self._timing):
+            with contextlib.suppress(OSError):  # of lines that could not be written, which was said
+                file.close()
 
 
 def cut_log(path: Path, step: int) -> None:

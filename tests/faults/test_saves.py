@@ -19,6 +19,8 @@ import safetensors.numpy
 from rnnlm.arrays import write_tensors
 from rnnlm.errors import ArtifactError, StorageError
 from rnnlm.training.checkpoint import Checkpoints, Good
+from rnnlm.training.journal import Header, Journal
+from rnnlm.training.metrics import Log, cut_log
 from rnnlm.training.origin import Origin
 
 ORIGIN = Origin("a" * 64, {"hidden": 3}, {"vocab": "b" * 64}, {"format": "a test"}, b"a tokenizer", {"threads": 1})
@@ -262,6 +264,33 @@ def test_tensors_are_written_as_the_format_has_them(tmp_path: Path) -> None:
         write_tensors(path, some, metadata)
         plain = {name: np.ascontiguousarray(array).reshape(array.shape) for name, array in some.items()}
         assert path.read_bytes() == safetensors.numpy.save(plain, metadata=metadata)
+
+
+def test_logs_on_a_full_disk_end_the_run_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "metrics.jsonl").symlink_to("/dev/full")
+    with pytest.raises(StorageError, match=f"cannot write {tmp_path}"), Log(tmp_path) as log:
+        log.write({"step": 1}, 0.5)
+    path = tmp_path / "journal.tsv"
+    with Path("/dev/full").open("wb") as full, Journal(path, Header({}, {}, None)) as journal:
+        os.dup2(full.fileno(), journal._file.fileno())
+        journal.write(0, 0.0, 0.1, 9)
+        with pytest.raises(StorageError, match=f"cannot write {path}"):
+            journal.sync()
+        with pytest.raises(StorageError, match=f"cannot write {path}"):
+            for step in range(1, 10_000):
+                journal.write(step, step / 10_000, 0.1, 9)
+
+
+def test_a_log_is_cut_in_place_at_a_step_and_at_a_line_that_was_not_finished(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.jsonl"
+    lines = [f'{{"step": {step}, "loss": 1.5}}\n' for step in (3, 5, 5, 9)]
+    node = None
+    for step, ending, kept in ((5, "", 3), (9, '{"step": 9, "lo', 4), (2, "", 0), (99, "no JSON\n" + lines[3], 4)):
+        path.write_text("".join(lines) + ending)
+        node = node or path.stat().st_ino
+        cut_log(path, step)
+        assert path.read_text() == "".join(lines[:kept])
+        assert path.stat().st_ino == node
 
 
 def traced(
