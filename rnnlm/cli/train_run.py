@@ -60,7 +60,8 @@ def train_model(pipeline: Pipeline) -> None:
 def _own_directory(workspace: Path) -> Path:
     """Where this process may keep ids that its run alone needs; those of processes that were killed are removed."""
     for other in workspace.glob(".train.*"):
-        if not _alive(int(other.suffix[1:])):
+        number = other.suffix[1:]
+        if not (number.isdecimal() and _alive(int(number))):
             shutil.rmtree(other, ignore_errors=True)
     own = workspace / f".train.{os.getpid()}"
     own.mkdir(exist_ok=True)
