@@ -1,8 +1,8 @@
 """Words in a row of tokens: which tokens begin one, and where words and tokens stand in the cleaned line.
 
-A tokenizer marks words in one of four ways: every token is a word; some tokens begin one (a blank before it is part of
-the token, or continuing pieces are marked); some tokens end one; or nothing in the tokens says so and only the blanks
-of the text do. What words and their ends cost is not known here.
+A tokenizer marks words in one of three ways: every token is a word; some tokens begin one (a blank before it is part of
+the token, or pieces that go on are marked); or no token does, and only the blanks of the text tell. What words and
+their ends cost is not known here.
 """
 
 import json
@@ -18,7 +18,7 @@ from rnnlm.corpus.settings import WORD_KINDS
 from rnnlm.corpus.text import TextRules
 from rnnlm.corpus.tokenizer import END_ID, byte_characters, tokens_by_id
 
-How = Literal["each", "begins", "ends", "blanks"]
+How = Literal["each", "begins", "blanks"]
 Flags = NDArray[np.bool_]
 _BLANK_MARKS = ("▁", "Ġ")
 
@@ -27,8 +27,9 @@ _BLANK_MARKS = ("▁", "Ġ")
 class Marks:
     """What tokens say of words.
 
-    `how` is 'each' (every token is a word), 'begins' or 'ends' (the tokens in `marked` do so), or 'blanks' (tokens say
-    nothing). `marked` and `blank` are (vocabulary,); a `blank` token is white space and nothing else.
+    `how` is 'each' (every token is a word), 'begins' (the tokens in `marked` begin one), or 'blanks' (the text tells:
+    tokens say where a word ends, or nothing). `marked` and `blank` are (vocabulary,); a `blank` token is white space
+    and nothing else.
     """
 
     how: How
@@ -37,7 +38,7 @@ class Marks:
 
     @property
     def has_boundaries(self) -> bool:
-        """Whether the model says, at the end of a word, how likely it is to end there."""
+        """Whether a word's last token leaves open that the word ends with it."""
         return self.how == "begins"
 
     def starts(self, ids: NDArray[np.int64], ranges: Spans | None = None, cleaned: str = "") -> Flags:
@@ -52,9 +53,6 @@ class Marks:
         if self.how == "begins":
             starts = self.marked[ids]
             starts[1:] &= ~self.blank[ids[:-1]]
-        elif self.how == "ends":
-            starts[1:] = self.marked[ids[:-1]]
-            starts[-1] = True
         else:
             assert ranges is not None
             blank = [each.isspace() or each in _BLANK_MARKS for each in f" {cleaned} "]  # blank[i]: character i − 1
@@ -98,9 +96,9 @@ def _imported(tokenizer: Tokenizer, names: list[str]) -> Marks:
     nothing = np.zeros(len(names), bool)
     if model["type"] == "WordLevel":
         return Marks("each", ~nothing, nothing)
-    suffix, prefix = model.get("end_of_word_suffix"), model.get("continuing_subword_prefix")
-    if suffix:
-        return Marks("ends", np.array([name.endswith(suffix) for name in names]), nothing)
+    prefix = model.get("continuing_subword_prefix")
+    if model.get("end_of_word_suffix"):
+        return Marks("blanks", nothing, nothing)
     if prefix:  # WordPiece: whatever does not go on begins, `<unk>` for a whole word too
         return _beginning(names, [not name.startswith(prefix) for name in names], nothing.tolist())
     # The blank's mark, if it is found where a word begins: a pre-tokenizer before it may have taken the blanks away.

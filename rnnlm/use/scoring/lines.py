@@ -125,7 +125,7 @@ class LineReader:
         words = self._rules.kind in WORD_KINDS
         rows: list[_Row] = []
         lines = zip(cleaned.decode().split("\n")[:-1], segmented.decode().split("\n")[:-1], starts, strict=True)
-        for own, (text, tokens, fresh) in zip(np.split(ids, ends[:-1]), lines, strict=True):
+        for own, (text, tokens, fresh) in zip(np.split(ids, ends)[:-1], lines, strict=True):
             pieces = tokens.split(" ") if words and tokens else []
             outside = own == UNKNOWN_ID
             if words:  # the text itself may say `<unk>`
