@@ -70,8 +70,9 @@ def _form_and_level(invocation: Invocation, given: ScoreSettings, level: str) ->
 
 def _source(name: str) -> str:
     """A text's name, checked: InputError for one that does not exist or is a directory."""
-    if not find_corpus([name]).stream:
+    if name != "-" and Path(name).is_dir():
         raise InputError(f"{name} is a directory", "name its files")
+    find_corpus([name])
     return name
 
 
@@ -148,8 +149,7 @@ def score_pair_file(invocation: Invocation) -> None:
 
 def _show_tallies(screen: Terminal, tallies: Tallies) -> None:
     view = table("type", "pairs", "correct", "accuracy", "margin, bits")
-    rows = [*((name, tally) for name, tally in tallies.types.items() if name), ("all", tallies.all)]
-    for name, tally in rows:
+    for name, tally in [*tallies.types(), ("all", tallies.all)]:
         figures = tally.figures()
         view.add_row(
             name,

@@ -43,7 +43,7 @@ def details(model: Network, hidden: Tensor, targets: Tensor, *, spread: bool, ch
         if spread:
             number = (targets[start : start + rows] - FIRST_OUTPUT).clamp(min=0).unsqueeze(1)
             rank.append(1 + (log_p > log_p.gather(1, number)).sum(1))
-            p = log_p.to(hidden.dtype if hidden.is_floating_point() else torch.float64).exp_()
+            p = log_p.to(hidden.dtype if hidden.is_floating_point() else torch.float64).exp()
             entropy.append(-(p * log_p.clamp(min=_LEAST)).sum(1))
         if chosen is not None:
             cost.append(-log_p[:, chosen].logsumexp(1))

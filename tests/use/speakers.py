@@ -136,15 +136,15 @@ def rules_of(case: str) -> TextRules:
     return TextRules(kind, rule, UnitRule.of(flags, kind), build_tokenizer(kind, rule, tokens, merges))
 
 
-def network_of(rules: TextRules, cell: str = "lstm", *, seed: int = 1, cuts: tuple[int, ...] = ()) -> Network:
+def network_of(rules: TextRules, cell: str = "lstm", *, scale: float = 0.7, cuts: tuple[int, ...] = ()) -> Network:
     """A network over the rules' vocabulary, with weights large enough that every gate is at work."""
     size = rules.tokenizer.get_vocab_size()
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(1)
     architecture = Architecture(cell, size, 8, 12, 2, True, cuts=cuts, widths=(8,) * len(cuts))
     model = Network(architecture, generator)
     with torch.no_grad():
         for parameter in model.parameters():
-            parameter.copy_(torch.randn(parameter.shape, generator=generator) * 0.7)
+            parameter.copy_(torch.randn(parameter.shape, generator=generator) * scale)
         assert model.embedding is not None
         model.embedding[0] = 0
     return model.eval()

@@ -4,6 +4,7 @@ A pair is won when the whole first line, `</s>` included, is more likely than th
 an equal cost is no win. Where the pairs come from is not known here.
 """
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
@@ -108,17 +109,26 @@ class Tally:
 
 @dataclass
 class Tallies:
-    """All pairs, and those of each type in the order in which types were first seen."""
+    """All pairs, and those of each type."""
 
     all: Tally = field(default_factory=Tally)
-    types: dict[str, Tally] = field(default_factory=dict)
+    _types: dict[str, Tally] = field(default_factory=dict)
 
     def add(self, scored: ScoredPair) -> None:
         """Count one pair more."""
         self.all.add(scored)
-        self.types.setdefault(scored.pair.type, Tally()).add(scored)
+        if scored.pair.type:
+            self._types.setdefault(scored.pair.type, Tally()).add(scored)
+
+    def types(self) -> list[tuple[str, Tally]]:
+        """Each type by name, in order of names, numbers in them by size."""
+        return sorted(self._types.items(), key=lambda item: _natural(item[0]))
 
     def figures(self) -> dict[str, Any]:
         """All, and under `types` each type by name, where there are any."""
-        types = {name: tally.figures() for name, tally in self.types.items() if name}
+        types = {name: tally.figures() for name, tally in self.types()}
         return {**self.all.figures(), **({"types": types} if types else {})}
+
+
+def _natural(name: str) -> list[tuple[int, str]]:
+    return [(int(part), "") if part.isdecimal() else (0, part) for part in re.split(r"(\d+)", name)]

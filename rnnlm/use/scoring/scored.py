@@ -4,6 +4,7 @@ Where a word is several tokens, what its end costs is counted to it, not to the 
 over tokens all the same. How rows look in any format is not known here.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,8 +13,8 @@ from numpy.typing import NDArray
 from rnnlm.use.scoring.lines import Line
 from rnnlm.use.scoring.walk import TokenScores
 
-BITS = 1 / np.log(2.0)  # bits in a nat
-LOG10 = 1 / np.log(10.0)  # decimal orders of magnitude in a nat
+BITS = 1 / math.log(2)  # bits in a nat
+LOG10 = 1 / math.log(10)  # decimal orders of magnitude in a nat
 
 
 @dataclass(frozen=True)
@@ -70,9 +71,10 @@ class ScoredLine:
 
             −Σ ln p − b(i) + b(j + 1)
 
-        without b(i) for the first word and b(j + 1) for `</s>`, so that all b cancel in the sum. Sources: Oh & Schuler
-        2024 ("Leading whitespaces of language models' subword vocabulary…"), Pimentel & Meister 2024 ("How to compute
-        the probability of a word"). Where every token is a word, all b are 0.
+        without b(i) for the first word and b(j + 1) for `</s>`, so that all b cancel in the sum; next to a word that is
+        left out nothing is moved. Sources: Oh & Schuler 2024 ("Leading whitespaces of language models' subword
+        vocabulary…"), Pimentel & Meister 2024 ("How to compute the probability of a word"). Where every token is a
+        word, all b are 0.
         """
         if not len(self.line.ids):
             return []
@@ -80,10 +82,11 @@ class ScoredLine:
         last = np.append(first[1:], len(self.starts))
         counted = np.where(self.excluded, 0.0, self.scores.nats)
         nats = np.add.reduceat(counted, first)
-        if self.scores.boundary is not None:
-            nats[1:] -= self.scores.boundary[first[1:]]
-            nats[:-1] += self.scores.boundary[first[1:]]
         scored = np.add.reduceat(~self.excluded, first, dtype=np.int64)
+        if self.scores.boundary is not None:
+            moved = np.where((scored[1:] > 0) & (scored[:-1] > 0), self.scores.boundary[first[1:]], 0.0)
+            nats[1:] -= moved
+            nats[:-1] += moved
         unknown = np.add.reduceat(self.line.unknown, first, dtype=np.int64)
         return [
             Word(begin, end, cost if count else None, bool(some))

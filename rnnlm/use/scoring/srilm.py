@@ -35,7 +35,7 @@ class Srilm(Form):
                 said = UNKNOWN if word.unknown else text
                 tag, p, log10 = "[OOV]", 0.0, "-inf"
                 if word.nats is not None:
-                    tag, p, log10 = "[RNN]", 10 ** -(word.nats * LOG10), f"{-word.nats * LOG10:.6g}"
+                    tag, p, log10 = "[RNN]", 10 ** -(word.nats * LOG10), f"{-word.nats * LOG10 + 0.0:.6g}"
                 rows.append(f"\tp( {said} | {before}{dots}) \t= {tag} {p:.6g} [ {log10} ]")
                 before, dots = said, " ..."
         totals = Totals()
