@@ -16,6 +16,7 @@ from rnnlm.cli.lineage import accept, config, status
 from rnnlm.cli.padding import pad
 from rnnlm.cli.predicting import predict
 from rnnlm.cli.recipes import recipes
+from rnnlm.cli.scoring import score
 from rnnlm.cli.tokens import tokenize
 from rnnlm.cli.training import train
 from rnnlm.cli.vocabulary import vocab
@@ -32,6 +33,7 @@ COMMANDS = (
     recipes,
     train,
     evaluate,
+    score,
     generate,
     next_,
     inspect_,

@@ -36,6 +36,7 @@ from rnnlm.use.settings import (
     ModelSettings,
     NextSettings,
     PredictSettings,
+    ScoreSettings,
 )
 
 
@@ -66,6 +67,7 @@ SECTIONS: dict[str, type[Any]] = {
     "lags": LagSettings,
     "model": ModelSettings,
     "evaluate": EvaluateSettings,
+    "score": ScoreSettings,
     "generate": GenerateSettings,
     "next": NextSettings,
     "predict": PredictSettings,
@@ -75,7 +77,7 @@ SECTIONS: dict[str, type[Any]] = {
 PANELS = {"run": "Common", "raw": "Reading", "look": "Looking"}
 POSITIVE_ONLY = {("run", "json"), ("run", "quiet"), ("run", "debug"), ("run", "force"), ("train", "resume"),
                  ("train", "plan"), ("window", "write"), ("generate", "unknown"),
-                 ("evaluate", "baseline"), ("predict", "all"), ("look", "summary")}  # fmt: skip
+                 ("evaluate", "baseline"), ("predict", "all"), ("look", "summary"), ("score", "ids")}  # fmt: skip
 
 
 @dataclasses.dataclass

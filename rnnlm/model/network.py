@@ -109,6 +109,11 @@ class Network(nn.Module):
         """The recurrent layers, first to last."""
         return cast(Sequence[Cell], self.layers)
 
+    @property
+    def device(self) -> torch.device:
+        """Where the weights live."""
+        return self.bias.device
+
     def use_engine(self, engine: str) -> "Network":
         """Run every layer as 'fused' or 'readable'; the network itself."""
         for cell in self.cells:
