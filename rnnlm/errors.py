@@ -50,9 +50,28 @@ class DivergenceError(RnnlmError):
     exit_code = 6
 
 
+class OutOfMemoryError(RnnlmError):
+    """A run that needs more memory than there is."""
+
+    exit_code = 7
+
+
 class StoppedError(RnnlmError):
     """Stopped by a signal after saving; the hint is the command that goes on."""
 
     def __init__(self, message: str, hint: str, signal_number: int) -> None:
         super().__init__(message, hint)
         self.exit_code = 128 + signal_number
+
+
+# How torch, its kernels and CUDA say that memory has run out.
+_NO_MEMORY = ("out of memory", "can't allocate memory", "not enough memory", "could not create a primitive",
+              "could not create a memory", "bad_alloc", "failed to allocate")  # fmt: skip
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error of any library says that there is no memory left."""
+    if isinstance(error, MemoryError):
+        return True
+    text = str(error).lower()
+    return isinstance(error, RuntimeError) and any(words in text for words in _NO_MEMORY)

@@ -33,7 +33,7 @@ def status(invocation: Invocation) -> None:
     models: dict[str, dict[str, Any]] = {}
     last = "vocab" if "vocab" in states else "window"  # what a model is trained on
     read = workspace.manifest(last) if states[last] == "current" else None
-    for path in sorted((workspace.path / "models").glob("*")):
+    for path in sorted((workspace.path / "models").glob("[!.]*")):
         if not path.is_dir():
             continue
         if not is_sealed(path):

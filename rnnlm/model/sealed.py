@@ -92,7 +92,7 @@ def seal_model(
     directory: Path, *, settings: Mapping[str, Any], inputs: Mapping[str, str], report: Mapping[str, Any]
 ) -> Manifest:
     """Write the manifest over a finished model's files."""
-    names = [CONFIG, WEIGHTS, TOKENIZER, "metrics.jsonl", "settings.toml"]
+    names = [CONFIG, WEIGHTS, TOKENIZER, "metrics.jsonl", "settings.toml", "journal.tsv", "replay.toml"]
     names = [name for name in names if (directory / name).exists()]
     return seal(directory, FORMAT, VERSION, settings=settings, inputs=inputs, report=report, names=names)
 

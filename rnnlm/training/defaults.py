@@ -32,7 +32,8 @@ def fill_in(
     tied = settings.tied if settings.tied is not None else task == "language" and not small
     _check_output_layer(settings, task, tied)
     epochs = settings.epochs
-    if epochs is None and settings.tokens is None and settings.steps is None and settings.budget is None:
+    bounds = (epochs, settings.tokens, settings.steps, settings.budget, settings.replay)
+    if all(bound is None for bound in bounds):
         epochs = float(_between(round(6 * math.sqrt(1e6 / (tokens / 5 if small else tokens))), 1, 40))
     run = min(tokens, settings.tokens or math.ceil((epochs or 1) * tokens))
     whole = task != "language" or settings.batching == "sentences"

@@ -15,7 +15,8 @@ from rnnlm.model.architecture import Architecture
 from rnnlm.model.network import Network
 from rnnlm.training.defaults import fill_in
 from rnnlm.training.language import LanguageObjective
-from rnnlm.training.loop import Outcome, Progress, Stopped, Trainer
+from rnnlm.training.loop import Trainer
+from rnnlm.training.progress import Outcome, Progress, Stopped
 from rnnlm.training.schedule import rate_at
 from rnnlm.training.settings import TrainSettings
 from rnnlm.training.validation import striped_nats
@@ -170,7 +171,7 @@ def test_the_last_weights_are_kept_where_they_are_wanted(tmp_path: Path) -> None
     settings = replace(STREAM, steps=120, learning_rate=0.6, warmup=0.9, clip=0.0, keep="last")
     one = trainer(tmp_path / "run", settings, Watcher())
     outcome = one.run(resume=False)
-    assert all(np.array_equal(array, outcome.tensors[name]) for name, array in one._model.tensors().items())
+    assert all(np.array_equal(array, outcome.tensors[name]) for name, array in one._learner.model.tensors().items())
 
 
 def test_without_a_validation_split_the_last_weights_are_kept(tmp_path: Path) -> None:
@@ -178,13 +179,13 @@ def test_without_a_validation_split_the_last_weights_are_kept(tmp_path: Path) ->
     one = trainer(tmp_path / "run", STREAM, Watcher(), nothing)
     outcome = one.run(resume=False)
     assert outcome.figure is None
-    assert all(np.array_equal(array, outcome.tensors[name]) for name, array in one._model.tensors().items())
+    assert all(np.array_equal(array, outcome.tensors[name]) for name, array in one._learner.model.tensors().items())
 
 
 def test_a_loss_that_is_no_number_stops_the_run(tmp_path: Path) -> None:
     one = trainer(tmp_path / "run", STREAM, Watcher())
     with torch.no_grad():
-        one._model.bias[3] = float("nan")
+        one._learner.model.bias[3] = float("nan")
     with pytest.raises(DivergenceError, match="no longer finite") as error:
         one.run(resume=False)
     assert error.value.exit_code == 6
