@@ -38,7 +38,7 @@ def resumable(run: Run, workspace: Path, directory: Path) -> Iterator[None]:
         raise StoppedError("stopped at once", hint, signal.SIGINT) from None
     except StorageError as error:
         raise StorageError(error.message, f"free some space or check the disk, then go on with: {resume}") from error
-    except (MemoryError, RuntimeError) as error:
+    except Exception as error:
         if not is_out_of_memory(error):
             raise
         raise OutOfMemoryError(f"{directory}: out of memory", f"{smaller(run)}, or go on with: {resume}") from error

@@ -175,6 +175,6 @@ def _header(line: bytes, path: Path) -> Header:
             raise ValueError
         if not isinstance(header.validated_tokens, int | None):
             raise ValueError
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise ArtifactError(f"{path} is no journal of a run", _REMEDY) from None
     return header

@@ -61,7 +61,7 @@ def cut_log(path: Path, step: int) -> None:
             try:
                 if not line.endswith(b"\n") or json.loads(line)["step"] > step:
                     break
-            except (ValueError, KeyError, TypeError):
+            except (ValueError, KeyError, TypeError, RecursionError):
                 break
             end += len(line)
         file.truncate(end)

@@ -33,8 +33,10 @@ class Forker:
 
     def __init__(self, directory: Path) -> None:
         self.out, self.said = directory / "out.txt", directory / "said.txt"
+        # A file that an interrupt met while it was being opened is closed by nobody, and that is told as a warning.
+        warnings = ("-W", "error", "-W", "ignore::ResourceWarning")
         self._process = subprocess.Popen(
-            [sys.executable, "-W", "error", __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [sys.executable, *warnings, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
 
     def start(self, *arguments: object, memory: int | None = None) -> Running:
@@ -53,6 +55,8 @@ class Forker:
         return answer
 
     def __enter__(self) -> "Forker":
+        """The process, with its imports behind it."""
+        assert self.start("--version").wait()[0] == 0
         return self
 
     def __exit__(
@@ -66,11 +70,13 @@ class Forker:
 
 
 def _serve() -> None:
+    import torch._dynamo  # which an optimizer imports, in a second
+
     import rnnlm.cli.app
     import rnnlm.cli.train_run
     from rnnlm.cli.run import run
 
-    assert rnnlm.cli.app and rnnlm.cli.train_run
+    assert torch._dynamo and rnnlm.cli.app and rnnlm.cli.train_run
     for line in sys.stdin:
         order = json.loads(line)
         child = os.fork()

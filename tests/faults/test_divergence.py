@@ -1,4 +1,4 @@
-"""Losses and gradients that are not finite: never in the weights, recorded, and after too many a lower rate, or the end."""
+"""Losses and gradients that are not finite: never in the weights, recorded; after too many a lower rate, or the end."""
 
 import json
 import shutil
