@@ -10,11 +10,11 @@ def generate(invocation: Invocation) -> None:
     import json
     import sys
 
-    from rnnlm.cli.models import open_model
+    from rnnlm.cli.models import open_language_model
     from rnnlm.use.generate import generate as generate_texts
 
     given = invocation.settings("generate").settings
-    found, network = open_model(invocation, "language")
+    found, network = open_language_model(invocation)
 
     def say(text: str) -> None:
         sys.stdout.write(text)
@@ -35,13 +35,13 @@ def next_(invocation: Invocation) -> None:
     """The most likely next words, completing a half-typed one."""
     import dataclasses
 
-    from rnnlm.cli.models import open_model
+    from rnnlm.cli.models import open_language_model
     from rnnlm.cli.stages import terminal
     from rnnlm.cli.terminal import table
     from rnnlm.use.next import next_words
 
     given = invocation.settings("next").settings
-    found, network = open_model(invocation, "language")
+    found, network = open_language_model(invocation)
     words = next_words(network, found.model.rules, given.prompt, given.k)
     view = table("next", "probability")
     for word in words:

@@ -35,6 +35,7 @@ from rnnlm.use.settings import (
     LookSettings,
     ModelSettings,
     NextSettings,
+    NgramSettings,
     PredictSettings,
     ScoreSettings,
 )
@@ -65,6 +66,7 @@ SECTIONS: dict[str, type[Any]] = {
     "window": WindowSettings,
     "train": TrainSettings,
     "lags": LagSettings,
+    "ngram": NgramSettings,
     "model": ModelSettings,
     "evaluate": EvaluateSettings,
     "score": ScoreSettings,

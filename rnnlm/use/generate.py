@@ -8,8 +8,7 @@ import torch
 from rnnlm.corpus.settings import WORD_KINDS
 from rnnlm.corpus.text import TextRules
 from rnnlm.corpus.tokenizer import END_ID, FIRST_OUTPUT
-from rnnlm.model.likelihood import log_probabilities
-from rnnlm.model.network import Network
+from rnnlm.model.likelihood import LanguageModel, log_probabilities
 from rnnlm.use.prompt import prompt_ids, text_of
 from rnnlm.use.sampling import draw, shaped
 from rnnlm.use.settings import GenerateSettings
@@ -34,10 +33,10 @@ class Generated:
 
 @torch.inference_mode()
 def draw_ids(
-    model: Network, prompt: list[int], settings: GenerateSettings, generator: torch.Generator
+    model: LanguageModel, prompt: list[int], settings: GenerateSettings, generator: torch.Generator
 ) -> Iterator[Drawn]:
     """One token after another until the last line has ended or `max_tokens` are drawn."""
-    device = model.bias.device
+    device = model.device
     states = model.initial_state(1)
     hidden, states = model(torch.tensor(prompt, device=device).unsqueeze(1), states)
     ended = 0
@@ -53,7 +52,7 @@ def draw_ids(
 
 
 def generate(
-    model: Network,
+    model: LanguageModel,
     rules: TextRules,
     settings: GenerateSettings,
     emit: Callable[[str], None] = lambda text: None,
@@ -61,7 +60,7 @@ def generate(
     """`n` texts; `emit` gets the cleaned prompt and each piece as soon as it can no longer change, then '\\n'."""
     prompt = prompt_ids(rules, settings.prompt)
     for number in range(settings.n):
-        generator = torch.Generator(device=model.bias.device).manual_seed((settings.seed + number) % 2**63)
+        generator = torch.Generator(device=model.device).manual_seed((settings.seed + number) % 2**63)
         ids: list[int] = []
         nats, said = 0.0, 0
         emit(text_of(rules, prompt))

@@ -9,8 +9,7 @@ from rnnlm.corpus.normalizer import END, normalize
 from rnnlm.corpus.settings import WORD_KINDS
 from rnnlm.corpus.text import TextRules
 from rnnlm.corpus.tokenizer import END_ID, FIRST_OUTPUT, UNKNOWN_ID, shown, tokens_by_id
-from rnnlm.model.likelihood import log_probabilities
-from rnnlm.model.network import Network
+from rnnlm.model.likelihood import LanguageModel, log_probabilities
 from rnnlm.use.prompt import check_unicode, prompt_ids
 
 
@@ -23,7 +22,7 @@ class Candidate:
 
 
 @torch.inference_mode()
-def next_words(model: Network, rules: TextRules, prompt: str, k: int) -> list[Candidate]:
+def next_words(model: LanguageModel, rules: TextRules, prompt: str, k: int) -> list[Candidate]:
     """The `k` most likely tokens after `prompt`, most likely first.
 
     For words, a prompt that does not end in a blank is completed: the last word is taken as typed so far, and p is
@@ -52,8 +51,8 @@ def _half_typed(rules: TextRules, prompt: str) -> tuple[str, str]:
     return (match[1] or "") + " ".join(word[:-1]), word[-1]
 
 
-def _after(model: Network, rules: TextRules, prompt: str) -> torch.Tensor:
-    ids = torch.tensor(prompt_ids(rules, prompt), device=model.bias.device).unsqueeze(1)
+def _after(model: LanguageModel, rules: TextRules, prompt: str) -> torch.Tensor:
+    ids = torch.tensor(prompt_ids(rules, prompt), device=model.device).unsqueeze(1)
     hidden, _ = model(ids, model.initial_state(1))
     return log_probabilities(model, hidden[-1])[0].cpu()
 

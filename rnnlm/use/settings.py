@@ -26,6 +26,16 @@ class ModelSettings:
 
 
 @dataclass(frozen=True)
+class NgramSettings:
+    """An n-gram model beside the network."""
+
+    order: int = setting(5, "words in the longest n-gram", between(1, 16), record=False)
+    context: Literal["stream", "sentence"] = setting(
+        "sentence", "n-grams within lines alone, or across them", record=False
+    )
+
+
+@dataclass(frozen=True)
 class EvaluateSettings:
     """What is measured, and in what context."""
 
