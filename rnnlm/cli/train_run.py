@@ -51,9 +51,6 @@ def train_model(pipeline: Pipeline) -> None:
         if given.settings.plan:
             show_plan(pipeline, run, device)
             return
-        if run.record is None:  # a replay's settings are those of another day
-            with workspace.lock():
-                pipeline.record()  # only now is it known that the settings go with the data
         place = _train_or_find(pipeline, run, given.settings, device)
     finally:
         shutil.rmtree(text, ignore_errors=True)
@@ -90,6 +87,11 @@ def _train_or_find(pipeline: Pipeline, run: Run, given: TrainSettings, device: s
         return find_place(models, run.settings.cell, given.name, run.identity, resume=given.resume, force=force)
 
     place = find()
+    if place.state != "sealed":
+        refuse_too_large(run, device, force=pipeline.invocation.run.force)
+    if run.record is None:  # a replay's settings are those of another day
+        with pipeline.workspace.lock():
+            pipeline.record()  # only now is it known that the settings go with the data, and with what is there
     cut_short = place.state == "sealed" and (place.directory / CHECKPOINTS).exists()
     if place.state != "sealed" or cut_short:
         with locked(models / f".{place.directory.name}.lock", f"another rnnlm trains {place.directory}"):
@@ -107,7 +109,6 @@ def _train_or_find(pipeline: Pipeline, run: Run, given: TrainSettings, device: s
 
 def _train(pipeline: Pipeline, run: Run, place: Place, device: str) -> None:
     """Run it and seal it."""
-    refuse_too_large(run, device, force=pipeline.invocation.run.force)
     network = network_of(run, device, fresh=place.state == "new")
     if place.state == "new":
         begin(place.directory, run.identity, first_files(pipeline, run))

@@ -8,6 +8,8 @@ import json
 import os
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -21,6 +23,12 @@ class Running:
 
     process_id: int
     forker: "Forker"
+
+    def until(self, condition: Callable[[], bool]) -> None:
+        """Until something is so; ProcessLookupError where the command ends before that."""
+        while not condition():
+            os.kill(self.process_id, 0)
+            time.sleep(0.01)
 
     def wait(self) -> tuple[int, str]:
         """Until it has ended."""

@@ -125,8 +125,7 @@ def test_a_second_interrupt_stops_at_once_and_does_no_harm(
 def begun(forker: Forker, work: Path, *flags: object) -> Running:
     """A training that goes on until it is stopped, and has saved something."""
     running = forker.start("train", work, "--hidden", 16, "--steps", 10**6, "--checkpoint-steps", 9, *flags)
-    while not list(work.glob("models/lstm/checkpoints/step-*")):
-        time.sleep(0.01)
+    running.until(lambda: bool(list(work.glob("models/lstm/checkpoints/step-*"))))
     return running
 
 
@@ -176,8 +175,7 @@ def test_a_run_goes_on_with_nothing_but_its_own_data_and_settings(
     run("vocab", work, "--min-count", 2).ok()
     checkpoints = work / "models" / "lstm" / "checkpoints"
     running = forker.start("train", work, "--hidden", 16, "--steps", 10**6, "--resume", "--threads", 2)
-    while "going on after step" not in forker.said.read_text("utf-8"):
-        time.sleep(0.01)
+    running.until(lambda: "going on after step" in forker.said.read_text("utf-8"))
     os.kill(running.process_id, signal.SIGTERM)
     code, said = running.wait()
     assert code == 143
@@ -185,8 +183,7 @@ def test_a_run_goes_on_with_nothing_but_its_own_data_and_settings(
     newest = max(checkpoints.glob("step-*"))
     (newest / "state.safetensors").write_bytes(b"\0" * 100)
     running = forker.start("train", work, "--hidden", 16, "--steps", 10**6, "--resume")
-    while "going on after step" not in forker.said.read_text("utf-8"):
-        time.sleep(0.01)
+    running.until(lambda: "going on after step" in forker.said.read_text("utf-8"))
     os.kill(running.process_id, signal.SIGTERM)
     code, said = running.wait()
     assert code == 143
