@@ -21,7 +21,7 @@ from rnnlm.model.architecture import Architecture
 
 FORMAT, VERSION = "rnnlm model", 1
 CONFIG, WEIGHTS, TOKENIZER = "config.json", "weights.safetensors", "tokenizer.json"
-_REMEDY = "the model is damaged; copy it anew, or train it again with --force"
+REMEDY = "the model is damaged; copy it anew, or train it again with --force"
 
 
 @dataclass(frozen=True)
@@ -61,6 +61,11 @@ class Sealed:
     def context(self) -> str:
         """The context that a language model was trained in."""
         return str(self.config["context"])
+
+    @property
+    def weights(self) -> str:
+        """How `weights.safetensors` holds its matrices: 'float32' or 'int8'."""
+        return str(self.config.get("weights", "float32"))
 
     @property
     def name(self) -> str:
@@ -109,17 +114,18 @@ def read_sealed(path: Path) -> Sealed:
     """
     if not is_sealed(path):
         raise InputError(f"{path} is no sealed model", "train one with: rnnlm train")
-    manifest = read_manifest(path, FORMAT, VERSION, remedy=_REMEDY)
+    manifest = read_manifest(path, FORMAT, VERSION, remedy=REMEDY)
     assert manifest is not None
     missing = {CONFIG, WEIGHTS} - set(manifest.outputs)
     changed = changed_outputs(path, manifest)
     if missing or changed:
-        raise ArtifactError(f"{path / (changed or sorted(missing))[0]} has changed since it was written", _REMEDY)
-    config = read_json(path / CONFIG, remedy=_REMEDY)
+        raise ArtifactError(f"{path / (changed or sorted(missing))[0]} has changed since it was written", REMEDY)
+    config = read_json(path / CONFIG, remedy=REMEDY)
     try:
         architecture = Architecture(**config["architecture"])
         good = config["format"] == FORMAT and config["task"] == architecture.task and architecture.fits()
         good = good and isinstance(config.get("data", {}), dict)
+        good = good and config.get("weights", "float32") in ("float32", "int8")
         if architecture.task == "language":
             good = good and config["context"] in ("stream", "sentence", "document")
         elif architecture.task in ("tag", "classify"):
@@ -134,7 +140,7 @@ def read_sealed(path: Path) -> Sealed:
     except (KeyError, TypeError, ValueError, AttributeError, OSError):
         good = False
     if not good:
-        raise ArtifactError(f"{path / CONFIG} is not a model's configuration", _REMEDY)
+        raise ArtifactError(f"{path / CONFIG} is not a model's configuration", REMEDY)
     names = [name for name in (CONFIG, WEIGHTS, TOKENIZER) if name in manifest.outputs]
     digest = sha256_bytes(canonical({name: manifest.outputs[name] for name in names}))
     return Sealed(path, config, architecture, text, digest, manifest.report)
@@ -147,5 +153,5 @@ def _text_rules(path: Path, text: Mapping[str, Any], architecture: Architecture)
         whole = normalizer_json(tokenizer.normalizer)
         rule = CleanRule("keep", "keep", "keep", "none", False, fold=False, special=False, then=whole)
     if tokenizer.get_vocab_size() != architecture.vocabulary:
-        raise ArtifactError(f"{path}: tokenizer and configuration differ in the size of the vocabulary", _REMEDY)
+        raise ArtifactError(f"{path}: tokenizer and configuration differ in the size of the vocabulary", REMEDY)
     return TextRules(text["kind"], rule, units, tokenizer)
