@@ -2,13 +2,13 @@
 
 import torch
 
-from rnnlm.arrays import read_tensors
 from rnnlm.errors import ArtifactError
 from rnnlm.model.cells.table import CELLS
 from rnnlm.model.likelihood import LanguageModel
 from rnnlm.model.network import Network
 from rnnlm.model.ngram.grams import read_grams
 from rnnlm.model.ngram.model import NgramModel
+from rnnlm.model.quantized import sealed_weights
 from rnnlm.model.sealed import WEIGHTS, NgramShape, Sealed
 
 
@@ -22,10 +22,11 @@ def load_model(sealed: Sealed, device: str = "cpu") -> LanguageModel:
 
 def load_network(sealed: Sealed, device: str = "cpu") -> Network:
     """The network with its weights, ready to evaluate; ArtifactError when they do not fit."""
-    architecture, path = sealed.architecture, sealed.path / WEIGHTS
-    tensors = read_tensors(path, remedy="the model is damaged; copy it anew, or train it again with --force")
+    architecture = sealed.architecture
+    weights, rows = sealed_weights(sealed)
     if architecture.cell not in CELLS:
         raise ArtifactError(f"{sealed.path}: there is no cell {architecture.cell!r}", "use the program that wrote it")
     model = Network(architecture, torch.Generator())
-    model.load(tensors, str(path))
-    return model.to(device).eval()
+    model.load(weights, str(sealed.path / WEIGHTS))
+    model = model.to(device).eval()
+    return model.use_int8(rows) if device == "cpu" else model

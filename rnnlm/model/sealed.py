@@ -22,7 +22,7 @@ from rnnlm.model.ngram.grams import MOST_ORDER, grams_names
 
 FORMAT, VERSION = "rnnlm model", 1
 CONFIG, WEIGHTS, TOKENIZER = "config.json", "weights.safetensors", "tokenizer.json"
-_REMEDY = "the model is damaged; copy it anew, or train it again with --force"
+REMEDY = "the model is damaged; copy it anew, or train it again with --force"
 
 
 @dataclass(frozen=True)
@@ -85,6 +85,11 @@ class Sealed:
         return str(self.config["context"])
 
     @property
+    def weights(self) -> str:
+        """How `weights.safetensors` holds its matrices: 'float32' or 'int8'."""
+        return str(self.config.get("weights", "float32"))
+
+    @property
     def name(self) -> str:
         """The name of its directory."""
         return self.path.name
@@ -141,13 +146,13 @@ def read_sealed(path: Path) -> Sealed:
     """
     if not is_sealed(path):
         raise InputError(f"{path} is no sealed model", "train one with: rnnlm train")
-    manifest = read_manifest(path, FORMAT, VERSION, remedy=_REMEDY)
+    manifest = read_manifest(path, FORMAT, VERSION, remedy=REMEDY)
     assert manifest is not None
     missing = {CONFIG} - set(manifest.outputs)
     changed = changed_outputs(path, manifest)
     if missing or changed:
-        raise ArtifactError(f"{path / (changed or sorted(missing))[0]} has changed since it was written", _REMEDY)
-    config = read_json(path / CONFIG, remedy=_REMEDY)
+        raise ArtifactError(f"{path / (changed or sorted(missing))[0]} has changed since it was written", REMEDY)
+    config = read_json(path / CONFIG, remedy=REMEDY)
     try:
         if "ngram" in config:
             return _read_ngram(path, config, manifest)
@@ -155,6 +160,7 @@ def read_sealed(path: Path) -> Sealed:
         good = config["format"] == FORMAT and config["task"] == architecture.task and architecture.fits()
         good = good and WEIGHTS in manifest.outputs
         good = good and isinstance(config.get("data", {}), dict)
+        good = good and config.get("weights", "float32") in ("float32", "int8")
         if architecture.task == "language":
             good = good and config["context"] in ("stream", "sentence", "document")
         elif architecture.task in ("tag", "classify"):
@@ -170,7 +176,7 @@ def read_sealed(path: Path) -> Sealed:
     except (KeyError, TypeError, ValueError, AttributeError, OSError):
         good = False
     if not good:
-        raise ArtifactError(f"{path / CONFIG} is not a model's configuration", _REMEDY)
+        raise ArtifactError(f"{path / CONFIG} is not a model's configuration", REMEDY)
     digest = _digest(manifest, (CONFIG, WEIGHTS, TOKENIZER))
     return Sealed(path, config, architecture, text, digest, manifest.report)
 
@@ -198,5 +204,5 @@ def _text_rules(path: Path, text: Mapping[str, Any], vocabulary: int) -> TextRul
         whole = normalizer_json(tokenizer.normalizer)
         rule = CleanRule("keep", "keep", "keep", "none", False, fold=False, special=False, then=whole)
     if tokenizer.get_vocab_size() != vocabulary:
-        raise ArtifactError(f"{path}: tokenizer and configuration differ in the size of the vocabulary", _REMEDY)
+        raise ArtifactError(f"{path}: tokenizer and configuration differ in the size of the vocabulary", REMEDY)
     return TextRules(text["kind"], rule, units, tokenizer)

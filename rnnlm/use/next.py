@@ -11,6 +11,7 @@ from rnnlm.corpus.text import TextRules
 from rnnlm.corpus.tokenizer import END_ID, FIRST_OUTPUT, UNKNOWN_ID, shown, tokens_by_id
 from rnnlm.model.likelihood import LanguageModel, log_probabilities
 from rnnlm.use.prompt import check_unicode, prompt_ids
+from rnnlm.use.streams import read
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ def next_words(model: LanguageModel, rules: TextRules, prompt: str, k: int) -> l
     that of each word that begins with it, given that one of them comes. Where none does, the word is taken as whole.
     """
     check_unicode(prompt)
-    before, half = _half_typed(rules, prompt)
+    before, half = split_half_typed(rules, prompt)
     names = tokens_by_id(rules.tokenizer)
     if half:
         log_p = _after(model, rules, before)
@@ -41,8 +42,8 @@ def next_words(model: LanguageModel, rules: TextRules, prompt: str, k: int) -> l
     return _best(_after(model, rules, prompt).exp(), names, rules.kind, k)
 
 
-def _half_typed(rules: TextRules, prompt: str) -> tuple[str, str]:
-    """The prompt without its half-typed last word, and that word as cleaned text."""
+def split_half_typed(rules: TextRules, prompt: str) -> tuple[str, str]:
+    """The prompt without its half-typed last word, and that word as cleaned text, empty where none is half typed."""
     if rules.kind not in WORD_KINDS or not prompt or prompt[-1].isspace():
         return prompt, ""
     match = re.fullmatch(r"(?s)(.*\s)?(\S+)", prompt)
@@ -52,9 +53,8 @@ def _half_typed(rules: TextRules, prompt: str) -> tuple[str, str]:
 
 
 def _after(model: LanguageModel, rules: TextRules, prompt: str) -> torch.Tensor:
-    ids = torch.tensor(prompt_ids(rules, prompt), device=model.device).unsqueeze(1)
-    hidden, _ = model(ids, model.initial_state(1))
-    return log_probabilities(model, hidden[-1])[0].cpu()
+    hidden, _ = read(model, prompt_ids(rules, prompt))
+    return log_probabilities(model, hidden)[0].cpu()
 
 
 def _best(p: torch.Tensor, names: list[str], kind: str, k: int) -> list[Candidate]:
