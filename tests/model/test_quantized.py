@@ -85,9 +85,9 @@ def test_all_recurrent_and_output_products_of_one_token_read_8_bits() -> None:
         changed.load(plain.tensors(), "here")
         changed.use_int8({name: rows[name]})
         with torch.inference_mode():
-            hidden, states = plain(torch.tensor([[5]]), plain.initial_state(1))
+            _hidden, states = plain(torch.tensor([[5]]), plain.initial_state(1))
             first = log_probabilities(plain, plain(torch.tensor([[7]]), states)[0][-1])
-            hidden, states = changed(torch.tensor([[5]]), changed.initial_state(1))
+            _, states = changed(torch.tensor([[5]]), changed.initial_state(1))
             second = log_probabilities(changed, changed(torch.tensor([[7]]), states)[0][-1])
         assert float((first - second).abs().max()) > 1e-3, name
 
@@ -159,7 +159,7 @@ def test_a_model_in_8_bits_in_a_workspace_is_shown_by_status(
 def test_only_a_language_model_of_float32_is_made_smaller(quantized: Sealed, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="already"):
         seal_quantized(quantized, tmp_path, {})
-    labels = replace(quantized, architecture=replace(quantized.architecture, task="tag"), config={})
+    labels = replace(quantized, built=replace(quantized.architecture, task="tag"), config={})
     with pytest.raises(UsageError, match="no language model"):
         seal_quantized(labels, tmp_path, {})
     assert not list(tmp_path.iterdir())
