@@ -1,6 +1,6 @@
 """One stream of words, as fast as the weights can be read: `generate`'s own loop against a plain one, in one run.
 
-    python benchmarks/generation.py [--threads 2] [--seconds 2] [--hidden 650] [--layers 2] [--words 10000] [--cell lstm]
+    python benchmarks/generation.py [--threads 2] [--hidden 650] [--layers 2] [--words 10000] [--cell lstm]
 
 The plain loop is `nn.LSTM`, `nn.Linear` and `torch.multinomial` for each token, without gradients. All weights are
 random: speed does not depend on them. The memory's bandwidth is that of adding up 1 GiB, which no cache holds; a

@@ -21,8 +21,9 @@ def prompt_ids(rules: TextRules, prompt: str) -> list[int]:
 def unknown_words(rules: TextRules, prompt: str) -> list[str]:
     """The pieces of a prompt that are in no vocabulary and are read as `<unk>`, as they were written.
 
-    A `<unk>` that is written out is none of them.
+    A `<unk>` that is written out is none of them. Raises UsageError for text that is no Unicode.
     """
+    check_unicode(prompt)
     found = []
     for line in prompt.split("\n"):
         encoding = rules.tokenizer.encode(line, add_special_tokens=False)

@@ -67,7 +67,7 @@ def _typical(log_q: Tensor, mass: float) -> Tensor:
     """
     q = log_q.softmax(-1)
     entropy = torch.special.entr(q).sum(-1, keepdim=True)
-    places = (-q.log() - entropy).abs().argsort(-1, stable=True)
+    places = torch.argsort((-q.log() - entropy).abs(), dim=-1, stable=True)
     return _first_to_hold(log_q, q.gather(-1, places), places, mass)
 
 

@@ -67,7 +67,7 @@ class Speech:
             if found >= 0:
                 self.ended = True
                 piece = said[known : found + len(until)]
-            self._tail = said[len(said) - len(until) + 1 :] if len(until) > 1 else ""
+            self._tail = said[max(0, len(said) - len(until) + 1) :]
         self._pieces.append(piece)
         return piece
 

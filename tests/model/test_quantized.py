@@ -85,9 +85,9 @@ def test_all_recurrent_and_output_products_of_one_token_read_8_bits() -> None:
         changed.load(plain.tensors(), "here")
         changed.use_int8({name: rows[name]})
         with torch.inference_mode():
-            hidden, states = plain(torch.tensor([[5]]), plain.initial_state(1))
+            _, states = plain(torch.tensor([[5]]), plain.initial_state(1))
             first = log_probabilities(plain, plain(torch.tensor([[7]]), states)[0][-1])
-            hidden, states = changed(torch.tensor([[5]]), changed.initial_state(1))
+            _, states = changed(torch.tensor([[5]]), changed.initial_state(1))
             second = log_probabilities(changed, changed(torch.tensor([[7]]), states)[0][-1])
         assert float((first - second).abs().max()) > 1e-3, name
 
