@@ -1,6 +1,7 @@
 """`rnnlm generate` as it is used: many prompts, JSON, novelty, dialogue, and input that cannot be meant."""
 
 import json
+import math
 import shutil
 from pathlib import Path
 from typing import Any
@@ -45,7 +46,7 @@ def test_each_token_has_its_log_probability(run: Any, trained: Path) -> None:
     # The first is what `next` says of it.
     words = run("next", trained, "--prompt", "the ", "-k", 10**6, "--json").ok().json["next"]
     p = {each["token"]: each["probability"] for each in words}
-    assert said[0]["log_probability"] == pytest.approx(pytest.importorskip("math").log(p[said[0]["token"]]), abs=1e-5)
+    assert said[0]["log_probability"] == pytest.approx(math.log(p[said[0]["token"]]), abs=1e-5)
 
 
 def test_shapes_reach_the_draws(run: Any, trained: Path) -> None:

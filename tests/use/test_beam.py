@@ -1,12 +1,10 @@
 """Beam search: exhaustive where it can be, greedy with a beam of one, and ranked by what it says."""
 
 import itertools
-import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 
@@ -108,9 +106,9 @@ def test_texts_come_best_first_and_n_are_the_first_of_more(speaker: Speaker) -> 
     assert len({text.ids for text in found}) == 6
     assert [text.ids for text in generate(model, rules, replace(asked, n=2))] == [text.ids for text in found[:2]]
     assert all(UNKNOWN_ID not in text.ids for text in found)
-    likeliest = next(generate(model, rules, replace(asked, n=1, length_penalty=0.0)))
+    likeliest = next(generate(model, rules, replace(asked, n=1, beam=40, length_penalty=0.0)))
     drawn = list(generate(model, rules, GenerateSettings(prompt="the", n=30, max_tokens=20)))
-    assert likeliest.nats < np.median([text.nats for text in drawn])
+    assert likeliest.nats <= min(text.nats for text in drawn) + 1e-5
     long = next(generate(model, rules, replace(asked, n=1, length_penalty=8.0)))
     assert long.tokens > likeliest.tokens
 
@@ -132,4 +130,3 @@ def test_the_same_by_command(run: Any, trained: Path, speaker: Speaker) -> None:
     run("generate", trained, "--beam", 2, "-n", 3).refused(2, "-n 3", "--beam 2")
     for flag in (["--temperature", 0.5], ["--top-k", 3], ["--min-p", 0.1], ["--repetition-penalty", 1.1]):
         run("generate", trained, "--beam", 2, *flag).refused(2, flag[0], "--beam")
-    assert math.isfinite(np.mean([text.nats for text in expected]))
