@@ -1,13 +1,14 @@
 """What a time budget buys, and that it is kept.
 
-    python benchmarks/budget.py run --data ptb/ --results FILE            # what is missing of the study, run by run
-    python benchmarks/budget.py table --results FILE [--plot FILE.png]    # what there is so far
+    python benchmarks/budget.py run --data ptb/                           # what is missing of the study, run by run
+    python benchmarks/budget.py table [--plot FILE.png]                   # what there is so far
     python benchmarks/budget.py kept --data ptb/                          # is a budget kept, also on a busy machine?
     python benchmarks/budget.py large                                     # 100,000 words against 10,000
     python benchmarks/budget.py peak                                      # share of the matrix peak, full softmax
 
-`run` appends each result with its settings to FILE and skips what FILE has, so that any sitting goes on. Variants are
-compared on validation; test is measured once for each of the rule's own runs. `--only rule-2m` runs one of them.
+`run` appends each result with its settings to budget.jsonl (`--results`) and skips what is there, so that any sitting
+goes on. Variants are compared on validation; test is measured once for each of the rule's own runs. `--only "the rule
+2m"` runs one case.
 """
 
 import argparse
@@ -24,6 +25,7 @@ from typing import Any
 
 from command import rnnlm, rnnlm_json
 
+_SEEDS = (11, 12, 13)  # the rule was made with seed 1
 _KEPT = ("test", "valid", "epochs", "tokens_per_second", "peak_fraction")
 # The lines that others reached on Penn Treebank on an earlier machine of the project: seconds and test perplexity.
 _OTHERS = {
@@ -40,7 +42,7 @@ class Case:
     name: str
     budget: str
     flags: tuple[str, ...] = ()
-    seeds: tuple[int, ...] = (1,)
+    seeds: tuple[int, ...] = (11,)
     tested: bool = False
     naive: bool = False
     key: str = field(default="")
@@ -56,15 +58,16 @@ _ABLATIONS = {
     "down in a line": ("--schedule", "linear"),
     "no dropout": ("--dropout", "0"),
     "batches of 32": ("--batch-size", "32"),
+    "segments of 20": ("--bptt", "20"),
     "weights averaged at the end": ("--average", "0.998", "--average-from", "0.8"),
     "gradient descent": ("--optimizer", "sgd", "--learning-rate", "20", "--clip", "0.25", "--weight-decay", "0"),
     "gru": ("--cell", "gru"),
 }
 _CASES = (
-    Case("the rule", "2m", seeds=(1, 2, 3), tested=True),
+    Case("the rule", "2m", seeds=_SEEDS, tested=True),
     Case("naive loop", "2m", tested=True, naive=True),
-    *(Case(name, "2m", flags, seeds=(1, 2, 3)) for name, flags in _ABLATIONS.items()),
-    Case("the rule", "10m", seeds=(1, 2), tested=True),
+    *(Case(name, "2m", flags, seeds=_SEEDS) for name, flags in _ABLATIONS.items()),
+    Case("the rule", "10m", seeds=_SEEDS[:2], tested=True),
     Case("naive loop", "10m", tested=True, naive=True),
     Case("the rule", "60m", tested=True),
 )
@@ -73,7 +76,7 @@ _CASES = (
 def study(data: str, results: Path, only: str | None) -> None:
     """Run what is missing."""
     done = {(row["name"], row["budget"], row["seed"]) for row in _rows(results)}
-    for seed in range(1, 4):  # one seed of everything before the next
+    for seed in _SEEDS:  # one seed of everything before the next
         for case in _CASES:
             wanted = only is None or only == f"{case.name} {case.budget}"
             if wanted and seed in case.seeds and (case.name, case.budget, seed) not in done:
@@ -105,10 +108,8 @@ def _run(case: Case, data: str, seed: int) -> dict[str, Any]:
         row |= {name: trained[name] for name in ("epochs", "tokens_per_second", "peak_fraction", "parameters")}
         if case.tested:
             row["test"] = rnnlm_json("evaluate", work)["perplexity"]
-        row["settings"] = (work / "models" / "LATEST").read_text().strip()
-        row["settings"] = (
-            (work / "models" / row["settings"] / "settings.toml").read_text().split("[train]")[1].split("\n[")[0]
-        )
+        model = work / "models" / (work / "models" / "LATEST").read_text().strip()
+        row["settings"] = (model / "settings.toml").read_text().split("[train]")[1].split("\n[")[0]
     return row
 
 
@@ -226,10 +227,17 @@ def large(words: int = 100_000, megabytes: int = 100) -> None:
         print(f"a token costs {speeds[10_000] / speeds[words]:.2f} times as much")
 
 
-def peak(data: str | None) -> None:
-    """Share of the matrix peak of 1 × 512 with one softmax over 10,000 outputs, batches of 64 × 35."""
+def peak(data: str) -> None:
+    """Share of the matrix peak of 1 × 512 with one softmax over 10,000 outputs, batches of 64 × 35.
+
+    Training alone: the validation split is the first lines of that of `data`, so that measuring it takes no time.
+    """
     with tempfile.TemporaryDirectory() as directory:
-        work = Path(directory) / "work"
+        work, corpus = Path(directory) / "work", Path(directory) / "corpus"
+        corpus.mkdir()
+        (corpus / "train.txt").write_bytes((Path(data) / "train.txt").read_bytes())
+        lines = (Path(data) / "valid.txt").read_bytes().splitlines(keepends=True)
+        (corpus / "valid.txt").write_bytes(b"".join(lines[:64]))
         flags = [
             "--hidden",
             512,
@@ -244,7 +252,7 @@ def peak(data: str | None) -> None:
             "--dropout",
             0.2,
         ]
-        rnnlm("vocab", data, "--prepared", "--out", work)
+        rnnlm("vocab", corpus, "--prepared", "--out", work)
         trained = rnnlm_json("train", work, *flags, "--output-layer", "full")
     print(f"{trained['tokens_per_second']:,.0f} tokens/s, {trained['peak_fraction']:.0%} of the matrix-product peak")
 
@@ -254,7 +262,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=("run", "table", "kept", "large", "peak"))
     parser.add_argument("--data", help="train.txt, valid.txt, test.txt of the Penn Treebank as Mikolov prepared it")
-    parser.add_argument("--results", type=Path, default=Path("budget.jsonl"))
+    parser.add_argument("--results", type=Path, default=Path(__file__).with_name("budget.jsonl"))
     parser.add_argument("--only", help="one case of the study, as 'the rule 2m'")
     parser.add_argument("--plot", type=Path)
     parser.add_argument("--budgets", nargs="+", default=["30s", "2m", "10m"])

@@ -9,6 +9,7 @@ import numpy as np
 
 from rnnlm.artifacts import durable, sha256_file, storage_error, write_bytes
 from rnnlm.builtin.adding import adding_lines
+from rnnlm.builtin.agreement import pair_lines
 from rnnlm.builtin.copying import copy_lines
 from rnnlm.builtin.melodies import MELODIES_SHA256, MELODY_COUNT, melody_lines
 from rnnlm.builtin.recall import recall_lines
@@ -26,6 +27,8 @@ class BuiltinCorpus:
     use: str
     """The command that reads the file."""
     lines: Callable[[CorpusSettings], Iterator[str]]
+    reads: tuple[str, ...] = ()
+    """The settings that its draws read."""
     sha256: str | None = None
     count: int | None = None
 
@@ -65,40 +68,55 @@ def _tagged_stories(settings: CorpusSettings) -> Iterator[str]:
         yield ""
 
 
+def _pairs(settings: CorpusSettings) -> Iterator[str]:
+    return pair_lines(settings.count, np.random.Generator(np.random.PCG64(settings.seed)))
+
+
+_TASK = ("lag", "count", "seed")
 CATALOGUE = {
     "stories": BuiltinCorpus(
         "stories.txt",
         f"{STORY_COUNT:,} short stories of a grammar whose entropy is known",
         "rnnlm train builtin:stories",
         lambda settings: corpus_lines(),
-        STORIES_SHA256,
-        STORY_COUNT,
+        sha256=STORIES_SHA256,
+        count=STORY_COUNT,
     ),
     "melodies": BuiltinCorpus(
         "melodies.txt",
         f"{MELODY_COUNT:,} melodies A A′ B A″ as symbols, which end on the tonic that they began on",
         "rnnlm train builtin:melodies --prepared",
         lambda settings: melody_lines(),
-        MELODIES_SHA256,
-        MELODY_COUNT,
+        sha256=MELODIES_SHA256,
+        count=MELODY_COUNT,
     ),
     "recall": BuiltinCorpus(
         "recall.tsv",
         "one of eight cues, distractors, and after --lag steps the question which it was; chance is 1 in 8",
         "rnnlm train recall.tsv --task classify --kind whitespace",
         _task(recall_lines),
+        _TASK,
     ),
     "copy": BuiltinCorpus(
         "copy.tagged.txt",
         "ten of eight symbols, given out again after --lag blanks; chance is 1 in 8 there, elsewhere the tag is -",
         "rnnlm train copy.tagged.txt --task tag",
         _task(copy_lines),
+        _TASK,
     ),
     "adding": BuiltinCorpus(
         "adding.csv",
         "the sum of the two marked ones of --lag numbers; the mean squared error of a constant guess is 1/6",
         "rnnlm window adding.csv --group sequence --target sum --horizon 0",
         _task(adding_lines),
+        _TASK,
+    ),
+    "pairs": BuiltinCorpus(
+        "pairs.tsv",
+        "pairs of fresh stories, the second with a word that does not agree; by its distance from what settles it",
+        "rnnlm score MODEL --pairs pairs.tsv",
+        _pairs,
+        ("count", "seed"),
     ),
 }
 TAGGED_STORIES = BuiltinCorpus(

@@ -6,12 +6,12 @@ wherever the category is used; so the templates need no conditions.
 
 from rnnlm.builtin.grammar import Category, Entry
 
-_GENDER_FORMS = ("he", "his", "him", "boy")
+GENDER_FORMS = ("he", "his", "him", "boy")
 _GENDER_TAGS = {"he": "PRON", "his": "DET", "him": "PRON", "boy": "NOUN"}
-_MALE = dict(zip(_GENDER_FORMS, ("he", "his", "him", "boy"), strict=True))
-_FEMALE = dict(zip(_GENDER_FORMS, ("she", "her", "her", "girl"), strict=True))
+_MALE = dict(zip(GENDER_FORMS, ("he", "his", "him", "boy"), strict=True))
+_FEMALE = dict(zip(GENDER_FORMS, ("she", "her", "her", "girl"), strict=True))
 
-_NUMBER_FORMS = ("a", "this", "was", "is", "it", "its", "them", "has")
+NUMBER_FORMS = ("a", "this", "was", "is", "it", "its", "them", "has")
 _NUMBER_TAGS = {
     "a": "DET",
     "this": "DET",
@@ -22,8 +22,8 @@ _NUMBER_TAGS = {
     "them": "PRON",
     "has": "VERB",
 }
-_SINGULAR = dict(zip(_NUMBER_FORMS, ("a", "this", "was", "is", "it", "its", "it", "has"), strict=True))
-_PLURAL = dict(zip(_NUMBER_FORMS, ("some", "these", "were", "are", "they", "their", "them", "have"), strict=True))
+_SINGULAR = dict(zip(NUMBER_FORMS, ("a", "this", "was", "is", "it", "its", "it", "has"), strict=True))
+_PLURAL = dict(zip(NUMBER_FORMS, ("some", "these", "were", "are", "they", "their", "them", "have"), strict=True))
 
 
 def _people(tag: str, male: str, female: str) -> Category:

@@ -7,11 +7,11 @@ from rnnlm.config import at_least, between, setting
 
 @dataclass(frozen=True)
 class CorpusSettings:
-    """How large and how long the draws of a task with long dependencies are."""
+    """How many and how long the draws are of tasks with long dependencies; and how many pairs."""
 
     lag: int = setting(
         100, "steps from what must be remembered to where it is asked for; of adding, steps in a sequence", at_least(1),
         record=False,
     )  # fmt: skip
-    count: int = setting(10000, "sequences", at_least(1), record=False)
+    count: int = setting(10000, "sequences or pairs", at_least(1), record=False)
     seed: int = setting(1, "seed of the draws", between(0, 2**63 - 1), record=False)

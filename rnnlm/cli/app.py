@@ -13,9 +13,11 @@ from rnnlm.cli.generating import generate, next_
 from rnnlm.cli.inspecting import inspect_
 from rnnlm.cli.lags import lags
 from rnnlm.cli.lineage import accept, config, status
+from rnnlm.cli.ngram import ngram
 from rnnlm.cli.padding import pad
 from rnnlm.cli.predicting import predict
 from rnnlm.cli.recipes import recipes
+from rnnlm.cli.scoring import score
 from rnnlm.cli.tokens import tokenize
 from rnnlm.cli.training import train
 from rnnlm.cli.vocabulary import vocab
@@ -29,9 +31,11 @@ COMMANDS = (
     pad,
     embed,
     window,
+    ngram,
     recipes,
     train,
     evaluate,
+    score,
     generate,
     next_,
     inspect_,

@@ -28,11 +28,13 @@ def corpus(invocation: Invocation) -> None:
     name, out, tagged = (invocation.arguments[key] for key in ("name", "out", "tagged"))
     if name is not None and name not in CATALOGUE:
         raise UsageError(f"there is no built-in corpus {name!r}", "rnnlm corpus lists what is built in")
-    drawn = name is not None and CATALOGUE[name].sha256 is None
-    given = [flag_name(each) for each in ("lag", "count", "seed") if invocation.flags[each] is not None and not drawn]
+    reads = () if name is None else CATALOGUE[name].reads
+    unread = [each for each in ("lag", "count", "seed") if each not in reads]
+    given = [flag_name(each) for each in unread if invocation.flags[each] is not None]
     given += ["--tagged"] if tagged and name != "stories" else []
     if given:
         owners = "stories" if given == ["--tagged"] else "recall, copy and adding"
+        owners += " and to pairs" if given[0] in ("--count", "--seed") else ""
         raise UsageError(f"{given[0]} with {name or 'no corpus'}", f"it belongs to {owners}")
     if name is None:
         rows = [

@@ -35,7 +35,9 @@ from rnnlm.use.settings import (
     LookSettings,
     ModelSettings,
     NextSettings,
+    NgramSettings,
     PredictSettings,
+    ScoreSettings,
 )
 
 
@@ -64,8 +66,10 @@ SECTIONS: dict[str, type[Any]] = {
     "window": WindowSettings,
     "train": TrainSettings,
     "lags": LagSettings,
+    "ngram": NgramSettings,
     "model": ModelSettings,
     "evaluate": EvaluateSettings,
+    "score": ScoreSettings,
     "generate": GenerateSettings,
     "next": NextSettings,
     "predict": PredictSettings,
@@ -74,8 +78,9 @@ SECTIONS: dict[str, type[Any]] = {
 }
 PANELS = {"run": "Common", "raw": "Reading", "look": "Looking"}
 POSITIVE_ONLY = {("run", "json"), ("run", "quiet"), ("run", "debug"), ("run", "force"), ("train", "resume"),
-                 ("train", "plan"), ("window", "write"), ("generate", "unknown"),
-                 ("evaluate", "baseline"), ("predict", "all"), ("look", "summary")}  # fmt: skip
+                 ("train", "plan"), ("window", "write"), ("generate", "unknown"), ("generate", "novelty"),
+                 ("generate", "interactive"),
+                 ("evaluate", "baseline"), ("predict", "all"), ("look", "summary"), ("score", "ids")}  # fmt: skip
 
 
 @dataclasses.dataclass

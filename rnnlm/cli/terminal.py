@@ -62,6 +62,27 @@ class Terminal:
             task = bar.add_task(label, total=total)
             yield lambda count: bar.advance(task, count)
 
+    @contextlib.contextmanager
+    def rate_progress(self, label: str, unit: str) -> Iterator[Callable[[int], None]]:
+        """How many there were so far and how many a second, while results go elsewhere; the function counts them."""
+        if not self.live or sys.stdout.isatty():
+            yield lambda count: None
+            return
+        columns = (
+            TextColumn(f"{{task.description}} {{task.completed:,.0f}} {unit}"),
+            TextColumn("{task.fields[rate]}"),
+        )
+        # Results are written while the line stands, so standard output is left alone.
+        with Progress(*columns, console=self.errors, transient=True, redirect_stdout=False) as line:
+            task = line.add_task(label, total=None, rate="")
+
+            def advance(count: int) -> None:
+                line.advance(task, count)
+                speed = line.tasks[0].speed
+                line.update(task, rate="" if speed is None else f"{speed:,.0f}/s")
+
+            yield advance
+
     @property
     def live(self) -> bool:
         """Whether a person watches standard error."""
@@ -95,5 +116,5 @@ def valid_figure(report: dict[str, Any]) -> tuple[str, str]:
         errors = report["valid_root_mean_square_error"]
         shown = "-" if errors is None else ", ".join(f"{name} {error:.4g}" for name, error in errors.items())
         return "valid RMSE", shown
-    perplexity = report["valid_perplexity"]
+    perplexity = report.get("valid_perplexity")  # a model made from another has none of its own
     return "valid perplexity", "-" if perplexity is None else f"{perplexity:.2f}"

@@ -6,6 +6,7 @@ known here.
 
 import codecs
 import gzip
+import io
 import json
 import re
 import sys
@@ -89,7 +90,7 @@ def read_blocks(name: str, field: str | None) -> Iterator[bytes]:
         return
     try:
         with _open(name) as file:
-            blocks = _frames(file, name) if name.endswith(".zst") else _read(file)
+            blocks = _frames(file, name) if name.endswith(".zst") else _arriving(file) if name == "-" else _read(file)
             if field is not None and plain_name(name).endswith(JSON_LINES):
                 blocks = _json_lines(blocks, name, field)
             yield from _ended(_line_ends(_checked(blocks, name)))
@@ -140,6 +141,12 @@ def _frames(file: BinaryIO, name: str) -> Iterator[bytes]:
 
 def _read(file: BinaryIO, size: int = BLOCK) -> Iterator[bytes]:
     return iter(lambda: file.read(size), b"")
+
+
+def _arriving(file: BinaryIO) -> Iterator[bytes]:
+    """What a pipe holds as soon as it holds anything, so that whoever writes into it can wait for the answer."""
+    buffered = cast(io.BufferedReader, file)
+    return iter(lambda: buffered.read1(BLOCK), b"")
 
 
 def _json_lines(blocks: Iterable[bytes], name: str, field: str) -> Iterator[bytes]:

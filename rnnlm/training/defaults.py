@@ -60,6 +60,9 @@ def fill_in(
         and settings.cell not in FEEDS_BACK
         and settings.head not in ("mean", "max")
         and settings.direct is not False,
+        dropout_words=settings.dropout_words or 0.0,
+        dropout_recurrent=settings.dropout_recurrent or 0.0,
+        locked=bool(settings.locked),
         # A value or marker that is set to zero is another value: real inputs are dropped only where it is asked for.
         dropout_inputs=0.0 if kind == "series" and settings.dropout_inputs is None else settings.dropout_inputs,
     )

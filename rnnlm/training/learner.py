@@ -49,12 +49,12 @@ def noise_of(settings: TrainSettings, generator: torch.Generator) -> Noise:
 
     return Noise(
         generator,
-        words=settings.dropout_words,
+        words=rate(settings.dropout_words, 0.0),
         inputs=rate(settings.dropout_inputs, INPUT_SHARE),
         between=rate(settings.dropout_between),
         outputs=rate(settings.dropout_outputs),
-        recurrent=settings.dropout_recurrent,
-        locked=settings.locked,
+        recurrent=rate(settings.dropout_recurrent, 0.0),
+        locked=bool(settings.locked),
     )
 
 

@@ -84,7 +84,9 @@ class TrainSettings:
         None, "share of layer outputs set to zero in training; 0.4 of it on the embeddings", between(0, 1, below=True),
         auto="follows from the corpus",
     )  # fmt: skip
-    dropout_words: float = setting(0.0, "share of the vocabulary dropped in a batch", between(0, 1, below=True))
+    dropout_words: float | None = setting(
+        None, "share of the vocabulary dropped in a batch", between(0, 1, below=True), auto="0; more in long budgets"
+    )
     dropout_inputs: float | None = setting(
         None, "dropout of embeddings", between(0, 1, below=True), auto="0.4 of --dropout"
     )
@@ -94,8 +96,10 @@ class TrainSettings:
     dropout_outputs: float | None = setting(
         None, "dropout before the output layer", between(0, 1, below=True), auto="that of --dropout"
     )
-    dropout_recurrent: float = setting(0.0, "share of recurrent weights dropped in a batch", between(0, 1, below=True))
-    locked: bool = setting(False, "one dropout mask for all steps of a segment")
+    dropout_recurrent: float | None = setting(
+        None, "share of recurrent weights dropped in a batch", between(0, 1, below=True), auto="0; more in long budgets"
+    )
+    locked: bool | None = setting(None, "one dropout mask for all steps of a segment", auto="off; on in long budgets")
     activation_penalty: float = setting(0.0, "cost of the mean square of h(t)", at_least(0))
     temporal_penalty: float = setting(0.0, "cost of the mean square of h(t) − h(t−1)", at_least(0))
     epochs: float | None = setting(

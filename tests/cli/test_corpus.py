@@ -89,6 +89,7 @@ def test_the_seed_may_come_from_the_environment_or_a_file(tmp_path: Path, run: A
         (["stories", "--lag", "3"], ["--lag with stories", "recall"]),
         (["melodies", "--seed", "3"], ["--seed with melodies", "recall"]),
         (["--count", "3"], ["--count with no corpus"]),
+        (["pairs", "--lag", "3"], ["--lag with pairs", "recall"]),
         (["recall", "--tagged"], ["--tagged with recall", "stories"]),
         (["melodies", "--tagged"], ["--tagged with melodies", "stories"]),
         (["--tagged"], ["--tagged with no corpus"]),

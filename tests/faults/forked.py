@@ -50,6 +50,7 @@ class Forker:
     def start(self, *arguments: object, memory: int | None = None) -> Running:
         """Start a command; with `memory` it may take that many bytes of addresses more than it has."""
         assert self._process.stdin is not None
+        self.said.write_bytes(b"")  # what the command before said is not to be taken for what this one says
         order = {"arguments": [str(each) for each in arguments], "out": str(self.out), "said": str(self.said),
                  "memory": memory}  # fmt: skip
         self._process.stdin.write(json.dumps(order) + "\n")

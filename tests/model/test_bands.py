@@ -1,5 +1,6 @@
 """Rare words in bands: the loss and its gradients, the start, the cuts, and what a model file says of them."""
 
+import itertools
 import math
 from dataclasses import asdict, replace
 
@@ -118,6 +119,17 @@ def test_cuts_make_a_step_cheaper_and_few_words_are_left_whole(shrink: bool) -> 
     for moved in ((cuts[0] * 3, *cuts[1:]), (max(1, cuts[0] // 3), *cuts[1:]), cuts[:-1]):
         assert chosen <= step_cost(counts, with_widths(moved, 64, shrink=shrink), 64, 1120)
     assert choose_cut(counts[:100], 64, 1120) == Cut((), ())
+
+
+def test_the_cuts_are_the_cheapest_of_all_that_were_candidates() -> None:
+    counts = (1e5 / np.arange(3, 503)).astype(np.int64)
+    grid = np.unique(np.geomspace(32, len(counts) - 1, 64).astype(int)).tolist()
+    for rows in (100, 2000):
+        every = [
+            with_widths(cuts, 16, shrink=False) for bands in range(4) for cuts in itertools.combinations(grid, bands)
+        ]
+        cheapest = min(step_cost(counts, cut, 16, rows) for cut in every)
+        assert step_cost(counts, choose_cut(counts, 16, rows), 16, rows) == pytest.approx(cheapest, rel=1e-12)
 
 
 def test_the_output_layer_costs_what_its_bands_do() -> None:

@@ -5,7 +5,11 @@ k, those of the band's N_k words, whose rows are d_k numbers long. A product of 
 memory: the words are read and their gradients written however few rows there are, which costs as much as so many rows
 of arithmetic, here `_IDLE`.
 
-    cost = R (N₀ + K) D + Σ_k (max(R P_k, _IDLE) (N_k + D) d_k + _CALL D)     in products of two numbers
+A logit costs as much as `_LOGIT` products besides, for its exponential and the passes over it.
+
+    cost = R (N₀ + K) (D + _LOGIT) + Σ_k (max(R P_k, _IDLE) (N_k + D) d_k + R P_k N_k _LOGIT + _CALL D)
+
+in products of two numbers.
 """
 
 import itertools
@@ -17,9 +21,12 @@ from numpy.typing import NDArray
 
 # Supposing 10 GB/s of memory and 100 GFLOPS: a row's four passes cost as much as 25 rows of products with it.
 _IDLE = 25
+_LOGIT = 40  # 1.2 ns each over 100 × 60,000 logits, beside products at 220 GFLOPS on one core
 _CALL = 10_000  # of the few kernels that a band takes, supposed to be 0.15 ms at 256 numbers a row
-_CANDIDATES = 32
-_MOST = 3  # bands after the first, one more where rows may be shorter
+_SMALLEST = 32  # outputs in band 0
+_CANDIDATES = 64
+_MOST = 3  # bands after the first
+_MOST_SHRINKING = 6  # the same where rows may be shorter, in vocabularies that are large
 _WHOLE = 10_000  # rank from which on rows may be shorter, and again at four times each such rank
 _SHRINK = 4
 
@@ -53,28 +60,60 @@ def with_widths(cuts: Sequence[int], dimensions: int, *, shrink: bool) -> Cut:
 
 def step_cost(counts: NDArray[np.int64], cut: Cut, dimensions: int, rows: int) -> float:
     """Products of two numbers in a step over `rows` rows, as the module has them; `counts` (outputs,)."""
+    shares = _Shares(counts)
     bounds = [*cut.cuts, len(counts)]
-    total = max(1, int(counts.sum()))
-    cost = float(rows * (bounds[0] + len(cut.cuts)) * dimensions)
+    cost = float(rows * bounds[0] * (dimensions + _LOGIT))
     for (begin, end), width in zip(itertools.pairwise(bounds), cut.widths, strict=True):
-        share = int(counts[begin:end].sum()) / total
-        cost += max(rows * share, _IDLE) * _numbers(begin, end, width, dimensions) + _CALL * dimensions
+        cost += _band_cost(begin, end, width, dimensions, rows * shares.of(begin, end), rows)
     return cost
+
+
+class _Shares:
+    """How much of the text falls into the outputs from one number to another."""
+
+    def __init__(self, counts: NDArray[np.int64]) -> None:
+        self._before = np.concatenate([[0], np.cumsum(counts)])
+
+    def of(self, begin: int, end: int) -> float:
+        return float((self._before[end] - self._before[begin]) / max(1, self._before[-1]))
+
+
+def _band_cost(begin: int, end: int, width: int, dimensions: int, inside: float, rows: int) -> float:
+    """Of one later band that `inside` of the rows have their target in, its logit in band 0 included."""
+    within = max(inside, _IDLE) * _numbers(begin, end, width, dimensions) + inside * (end - begin) * _LOGIT
+    return rows * (dimensions + _LOGIT) + within + _CALL * dimensions
 
 
 def choose_cut(counts: NDArray[np.int64], dimensions: int, rows: int, *, shrink: bool = False) -> Cut:
     """The cheapest for steps over `rows` rows of D `dimensions`, no cuts where one softmax over all is cheapest.
 
     `counts` (outputs,) is how often each output occurs; they fall, but for the two special ones at the beginning. Cuts
-    are sought among sizes in a geometric row, as Grave et al. 2017 do.
+    are sought among sizes in a geometric row, as Grave et al. 2017 do. A band's cost is its own, so that the cheapest
+    bands from a cut on are the cheapest first of them and the cheapest after it (Bellman 1957).
     """
-    outputs = len(counts)
-    if outputs < 4 * _CANDIDATES:
+    outputs, most = len(counts), _MOST_SHRINKING if shrink else _MOST
+    if outputs < 4 * _SMALLEST:
         return Cut((), ())
-    grid = np.unique(np.geomspace(_CANDIDATES, outputs - 1, _CANDIDATES).astype(int)).tolist()
-    choices = itertools.chain.from_iterable(itertools.combinations(grid, bands) for bands in range(_MOST + 1 + shrink))
-    found = (with_widths(cuts, dimensions, shrink=shrink) for cuts in choices)
-    return min(found, key=lambda cut: step_cost(counts, cut, dimensions, rows))
+    starts: list[int] = np.unique(np.geomspace(_SMALLEST, outputs - 1, _CANDIDATES).astype(int)).tolist()
+    shares = _Shares(counts)
+    best: dict[tuple[int, int], tuple[float, tuple[int, ...]]] = {(outputs, 0): (0.0, ())}
+    for begin in reversed(starts):
+        width = row_width(dimensions, begin, shrink=shrink)
+        ends = [end for end in (*starts, outputs) if end > begin]
+        costs = [_band_cost(begin, end, width, dimensions, rows * shares.of(begin, end), rows) for end in ends]
+        for bands in range(1, most + 1):
+            found = [
+                (cost + best[end, bands - 1][0], (begin, *best[end, bands - 1][1]))
+                for end, cost in zip(ends, costs, strict=True)
+                if (end, bands - 1) in best
+            ]
+            if found:
+                best[begin, bands] = min(found)
+    whole = rows * outputs * (dimensions + _LOGIT)
+    plans = [(float(whole), ())] + [
+        (rows * cuts[0] * (dimensions + _LOGIT) + cost, cuts) for cost, cuts in best.values() if cuts
+    ]
+    return with_widths(min(plans)[1], dimensions, shrink=shrink)
 
 
 def output_operations(counts: NDArray[np.int64], cut: Cut, dimensions: int) -> float:

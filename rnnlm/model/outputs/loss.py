@@ -1,8 +1,8 @@
 """The training loss of an output layer over many outputs, computed a block of rows at a time.
 
-The logits of a whole batch (rows × outputs) never exist together: a block's logits become its gradient in place, while
-they are still in the cache, and the two products that the gradient needs are made then. Memory is bounded, and the
-passes over memory that softmax and its backward pass would make are saved.
+The logits of a whole batch (rows × outputs) never exist together: a block's logits become its gradient while they are
+still in the cache, and the two products that the gradient needs are made then. Memory is bounded, and the passes over
+memory that softmax and its backward pass would make are saved.
 """
 
 from typing import Any
@@ -41,21 +41,23 @@ class LinearCrossEntropy(torch.autograd.Function):
         targets = functional.pad(targets, (0, -count % _ROWS), value=-1)
         dh, dVt, dc = torch.empty_like(h), h.new_zeros(V.shape[1], V.shape[0]), torch.zeros_like(c)
         total = h.new_zeros((), dtype=torch.float64)
+        buffer = h.new_empty(min(rows, len(h)), len(V))
         for start in range(0, len(h), rows):
             block, wanted = h[start : start + rows], targets[start : start + rows]
             inside = wanted >= 0
             place = wanted.clamp(min=0).unsqueeze(1)
             o = product(block, V, c)
-            o -= o.amax(1, keepdim=True)
-            chosen = o.gather(1, place).squeeze(1)
-            o.exp_()
-            sums = o.sum(1, keepdim=True)
-            total += ((sums.squeeze(1).log() - chosen) * inside).sum(dtype=torch.float64)
-            o *= inside.unsqueeze(1) / sums
-            o.scatter_add_(1, place, -inside.unsqueeze(1).to(o.dtype))
-            dh[start : start + rows] = product(o, V.T)
-            dVt += product(block.T, o.T)  # as (width, outputs): turned once, at the end
-            dc += o.sum(0)
+            chosen, largest = o.gather(1, place).squeeze(1), o.amax(1)
+            p = buffer[: len(o)]
+            torch.softmax(o, 1, out=p)
+            # Σ exp(o − max o) is 1 over the largest p, which saves a pass.
+            total += ((largest - p.amax(1).log() - chosen) * inside).sum(dtype=torch.float64)
+            if not bool(inside.all()):
+                p *= inside.unsqueeze(1)
+            do = p.scatter_add_(1, place, -inside.unsqueeze(1).to(p.dtype))
+            dh[start : start + rows] = product(do, V.T)
+            dVt += product(block.T, do.T)  # as (width, outputs): turned once, at the end
+            dc += do.sum(0)
         dV = dVt.T.contiguous()
         ctx.save_for_backward(dh[:count], dV, dc)
         return total.to(h.dtype)

@@ -1,0 +1,166 @@
+"""The body of `rnnlm score`: texts in, rows on standard output as soon as they are known, the report beside them."""
+
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from rnnlm.artifacts import write_json
+from rnnlm.cli.models import Found, open_language_model
+from rnnlm.cli.options import Invocation
+from rnnlm.cli.stages import terminal
+from rnnlm.cli.terminal import Terminal, count, table
+from rnnlm.corpus.sources import find_corpus, read_blocks, read_lines, whole_lines
+from rnnlm.errors import InputError, UsageError
+from rnnlm.model.likelihood import LanguageModel
+from rnnlm.model.network import Network
+from rnnlm.use.scoring.forms import make_form, wanted_of
+from rnnlm.use.scoring.pairs import Tallies, read_pairs, score_pairs
+from rnnlm.use.scoring.plain import json_line, tsv_line
+from rnnlm.use.scoring.scorer import Scorer
+from rnnlm.use.scoring.totals import Totals
+from rnnlm.use.settings import ScoreSettings
+
+_PLAIN = ("tsv", "jsonl")
+
+
+def score_texts(invocation: Invocation) -> None:
+    """Score files, or standard input, one after the other; rows come in the order of the input."""
+    given: ScoreSettings = invocation.settings("score").settings
+    name, level = _form_and_level(invocation, given, "line")
+    unknown = given.unknown or ("exclude" if name in ("srilm", "mikolov") else "score")
+    sources = [(file, _source(file)) for file in invocation.arguments["files"] or ["-"]]
+    found, network = _open(invocation, given)
+    rules = found.model.rules
+    scorer = Scorer(
+        network, rules, context=given.context, batch_size=given.batch_size, unknown=unknown, ids=given.ids,
+        wanted=wanted_of(name, level),
+    )  # fmt: skip
+    form = make_form(name, level, rules, ids=given.ids)
+    screen, out, totals = terminal(invocation), sys.stdout, Totals()
+    if rules.units.sentences:
+        screen.notice("the model was trained on sentences; here a line is one, so put each on its own")
+    out.write(form.start())
+    with screen.rate_progress("scoring", "predictions") as advance:
+        for file, source in sources:
+            for scored in scorer.lines(_sent_on(whole_lines(read_blocks(source, "text")))):
+                out.write(form.line(scored))
+                totals.add(scored)
+                advance(scored.tokens)
+            out.write(form.end(file))
+    out.write(form.close(totals))
+    report = {
+        **totals.figures(scorer.digests), "context": given.context, "unknown_words": unknown, "level": level,
+        "format": name, "precision": given.precision, "files": [file for file, _ in sources],
+        "model": found.model.name, "model_sha256": found.model.model_sha256,
+    }  # fmt: skip
+    if level == "corpus" and name in _PLAIN:
+        _write_row(name, report)
+    out.flush()
+    _show_report(screen, given, report)
+
+
+def _form_and_level(invocation: Invocation, given: ScoreSettings, level: str) -> tuple[str, str]:
+    """The format and the level asked for; `--json` is JSON Lines, of the corpus where no level is given."""
+    if not invocation.run.json:
+        return given.format or "tsv", given.level or level
+    if given.format not in (None, "jsonl"):
+        raise UsageError(f"--json with --format {given.format}", "give one of them")
+    return "jsonl", given.level or "corpus"
+
+
+def _source(name: str) -> str:
+    """A text's name, checked: InputError for one that does not exist or is a directory."""
+    if name != "-" and Path(name).is_dir():
+        raise InputError(f"{name} is a directory", "name its files")
+    find_corpus([name])
+    return name
+
+
+def _open(invocation: Invocation, given: ScoreSettings) -> tuple[Found, LanguageModel]:
+    found, model = open_language_model(invocation)
+    if not isinstance(model, Network):
+        return found, model
+    model.use_engine(given.engine)
+    return found, model.double() if given.precision == "float64" else model
+
+
+def _sent_on(blocks: Iterable[bytes]) -> Iterator[bytes]:
+    """The same blocks; what was written so far leaves before a new one is waited for."""
+    source = iter(blocks)
+    while (block := next(source, None)) is not None:
+        yield block
+        sys.stdout.flush()
+
+
+def _write_row(name: str, report: dict[str, Any]) -> None:
+    """The corpus as one row."""
+    if name == "jsonl":
+        sys.stdout.write(json_line(report))
+        return
+    row = {key: value for key, value in report.items() if not isinstance(value, list)}
+    sys.stdout.write(tsv_line(row) + tsv_line(row.values()))
+
+
+def _show_report(screen: Terminal, given: ScoreSettings, report: dict[str, Any]) -> None:
+    """What the rows do not say: into the file of --report, and in a line for a person."""
+    if given.report is not None:
+        write_json(Path(given.report), report)
+    perplexity = "-" if report["perplexity"] is None else f"{report['perplexity']:.2f}"
+    words = f"words outside the vocabulary: {report['out_of_vocabulary_tokens']:,}"
+    if report["excluded_tokens"]:
+        words += ", left out"
+    screen.notice(
+        f"{report['lines']:,} lines, {report['tokens']:,} predictions, perplexity {perplexity}, "
+        f"context {report['context']}, </s> of each line predicted; {words}"
+    )
+    screen.notice(f"model {report['model_sha256'][:12]}, raw text {report['raw_sha256'][:12]}")
+
+
+def score_pair_file(invocation: Invocation) -> None:
+    """Accuracy on a file of minimal pairs by type; with --level line a row for each pair."""
+    given: ScoreSettings = invocation.settings("score").settings
+    if invocation.arguments["files"]:
+        raise UsageError("--pairs with another file", "name the pairs alone")
+    name, level = _form_and_level(invocation, given, "corpus")
+    assert given.pairs is not None
+    source = _source(given.pairs)
+    found, network = _open(invocation, given)
+    scorer = Scorer(network, found.model.rules, batch_size=given.batch_size, unknown=given.unknown or "score")
+    tallies, header = Tallies(), True
+    for scored in score_pairs(scorer, read_pairs(read_lines(source), source)):
+        tallies.add(scored)
+        if level == "line":
+            row = scored.row()
+            if name == "tsv" and header:
+                sys.stdout.write(tsv_line(row))
+            sys.stdout.write(json_line(row) if name == "jsonl" else tsv_line(row.values()))
+            header = False
+    if not tallies.all.pairs:
+        raise InputError(f"{source} has no pair", "write a better text, a tab and a worse one on each line")
+    report = {**tallies.figures(), "file": source, "context": given.context, "precision": given.precision,
+              "model": found.model.name, "model_sha256": found.model.model_sha256}  # fmt: skip
+    if level == "corpus":
+        if name == "jsonl":
+            sys.stdout.write(json_line(report))
+        else:
+            _show_tallies(terminal(invocation), tallies)
+    sys.stdout.flush()
+    if given.report is not None:
+        write_json(Path(given.report), report)
+
+
+def _show_tallies(screen: Terminal, tallies: Tallies) -> None:
+    view = table("type", "pairs", "correct", "accuracy", "margin, bits")
+    for name, tally in [*tallies.types(), ("all", tallies.all)]:
+        figures = tally.figures()
+        view.add_row(
+            name,
+            count(tally.pairs),
+            count(tally.correct),
+            f"{figures['accuracy']:.1%}",
+            f"{figures['margin_bits']:.2f}",
+        )
+    same = tallies.all.same
+    notes = [f"{same:,} pairs are the same to the model, which counts as not correct"] if same else []
+    screen.result({}, view, *notes)

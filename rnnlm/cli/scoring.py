@@ -1,0 +1,20 @@
+"""`rnnlm score`: what a model thinks of one's own text."""
+
+from typing import Annotated
+
+import typer
+
+from rnnlm.cli.options import MODEL, Invocation, command
+
+FILES = Annotated[
+    list[str] | None, typer.Argument(help="text files, a line each; - or none for standard input", show_default=False)
+]
+
+
+@command("score", "model", arguments={"path": (MODEL, ...), "files": (FILES, None)})
+def score(invocation: Invocation) -> None:
+    """Log probabilities of a text: for all of it, or for each line, word or token; or accuracy on minimal pairs."""
+    from rnnlm.cli.score_run import score_pair_file, score_texts
+
+    pairs = invocation.settings("score").settings.pairs
+    (score_texts if pairs is None else score_pair_file)(invocation)

@@ -1,0 +1,33 @@
+"""The formats by name: a row here and a file of its own make a new one."""
+
+from rnnlm.corpus.text import TextRules
+from rnnlm.use.scoring.form import Form
+from rnnlm.use.scoring.kenlm import Kenlm
+from rnnlm.use.scoring.mikolov import Mikolov
+from rnnlm.use.scoring.plain import JsonLines, Tsv
+from rnnlm.use.scoring.rows import Rows, WordTexts
+from rnnlm.use.scoring.scorer import Wanted
+from rnnlm.use.scoring.srilm import Srilm
+
+_DEBUG = {"corpus": 0, "line": 1, "word": 2}
+
+
+def make_form(name: str, level: str, rules: TextRules, *, ids: bool) -> Form:
+    """The form `name` at `level`; TSV and JSON Lines say nothing of a corpus until its report is known."""
+    texts = WordTexts(rules)
+    if name == "srilm":
+        return Srilm(texts, _DEBUG[level])
+    if name == "kenlm":
+        return Kenlm(texts, _DEBUG[level])
+    if name == "mikolov":
+        return Mikolov(texts, level)
+    if level == "corpus":
+        return Form()
+    return (Tsv if name == "tsv" else JsonLines)(Rows(rules, level, ids=ids))
+
+
+def wanted_of(name: str, level: str) -> Wanted:
+    """What must be computed for a form at a level."""
+    words = level in ("word", "region")
+    placed = name in ("tsv", "jsonl") and level in ("word", "token", "region")
+    return Wanted(words=words, spread=level == "token", spans=placed)

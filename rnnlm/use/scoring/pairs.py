@@ -1,0 +1,134 @@
+"""Minimal pairs: of two lines that differ in what is at stake, which does the model find more likely?
+
+A pair is won when the whole first line, `</s>` included, is more likely than the second (Warstadt et al. 2020, BLiMP);
+an equal cost is no win. Where the pairs come from is not known here.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any
+
+from rnnlm.errors import InputError
+from rnnlm.use.scoring.scored import BITS
+from rnnlm.use.scoring.scorer import Scorer
+
+_TOGETHER = 1024  # pairs scored at once
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A line of a file of pairs, from 1: the better text, the worse one, and of what type they are ('' for none)."""
+
+    number: int
+    good: str
+    bad: str
+    type: str
+
+
+@dataclass(frozen=True)
+class ScoredPair:
+    """A pair, what its lines cost in bits, and whether they are the same to the model."""
+
+    pair: Pair
+    good_bits: float
+    bad_bits: float
+    same: bool
+
+    @property
+    def won(self) -> bool:
+        """Whether the better line is the more likely one."""
+        return self.good_bits < self.bad_bits
+
+    def row(self) -> dict[str, Any]:
+        """The pair as a row of named fields."""
+        return {
+            "line": self.pair.number, "type": self.pair.type, "good_bits": self.good_bits, "bad_bits": self.bad_bits,
+            "correct": self.won,
+        }  # fmt: skip
+
+
+def read_pairs(lines: Iterable[str], name: str) -> Iterator[Pair]:
+    """Pairs from lines `better<TAB>worse` or `better<TAB>worse<TAB>type`; blank lines are passed over.
+
+    Raises InputError, with the line's number, for any other.
+    """
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        cells = line.split("\t")
+        if len(cells) not in (2, 3) or not all(cell.strip() for cell in cells[:2]):
+            raise InputError(
+                f"{name}, line {number:,}: {len(cells)} {'column' if len(cells) == 1 else 'columns'}, or one empty",
+                "write the better text, a tab, the worse text, and if you like a tab and the type of the pair",
+            )
+        yield Pair(number, cells[0], cells[1], cells[2].strip() if len(cells) == 3 else "")
+
+
+def score_pairs(scorer: Scorer, pairs: Iterable[Pair]) -> Iterator[ScoredPair]:
+    """The same pairs, scored; `scorer` reads every line from the start. InputError for a line without a word."""
+    source = iter(pairs)
+    while some := list(islice(source, _TOGETHER)):
+        text = "".join(f"{pair.good}\n{pair.bad}\n" for pair in some).encode()
+        scored = iter(list(scorer.lines([text])))
+        for pair in some:
+            good, bad = next(scored), next(scored)
+            if not (len(good.line.ids) and len(bad.line.ids)):
+                raise InputError(f"line {pair.number:,}: cleaning leaves nothing of it", "give two texts with words")
+            same = good.line.ids.tolist() == bad.line.ids.tolist()
+            yield ScoredPair(pair, good.nats * BITS, good.nats * BITS if same else bad.nats * BITS, same)
+
+
+@dataclass
+class Tally:
+    """Of some pairs: how many, how many won, how many the model cannot tell apart, and the sum of their margins."""
+
+    pairs: int = 0
+    correct: int = 0
+    same: int = 0
+    margin_bits: float = 0.0
+
+    def add(self, scored: ScoredPair) -> None:
+        """Count one pair more."""
+        self.pairs += 1
+        self.correct += scored.won
+        self.same += scored.same
+        self.margin_bits += scored.bad_bits - scored.good_bits
+
+    def figures(self) -> dict[str, Any]:
+        """The share won, and by how many bits in the mean the better line is the more likely one."""
+        return {
+            "pairs": self.pairs,
+            "correct": self.correct,
+            "accuracy": self.correct / self.pairs if self.pairs else None,
+            "same": self.same,
+            "margin_bits": self.margin_bits / self.pairs if self.pairs else None,
+        }
+
+
+@dataclass
+class Tallies:
+    """All pairs, and those of each type."""
+
+    all: Tally = field(default_factory=Tally)
+    _types: dict[str, Tally] = field(default_factory=dict)
+
+    def add(self, scored: ScoredPair) -> None:
+        """Count one pair more."""
+        self.all.add(scored)
+        if scored.pair.type:
+            self._types.setdefault(scored.pair.type, Tally()).add(scored)
+
+    def types(self) -> list[tuple[str, Tally]]:
+        """Each type by name, in order of names, numbers in them by size."""
+        return sorted(self._types.items(), key=lambda item: _natural(item[0]))
+
+    def figures(self) -> dict[str, Any]:
+        """All, and under `types` each type by name, where there are any."""
+        types = {name: tally.figures() for name, tally in self.types()}
+        return {**self.all.figures(), **({"types": types} if types else {})}
+
+
+def _natural(name: str) -> list[tuple[int, str]]:
+    return [(int(part), "") if part.isdecimal() else (0, part) for part in re.split(r"(\d+)", name)]

@@ -1,0 +1,144 @@
+"""Scored lines as rows of named fields, one kind of row for each level: what TSV and JSON Lines write.
+
+Costs are in bits and offsets in characters of the raw line. Field names and their meaning: docs/scoring.md.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from rnnlm.corpus.normalizer import END
+from rnnlm.corpus.text import TextRules
+from rnnlm.corpus.tokenizer import END_ID, UNKNOWN_ID, shown, tokens_by_id
+from rnnlm.use.scoring.scored import BITS, ScoredLine, Word
+
+Row = dict[str, Any]
+_REGION = re.compile(r"\S+")
+
+
+class WordTexts:
+    """The cleaned text of words, whether their tokens are known or not."""
+
+    def __init__(self, rules: TextRules) -> None:
+        self._rules = rules
+
+    def of(self, scored: ScoredLine, word: Word) -> str:
+        """The word as cleaning left it; `</s>` for the line's end."""
+        line = scored.line
+        if word.last == len(line.ids):
+            return END
+        if line.pieces:
+            return line.pieces[word.first]
+        if self._rules.kind == "char":
+            return line.cleaned[word.first : word.last].strip()
+        if scored.line.unknown[word.first : word.last].any() and scored.spans is not None:
+            return line.text[slice(*scored.span(word.first, word.last))]
+        ids = line.ids[word.first : word.last].tolist()
+        return str(self._rules.tokenizer.decode(ids, skip_special_tokens=False)).strip()
+
+
+class Rows:
+    """Rows of one level: 'line', 'word', 'token' or 'region'; with `ids`, all have the line's identifier."""
+
+    def __init__(self, rules: TextRules, level: str, *, ids: bool) -> None:
+        self._texts, self._ids = WordTexts(rules), ids
+        self._names = [shown(name, rules.kind) for name in tokens_by_id(rules.tokenizer)]
+        self._names[END_ID] = END
+        self._make = {"line": self._line, "word": self._words, "token": self._tokens, "region": self._regions}[level]
+        self.fields = _FIELDS[level] if not ids or level == "line" else ("line", "id", *_FIELDS[level][1:])
+
+    def of(self, scored: ScoredLine) -> Iterator[Row]:
+        """The rows of a line, each with the fields in `fields`."""
+        head: Row = {"line": scored.line.number}
+        if self._ids:
+            head["id"] = scored.line.id
+        return ({**head, **row} for row in self._make(scored))
+
+    def _line(self, scored: ScoredLine) -> Iterator[Row]:
+        yield {
+            "id": scored.line.id,
+            "tokens": scored.tokens,
+            "bits": scored.nats * BITS,
+            "unknown_tokens": int(scored.line.unknown.sum()),
+        }
+
+    def _words(self, scored: ScoredLine) -> Iterator[Row]:
+        for position, word in enumerate(scored.words(), 1):
+            start, end = scored.span(word.first, word.last)
+            yield {
+                "position": position,
+                "word": self._texts.of(scored, word),
+                "start": start,
+                "end": end,
+                "bits": _bits(word.nats),
+                "unknown": word.unknown,
+            }
+
+    def _tokens(self, scored: ScoredLine) -> Iterator[Row]:
+        if not len(scored.line.ids):
+            return
+        scores, word_of = scored.scores, np.cumsum(scored.starts).tolist()
+        assert scores.rank is not None
+        assert scores.entropy is not None
+        entropy = (scores.entropy * BITS).tolist()
+        rows = zip(
+            scored.line.ids.tolist(), scores.nats.tolist(), scores.rank.tolist(), scored.excluded.tolist(), strict=True
+        )
+        for place, (number, nats, rank, excluded) in enumerate(rows):
+            last = place + 1 == len(entropy)
+            start, end = scored.span(place, place + 1)
+            yield {
+                "position": word_of[place],
+                "token": self._names[number],
+                "start": start,
+                "end": end,
+                "bits": None if excluded else nats * BITS,
+                "unknown": number == UNKNOWN_ID,
+                "rank": int(rank),
+                "entropy_bits": entropy[place],
+                "entropy_reduction_bits": None if last else entropy[place] - entropy[place + 1],
+            }
+
+    def _regions(self, scored: ScoredLine) -> Iterator[Row]:
+        """One row for every white-space separated word of the raw line, its words' bits added up, then `</s>`."""
+        places = [match.span() for match in _REGION.finditer(scored.line.text)]
+        words = scored.words()
+        end = words.pop() if words else None
+        starts = [scored.span(word.first, word.last)[0] for word in words]
+        region_of = np.searchsorted([start for start, _ in places], starts, "right") - 1
+        inside: list[list[Word]] = [[] for _ in places]
+        for word, region in zip(words, region_of.tolist(), strict=True):
+            inside[region].append(word)
+        for position, ((start, stop), those) in enumerate(zip(places, inside, strict=True), 1):
+            scored_words = [word.nats for word in those if word.nats is not None]
+            yield {
+                "position": position,
+                "word": scored.line.text[start:stop],
+                "start": start,
+                "end": stop,
+                "bits": _bits(sum(scored_words)) if scored_words or not those else None,
+                "unknown": any(word.unknown for word in those),
+                "words": len(those),
+            }
+        if end is not None:
+            length = len(scored.line.text)
+            yield {
+                "position": len(places) + 1, "word": END, "start": length, "end": length, "bits": _bits(end.nats),
+                "unknown": end.unknown, "words": 1,
+            }  # fmt: skip
+
+
+def _bits(nats: float | None) -> float | None:
+    return None if nats is None else nats * BITS
+
+
+_PLACE = ("line", "position", "word", "start", "end", "bits", "unknown")
+_FIELDS = {
+    "line": ("line", "id", "tokens", "bits", "unknown_tokens"),
+    "word": _PLACE,
+    "token": ("line", "position", "token", "start", "end", "bits", "unknown", "rank", "entropy_bits",
+              "entropy_reduction_bits"),
+    "region": (*_PLACE, "words"),
+}  # fmt: skip

@@ -1,0 +1,140 @@
+"""What every token of some lines costs, many lines side by side, whatever their order, and the state carried on.
+
+Sequences are given a window at a time. Those that begin and end in a window are sorted by length and read side by
+side; one that goes on over windows is read by itself, from the state that the last window left. It knows ids and nats,
+no text.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from rnnlm.corpus.tokenizer import FIRST_OUTPUT, PAD_ID, START_ID
+from rnnlm.model.details import details
+from rnnlm.model.likelihood import LanguageModel, target_nats
+from rnnlm.model.network import Network, States
+
+_SEGMENT = 1024  # steps, all sequences together, that are read in one call
+_LONGER = 1.5  # a batch holds no sequence longer than this times its shortest and 8: padding costs time
+Numbers = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class TokenScores:
+    """Of a row of tokens: `nats` (tokens,), −ln p; and where asked for, (tokens,) each, None otherwise:
+
+    `rank`, the place of the token among all by probability, from 1; `entropy` of the prediction, in nats; `boundary`,
+    the nats of 'a word begins here, or the line ends'.
+    """
+
+    nats: Numbers
+    rank: Numbers | None = None
+    entropy: Numbers | None = None
+    boundary: Numbers | None = None
+
+    def part(self, first: int, last: int) -> "TokenScores":
+        """Tokens from `first` to before `last`."""
+
+        def cut(figure: Numbers | None) -> Numbers | None:
+            return None if figure is None else figure[first:last]
+
+        return TokenScores(self.nats[first:last], cut(self.rank), cut(self.entropy), cut(self.boundary))
+
+
+class Walk:
+    """Reads sequences through a model. `spread` asks for rank and entropy, `begins` (vocabulary,) for boundaries."""
+
+    def __init__(
+        self, model: LanguageModel, batch_size: int, *, spread: bool = False, begins: NDArray[np.bool_] | None = None
+    ) -> None:
+        if isinstance(model, Network):
+            model.eval()
+        self._model, self._batch_size, self._spread = model, batch_size, spread
+        self._device = model.device
+        self._begins = None if begins is None else torch.from_numpy(begins[FIRST_OUTPUT:]).to(self._device)
+        self._names = ["nats", *(["rank", "entropy"] if spread else []), *(["boundary"] if begins is not None else [])]
+        self._carried: tuple[States, int] | None = None  # the state before the next window, and the token it follows
+
+    def leave(self) -> None:
+        """Forget the carried state: what comes next begins anew."""
+        self._carried = None
+
+    @torch.inference_mode()
+    def scores(self, sequences: Sequence[NDArray[np.int64]], *, carry: bool = False) -> list[TokenScores]:
+        """The scores of every token of each sequence of ids, which are not empty.
+
+        The first goes on from the carried state where there is one, the others begin with `<s>`. With `carry` the
+        state after the last is kept for the next call.
+        """
+        found: list[TokenScores | None] = [None] * len(sequences)
+        alone = ({0} if self._carried is not None else set()) | ({len(sequences) - 1} if carry else set())
+        order = sorted(set(range(len(sequences))) - alone, key=lambda row: len(sequences[row]))
+        for rows in self._batches(sequences, order):
+            for row, scores in zip(rows, self._side_by_side([sequences[row] for row in rows]), strict=True):
+                found[row] = scores
+        for row in sorted(alone):
+            found[row] = self._alone(sequences[row], keep=carry and row == len(sequences) - 1)
+        return [scores for scores in found if scores is not None]
+
+    def _batches(self, sequences: Sequence[NDArray[np.int64]], order: list[int]) -> list[list[int]]:
+        """Rows in batches of like length."""
+        batches: list[list[int]] = []
+        longest = 0.0
+        for row in order:
+            if not batches or len(batches[-1]) == self._batch_size or len(sequences[row]) > longest:
+                batches.append([])
+                longest = _LONGER * len(sequences[row]) + 8
+            batches[-1].append(row)
+        return batches
+
+    def _alone(self, sequence: NDArray[np.int64], *, keep: bool) -> TokenScores:
+        """One sequence from the carried state, or from the start where there is none."""
+        states, before = self._carried or (self._model.initial_state(1), START_ID)
+        parts, states = self._segments(sequence[:, None], np.array([before]), states)
+        self._carried = (states, int(sequence[-1])) if keep else None
+        return self._columns(parts, [len(sequence)])[0]
+
+    def _side_by_side(self, sequences: list[NDArray[np.int64]]) -> list[TokenScores]:
+        """Several sequences, each from the start."""
+        lengths = [len(sequence) for sequence in sequences]
+        targets = np.full((max(lengths), len(sequences)), PAD_ID, np.int64)
+        for column, sequence in enumerate(sequences):
+            targets[: len(sequence), column] = sequence
+        states = self._model.initial_state(len(sequences))
+        parts, _ = self._segments(targets, np.full(len(sequences), START_ID), states)
+        return self._columns(parts, lengths)
+
+    def _segments(
+        self, targets: NDArray[np.int64], before: NDArray[np.int64], states: States
+    ) -> tuple[list[list[Numbers]], States]:
+        """targets (time, batch), the tokens before them (batch,) → for each segment its (time, batch) figures."""
+        inputs = np.concatenate([before[None], targets[:-1]])
+        steps = max(1, _SEGMENT // targets.shape[1])
+        parts = []
+        for start in range(0, len(targets), steps):
+            here = slice(start, start + steps)
+            hidden, states = self._model(torch.from_numpy(inputs[here]).to(self._device), states)
+            wanted = torch.from_numpy(targets[here]).to(self._device)
+            figures = self._figures(hidden.flatten(0, 1), wanted.flatten())
+            parts.append([figure.view_as(wanted).double().cpu().numpy() for figure in figures])
+        return parts, states
+
+    def _figures(self, hidden: Tensor, wanted: Tensor) -> list[Tensor]:
+        """Nats, and of rank, entropy and boundary what is asked for, each (rows,)."""
+        figures: list[Tensor | None] = [target_nats(self._model, hidden, wanted - FIRST_OUTPUT)]
+        if self._spread or self._begins is not None:
+            found = details(self._model, hidden, wanted, spread=self._spread, chosen=self._begins)
+            figures += [found.rank, found.entropy, found.chosen]
+        return [figure for figure in figures if figure is not None]
+
+    def _columns(self, parts: list[list[Numbers]], lengths: list[int]) -> list[TokenScores]:
+        """The figures of each sequence, padding left off."""
+        whole = [np.concatenate(figure) for figure in zip(*parts, strict=True)]
+        return [
+            TokenScores(**{name: figure[:length, row] for name, figure in zip(self._names, whole, strict=True)})
+            for row, length in enumerate(lengths)
+        ]
