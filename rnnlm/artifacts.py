@@ -64,15 +64,16 @@ def durable(path: Path) -> Iterator[BinaryIO]:
         raise
 
 
-def write_bytes(path: Path, content: bytes) -> None:
-    """Write a whole file durably."""
+def write_bytes(path: Path, content: bytes) -> str:
+    """Write a whole file durably; the SHA-256 of what was written."""
     with durable(path) as file:
         file.write(content)
+    return sha256_bytes(content)
 
 
-def write_json(path: Path, value: Any) -> None:
-    """Write JSON durably, readable and in a fixed order."""
-    write_bytes(path, (json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode())
+def write_json(path: Path, value: Any) -> str:
+    """Write JSON durably, readable and in a fixed order; the SHA-256 of what was written."""
+    return write_bytes(path, (json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode())
 
 
 def read_json(path: Path, *, remedy: str) -> dict[str, Any]:

@@ -3,6 +3,8 @@
 The library raises these and never prints; the command line renders them in one place.
 """
 
+import errno
+
 
 class RnnlmError(Exception):
     """An error whose text is meant for the user: `message` says what and where, `hint` how to mend it."""
@@ -50,9 +52,29 @@ class DivergenceError(RnnlmError):
     exit_code = 6
 
 
+class OutOfMemoryError(RnnlmError):
+    """A run that needs more memory than there is."""
+
+    exit_code = 7
+
+
 class StoppedError(RnnlmError):
     """Stopped by a signal after saving; the hint is the command that goes on."""
 
     def __init__(self, message: str, hint: str, signal_number: int) -> None:
         super().__init__(message, hint)
         self.exit_code = 128 + signal_number
+
+
+# How Python, torch, its kernels and CUDA say that memory has run out.
+_NO_MEMORY = ("out of memory", "allocate memory", "not enough memory", "could not create a primitive", "bad_alloc",
+              "could not execute a primitive", "could not create a memory", "failed to allocate",
+              "failed to map segment", "error return without exception set")  # fmt: skip
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error of any library says that there is no memory left."""
+    if isinstance(error, OSError):
+        return error.errno == errno.ENOMEM
+    told = isinstance(error, RuntimeError | SystemError | ImportError)
+    return isinstance(error, MemoryError) or (told and any(words in str(error).lower() for words in _NO_MEMORY))

@@ -49,7 +49,9 @@ def test_the_walk_sees_the_imports() -> None:
     """Guard of the tests below: the walk finds imports that are known to be there."""
     names = {name for _, name in imported(PACKAGE / "corpus" / "clean.py")}
     assert {"rnnlm.arrays.npy_writer", "numpy"} <= names
-    assert {"rnnlm.model.network.Network", "torch"} <= {name for _, name in imported(PACKAGE / "training" / "loop.py")}
+    assert {"rnnlm.model.network.Network", "torch"} <= {
+        name for _, name in imported(PACKAGE / "training" / "learner.py")
+    }
 
 
 @pytest.mark.parametrize("path", FILES, ids=named)

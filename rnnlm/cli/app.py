@@ -13,6 +13,7 @@ from rnnlm.cli.generating import generate, next_
 from rnnlm.cli.inspecting import inspect_
 from rnnlm.cli.lags import lags
 from rnnlm.cli.lineage import accept, config, status
+from rnnlm.cli.ngram import ngram
 from rnnlm.cli.padding import pad
 from rnnlm.cli.predicting import predict
 from rnnlm.cli.recipes import recipes
@@ -30,6 +31,7 @@ COMMANDS = (
     pad,
     embed,
     window,
+    ngram,
     recipes,
     train,
     evaluate,

@@ -22,7 +22,8 @@ from rnnlm.corpus.text import TextRules
 from rnnlm.corpus.tokenizer import UNKNOWN_ID, shown, tokens_by_id
 from rnnlm.errors import InputError, UsageError
 from rnnlm.model.embedding import Layer, analogy, nearest, principal_components, whole_layer
-from rnnlm.model.sealed import WEIGHTS, read_sealed
+from rnnlm.model.quantized import sealed_weights
+from rnnlm.model.sealed import read_sealed
 from rnnlm.use.prompt import line_ids
 from rnnlm.use.settings import LookSettings
 from rnnlm.views.embedding_map import draw_map
@@ -70,9 +71,7 @@ def embed_or_look(invocation: Invocation) -> None:
                 f"there is no sealed model {look.of_model!r}", f"train one with: rnnlm train {pipeline.workspace.path}"
             )
         sealed = read_sealed(directory)
-        seen = Layered(
-            whole_layer(read_tensors(directory / WEIGHTS, remedy="copy the model anew")), sealed.rules, pipeline
-        )
+        seen = Layered(whole_layer(sealed_weights(sealed)[0]), sealed.rules, pipeline)
     if looking:
         seen.show(look)
 

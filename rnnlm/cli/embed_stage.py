@@ -5,14 +5,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rnnlm.arrays import read_tensors, write_tensors
+from rnnlm.arrays import write_tensors
 from rnnlm.artifacts import sha256_file
 from rnnlm.corpus.ids import Ids
 from rnnlm.corpus.settings import EmbedSettings
 from rnnlm.corpus.tokenizer import tokens_by_id
 from rnnlm.errors import InputError, UsageError
 from rnnlm.model.embedding import SPREAD, Vectors, layer_from, random_layer, read_vectors, whole_layer
-from rnnlm.model.sealed import WEIGHTS, is_sealed, read_sealed
+from rnnlm.model.quantized import sealed_weights
+from rnnlm.model.sealed import is_sealed, read_sealed
 from rnnlm.workspace import Workspace
 
 
@@ -73,7 +74,7 @@ def _vectors(workspace: Workspace, origin: str, ids: dict[str, int]) -> tuple[Ve
     model = model_directory(workspace, origin)
     if model is not None:
         sealed = read_sealed(model)
-        layer = whole_layer(read_tensors(model / WEIGHTS, remedy="copy the model anew"))
+        layer = whole_layer(sealed_weights(sealed)[0])
         theirs = tokens_by_id(sealed.rules.tokenizer)
         rows = {ids[name]: layer[number] for number, name in enumerate(theirs) if name in ids and number}
         return Vectors(rows, layer.shape[1]), sealed.model_sha256

@@ -13,6 +13,7 @@ from rnnlm.cli.terminal import Terminal, count, percent, table
 from rnnlm.corpus.sources import find_corpus, line_blocks, read_blocks, whole_lines
 from rnnlm.corpus.text import encode_text
 from rnnlm.errors import InputError, UsageError
+from rnnlm.model.likelihood import LanguageModel
 from rnnlm.model.network import Network
 from rnnlm.use.best_possible import best_possible_perplexity
 from rnnlm.use.evaluate import evaluate
@@ -31,7 +32,7 @@ class Chosen:
     corpus_sha256: str = ""
 
 
-def evaluate_language(invocation: Invocation, found: Found, network: Network) -> None:
+def evaluate_language(invocation: Invocation, found: Found, network: LanguageModel) -> None:
     """Show how well a language model predicts a split or a text file."""
     given = invocation.settings("evaluate").settings
     if given.baseline or given.plot:
@@ -52,7 +53,7 @@ def evaluate_language(invocation: Invocation, found: Found, network: Network) ->
         report |= {"best_possible_perplexity": best} if best is not None else {}
     screen = terminal(invocation)
     show_evaluation(screen, report, f"{found.model.name} on {chosen.name}")
-    if network.feeds_back and network.architecture.forced:
+    if isinstance(network, Network) and network.feeds_back and network.architecture.forced:
         screen.notice("fed y(t−1) = x(t), which it reads anyway: what it predicts depends on the last token alone")
 
 

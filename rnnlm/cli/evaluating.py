@@ -9,8 +9,10 @@ def evaluate(invocation: Invocation) -> None:
     from rnnlm.cli.evaluate_labels import evaluate_labelled
     from rnnlm.cli.evaluate_series import evaluate_forecast
     from rnnlm.cli.evaluate_text import evaluate_language
-    from rnnlm.cli.models import open_model
+    from rnnlm.cli.models import find_model, open_language_model, open_model
 
-    found, network = open_model(invocation)
-    ways = {"language": evaluate_language, "forecast": evaluate_forecast}
-    ways.get(found.model.task, evaluate_labelled)(invocation, found, network)
+    task = find_model(invocation).model.task
+    if task == "language":
+        evaluate_language(invocation, *open_language_model(invocation))
+    else:
+        (evaluate_forecast if task == "forecast" else evaluate_labelled)(invocation, *open_model(invocation))

@@ -33,7 +33,7 @@ def status(invocation: Invocation) -> None:
     models: dict[str, dict[str, Any]] = {}
     last = "vocab" if "vocab" in states else "window"  # what a model is trained on
     read = workspace.manifest(last) if states[last] == "current" else None
-    for path in sorted((workspace.path / "models").glob("*")):
+    for path in sorted((workspace.path / "models").glob("[!.]*")):
         if not path.is_dir():
             continue
         if not is_sealed(path):
@@ -43,13 +43,21 @@ def status(invocation: Invocation) -> None:
                 model = read_sealed(path)
                 made_from = model.config.get("data", {}).get(last)
                 current = made_from is None or (read is not None and made_from == read.identity)
-                figures = {name: value for name, value in model.report.items() if name.startswith("valid_")}
+                figures = {
+                    name: value
+                    for name, value in model.report.items()
+                    if name in ("order", "ngrams") or name.startswith("valid_")
+                }
                 state = "current" if current else "trained on earlier data"
                 models[path.name] = {"state": state, "task": model.task, **figures}
             except RnnlmError as error:
                 models[path.name] = {"state": "damaged", "error": str(error)}
         found = models[path.name]
-        holds = " ".join(valid_figure(found)) if "task" in found else found.get("error", "-")
+        ngrams = found.get("ngrams")
+        if ngrams is not None:
+            holds = f"{ngrams:,} n-grams, order {found['order']}"
+        else:
+            holds = " ".join(valid_figure(found)) if "task" in found else found.get("error", "-")
         view.add_row(f"models/{path.name}", found["state"], holds)
     view.columns[1].justify = view.columns[2].justify = "left"
     terminal(invocation).result({"workspace": str(workspace.path), "stages": states, "models": models}, view)

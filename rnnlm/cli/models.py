@@ -6,9 +6,10 @@ from pathlib import Path
 from rnnlm.cli.options import Invocation
 from rnnlm.errors import InputError, UsageError
 from rnnlm.model.device import choose_device, set_threads
-from rnnlm.model.loading import load_network
+from rnnlm.model.likelihood import LanguageModel
+from rnnlm.model.loading import load_model, load_network
 from rnnlm.model.network import Network
-from rnnlm.model.sealed import Sealed, is_sealed, read_sealed
+from rnnlm.model.sealed import NgramShape, Sealed, is_sealed, read_sealed
 from rnnlm.workspace import Workspace
 
 
@@ -33,6 +34,18 @@ def open_model(invocation: Invocation, task: str | None = None) -> tuple[Found, 
         )
     set_threads(invocation.run.threads)
     return found, load_network(found.model, choose_device(invocation.run.device))
+
+
+def open_language_model(invocation: Invocation) -> tuple[Found, LanguageModel]:
+    """The language model that the arguments name, a network or an n-gram model, ready to use.
+
+    Raises UsageError for a model of another task.
+    """
+    found = find_model(invocation)
+    if isinstance(found.model.built, NgramShape):
+        set_threads(invocation.run.threads)
+        return found, load_model(found.model)
+    return open_model(invocation, "language")
 
 
 def find_model(invocation: Invocation) -> Found:

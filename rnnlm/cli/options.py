@@ -35,6 +35,7 @@ from rnnlm.use.settings import (
     LookSettings,
     ModelSettings,
     NextSettings,
+    NgramSettings,
     PredictSettings,
     ScoreSettings,
 )
@@ -65,6 +66,7 @@ SECTIONS: dict[str, type[Any]] = {
     "window": WindowSettings,
     "train": TrainSettings,
     "lags": LagSettings,
+    "ngram": NgramSettings,
     "model": ModelSettings,
     "evaluate": EvaluateSettings,
     "score": ScoreSettings,
@@ -76,7 +78,8 @@ SECTIONS: dict[str, type[Any]] = {
 }
 PANELS = {"run": "Common", "raw": "Reading", "look": "Looking"}
 POSITIVE_ONLY = {("run", "json"), ("run", "quiet"), ("run", "debug"), ("run", "force"), ("train", "resume"),
-                 ("train", "plan"), ("window", "write"), ("generate", "unknown"),
+                 ("train", "plan"), ("window", "write"), ("generate", "unknown"), ("generate", "novelty"),
+                 ("generate", "interactive"),
                  ("evaluate", "baseline"), ("predict", "all"), ("look", "summary"), ("score", "ids")}  # fmt: skip
 
 

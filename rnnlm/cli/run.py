@@ -7,7 +7,7 @@ import traceback
 from types import FrameType
 from typing import Any
 
-from rnnlm.errors import RnnlmError, StoppedError
+from rnnlm.errors import RnnlmError, StoppedError, is_out_of_memory
 
 
 def run(arguments: list[str]) -> int:
@@ -20,7 +20,8 @@ def run(arguments: list[str]) -> int:
     # of its speed. Read by the OpenMP library when torch is imported.
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")
     signal.signal(signal.SIGTERM, _stop)
-    signal.signal(signal.SIGHUP, _stop)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # which nohup has set
+        signal.signal(signal.SIGHUP, _stop)
     debug = "--debug" in arguments or os.environ.get("RNNLM_DEBUG", "") not in ("", "0")
     from rnnlm.cli.app import app
 
@@ -61,7 +62,7 @@ def _explain(error: Exception) -> int:
         context = getattr(error, "ctx", None)
         where = context.command_path if context else "rnnlm"
         return _report(f"{message}; {where} --help shows what there is", 2)
-    if isinstance(error, MemoryError) or "can't allocate memory" in str(error) or "out of memory" in str(error):
+    if is_out_of_memory(error):
         return _report("out of memory: use a smaller --batch-size, --hidden or --bptt", 7)
     if isinstance(error, OSError):
         return _report(f"{error.filename or 'input or output'}: {error.strerror or error}", 5)

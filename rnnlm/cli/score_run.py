@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from rnnlm.artifacts import write_json
-from rnnlm.cli.models import Found, open_model
+from rnnlm.cli.models import Found, open_language_model
 from rnnlm.cli.options import Invocation
 from rnnlm.cli.stages import terminal
 from rnnlm.cli.terminal import Terminal, count, table
 from rnnlm.corpus.sources import find_corpus, read_blocks, read_lines, whole_lines
 from rnnlm.errors import InputError, UsageError
+from rnnlm.model.likelihood import LanguageModel
 from rnnlm.model.network import Network
 from rnnlm.use.scoring.forms import make_form, wanted_of
 from rnnlm.use.scoring.pairs import Tallies, read_pairs, score_pairs
@@ -76,10 +77,12 @@ def _source(name: str) -> str:
     return name
 
 
-def _open(invocation: Invocation, given: ScoreSettings) -> tuple[Found, Network]:
-    found, network = open_model(invocation, "language")
-    network.use_engine(given.engine)
-    return found, network.double() if given.precision == "float64" else network
+def _open(invocation: Invocation, given: ScoreSettings) -> tuple[Found, LanguageModel]:
+    found, model = open_language_model(invocation)
+    if not isinstance(model, Network):
+        return found, model
+    model.use_engine(given.engine)
+    return found, model.double() if given.precision == "float64" else model
 
 
 def _sent_on(blocks: Iterable[bytes]) -> Iterator[bytes]:

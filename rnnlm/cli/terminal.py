@@ -118,5 +118,5 @@ def valid_figure(report: dict[str, Any]) -> tuple[str, str]:
         errors = report["valid_root_mean_square_error"]
         shown = "-" if errors is None else ", ".join(f"{name} {error:.4g}" for name, error in errors.items())
         return "valid RMSE", shown
-    perplexity = report["valid_perplexity"]
+    perplexity = report.get("valid_perplexity")  # a model made from another has none of its own
     return "valid perplexity", "-" if perplexity is None else f"{perplexity:.2f}"

@@ -28,17 +28,19 @@ from rnnlm.training.settings import TrainSettings
 class Data:
     """The data of one task.
 
-    `tokens` and `lines` are the steps and sequences of train, `vocabulary` counts ids and `features` real numbers a
-    step. Of a text, `ids` is train and `counts` (outputs,) how often each token that can be predicted occurs there.
-    `labels` names outputs that are not tokens: labels, or the columns that are forecast. `described` goes into
-    `config.json`, `inputs` are digests. `objective` takes how many tokens a quick validation may read, `report` the
-    time on the monotonic clock by which it should have what it tells.
+    `tokens` and `lines` are the steps and sequences of train, `longest` the steps of the longest that is read whole, 0
+    for a stream; `vocabulary` counts ids and `features` real numbers a step. Of a text, `ids` is train and `counts`
+    (outputs,) how often each token that can be predicted occurs there. `labels` names outputs that are not tokens:
+    labels, or the columns that are forecast. `described` goes into `config.json`, `inputs` are digests. `objective`
+    takes how many tokens a quick validation may read, `report` the time on the monotonic clock by which it should have
+    what it tells.
     """
 
     task: str
     kind: str
     tokens: int
     lines: int
+    longest: int
     described: Mapping[str, Any]
     inputs: Mapping[str, str]
     objective: Callable[[TrainSettings, int | None], Objective]
@@ -79,6 +81,7 @@ def language_data(pipeline: Pipeline, given: TrainSettings, base: Sealed | None,
         rules.kind,
         len(train.ids),
         train.lines,
+        min(int(train.lengths().max(initial=0)), (max_length or 2**62) + 1) if given.batching == "sentences" else 0,
         {"text": text_description(rules), "context": context, "data": {stage: identity}},
         inputs,
         lambda settings, validated: LanguageObjective(train, valid, settings, max_length, counts, validated),
@@ -109,6 +112,7 @@ def labelled_data(pipeline: Pipeline, task: str) -> Data:
         rules.kind,
         int(train.lengths().sum()),
         len(train),
+        int(train.lengths().max(initial=0)),
         {"text": text_description(rules), "labels": list(labels), "label_counts": counts.tolist(), "data": identities},
         {**identities, "tokenizer": sha256_bytes(tokenizer)},
         lambda settings, validated: SequenceObjective(train, valid, settings, task),
@@ -136,6 +140,7 @@ def series_data(pipeline: Pipeline) -> Data:
         "series",
         int(train.lengths().sum()),
         len(train),
+        int(train.lengths().max(initial=0)),
         {"series": rules.to_json(), "data": {"window": identity}},
         {"window": identity},
         lambda settings, validated: SequenceObjective(train, valid, settings, "forecast"),

@@ -9,6 +9,7 @@ import torch
 
 from rnnlm.arrays import read_tensors
 from rnnlm.cli.budget_run import chosen
+from rnnlm.cli.replay_run import record_of
 from rnnlm.cli.stages import Pipeline
 from rnnlm.cli.train_data import Data, labelled_data, language_data, series_data
 from rnnlm.config import FLAG, Resolved, as_dict
@@ -23,7 +24,8 @@ from rnnlm.model.sealed import Sealed, model_config, read_sealed
 from rnnlm.training.budget import SPREAD as BUDGET_SPREAD
 from rnnlm.training.budget import Choice
 from rnnlm.training.defaults import cut_of, fill_in
-from rnnlm.training.run import begun_run, run_digest
+from rnnlm.training.journal import Record
+from rnnlm.training.run import Identity, begun_run
 from rnnlm.training.settings import FEEDS_BACK, TrainSettings, is_forced
 
 # Settings that are those of the model to go on from.
@@ -36,7 +38,8 @@ class Run:
     """All that decides a run. `inputs` are digests of what it reads.
 
     The embedding starts from `layer`, from co-occurrence, or at random with the standard deviation `spread`. Two runs
-    of one `digest` are the same run. `choice` is what a budget decided.
+    of one `identity` are the same run. `choice` is what a budget decided, `record` the journal of a run that is
+    replayed.
     """
 
     data: Data
@@ -48,8 +51,9 @@ class Run:
     base: Sealed | None
     config: dict[str, Any]
     inputs: dict[str, str]
-    digest: str
+    identity: Identity
     choice: Choice | None = None
+    record: Record | None = None
 
 
 def base_of(pipeline: Pipeline, given: Resolved[TrainSettings]) -> Sealed | None:
@@ -73,8 +77,9 @@ def describe(pipeline: Pipeline, given: TrainSettings, base: Sealed | None, text
     embed, embed_stage = pipeline.settings("embed").settings, pipeline.workspace.manifest("embed")
     if given.budget is not None:  # the digest is of what is asked for: the choice follows from the machine
         read = {**data.inputs, "embed": "" if embed_stage is None else embed_stage.identity}
-        digest = run_digest({**as_dict(given), "embed": as_dict(embed)}, {}, read)
-        choice = chosen(pipeline, given, data, begun_run(pipeline.workspace.path / "models", digest), device)
+        identity = Identity({**as_dict(given), "embed": as_dict(embed)}, {}, read)
+        begun = begun_run(pipeline.workspace.path / "models", identity.digest)
+        choice = chosen(pipeline, given, data, begun, device)
         asked = choice.settings
     settings, architecture, layer = _settled(pipeline, asked, data, base, choice)
     spread = embed.embedding_spread or (SPREAD if choice is None else BUDGET_SPREAD)
@@ -86,10 +91,15 @@ def describe(pipeline: Pipeline, given: TrainSettings, base: Sealed | None, text
         inputs["embed"] = f"{'cooccurrence' if cooccurring else 'random'} {spread:g}"
     if base is not None:
         inputs["from"] = base.model_sha256
+    record = record_of(pipeline, inputs)
+    if record is not None:
+        inputs["journal"] = record.sha256
     config = model_config(architecture, {**data.described, "training": as_dict(settings)})
     if choice is None:
-        digest = run_digest(as_dict(settings), config, inputs)
-    return Run(data, settings, architecture, layer, cooccurring, spread, base, config, inputs, digest, choice)
+        identity = Identity(as_dict(settings), config, inputs)
+    return Run(
+        data, settings, architecture, layer, cooccurring, spread, base, config, inputs, identity, choice, record
+    )  # fmt: skip
 
 
 def _from_cooccurrence(given: str | None, settings: TrainSettings, data: Data) -> bool:

@@ -1,25 +1,27 @@
 """The body of `rnnlm train`: runs what was described, seals it and shows it."""
 
+import os
 import shutil
-import tempfile
 from pathlib import Path
 from typing import Any
 
-from rnnlm.cli.budget_run import Reserved, budget_of, validated_tokens
-from rnnlm.cli.sections import section_order
+from rnnlm.artifacts import recover, write_bytes
+from rnnlm.cli.budget_run import Reserved
+from rnnlm.cli.replay_run import REPLAY
 from rnnlm.cli.stages import Pipeline
 from rnnlm.cli.terminal import table, valid_figure
 from rnnlm.cli.train_data import Data
 from rnnlm.cli.train_describe import Run, base_of, describe, network_of
+from rnnlm.cli.train_files import first_files, replay_file
+from rnnlm.cli.train_loop import resumable, train_network
+from rnnlm.cli.train_memory import refuse_too_large
 from rnnlm.cli.train_plan import show_plan
-from rnnlm.cli.watching import Watcher
-from rnnlm.config import as_dict, seconds, to_toml
-from rnnlm.errors import StoppedError
+from rnnlm.config import as_dict, seconds
 from rnnlm.model.device import choose_device, set_threads
 from rnnlm.model.network import Network
 from rnnlm.model.sealed import read_sealed
-from rnnlm.training.loop import Outcome, Stopped, Trainer
-from rnnlm.training.run import LATEST, Place, begin, find_place, finish
+from rnnlm.training.progress import Outcome
+from rnnlm.training.run import CHECKPOINTS, LATEST, Place, begin, find_place, finish, settle, tidy
 from rnnlm.training.settings import TrainSettings, check_forms
 from rnnlm.training.timing import read_timing, write_timing
 from rnnlm.workspace import locked
@@ -39,21 +41,40 @@ def train_model(pipeline: Pipeline) -> None:
         else:
             pipeline.ensure("raw" if base else "vocab", asked=False)
             embed = pipeline.settings("embed").settings
-            asked = embed.vectors is not None or (embed.embedding_start is not None and given.settings.budget is None)
+            in_time = given.settings.budget is not None or given.settings.replay is not None
+            asked = embed.vectors is not None or (embed.embedding_start is not None and not in_time)
             if base is None and (asked or workspace.manifest("embed")):
                 pipeline.ensure("embed", asked=False)
-    text = Path(tempfile.mkdtemp(prefix=".train.", dir=workspace.path))
+    text = _own_directory(workspace.path)
     try:
         run = describe(pipeline, given.settings, base, text, device)
         if given.settings.plan:
             show_plan(pipeline, run, device)
             return
-        with workspace.lock():
-            pipeline.record()  # only now is it known that the settings go with the data
         place = _train_or_find(pipeline, run, given.settings, device)
     finally:
         shutil.rmtree(text, ignore_errors=True)
     show_training(pipeline, place.directory)
+
+
+def _own_directory(workspace: Path) -> Path:
+    """Where this process may keep ids that its run alone needs; those of processes that were killed are removed."""
+    for other in workspace.glob(".train.*"):
+        if not _alive(int(other.suffix[1:])):
+            shutil.rmtree(other, ignore_errors=True)
+    own = workspace / f".train.{os.getpid()}"
+    own.mkdir(exist_ok=True)
+    return own
+
+
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
 
 
 def _train_or_find(pipeline: Pipeline, run: Run, given: TrainSettings, device: str) -> Place:
@@ -63,15 +84,24 @@ def _train_or_find(pipeline: Pipeline, run: Run, given: TrainSettings, device: s
 
     def find() -> Place:
         force = pipeline.invocation.run.force
-        return find_place(models, run.settings.cell, given.name, run.digest, resume=given.resume, force=force)
+        return find_place(models, run.settings.cell, given.name, run.identity, resume=given.resume, force=force)
 
     place = find()
     if place.state != "sealed":
+        refuse_too_large(run, device, force=pipeline.invocation.run.force)
+    if run.record is None:  # a replay's settings are those of another day
+        with pipeline.workspace.lock():
+            pipeline.record()  # only now is it known that the settings go with the data, and with what is there
+    cut_short = place.state == "sealed" and (place.directory / CHECKPOINTS).exists()
+    if place.state != "sealed" or cut_short:
         with locked(models / f".{place.directory.name}.lock", f"another rnnlm trains {place.directory}"):
+            recover(place.directory)
             place = find()  # the other one may have finished meanwhile
             if place.state != "sealed":
-                _train(pipeline, run, place, device)
+                with resumable(run, pipeline.workspace.path, place.directory):
+                    _train(pipeline, run, place, device)
                 return place
+            settle(place.directory)
     words = "finished already" if given.resume else "up to date"
     pipeline.screen.notice(f"{place.directory}: {words}")
     return place
@@ -81,17 +111,17 @@ def _train(pipeline: Pipeline, run: Run, place: Place, device: str) -> None:
     """Run it and seal it."""
     network = network_of(run, device, fresh=place.state == "new")
     if place.state == "new":
-        sections = {name: as_dict(pipeline.settings(name).settings) for name in section_order(pipeline.workspace)}
-        if run.choice is not None:
-            sections["embed"]["embedding"] = run.architecture.embedding
-        begin(place.directory, run.digest, to_toml({**sections, "train": as_dict(run.settings)}))
-    outcome = _loop(pipeline, network, run, place.directory, resume=place.state == "unfinished")
+        begin(place.directory, run.identity, first_files(pipeline, run))
+    tidy(place.directory)
+    outcome = train_network(pipeline, network, run, place.directory, resume=place.state == "unfinished")
     deadline = None
     if outcome.ends_at is not None:
         whole = seconds(run.settings.budget or "")
         deadline = outcome.ends_at - Reserved.of(whole, network.parameter_count).sealing
     report = _report(network, outcome, run.data, deadline)
     write_timing(place.directory, outcome.seconds, outcome.tokens_seen, report["operations"], device)
+    if run.choice is not None:
+        write_bytes(place.directory / REPLAY, replay_file(pipeline, run))
     finish(
         place.directory,
         outcome,
@@ -101,34 +131,6 @@ def _train(pipeline: Pipeline, run: Run, place: Place, device: str) -> None:
         inputs=run.inputs,
         report=report,
     )
-
-
-def _loop(pipeline: Pipeline, network: Network, run: Run, directory: Path, *, resume: bool) -> Outcome:
-    """Train while a person watches; StoppedError, with the command that goes on, after a signal."""
-    screen, settings, data = pipeline.screen, run.settings, run.data
-    screen.notice(
-        f"train: {directory.name}, {network.parameter_count:,} parameters on {data.tokens:,} tokens, "
-        f"batch {settings.batch_size} × {settings.bptt}, rate {settings.learning_rate:g}, dropout {settings.dropout:g}"
-    )
-    for reason in run.choice.reasons if run.choice is not None else ():
-        screen.notice(f"train: {reason}")
-    if run.architecture.forced and data.task == "language":
-        screen.notice(
-            "train: y(t−1) is x(t) in a text, so this network learns which token follows which: a bigram model"
-        )
-    watcher = Watcher(screen, screen.errors)
-    with watcher.watching():
-        validated = None if run.choice is None else validated_tokens(run.choice)
-        budget = budget_of(settings, network.parameter_count)
-        trainer = Trainer(network, data.objective(settings, validated), settings, directory, watcher, budget)
-        try:
-            return trainer.run(resume=resume)
-        except Stopped as stopped:
-            raise StoppedError(
-                f"stopped by signal {stopped.signal_number}, a checkpoint is saved",
-                f"go on with: rnnlm train {pipeline.workspace.path} --name {directory.name} --resume",
-                stopped.signal_number,
-            ) from None
 
 
 def _report(network: Network, outcome: Outcome, data: Data, deadline: float | None) -> dict[str, Any]:
@@ -141,6 +143,8 @@ def _report(network: Network, outcome: Outcome, data: Data, deadline: float | No
         "epochs": round(outcome.epochs, 4),
         "steps": outcome.steps,
         "clipped_fraction": round(outcome.clipped_fraction, 4),
+        "left_out_steps": outcome.dropped,
+        "returns_to_good_weights": outcome.returned,
         "operations": outcome.operations,
     }
 

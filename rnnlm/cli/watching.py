@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from rnnlm.cli.terminal import Terminal
-from rnnlm.training.loop import Progress as Standing
+from rnnlm.training.progress import Progress as Standing
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -35,7 +35,9 @@ class Watcher:
     @contextmanager
     def watching(self) -> Iterator["Watcher"]:
         """Take the signals over, and show the bar."""
-        before = {number: signal.signal(number, self._stop) for number in _SIGNALS}
+        nohup = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+        taken = [number for number in _SIGNALS if not (nohup and number == signal.SIGHUP)]
+        before = {number: signal.signal(number, self._stop) for number in taken}
         try:
             if self._bar is None:
                 yield self

@@ -10,8 +10,7 @@ import torch
 from torch import Tensor
 
 from rnnlm.corpus.tokenizer import FIRST_OUTPUT
-from rnnlm.model.likelihood import log_probabilities
-from rnnlm.model.network import Network
+from rnnlm.model.likelihood import LanguageModel, log_probabilities
 
 _NUMBERS = 2**19  # log probabilities in memory at once
 
@@ -30,7 +29,9 @@ class Details:
     chosen: Tensor | None
 
 
-def details(model: Network, hidden: Tensor, targets: Tensor, *, spread: bool, chosen: Tensor | None = None) -> Details:
+def details(
+    model: LanguageModel, hidden: Tensor, targets: Tensor, *, spread: bool, chosen: Tensor | None = None
+) -> Details:
     """hidden (rows, …) and targets (rows,) of ids → a `Details`; rank and entropy where `spread`.
 
     `chosen` (outputs,) are flags of outputs. The rank is 1 + the number of outputs that are more likely.

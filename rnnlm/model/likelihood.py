@@ -18,8 +18,11 @@ from rnnlm.corpus.ids import Ids
 from rnnlm.corpus.tokenizer import FIRST_OUTPUT, PAD_ID, START_ID
 from rnnlm.errors import DivergenceError, UsageError
 from rnnlm.model.network import Network, States
+from rnnlm.model.ngram.model import NgramModel
 from rnnlm.model.outputs.product import product
 from rnnlm.model.outputs.term import Term
+
+LanguageModel = Network | NgramModel
 
 _SEGMENT = 1024  # steps of a stream read in one call
 # Logits at once: 4 MB, which stay in the cache. A row of 10,000 takes 26 µs on one core, 16 of them the product and 6
@@ -53,17 +56,22 @@ def log_total(logits: Tensor) -> Tensor:
     return largest.squeeze(-1).double() + (logits - largest).exp_().sum(-1, dtype=torch.float64).log()
 
 
-def log_probabilities(model: Network, hidden: Tensor) -> Tensor:
+def log_probabilities(model: LanguageModel, hidden: Tensor) -> Tensor:
     """(rows, width) → (rows, outputs) log p in float64; the first output of a language model is id 2."""
+    if isinstance(model, NgramModel):
+        return model.log_p(hidden)
     logits = model.logits(hidden)
     return logits.double() - log_total(logits).unsqueeze(-1)
 
 
-def target_nats(model: Network, hidden: Tensor, targets: Tensor) -> Tensor:
+def target_nats(model: LanguageModel, hidden: Tensor, targets: Tensor) -> Tensor:
     """hidden (rows, width), targets (rows,) of output numbers → −log p (rows,) float64, 0 for a negative target.
 
     Where rare words are in bands, p is a product, and only the factors that the target has are computed.
     """
+    if isinstance(model, NgramModel):
+        log_p = model.log_p_of(hidden, targets.clamp(min=0) + FIRST_OUTPUT)
+        return torch.where(targets < 0, 0.0, -log_p)
     nats = torch.zeros(len(targets), dtype=torch.float64, device=hidden.device)
     for term in model.terms(hidden, targets):
         if term.rows is None:
@@ -90,7 +98,7 @@ def _term_nats(term: Term) -> Tensor:
     return torch.cat(parts)[:count]
 
 
-def segment_nats(model: Network, inputs: Tensor, targets: Tensor, states: States) -> tuple[Tensor, States]:
+def segment_nats(model: LanguageModel, inputs: Tensor, targets: Tensor, states: States) -> tuple[Tensor, States]:
     """inputs, targets (time, batch) of ids → nats (time, batch) float64, 0 at `<pad>`, and the states after them."""
     hidden, states = model(inputs, states)
     numbers = targets.flatten() - FIRST_OUTPUT
@@ -111,13 +119,14 @@ def spans_of(ids: Ids, context: str) -> NDArray[np.int64]:
 
 
 @torch.inference_mode()
-def text_nats(model: Network, ids: Ids, context: str, batch_size: int) -> Iterator[SpanNats]:
+def text_nats(model: LanguageModel, ids: Ids, context: str, batch_size: int) -> Iterator[SpanNats]:
     """What every token of a text costs, in pieces of bounded size, each token once, in no promised order.
 
     Each sequence of the context starts from the zero state with `<s>`; `batch_size` of like length are read side by
     side, which changes no figure by more than rounding.
     """
-    model.eval()
+    if isinstance(model, Network):
+        model.eval()
     spans = spans_of(ids, context)
     pool = batch_size * _POOL
     for first in range(0, len(spans), pool):
@@ -127,8 +136,8 @@ def text_nats(model: Network, ids: Ids, context: str, batch_size: int) -> Iterat
             yield from _side_by_side(model, ids, some[place : place + batch_size])
 
 
-def _side_by_side(model: Network, ids: Ids, spans: NDArray[np.int64]) -> Iterator[SpanNats]:
-    device = model.bias.device
+def _side_by_side(model: LanguageModel, ids: Ids, spans: NDArray[np.int64]) -> Iterator[SpanNats]:
+    device = model.device
     states = model.initial_state(len(spans))
     lengths = spans[:, 1] - spans[:, 0]
     segment = max(1, _SEGMENT // len(spans)) if len(spans) > 1 else _SEGMENT

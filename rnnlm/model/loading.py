@@ -1,22 +1,32 @@
-"""From a sealed directory to a network with its weights."""
+"""From a sealed directory to a network with its weights, or an n-gram model."""
 
 import torch
 
-from rnnlm.arrays import read_tensors
 from rnnlm.errors import ArtifactError
 from rnnlm.model.cells.table import CELLS
+from rnnlm.model.likelihood import LanguageModel
 from rnnlm.model.network import Network
-from rnnlm.model.sealed import WEIGHTS, Sealed
+from rnnlm.model.ngram.grams import read_grams
+from rnnlm.model.ngram.model import NgramModel
+from rnnlm.model.quantized import sealed_weights
+from rnnlm.model.sealed import WEIGHTS, NgramShape, Sealed
+
+
+def load_model(sealed: Sealed, device: str = "cpu") -> LanguageModel:
+    """A language model of either kind; an n-gram model lives on the CPU."""
+    if not isinstance(sealed.built, NgramShape):
+        return load_network(sealed, device)
+    shape = sealed.built
+    return NgramModel(read_grams(sealed.path, shape.vocabulary, shape.order), lines_apart=shape.lines_apart)
 
 
 def load_network(sealed: Sealed, device: str = "cpu") -> Network:
     """The network with its weights, ready to evaluate; ArtifactError when they do not fit."""
-    path = sealed.path / WEIGHTS
-    tensors = read_tensors(path, remedy="the model is damaged; copy it anew, or train it again with --force")
-    if sealed.architecture.cell not in CELLS:
-        raise ArtifactError(
-            f"{sealed.path}: there is no cell {sealed.architecture.cell!r}", "use the program that wrote it"
-        )
-    model = Network(sealed.architecture, torch.Generator())
-    model.load(tensors, str(path))
-    return model.to(device).eval()
+    architecture = sealed.architecture
+    weights, rows = sealed_weights(sealed)
+    if architecture.cell not in CELLS:
+        raise ArtifactError(f"{sealed.path}: there is no cell {architecture.cell!r}", "use the program that wrote it")
+    model = Network(architecture, torch.Generator())
+    model.load(weights, str(sealed.path / WEIGHTS))
+    model = model.to(device).eval()
+    return model.use_int8(rows) if device == "cpu" else model

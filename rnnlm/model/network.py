@@ -17,9 +17,11 @@ from rnnlm.model.cells.cell import Cell, CellOptions, Output, State
 from rnnlm.model.cells.output_recurrent import OutputRecurrent
 from rnnlm.model.cells.table import make_cell
 from rnnlm.model.embedding import SPREAD
+from rnnlm.model.int8 import Int8Rows
 from rnnlm.model.noise import Noise
 from rnnlm.model.outputs.bands import Bands
 from rnnlm.model.outputs.loss import linear_squared_error
+from rnnlm.model.outputs.product import linear
 from rnnlm.model.outputs.term import Term
 
 States = tuple[State, ...]
@@ -103,21 +105,40 @@ class Network(nn.Module):
         self.bias = nn.Parameter(torch.zeros(a.outputs))
         if a.cuts:
             self.bands = Bands(a.outputs, a.embedding, a.cuts, a.widths, start.spread, generator)
-
-    @property
-    def cells(self) -> Sequence[Cell]:
-        """The recurrent layers, first to last."""
-        return cast(Sequence[Cell], self.layers)
+        self._int8: dict[str, Int8Rows] = {}
 
     @property
     def device(self) -> torch.device:
         """Where the weights live."""
         return self.bias.device
 
+    @property
+    def cells(self) -> Sequence[Cell]:
+        """The recurrent layers, first to last."""
+        return cast(Sequence[Cell], self.layers)
+
     def use_engine(self, engine: str) -> "Network":
         """Run every layer as 'fused' or 'readable'; the network itself."""
         for cell in self.cells:
             cell.engine = engine
+        return self
+
+    def use_int8(self, rows: Mapping[str, Int8Rows]) -> "Network":
+        """Read matrices that are the same numbers in 8 bits, by the names of `tensors`, where one token is read alone.
+
+        The network itself; nothing that it says changes by more than rounding.
+        """
+        for number, cell in enumerate(self.cells):
+            own = {"U": cell.U, "W": cell.W}
+            names = {letter: f"layers.{number}.{letter}" for letter in own}
+            cell.int8 = {letter: rows[name].standing_for(own[letter]) for letter, name in names.items() if name in rows}
+        self._int8 = {}
+        if self.projection is not None and "projection" in rows:
+            self._int8["projection"] = rows["projection"].standing_for(self.projection)
+        if self.output is not None and "output" in rows:
+            self._int8["outputs"] = rows["output"].standing_for(self.output)
+        elif self.output is None and self.bands is None and "embedding" in rows:
+            self._int8["outputs"] = rows["embedding"].after(FIRST_OUTPUT).standing_for(self.output_matrix)
         return self
 
     def initial_state(self, batch: int) -> States:
@@ -180,13 +201,13 @@ class Network(nn.Module):
 
     def _read_out(self, h: Tensor) -> Tensor:
         """(…, hidden) → (…, width)."""
-        return h if self.projection is None else h @ self.projection.T
+        return h if self.projection is None else linear(h, self.projection, None, self._int8.get("projection"))
 
     def logits(self, output: Tensor) -> Tensor:
         """(…, width) → (…, outputs): o(t), or log p in bands. For a language model the first is that of id 2."""
         if self.bands is not None:
             return self.bands.log_p(output, self.output_matrix, self.bias)
-        return functional.linear(output, self.output_matrix, self.bias)
+        return linear(output, self.output_matrix, self.bias, self._int8.get("outputs"))
 
     def terms(self, output: Tensor, targets: Tensor) -> Iterator[Term]:
         """The factors of p(target): output (rows, width), targets (rows,) of output numbers, negative for none."""

@@ -4,7 +4,7 @@
 are; `model_sha256` covers it, the weights and the tokenizer. A model of series has no tokenizer.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -15,13 +15,28 @@ from rnnlm.corpus.clean import UnitRule
 from rnnlm.corpus.normalizer import CleanRule, normalizer_json
 from rnnlm.corpus.series_rules import SeriesRules
 from rnnlm.corpus.text import TextRules
-from rnnlm.corpus.tokenizer import load_tokenizer
+from rnnlm.corpus.tokenizer import FIRST_OUTPUT, load_tokenizer
 from rnnlm.errors import ArtifactError, InputError, UsageError
 from rnnlm.model.architecture import Architecture
+from rnnlm.model.ngram.grams import MOST_ORDER, grams_names
 
 FORMAT, VERSION = "rnnlm model", 1
 CONFIG, WEIGHTS, TOKENIZER = "config.json", "weights.safetensors", "tokenizer.json"
-_REMEDY = "the model is damaged; copy it anew, or train it again with --force"
+REMEDY = "the model is damaged; copy it anew, or train it again with --force"
+
+
+@dataclass(frozen=True)
+class NgramShape:
+    """An n-gram model of `order` N over the ids below `vocabulary`; with `lines_apart` no line knows another."""
+
+    order: int
+    vocabulary: int
+    lines_apart: bool
+
+    def fits(self) -> bool:
+        """Whether the numbers can be those of a model."""
+        numbers = type(self.order) is type(self.vocabulary) is int and type(self.lines_apart) is bool
+        return numbers and 1 <= self.order <= MOST_ORDER and self.vocabulary > FIRST_OUTPUT
 
 
 @dataclass(frozen=True)
@@ -30,7 +45,7 @@ class Sealed:
 
     path: Path
     config: Mapping[str, Any]
-    architecture: Architecture
+    built: Architecture | NgramShape
     text: TextRules | None
     model_sha256: str
     report: Mapping[str, Any]
@@ -43,9 +58,16 @@ class Sealed:
         return self.text
 
     @property
+    def architecture(self) -> Architecture:
+        """How its network is built; UsageError for an n-gram model, which has none."""
+        if isinstance(self.built, NgramShape):
+            raise UsageError(f"{self.path} is an n-gram model, which has no network", "name another with --model")
+        return self.built
+
+    @property
     def task(self) -> str:
         """What it was trained for: 'language', 'tag', 'classify' or 'forecast'."""
-        return self.architecture.task
+        return "language" if isinstance(self.built, NgramShape) else self.built.task
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -61,6 +83,11 @@ class Sealed:
     def context(self) -> str:
         """The context that a language model was trained in."""
         return str(self.config["context"])
+
+    @property
+    def weights(self) -> str:
+        """How `weights.safetensors` holds its matrices: 'float32' or 'int8'."""
+        return str(self.config.get("weights", "float32"))
 
     @property
     def name(self) -> str:
@@ -83,16 +110,26 @@ def model_config(architecture: Architecture, described: Mapping[str, Any]) -> di
     }
 
 
+def ngram_config(shape: NgramShape, described: Mapping[str, Any]) -> dict[str, Any]:
+    """The same for an n-gram model; `described` is its `text`, `context` and data."""
+    return {"format": FORMAT, "version": VERSION, "task": "language", "ngram": asdict(shape), **described}
+
+
 def text_description(rules: TextRules) -> dict[str, Any]:
     """The rules from raw text to ids as `config.json` holds them, beside `tokenizer.json`."""
     return {"kind": rules.kind, "rule": rules.rule.described(), "units": asdict(rules.units)}
 
 
 def seal_model(
-    directory: Path, *, settings: Mapping[str, Any], inputs: Mapping[str, str], report: Mapping[str, Any]
+    directory: Path,
+    *,
+    settings: Mapping[str, Any],
+    inputs: Mapping[str, str],
+    report: Mapping[str, Any],
+    more: Sequence[str] = (),
 ) -> Manifest:
-    """Write the manifest over a finished model's files."""
-    names = [CONFIG, WEIGHTS, TOKENIZER, "metrics.jsonl", "settings.toml"]
+    """Write the manifest over a finished model's files, `more` of them where it is no network."""
+    names = [CONFIG, WEIGHTS, TOKENIZER, "metrics.jsonl", "settings.toml", "journal.tsv", "replay.toml", *more]
     names = [name for name in names if (directory / name).exists()]
     return seal(directory, FORMAT, VERSION, settings=settings, inputs=inputs, report=report, names=names)
 
@@ -109,17 +146,21 @@ def read_sealed(path: Path) -> Sealed:
     """
     if not is_sealed(path):
         raise InputError(f"{path} is no sealed model", "train one with: rnnlm train")
-    manifest = read_manifest(path, FORMAT, VERSION, remedy=_REMEDY)
+    manifest = read_manifest(path, FORMAT, VERSION, remedy=REMEDY)
     assert manifest is not None
-    missing = {CONFIG, WEIGHTS} - set(manifest.outputs)
+    missing = {CONFIG} - set(manifest.outputs)
     changed = changed_outputs(path, manifest)
     if missing or changed:
-        raise ArtifactError(f"{path / (changed or sorted(missing))[0]} has changed since it was written", _REMEDY)
-    config = read_json(path / CONFIG, remedy=_REMEDY)
+        raise ArtifactError(f"{path / (changed or sorted(missing))[0]} has changed since it was written", REMEDY)
+    config = read_json(path / CONFIG, remedy=REMEDY)
     try:
+        if "ngram" in config:
+            return _read_ngram(path, config, manifest)
         architecture = Architecture(**config["architecture"])
         good = config["format"] == FORMAT and config["task"] == architecture.task and architecture.fits()
+        good = good and WEIGHTS in manifest.outputs
         good = good and isinstance(config.get("data", {}), dict)
+        good = good and config.get("weights", "float32") in ("float32", "int8")
         if architecture.task == "language":
             good = good and config["context"] in ("stream", "sentence", "document")
         elif architecture.task in ("tag", "classify"):
@@ -130,22 +171,38 @@ def read_sealed(path: Path) -> Sealed:
         elif good:
             series = SeriesRules.from_json(config["series"])
             good = series.features == architecture.features and len(series.targets) == architecture.labels
-        text = _text_rules(path, config["text"], architecture) if good and architecture.vocabulary else None
+        read = good and architecture.vocabulary
+        text = _text_rules(path, config["text"], architecture.vocabulary) if read else None
     except (KeyError, TypeError, ValueError, AttributeError, OSError):
         good = False
     if not good:
-        raise ArtifactError(f"{path / CONFIG} is not a model's configuration", _REMEDY)
-    names = [name for name in (CONFIG, WEIGHTS, TOKENIZER) if name in manifest.outputs]
-    digest = sha256_bytes(canonical({name: manifest.outputs[name] for name in names}))
+        raise ArtifactError(f"{path / CONFIG} is not a model's configuration", REMEDY)
+    digest = _digest(manifest, (CONFIG, WEIGHTS, TOKENIZER))
     return Sealed(path, config, architecture, text, digest, manifest.report)
 
 
-def _text_rules(path: Path, text: Mapping[str, Any], architecture: Architecture) -> TextRules:
+def _read_ngram(path: Path, config: Mapping[str, Any], manifest: Manifest) -> Sealed:
+    """The same of an n-gram model; ValueError where the configuration is none."""
+    shape = NgramShape(**config["ngram"])
+    names = (CONFIG, TOKENIZER, *grams_names(shape.order)) if shape.fits() else ()
+    good = config["format"] == FORMAT and config["context"] in ("stream", "sentence")
+    if not names or not good or not set(names) <= set(manifest.outputs):
+        raise ValueError
+    text = _text_rules(path, config["text"], shape.vocabulary)
+    return Sealed(path, config, shape, text, _digest(manifest, names), manifest.report)
+
+
+def _digest(manifest: Manifest, names: Sequence[str]) -> str:
+    """What stands for a model: the digests of all that its figures depend on."""
+    return sha256_bytes(canonical({name: manifest.outputs[name] for name in names if name in manifest.outputs}))
+
+
+def _text_rules(path: Path, text: Mapping[str, Any], vocabulary: int) -> TextRules:
     rule, units = CleanRule(**text["rule"]), UnitRule(**text["units"])
     tokenizer = load_tokenizer((path / TOKENIZER).read_text("utf-8"), str(path / TOKENIZER))
     if rule.then:  # config.json has but the digest of an imported normalizer; tokenizer.json has all of the cleaning
         whole = normalizer_json(tokenizer.normalizer)
         rule = CleanRule("keep", "keep", "keep", "none", False, fold=False, special=False, then=whole)
-    if tokenizer.get_vocab_size() != architecture.vocabulary:
-        raise ArtifactError(f"{path}: tokenizer and configuration differ in the size of the vocabulary", _REMEDY)
+    if tokenizer.get_vocab_size() != vocabulary:
+        raise ArtifactError(f"{path}: tokenizer and configuration differ in the size of the vocabulary", REMEDY)
     return TextRules(text["kind"], rule, units, tokenizer)

@@ -59,8 +59,13 @@ class Average:
         for name, tensor in model.state_dict().items():
             tensor.copy_(weights[name])
 
+    @property
+    def weights(self) -> Mapping[str, torch.Tensor]:
+        """The averaged weights by name, which change with the next step."""
+        return self._weights
+
     def tensors(self) -> dict[str, NDArray[Any]]:
-        """The averaged weights by name."""
+        """The averaged weights by name, as arrays of their own."""
         return {name: tensor.cpu().numpy().copy() for name, tensor in self._weights.items()}
 
     @property

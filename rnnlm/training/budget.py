@@ -6,6 +6,7 @@ flag. It knows the time that is left, how fast the machine trains, and what the 
 
 import math
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +20,8 @@ SPREAD = 0.2  # of the embedding's numbers at the start
 _SIZES = (128, 192, 256, 384, 512, 640, 768, 1024, 1280, 1536, 2048)
 _SMALL_UNITS = ("char", "byte")
 _ADAPTIVE = 50_000  # outputs from which on the rows of rare words are made shorter
-_UNITS_A_PASS = 128
+_PASSES, _UNITS = 2.8, 384  # passes that so many units want; they grow with the number of weights
+_LONG = 20  # passes from which on words are learned by heart, and more than outputs must be dropped
 _REACHED = 0.65  # of the speed of a layer alone, with all that a step has beside it
 _CLUSTERS = 3_000  # outputs from which on bands pay
 
@@ -70,7 +72,7 @@ def passes_wanted(hidden: int, situation: Situation) -> float:
 
     A character carries about a fifth of a word's information.
     """
-    return hidden / (_UNITS_A_PASS / (5 if situation.small_units else 1))
+    return _PASSES * (hidden / _UNITS) ** 2 * (5 if situation.small_units else 1)
 
 
 def _plan(given: TrainSettings, hidden: int, embedding: int | None, situation: Situation) -> Choice:
@@ -90,8 +92,28 @@ def _plan(given: TrainSettings, hidden: int, embedding: int | None, situation: S
     settings = replace(settings, output_layer=given.output_layer or _output_layer(settings, len(situation.counts)))
     speed = _REACHED * situation.speed / operations_per_token(settings, dimensions, situation)
     epochs = situation.seconds * speed / situation.tokens
-    dropout = _dropout(epochs, hidden) if given.dropout is None else given.dropout
-    return Choice(replace(settings, dropout=dropout), dimensions, situation.seconds, speed, epochs, ())
+    settings = _regularised(settings, epochs, long=epochs >= _LONG and not small)
+    return Choice(settings, dimensions, situation.seconds, speed, epochs, ())
+
+
+def _regularised(given: TrainSettings, epochs: float, *, long: bool) -> TrainSettings:
+    """What is dropped: outputs by the passes; in long runs also words and recurrent weights, by locked masks.
+
+    Source of the long runs' forms: Merity et al. 2018.
+    """
+
+    def filled(value: Any, otherwise: Any) -> Any:
+        return otherwise if value is None else value
+
+    assert given.hidden
+    return replace(
+        given,
+        dropout=filled(given.dropout, _dropout(epochs, given.hidden)),
+        dropout_inputs=filled(given.dropout_inputs, 0.25 if long and given.dropout is None else None),
+        dropout_words=filled(given.dropout_words, 0.1 if long else 0.0),
+        dropout_recurrent=filled(given.dropout_recurrent, 0.4 if long else 0.0),
+        locked=filled(given.locked, long),
+    )
 
 
 def _dropout(epochs: float, hidden: int) -> float:
@@ -138,7 +160,13 @@ def _reasons(given: TrainSettings, choice: Choice, situation: Situation) -> tupl
         f"{situation.seconds:.0f} s of training at {situation.speed / 1e9:.0f} GFLOPS are about "
         f"{choice.seconds * choice.tokens_per_second / 1e6:.1f} million tokens, {choice.epochs:.1f} passes",
         size,
-        f"dropout {settings.dropout:g}: {'as asked' if given.dropout is not None else 'follows from the passes'}",
+        f"dropout {settings.dropout:g}: {'as asked' if given.dropout is not None else 'follows from the passes'}"
+        + (
+            f"; of words {settings.dropout_words:g}, of recurrent weights {settings.dropout_recurrent:g}, "
+            "a mask a segment"
+            if settings.locked
+            else ""
+        ),
         f"output layer {settings.output_layer}: {len(situation.counts):,} outputs"
         + (f" in bands that begin at {', '.join(f'{each:,}' for each in cut.cuts)}" if cut.cuts else ""),
     )

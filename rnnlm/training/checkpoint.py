@@ -1,6 +1,8 @@
-"""Everything a run needs to go on, as a directory a checkpoint; the newest two are kept.
+"""Everything a run needs to go on, as a directory a checkpoint; the newest two are kept, and the best weights apart.
 
-A checkpoint is written whole, read back and verified before an older one goes.
+A checkpoint is written whole, read back and compared with what was meant before an older one goes. The best weights are
+written when they are new, as a model that can be used as it is, and stay as long as a checkpoint that is kept
+names them.
 """
 
 import shutil
@@ -12,52 +14,149 @@ from typing import Any
 from numpy.typing import NDArray
 
 from rnnlm.arrays import read_tensors, write_tensors
-from rnnlm.artifacts import changed_outputs, read_json, read_manifest, rebuilt, seal, write_json
-from rnnlm.errors import ArtifactError
+from rnnlm.artifacts import (
+    Manifest,
+    changed_outputs,
+    read_json,
+    read_manifest,
+    rebuilt,
+    recover,
+    seal,
+    write_bytes,
+    write_json,
+)
+from rnnlm.errors import ArtifactError, StorageError
+from rnnlm.model.sealed import CONFIG, FORMAT, TOKENIZER, VERSION, WEIGHTS, seal_model
+from rnnlm.training.origin import Origin
 
-_FORMAT, _VERSION = "rnnlm checkpoint", 1
-_KEPT = 2
+_FORMAT, _VERSION = "rnnlm checkpoint", 2
+_TENSORS, _STATE = "state.safetensors", "state.json"
 _REMEDY = "delete it, or train again with --force"
+
+Tensors = Mapping[str, NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class Good:
+    """The weights that a run would go back to: the best by validation so far. `report` says how good they are."""
+
+    step: int
+    weights: Tensors
+    report: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """`tensors` by name and `state` as JSON after `step` steps."""
+    """`tensors` by name and `state` as JSON after `step` steps; `machine` is what it was made with."""
 
     step: int
-    tensors: Mapping[str, NDArray[Any]]
+    tensors: Tensors
     state: Mapping[str, Any]
+    good: Good
+    machine: Mapping[str, Any]
 
 
-def write_checkpoint(directory: Path, checkpoint: Checkpoint) -> None:
-    """Write, verify, then drop all but the newest two."""
-    target = directory / f"step-{checkpoint.step:012}"
-    with rebuilt(target) as fresh:
-        write_tensors(fresh / "state.safetensors", checkpoint.tensors)
-        write_json(fresh / "state.json", {"step": checkpoint.step, **checkpoint.state})
-        seal(fresh, _FORMAT, _VERSION, settings={}, inputs={}, report={}, names=["state.safetensors", "state.json"])
-    _read(target)
-    for old in _found(directory)[:-_KEPT]:
-        shutil.rmtree(old)
+class Checkpoints:
+    """Those of one run, in a directory of their own."""
 
+    def __init__(self, directory: Path, origin: Origin) -> None:
+        self._directory, self._origin = directory, origin
+        # What this process has read or written, and so knows to be whole: the newest two with their good weights, by
+        # the names of directories, and the identities of good weights.
+        self._whole: list[tuple[str, str]] = []
+        self._good: dict[str, str] = {}
 
-def newest_checkpoint(directory: Path, notice: Callable[[str], None]) -> Checkpoint | None:
-    """The newest checkpoint that is whole, or None; a damaged one is named and the one before it used."""
-    for path in reversed(_found(directory)):
+    def write(self, step: int, tensors: Tensors, state: Mapping[str, Any], good: Good) -> None:
+        """Write a checkpoint and, where they are new, the good weights; then drop what is not needed any more.
+
+        StorageError where what is read back is not what was written.
+        """
+        best = self.write_good(good)
+        content = {"step": step, "best": best.name, "best_sha256": self._good[best.name], "state": dict(state)}
+        path = self._directory / f"step-{step:012}"
+        with rebuilt(path) as fresh:
+            meant = {_TENSORS: write_tensors(fresh / _TENSORS, tensors), _STATE: write_json(fresh / _STATE, content)}
+            manifest = seal(
+                fresh, _FORMAT, _VERSION, settings=self._origin.settings, inputs=self._inputs(),
+                report={"machine": dict(self._origin.machine)}, names=list(meant),
+            )  # fmt: skip
+            _compare(manifest, meant, path)
+        self._whole = [*self._whole, (path.name, best.name)][-2:]
+        needed = {name for pair in self._whole for name in pair}
+        for other in self._directory.iterdir():
+            if other.name not in needed:
+                shutil.rmtree(other, ignore_errors=True)
+        self._good = {name: identity for name, identity in self._good.items() if name in needed}
+
+    def write_good(self, good: Good) -> Path:
+        """Write good weights as a sealed model, unless they are there; its directory."""
+        path = self._directory / f"best-{good.step:012}"
+        if path.name in self._good:
+            return path
+        origin = self._origin
+        with rebuilt(path) as fresh:
+            meant = {WEIGHTS: write_tensors(fresh / WEIGHTS, good.weights)}
+            if origin.config is not None:
+                meant[CONFIG] = write_json(fresh / CONFIG, dict(origin.config))
+            if origin.tokenizer is not None:
+                meant[TOKENIZER] = write_bytes(fresh / TOKENIZER, origin.tokenizer)
+            report = {"steps": good.step, **good.report}
+            manifest = seal_model(fresh, settings=origin.settings, inputs=origin.inputs, report=report)
+            _compare(manifest, meant, path)
+        self._good[path.name] = manifest.identity
+        return path
+
+    def newest(self, notice: Callable[[str], None]) -> Checkpoint | None:
+        """The newest checkpoint that is whole, or None before the first.
+
+        A damaged one is named and the one before it used; ArtifactError where there is none before it.
+        """
+        for path in self._directory.glob(".*.old"):
+            recover(path.with_name(path.name.removeprefix(".").removesuffix(".old")))
+        found = sorted(path for path in self._directory.glob("step-*") if path.is_dir())
+        for path in reversed(found):
+            try:
+                return self._read(path)
+            except ArtifactError as error:
+                if path == found[0]:
+                    raise
+                notice(f"{error.message}; the checkpoint before it is used")
+        return None
+
+    def _read(self, path: Path) -> Checkpoint:
+        manifest = read_manifest(path, _FORMAT, _VERSION, remedy=_REMEDY)
+        if manifest is None or changed_outputs(path, manifest) or {_TENSORS, _STATE} != set(manifest.outputs):
+            raise ArtifactError(f"{path} is damaged", _REMEDY)
+        if dict(manifest.inputs) != self._inputs():
+            raise ArtifactError(f"{path} is of another run", _REMEDY)
+        content = read_json(path / _STATE, remedy=_REMEDY)
         try:
-            return _read(path)
-        except ArtifactError as error:
-            notice(f"{error.message}; the checkpoint before it is used")
-    return None
+            step, best, identity = int(content["step"]), str(content["best"]), str(content["best_sha256"])
+            state, machine = dict(content["state"]), dict(manifest.report["machine"])
+            good_step = int(best.removeprefix("best-"))
+        except (KeyError, TypeError, ValueError):
+            raise ArtifactError(f"{path / _STATE} is damaged", _REMEDY) from None
+        good = self._read_good(self._directory / f"best-{good_step:012}", good_step, identity)
+        tensors = read_tensors(path / _TENSORS, remedy=_REMEDY)
+        self._whole, self._good = [(path.name, best)], {best: identity}
+        return Checkpoint(step, tensors, state, good, machine)
+
+    def _read_good(self, path: Path, step: int, identity: str) -> Good:
+        manifest = read_manifest(path, FORMAT, VERSION, remedy=_REMEDY)
+        if manifest is None or manifest.identity != identity or changed_outputs(path, manifest):
+            raise ArtifactError(f"{path} is damaged", _REMEDY)
+        report = {name: value for name, value in manifest.report.items() if name != "steps"}
+        return Good(step, read_tensors(path / WEIGHTS, remedy=_REMEDY), report)
+
+    def _inputs(self) -> dict[str, str]:
+        """What tells a run from another: its data, and the digest of all that decides it."""
+        return {**self._origin.inputs, "run": self._origin.run_sha256}
 
 
-def _found(directory: Path) -> list[Path]:
-    return sorted(path for path in directory.glob("step-*") if path.is_dir())
-
-
-def _read(path: Path) -> Checkpoint:
-    manifest = read_manifest(path, _FORMAT, _VERSION, remedy=_REMEDY)
-    if manifest is None or changed_outputs(path, manifest):
-        raise ArtifactError(f"{path} is damaged", _REMEDY)
-    state = read_json(path / "state.json", remedy=_REMEDY)
-    return Checkpoint(int(state.pop("step")), read_tensors(path / "state.safetensors", remedy=_REMEDY), state)
+def _compare(manifest: Manifest, meant: Mapping[str, str], directory: Path) -> None:
+    """StorageError where a file's digest, as read back, is not that of what was written."""
+    for name, digest in meant.items():
+        if manifest.outputs[name] != digest:
+            raise StorageError(
+                f"{directory / name} is not what was written", "check the disk, then go on with --resume"
+            )

@@ -32,7 +32,8 @@ def fill_in(
     tied = settings.tied if settings.tied is not None else task == "language" and not small
     _check_output_layer(settings, task, tied)
     epochs = settings.epochs
-    if epochs is None and settings.tokens is None and settings.steps is None and settings.budget is None:
+    bounds = (epochs, settings.tokens, settings.steps, settings.budget, settings.replay)
+    if all(bound is None for bound in bounds):
         epochs = float(_between(round(6 * math.sqrt(1e6 / (tokens / 5 if small else tokens))), 1, 40))
     run = min(tokens, settings.tokens or math.ceil((epochs or 1) * tokens))
     whole = task != "language" or settings.batching == "sentences"
@@ -59,6 +60,9 @@ def fill_in(
         and settings.cell not in FEEDS_BACK
         and settings.head not in ("mean", "max")
         and settings.direct is not False,
+        dropout_words=settings.dropout_words or 0.0,
+        dropout_recurrent=settings.dropout_recurrent or 0.0,
+        locked=bool(settings.locked),
         # A value or marker that is set to zero is another value: real inputs are dropped only where it is asked for.
         dropout_inputs=0.0 if kind == "series" and settings.dropout_inputs is None else settings.dropout_inputs,
     )

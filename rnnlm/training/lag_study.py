@@ -20,7 +20,8 @@ from rnnlm.model.network import Network, Start
 from rnnlm.model.prediction import label_nats, predictions
 from rnnlm.training.lag_settings import VARIANTS, LagSettings, Variant, parse_cells, parse_lags
 from rnnlm.training.lag_tasks import LAG_TASKS, LagTask, TaskSequences
-from rnnlm.training.loop import Outcome, Progress, Trainer
+from rnnlm.training.loop import Trainer
+from rnnlm.training.progress import Outcome, Progress
 from rnnlm.training.sequences import SequenceObjective
 from rnnlm.training.settings import TrainSettings
 
@@ -119,7 +120,7 @@ def _run(
     standing = _Standing()
     with tempfile.TemporaryDirectory(prefix="rnnlm-") as directory:
         objective = SequenceObjective(train, valid, training, task.kind)
-        trainer = Trainer(network, objective, training, Path(directory), standing)
+        trainer = Trainer(network, objective, training, Path(directory), standing, tries=0)
         outcome: Outcome | None = None
         with contextlib.suppress(DivergenceError):
             outcome = trainer.run(resume=False)

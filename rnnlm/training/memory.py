@@ -1,36 +1,57 @@
-"""How much memory a training run takes at its peak: an estimate by its parts, and what this process has taken."""
+"""How much memory a training run takes beside the program itself: an estimate by its parts.
 
-import sys
+    bytes = kernels + copies · weights + churn · table + 0.4 · layers + 1.6 · rows · Σ over layers (2 blocks + 4) H
+            + what the output layer of a task with few outputs makes of all rows
 
+`copies` are weights, gradients, the optimizer's two moments, the good weights that are kept, averages. `table` is the
+embedding with its bands: gradients of its parts come and go in each step, and blocks below 32 MB stay with the C
+library once they were taken, so that the small tables are the dear ones. Fitted to 33 runs of all cells (64 to 1,536
+units, 1 to 3 layers, 100 to 50,000 words, 8 to 128 streams) on one core, of 450 to 1,125 MB: within 7 % but for two, of
+81 and 107 %; the last factor was then raised from 1.4 for the sake of longer runs. `benchmarks/memory.py` compares.
+"""
+
+from itertools import pairwise
+
+from rnnlm.corpus.tokenizer import FIRST_OUTPUT
 from rnnlm.model.architecture import Architecture
-from rnnlm.model.network import Network
+from rnnlm.model.cells.table import CELLS
 from rnnlm.training.settings import TrainSettings
 
-_PROGRAM = 350 * 2**20  # Python, torch and its kernels
-_LOGITS = 64 * 2**20  # blocks of logits and their gradients
+_KERNELS = 185 * 2**20  # what torch, oneDNN and the first steps load and keep
+_SMALL = 32 * 2**20  # the C library's largest mmap threshold
+_CHURN, _CHURN_OF_LARGE = 12.7, 1.2
+_LAYERS, _ROWS = 0.4, 1.6
 _FLOAT = 4
 
 
-def process_peak() -> int:
-    """Bytes that this process has had in memory at most; 0 where the system does not tell."""
-    try:
-        import resource  # noqa: PLC0415 — Unix alone has it
-    except ImportError:
-        return 0
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else 1024 * peak
+def demand_bytes(architecture: Architecture, settings: TrainSettings, steps: int) -> int:
+    """Bytes at the peak of training with segments of `steps` steps, beside what the program itself takes."""
+    a = architecture
+    copies = 3 + 2 * (settings.optimizer == "adamw") + bool(settings.average or settings.optimizer == "nt-asgd")
+    rows, cell = steps * (settings.batch_size or 1), CELLS[a.cell]
+    table = _FLOAT * a.vocabulary * a.embedding
+    churn = (_CHURN if table < _SMALL else _CHURN_OF_LARGE) * table
+    per_row = a.layers * (2 * len(cell.BLOCKS) + 4) * a.hidden  # numbers kept for the way back
+    outputs = 0 if a.task == "language" and (a.forced or not cell.FEEDS_BACK) else 3 * rows * a.outputs
+    floats = copies * parameter_count(a) + _LAYERS * _of_layers(a) + _ROWS * rows * per_row + outputs
+    return int(_KERNELS + churn + _FLOAT * floats)
 
 
-def peak_bytes(network: Network, settings: TrainSettings, steps: int) -> int:
-    """Bytes at the peak of training with segments of `steps` steps, at the least.
+def parameter_count(architecture: Architecture) -> int:
+    """The trained numbers of a network that has not been built: `Network.parameter_count` without its memory."""
+    a = architecture
+    rows = a.cuts[0] + FIRST_OUTPUT if a.cuts else a.vocabulary
+    total = rows * a.embedding + _of_layers(a) + a.outputs
+    total += a.embedding * a.hidden if a.projected else 0
+    total += 0 if a.tied else a.outputs * a.width
+    for (begin, end), width in zip(pairwise((*a.cuts, a.outputs)), a.widths, strict=True):
+        total += (end - begin) * width + (a.embedding * width if width < a.embedding else 0)
+    return total + len(a.cuts) * (a.embedding + 1)
 
-    Weights, gradients, the optimizer's two moments, averaged and best weights; of each step and layer the gates and
-    states that the backward pass needs, and what is read and dropped between layers.
-    """
-    copies = 2 + 2 * (settings.optimizer == "adamw") + 2 + bool(settings.average)
-    rows = steps * (settings.batch_size or 1)
-    a: Architecture = network.architecture
-    gates = sum(len(cell.BLOCKS) * cell.hidden + 6 * cell.hidden for cell in network.cells)
-    per_row = gates + 4 * (a.embedding or a.features) + 4 * a.width
-    outputs = 0 if a.task == "language" else 3 * rows * a.outputs
-    return _PROGRAM + _LOGITS + _FLOAT * (copies * network.parameter_count + 2 * rows * per_row + outputs)
+
+def _of_layers(a: Architecture) -> int:
+    """The trained numbers of the recurrent layers: U, W, b, and peepholes."""
+    cell = CELLS[a.cell]
+    rows, fed = len(cell.BLOCKS) * a.hidden, a.outputs if cell.FEEDS_BACK else a.hidden
+    widths = [a.embedding if a.vocabulary else a.features, *[a.hidden] * (a.layers - 1)]
+    return sum(rows * (width + fed + 1) for width in widths) + (3 * a.hidden * a.layers if a.peepholes else 0)

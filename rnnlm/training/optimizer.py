@@ -49,13 +49,13 @@ def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
 
 
 def optimizer_tensors(model: Network, optimizer: torch.optim.Optimizer) -> dict[str, NDArray[Any]]:
-    """The optimizer's state by parameter name."""
+    """The optimizer's state by parameter name; on the CPU the arrays share its memory."""
     tensors = {}
     for name, parameter in model.named_parameters():
         state = optimizer.state.get(parameter, {})
         for part in _PARTS:
             if part in state:
-                tensors[f"optimizer.{part}.{name}"] = state[part].detach().cpu().numpy().copy()
+                tensors[f"optimizer.{part}.{name}"] = state[part].detach().cpu().numpy()
     return tensors
 
 

@@ -3,7 +3,8 @@
 import time
 from dataclasses import dataclass
 
-from rnnlm.errors import UsageError
+from rnnlm.errors import ArtifactError, UsageError
+from rnnlm.training.journal import Record
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,19 @@ class Pace:
             done = tokens / self._tokens
         return min(1.0, done)
 
+    def rate(self, step: int) -> float | None:
+        """The rate of a step, where it is known; otherwise it follows from the schedule."""
+        return None
+
+    def check(self, step: int, length: int) -> None:
+        """ArtifactError where a step of `length` is not what it has to be."""
+
+    def reached(self, share: float) -> None:
+        """An earlier process of the run came as far as `share` before it broke off: that time is spent too."""
+        if self._budget is not None and self._first is not None:
+            spent = self._first + share * (self._budget.seconds - self._budget.reserved - self._first)
+            self._before = max(self._before, spent)
+
     def state(self) -> dict[str, float | None]:
         """What a checkpoint keeps, as JSON."""
         return {"spent": self.spent(), "first": self._first}
@@ -68,3 +82,27 @@ class Pace:
     def restore(self, state: dict[str, float | None]) -> None:
         """Go on from a saved `state`."""
         self._before, self._first = float(state["spent"] or 0), state["first"]
+
+
+class ReplayedPace(Pace):
+    """The shares and rates of a run as its journal has them."""
+
+    def __init__(self, record: Record) -> None:
+        super().__init__(len(record), None, None)
+        self._record = record
+
+    def share(self, steps: int, tokens: int) -> float:
+        """What was done after so many steps."""
+        return float(self._record.fractions[steps]) if steps < len(self._record) else 1.0
+
+    def rate(self, step: int) -> float | None:
+        """The rate that the step had."""
+        return float(self._record.rates[step])
+
+    def check(self, step: int, length: int) -> None:
+        """ArtifactError where the step had another length: then the text is read in another way."""
+        if length != self._record.lengths[step]:
+            raise ArtifactError(
+                f"step {step:,} has {length} steps of text, and {self._record.lengths[step]} in the journal",
+                "replay it with the settings in replay.toml",
+            )

@@ -8,19 +8,30 @@ from pathlib import Path
 from typing import Any
 
 from rnnlm.arrays import write_tensors
-from rnnlm.artifacts import read_json, sha256_bytes, write_bytes, write_json
+from rnnlm.artifacts import read_json, rebuilt, sha256_bytes, write_bytes, write_json
 from rnnlm.config import canonical
 from rnnlm.errors import ArtifactError, UsageError
 from rnnlm.model.sealed import CONFIG, TOKENIZER, WEIGHTS, is_sealed, seal_model
-from rnnlm.training.loop import Outcome
+from rnnlm.training.progress import Outcome
 
 RUN = "run.json"
 LATEST = "LATEST"
+CHECKPOINTS = "checkpoints"
 
 
-def run_digest(settings: Mapping[str, Any], config: Mapping[str, Any], inputs: Mapping[str, str]) -> str:
+@dataclass(frozen=True)
+class Identity:
     """What makes two runs the same: settings, network and text rules, and the data."""
-    return sha256_bytes(canonical({"settings": dict(settings), "config": dict(config), "inputs": dict(inputs)}))
+
+    settings: Mapping[str, Any]
+    config: Mapping[str, Any]
+    inputs: Mapping[str, str]
+
+    @property
+    def digest(self) -> str:
+        """All of it as SHA-256."""
+        parts = {"settings": dict(self.settings), "config": dict(self.config), "inputs": dict(self.inputs)}
+        return sha256_bytes(canonical(parts))
 
 
 @dataclass(frozen=True)
@@ -31,8 +42,8 @@ class Place:
     state: str
 
 
-def find_place(models: Path, cell: str, name: str | None, digest: str, *, resume: bool, force: bool) -> Place:
-    """The directory for a run with this digest.
+def find_place(models: Path, cell: str, name: str | None, run: Identity, *, resume: bool, force: bool) -> Place:
+    """The directory for a run.
 
     A sealed run of the same digest is found again; an unfinished one wants `resume`; otherwise an unnamed run takes
     the next free name. `force` starts anew in the place of the same run, or of the one named. Raises UsageError where
@@ -40,9 +51,9 @@ def find_place(models: Path, cell: str, name: str | None, digest: str, *, resume
     """
     wanted = re.compile(re.escape(name) if name else rf"{re.escape(cell)}(-\d+)?")
     existing = sorted(path for path in models.glob("*") if path.is_dir() and wanted.fullmatch(path.name))
-    same = [path for path in existing if _digest(path) == digest]
+    same = [path for path in existing if _digest(path) == run.digest]
     if resume:
-        return _resumed(models / (name or cell), same)
+        return _resumed(models / (name or cell), same, run)
     if same and force:
         return Place(same[0], "new")
     if same and is_sealed(same[0]):
@@ -62,7 +73,7 @@ def find_place(models: Path, cell: str, name: str | None, digest: str, *, resume
     return Place(models / name, "new")
 
 
-def _resumed(named: Path, same: list[Path]) -> Place:
+def _resumed(named: Path, same: list[Path], run: Identity) -> Place:
     """What `--resume` goes on with: an unfinished run of these settings, or the one that has the name."""
     unfinished = [path for path in same if not is_sealed(path)]
     if unfinished:
@@ -71,15 +82,28 @@ def _resumed(named: Path, same: list[Path]) -> Place:
         return Place(named, "sealed")
     if named.exists():
         raise UsageError(
-            f"{named} was begun with other settings or data",
+            f"{named} was begun with other settings or data{_differences(named, run)}",
             f"give the settings in {named / 'settings.toml'} with --config, or start anew with --force",
         )
     return Place(named, "new")
 
 
+def _differences(directory: Path, run: Identity) -> str:
+    """What a run was begun with that `run` has otherwise, as ' (hidden 24, now 32; the vocab stage)'."""
+    try:
+        begun = read_json(directory / RUN, remedy="")
+        settings, inputs = dict(begun["settings"]), dict(begun["inputs"])
+    except (ArtifactError, KeyError, TypeError, ValueError):
+        return ""
+    changed = [f"{name} {settings.get(name)}, now {value}" for name, value in run.settings.items()
+               if settings.get(name) != value]  # fmt: skip
+    changed += [f"the data of {name}" for name, digest in run.inputs.items() if inputs.get(name) != digest]
+    return f" ({'; '.join(changed[:5])})" if changed else ""
+
+
 def begun_run(models: Path, digest: str) -> Path | None:
     """The directory of a run with this digest, if there is one."""
-    found = sorted(path for path in models.glob("*") if path.is_dir() and _digest(path) == digest)
+    found = sorted(path for path in models.glob("[!.]*") if path.is_dir() and _digest(path) == digest)
     return found[0] if found else None
 
 
@@ -90,12 +114,19 @@ def _digest(directory: Path) -> str | None:
         return None
 
 
-def begin(directory: Path, digest: str, settings_toml: str) -> None:
-    """An empty run directory that says what it is for."""
-    shutil.rmtree(directory, ignore_errors=True)
-    directory.mkdir(parents=True)
-    write_bytes(directory / "settings.toml", settings_toml.encode())
-    write_json(directory / RUN, {"run_sha256": digest})
+def begin(directory: Path, run: Identity, files: Mapping[str, bytes]) -> None:
+    """A run directory that says what it is for, with its first `files`, in the place of any that was there."""
+    with rebuilt(directory) as fresh:
+        for name, content in files.items():
+            write_bytes(fresh / name, content)
+        begun = {"run_sha256": run.digest, "settings": dict(run.settings), "inputs": dict(run.inputs)}
+        write_json(fresh / RUN, begun)
+
+
+def tidy(directory: Path) -> None:
+    """Remove what a process that was killed had not finished writing into an unfinished run."""
+    for path in directory.glob(".*.partial"):
+        path.unlink(missing_ok=True)
 
 
 def finish(
@@ -108,12 +139,16 @@ def finish(
     inputs: Mapping[str, str],
     report: Mapping[str, Any],
 ) -> None:
-    """Write the model's files, seal them, and only then drop the checkpoints and point LATEST here."""
+    """Write the model's files, seal them, and only then point LATEST here and drop the checkpoints."""
     write_tensors(directory / WEIGHTS, outcome.tensors)
     if tokenizer is not None:
         write_bytes(directory / TOKENIZER, tokenizer)
     write_json(directory / CONFIG, dict(config))
     seal_model(directory, settings=settings, inputs=inputs, report=report)
-    shutil.rmtree(directory / "checkpoints", ignore_errors=True)
-    shutil.rmtree(directory / "text", ignore_errors=True)
+    settle(directory)
+
+
+def settle(directory: Path) -> None:
+    """What is left to do for a sealed run; where it was cut short, its checkpoints are still there."""
     write_bytes(directory.parent / LATEST, f"{directory.name}\n".encode())
+    shutil.rmtree(directory / CHECKPOINTS, ignore_errors=True)

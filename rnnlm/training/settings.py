@@ -84,7 +84,9 @@ class TrainSettings:
         None, "share of layer outputs set to zero in training; 0.4 of it on the embeddings", between(0, 1, below=True),
         auto="follows from the corpus",
     )  # fmt: skip
-    dropout_words: float = setting(0.0, "share of the vocabulary dropped in a batch", between(0, 1, below=True))
+    dropout_words: float | None = setting(
+        None, "share of the vocabulary dropped in a batch", between(0, 1, below=True), auto="0; more in long budgets"
+    )
     dropout_inputs: float | None = setting(
         None, "dropout of embeddings", between(0, 1, below=True), auto="0.4 of --dropout"
     )
@@ -94,8 +96,10 @@ class TrainSettings:
     dropout_outputs: float | None = setting(
         None, "dropout before the output layer", between(0, 1, below=True), auto="that of --dropout"
     )
-    dropout_recurrent: float = setting(0.0, "share of recurrent weights dropped in a batch", between(0, 1, below=True))
-    locked: bool = setting(False, "one dropout mask for all steps of a segment")
+    dropout_recurrent: float | None = setting(
+        None, "share of recurrent weights dropped in a batch", between(0, 1, below=True), auto="0; more in long budgets"
+    )
+    locked: bool | None = setting(None, "one dropout mask for all steps of a segment", auto="off; on in long budgets")
     activation_penalty: float = setting(0.0, "cost of the mean square of h(t)", at_least(0))
     temporal_penalty: float = setting(0.0, "cost of the mean square of h(t) − h(t−1)", at_least(0))
     epochs: float | None = setting(
@@ -110,6 +114,10 @@ class TrainSettings:
     budget: str | None = setting(
         None, "the best model that this time can buy, from the start of the command to its end", _budget, auto="none",
         group="length",
+    )  # fmt: skip
+    replay: str | None = setting(
+        None, "take the very steps of a run with a budget: its journal, which its replay.toml names", auto="none",
+        record=False, group="length",
     )  # fmt: skip
     batching: Literal["stream", "sentences"] = setting(
         "stream", "contiguous streams with the state carried, or padded sentences"
@@ -153,6 +161,9 @@ class TrainSettings:
     plan: bool = setting(False, "show what would be trained, how fast and why, and stop", record=False)
     resume: bool = setting(False, "go on with the unfinished model of that name", record=False)
     checkpoint_every: str = setting("60s", "time between checkpoints", duration, record=False)
+    checkpoint_steps: int | None = setting(
+        None, "steps between checkpoints, beside --checkpoint-every", at_least(1), auto="by time alone", record=False
+    )
 
     def check(self) -> None:
         """One bound of the run's length, one way to clip, a name that can be a directory's."""
@@ -160,7 +171,7 @@ class TrainSettings:
             raise UsageError("--clip with --clip-value", "give one of them")
         if self.optimizer == "nt-asgd" and self.average:
             raise UsageError("--average with --optimizer nt-asgd", "it averages by itself")
-        given = [name for name in ("epochs", "tokens", "steps", "budget") if getattr(self, name) is not None]
+        given = [name for name in ("epochs", "tokens", "steps", "budget", "replay") if getattr(self, name) is not None]
         if len(given) > 1:
             raise UsageError(f"--{given[0]} with --{given[1]}", "give one of them")
         if self.name is not None and (not self.name or self.name.startswith(".") or "/" in self.name):

@@ -5,8 +5,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from rnnlm.model.network import Network
-from rnnlm.training.loop import Progress, Stopped, Trainer
+from rnnlm.training.loop import Trainer
 from rnnlm.training.objective import Objective
+from rnnlm.training.progress import Progress
 from rnnlm.training.settings import TrainSettings
 
 _SECONDS = 2.0
@@ -14,8 +15,12 @@ _FIRST = 2  # steps that prepare the kernels
 _LEAST = 4  # steps that are timed
 
 
+class _EnoughError(Exception):
+    """Enough steps are timed."""
+
+
 class _Timed:
-    """Asks the run to stop once enough steps are timed."""
+    """Ends the run once enough steps are timed."""
 
     def __init__(self) -> None:
         self.first: Progress | None = None
@@ -25,21 +30,22 @@ class _Timed:
         if progress.step == _FIRST:
             self.first = progress
         self.last = progress
+        timed = 0.0 if self.first is None else progress.seconds - self.first.seconds
+        if progress.step >= _FIRST + _LEAST and timed >= _SECONDS:
+            raise _EnoughError
 
     def notice(self, text: str) -> None:
         pass
 
     def stop_signal(self) -> int | None:
-        if self.first is None or self.last is None or self.last.step < _FIRST + _LEAST:
-            return None
-        return 1 if self.last.seconds - self.first.seconds >= _SECONDS else None
+        return None
 
 
 def trial_speed(network: Network, objective: Objective, settings: TrainSettings, directory: Path) -> float:
     """Tokens a second in training, measured in an empty `directory`; the network is trained a little by it."""
     timed = _Timed()
-    settings = replace(settings, steps=10**6, tokens=None, epochs=None, budget=None)
-    with contextlib.suppress(Stopped):
+    settings = replace(settings, steps=10**6, tokens=None, epochs=None, budget=None, replay=None)
+    with contextlib.suppress(_EnoughError):
         Trainer(network, objective, settings, directory, timed).run(resume=False)
     assert timed.first is not None and timed.last is not None
     return (timed.last.tokens - timed.first.tokens) / (timed.last.seconds - timed.first.seconds)

@@ -6,8 +6,7 @@ from typing import Any
 
 from rnnlm.corpus.text import EncodedText
 from rnnlm.corpus.tokenizer import UNKNOWN_ID
-from rnnlm.model.likelihood import perplexity, text_nats
-from rnnlm.model.network import Network
+from rnnlm.model.likelihood import LanguageModel, perplexity, text_nats
 
 
 @dataclass(frozen=True)
@@ -40,7 +39,7 @@ class Evaluation:
         }
 
 
-def evaluate(model: Network, text: EncodedText, context: str, batch_size: int) -> Evaluation:
+def evaluate(model: LanguageModel, text: EncodedText, context: str, batch_size: int) -> Evaluation:
     """Score every token of a text, `</s>` of each line included, in `context` ('stream', 'sentence', 'document')."""
     nats = unknown = 0.0
     tokens = 0

@@ -9,9 +9,9 @@ from rnnlm.corpus.normalizer import END, normalize
 from rnnlm.corpus.settings import WORD_KINDS
 from rnnlm.corpus.text import TextRules
 from rnnlm.corpus.tokenizer import END_ID, FIRST_OUTPUT, UNKNOWN_ID, shown, tokens_by_id
-from rnnlm.model.likelihood import log_probabilities
-from rnnlm.model.network import Network
+from rnnlm.model.likelihood import LanguageModel, log_probabilities
 from rnnlm.use.prompt import check_unicode, prompt_ids
+from rnnlm.use.streams import read
 
 
 @dataclass(frozen=True)
@@ -23,14 +23,14 @@ class Candidate:
 
 
 @torch.inference_mode()
-def next_words(model: Network, rules: TextRules, prompt: str, k: int) -> list[Candidate]:
+def next_words(model: LanguageModel, rules: TextRules, prompt: str, k: int) -> list[Candidate]:
     """The `k` most likely tokens after `prompt`, most likely first.
 
     For words, a prompt that does not end in a blank is completed: the last word is taken as typed so far, and p is
     that of each word that begins with it, given that one of them comes. Where none does, the word is taken as whole.
     """
     check_unicode(prompt)
-    before, half = _half_typed(rules, prompt)
+    before, half = split_half_typed(rules, prompt)
     names = tokens_by_id(rules.tokenizer)
     if half:
         log_p = _after(model, rules, before)
@@ -42,8 +42,8 @@ def next_words(model: Network, rules: TextRules, prompt: str, k: int) -> list[Ca
     return _best(_after(model, rules, prompt).exp(), names, rules.kind, k)
 
 
-def _half_typed(rules: TextRules, prompt: str) -> tuple[str, str]:
-    """The prompt without its half-typed last word, and that word as cleaned text."""
+def split_half_typed(rules: TextRules, prompt: str) -> tuple[str, str]:
+    """The prompt without its half-typed last word, and that word as cleaned text, empty where none is half typed."""
     if rules.kind not in WORD_KINDS or not prompt or prompt[-1].isspace():
         return prompt, ""
     match = re.fullmatch(r"(?s)(.*\s)?(\S+)", prompt)
@@ -52,10 +52,9 @@ def _half_typed(rules: TextRules, prompt: str) -> tuple[str, str]:
     return (match[1] or "") + " ".join(word[:-1]), word[-1]
 
 
-def _after(model: Network, rules: TextRules, prompt: str) -> torch.Tensor:
-    ids = torch.tensor(prompt_ids(rules, prompt), device=model.bias.device).unsqueeze(1)
-    hidden, _ = model(ids, model.initial_state(1))
-    return log_probabilities(model, hidden[-1])[0].cpu()
+def _after(model: LanguageModel, rules: TextRules, prompt: str) -> torch.Tensor:
+    hidden, _ = read(model, prompt_ids(rules, prompt))
+    return log_probabilities(model, hidden)[0].cpu()
 
 
 def _best(p: torch.Tensor, names: list[str], kind: str, k: int) -> list[Candidate]:

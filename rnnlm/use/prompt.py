@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
+from rnnlm.corpus.normalizer import UNKNOWN
 from rnnlm.corpus.text import TextRules
-from rnnlm.corpus.tokenizer import END_ID, START_ID
+from rnnlm.corpus.tokenizer import END_ID, START_ID, UNKNOWN_ID
 from rnnlm.errors import UsageError
 
 
@@ -15,6 +16,21 @@ def prompt_ids(rules: TextRules, prompt: str) -> list[int]:
             ids.append(END_ID)
         ids += line_ids(rules, line)
     return ids
+
+
+def unknown_words(rules: TextRules, prompt: str) -> list[str]:
+    """The pieces of a prompt that are in no vocabulary and are read as `<unk>`, as they were written.
+
+    A `<unk>` that is written out is none of them. Raises UsageError for text that is no Unicode.
+    """
+    check_unicode(prompt)
+    found = []
+    for line in prompt.split("\n"):
+        encoding = rules.tokenizer.encode(line, add_special_tokens=False)
+        for number, (start, end) in zip(encoding.ids, encoding.offsets, strict=True):
+            if number == UNKNOWN_ID and line[start:end] != UNKNOWN:
+                found.append(line[start:end])
+    return found
 
 
 def check_unicode(text: str) -> None:

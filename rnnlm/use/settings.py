@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from rnnlm.config import at_least, between, setting
+from rnnlm.config import above, at_least, between, setting
 from rnnlm.corpus.settings import FIELD, LABEL
 from rnnlm.errors import UsageError
 
@@ -23,6 +23,16 @@ class ModelSettings:
     """Which of a workspace's models."""
 
     model: str | None = setting(None, "name of a model in the workspace", auto="the last one trained", record=False)
+
+
+@dataclass(frozen=True)
+class NgramSettings:
+    """An n-gram model beside the network."""
+
+    order: int = setting(5, "words in the longest n-gram", between(1, 16), record=False)
+    context: Literal["stream", "sentence"] = setting(
+        "sentence", "n-grams within lines alone, or across them", record=False
+    )
 
 
 @dataclass(frozen=True)
@@ -103,6 +113,9 @@ class GenerateSettings:
     """How text is drawn from the model."""
 
     prompt: str = setting("", "text to go on from", record=False)
+    prompt_file: str | None = setting(
+        None, "a file of prompts, one a line; - for standard input", auto="none", record=False
+    )
     max_tokens: int = setting(100, "tokens at most", at_least(1), record=False)
     temperature: float = setting(
         1.0, "below 1 is more careful; 0 takes the most likely token", at_least(0), record=False
@@ -111,10 +124,66 @@ class GenerateSettings:
     top_p: float | None = setting(
         None, "draw from the most likely that hold this much probability", between(0, 1), auto="all", record=False
     )
-    n: int = setting(1, "number of texts", at_least(1), record=False)
-    lines: int = setting(1, "lines in a text; the last ends it", at_least(1), record=False)
+    min_p: float | None = setting(
+        None, "draw from those at least this much as likely as the most likely one", between(0, 1), auto="all",
+        record=False,
+    )  # fmt: skip
+    typical: float | None = setting(
+        None, "draw from those that say about as much as is expected and hold this much probability", between(0, 1),
+        auto="all", record=False,
+    )  # fmt: skip
+    repetition_penalty: float = setting(
+        1.0, "above 1 makes what has been said already less likely", above(0), record=False
+    )
+    beam: int | None = setting(
+        None, "search for the most likely text, keeping so many beginnings, in place of drawing", at_least(1),
+        auto="draw", record=False,
+    )  # fmt: skip
+    length_penalty: float = setting(
+        0.6, "of --beam: 0 takes the likeliest text, which is a short one; more lets longer ones win", at_least(0),
+        record=False,
+    )  # fmt: skip
+    n: int = setting(1, "number of texts for each prompt", at_least(1), record=False)
+    lines: int | None = setting(
+        None, "lines in a text; the last ends it", at_least(1), auto="1, or any with --until", record=False
+    )
+    until: str | None = setting(
+        None, "a text ends as soon as it has said this", lambda text: None if text else "must not be empty",
+        auto="none", record=False,
+    )  # fmt: skip
     unknown: bool = setting(False, "let <unk> be spoken", record=False)
+    novelty: bool = setting(False, "find the longest run copied from the training text", record=False)
     seed: int = setting(1, "seed of the draws", between(0, 2**63 - 1), record=False)
+    batch_size: int = setting(64, "texts drawn side by side", at_least(1), record=False)
+    interactive: bool = setting(
+        False, "read lines, show after each how it may go on and the next words; an empty line accepts", record=False
+    )
+    candidates: int = setting(5, "next words that --interactive shows", at_least(0), record=False)
+
+    def check(self) -> None:
+        """What --beam and --interactive leave no room for."""
+        if self.prompt and self.prompt_file is not None:
+            raise UsageError("--prompt with --prompt-file", "give one of them")
+        if self.interactive:
+            self._refuse("--interactive", "leave it away", "prompt_file", "beam", "n", "novelty")
+        if self.beam is not None:
+            drawing = ("temperature", "top_k", "top_p", "min_p", "typical", "repetition_penalty")
+            self._refuse("--beam", "a search draws nothing", *drawing)
+            if self.n > self.beam:
+                raise UsageError(
+                    f"-n {self.n} with --beam {self.beam}", "the n best are among those kept; raise --beam"
+                )
+
+    def _refuse(self, flag: str, reason: str, *names: str) -> None:
+        for name in names:
+            if getattr(self, name) != getattr(type(self), name):
+                shown = f"--{name.replace('_', '-')}" if len(name) > 1 else f"-{name}"
+                raise UsageError(f"{shown} with {flag}", reason)
+
+    @property
+    def last_line(self) -> int | None:
+        """How many lines end a text; None where none does."""
+        return self.lines or (1 if self.until is None else None)
 
 
 @dataclass(frozen=True)

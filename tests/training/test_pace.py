@@ -111,6 +111,18 @@ def test_more_time_buys_a_larger_network_and_more_dropout() -> None:
         assert choice.epochs == pytest.approx(choice.seconds * choice.tokens_per_second / 1_000_000)
 
 
+def test_many_passes_over_words_drop_words_and_recurrent_weights_too() -> None:
+    short, long, letters = chosen(100), chosen(36_000), chosen(36_000, outputs=70, kind="char")
+    assert short.epochs < 20 < long.epochs and letters.epochs > 20
+    assert long.settings.locked and long.settings.dropout_recurrent and long.settings.dropout_words
+    for choice in (short, letters):
+        assert choice.settings.locked is False
+        assert choice.settings.dropout_recurrent == choice.settings.dropout_words == 0
+    given = TrainSettings(budget="1m", locked=False, dropout_recurrent=0.2, dropout_words=0.0)
+    kept = choose(given, None, situation(36_000)).settings
+    assert (kept.locked, kept.dropout_recurrent, kept.dropout_words) == (False, 0.2, 0.0)
+
+
 def test_the_output_layer_follows_from_the_vocabulary() -> None:
     assert chosen(100, outputs=500).settings.output_layer == "full"
     assert chosen(100, outputs=10_000).settings.output_layer == "clusters"

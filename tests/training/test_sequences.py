@@ -17,7 +17,8 @@ from rnnlm.model.noise import Noise
 from rnnlm.model.prediction import label_nats, last_states, predictions, previous_of
 from rnnlm.model.summary import summarised
 from rnnlm.training.defaults import fill_in
-from rnnlm.training.loop import Outcome, Stopped, Trainer
+from rnnlm.training.loop import Trainer
+from rnnlm.training.progress import Outcome, Stopped
 from rnnlm.training.sequences import SequenceObjective, label_counts
 from rnnlm.training.settings import Cell, TrainSettings
 

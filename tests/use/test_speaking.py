@@ -1,13 +1,13 @@
 """Generated text and next words: the same for a seed, never `<unk>`, and with the model's own probabilities."""
 
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from rnnlm.corpus.ids import Ids
 from rnnlm.corpus.text import TextRules
@@ -16,10 +16,9 @@ from rnnlm.model.likelihood import log_probabilities, text_nats
 from rnnlm.model.loading import load_network
 from rnnlm.model.network import Network
 from rnnlm.model.sealed import read_sealed
-from rnnlm.use.generate import draw_ids, generate
+from rnnlm.use.generate import generate, generate_from
 from rnnlm.use.next import next_words
 from rnnlm.use.prompt import prompt_ids, text_of
-from rnnlm.use.sampling import draw, shaped
 from rnnlm.use.settings import GenerateSettings
 
 Speaker = tuple[Network, TextRules]
@@ -52,27 +51,59 @@ def distribution(speaker: Speaker, prompt: str) -> dict[str, float]:
 
 @pytest.mark.parametrize("prompt", ["", "the cat", "the cats see\n"])
 def test_nats_are_the_likelihood_of_what_was_drawn(speaker: Speaker, prompt: str) -> None:
-    """Also where temperature, top-k and top-p shape what is drawn: the cost is that of the model itself."""
+    """Also where what is drawn from is shaped: the cost is that of the model itself."""
     model, rules = speaker
     before = prompt_ids(rules, prompt)
     for given_ in (
-        GenerateSettings(lines=4, max_tokens=60),
+        GenerateSettings(lines=4, max_tokens=60, n=3),
         GenerateSettings(lines=4, max_tokens=60, temperature=0.5, top_k=5),
-        GenerateSettings(lines=4, max_tokens=60, top_p=0.6),
+        GenerateSettings(lines=4, max_tokens=60, top_p=0.6, min_p=0.1),
+        GenerateSettings(lines=4, max_tokens=60, typical=0.5, repetition_penalty=1.3, n=2),
         GenerateSettings(lines=2, max_tokens=9, temperature=0),
+        GenerateSettings(lines=2, max_tokens=12, beam=3, n=2),
     ):
-        drawn = list(draw_ids(model, before, given_, torch.Generator().manual_seed(5)))
-        nats = stream_nats(model, [*before[1:], *(each.id for each in drawn)])[len(before) - 1 :]
-        assert np.abs(nats - [each.nats for each in drawn]).max() < 1e-5
+        texts = list(generate(model, rules, replace(given_, prompt=prompt)))
+        assert len(texts) == given_.n
+        for text in texts:
+            nats = stream_nats(model, [*before[1:], *text.ids])[len(before) - 1 :]
+            costs = [-each.log_probability for each in text.said]
+            assert np.abs(nats - costs).max() < 1e-5
+            assert text.nats == pytest.approx(sum(costs))
+            assert text.tokens == len(text.ids)
 
 
 def test_a_seed_gives_a_text_and_n_texts_are_those_of_n_seeds(speaker: Speaker) -> None:
     model, rules = speaker
-    many = list(generate(model, rules, GenerateSettings(prompt="the", n=4, seed=7, lines=2)))
-    again = list(generate(model, rules, GenerateSettings(prompt="the", n=4, seed=7, lines=2)))
-    alone = [next(generate(model, rules, GenerateSettings(prompt="the", seed=7 + n, lines=2))) for n in range(4)]
-    assert many == again == alone
+    asked = GenerateSettings(prompt="the", n=9, seed=7, lines=2)
+    many = list(generate(model, rules, asked))
+    assert many == list(generate(model, rules, asked))
+    alone = [next(generate(model, rules, replace(asked, n=1, seed=7 + number))) for number in range(9)]
+    for other in (alone, list(generate(model, rules, replace(asked, batch_size=2)))):
+        assert [text.ids for text in many] == [text.ids for text in other]
+        assert [text.text for text in many] == [text.text for text in other]
+        assert [text.nats for text in many] == pytest.approx([text.nats for text in other], abs=1e-5)
     assert len({text.text for text in many}) > 1
+
+
+def test_a_prompt_among_many_gives_what_it_gives_alone(speaker: Speaker) -> None:
+    model, rules = speaker
+    prompts = ["the old", "", "The CAT sees", "the old", "the zzz", "a\tb"]
+    asked = GenerateSettings(n=2, seed=3, batch_size=5, repetition_penalty=1.2)
+    taken: list[str] = []
+
+    def some() -> Iterator[str]:
+        for prompt in prompts:
+            taken.append(prompt)
+            yield prompt
+
+    found = generate_from(model, rules, asked, some())
+    first = next(found)
+    assert taken == prompts[:3]  # as many as the first five texts need
+    texts = [first, *found]
+    assert [text.prompt for text in texts] == [prompt for prompt in prompts for _ in range(2)]
+    for prompt, pair in zip(prompts, zip(texts[::2], texts[1::2], strict=True), strict=True):
+        expected = list(generate(model, rules, replace(asked, prompt=prompt)))
+        assert [text.ids for text in pair] == [text.ids for text in expected]
 
 
 def test_what_is_streamed_is_what_is_returned(speaker: Speaker) -> None:
@@ -81,6 +112,7 @@ def test_what_is_streamed_is_what_is_returned(speaker: Speaker) -> None:
     text = next(generate(model, rules, GenerateSettings(prompt="the old", lines=3), pieces.append))
     assert "".join(pieces) == f"the old {text.text}\n"
     assert len(pieces) > 3
+    assert text.before + text.continued == f"the old {text.text}"
 
 
 def test_the_unknown_word_is_never_spoken_unless_asked_for(speaker: Speaker) -> None:
@@ -101,41 +133,8 @@ def test_temperature_zero_takes_the_most_likely(speaker: Speaker) -> None:
     model, rules = speaker
     greedy = [next(generate(model, rules, GenerateSettings(prompt="the", temperature=0, seed=n))) for n in (1, 2)]
     assert greedy[0] == greedy[1] == next(generate(model, rules, GenerateSettings(prompt="the", top_k=1, seed=3)))
-
-
-log_ps = st.lists(st.floats(-12, 0), min_size=4, max_size=12).map(
-    lambda row: torch.tensor([row], dtype=torch.float64).log_softmax(-1)
-)
-
-
-@given(log_ps, st.integers(1, 12), st.floats(0.01, 1.0), st.floats(0.2, 3))
-@settings(max_examples=80)
-def test_shaping_keeps_the_order_and_the_most_likely(log_p: torch.Tensor, k: int, p: float, temperature: float) -> None:
-    known = log_p[0].clone()
-    known[1] = -torch.inf  # <unk>
-    by_k = shaped(log_p, GenerateSettings(top_k=k))[0]
-    by_p = shaped(log_p, GenerateSettings(top_p=p))[0]
-    warm = shaped(log_p, GenerateSettings(temperature=temperature))[0]
-    best = int(known.argmax())
-    for shape in (by_k, by_p, warm):
-        assert torch.isfinite(shape[best])
-        assert not torch.isfinite(shape[1])
-    assert torch.allclose(warm[2:] * temperature, known[2:])
-    kept = torch.isfinite(by_k)
-    assert int(kept.sum()) >= min(k, len(known) - 1)
-    assert known[kept].min() >= known[~kept].max() if bool((~kept).any()) else True
-    probabilities = known.softmax(-1)
-    held = float(probabilities[torch.isfinite(by_p)].sum())
-    assert held >= p - 1e-9
-    least = float(probabilities[torch.isfinite(by_p)].min())
-    assert held - least < p + 1e-9  # without the least likely of them it would hold less
-
-
-def test_draws_have_the_frequencies_of_the_distribution() -> None:
-    p = torch.tensor([0.5, 0.0, 0.3, 0.15, 0.05], dtype=torch.float64)
-    rows = draw(p.log().repeat(20_000, 1), 1.0, torch.Generator().manual_seed(1))
-    found = torch.bincount(rows - 2, minlength=5).double() / 20_000
-    assert torch.allclose(found, p, atol=0.015)
+    cold = GenerateSettings(prompt="the", temperature=5e-324)  # the least there is
+    assert greedy[0] == next(generate(model, rules, cold))
 
 
 def test_next_words_are_the_distribution_in_order(speaker: Speaker) -> None:
@@ -189,7 +188,11 @@ def test_generation_by_command_is_that_of_the_library(run: Any, trained: Path, s
     model, rules = speaker
     expected = next(generate(model, rules, GenerateSettings(prompt="the cat", seed=5)))
     first = run("generate", trained, "--prompt", "the cat", "--seed", 5, "--json").ok()
-    assert first.json == {"text": expected.text, "tokens": expected.tokens, "nats": pytest.approx(expected.nats)}
+    assert first.json["text"] == expected.text
+    assert first.json["tokens"] == expected.tokens
+    assert first.json["nats"] == pytest.approx(expected.nats)
+    said = [(each["token"], each["log_probability"]) for each in first.json["log_probabilities"]]
+    assert said == [(each.token, pytest.approx(each.log_probability)) for each in expected.said]
     assert run("generate", trained, "--prompt", "the cat", "--seed", 5).ok().out == f"the cat {expected.text}\n"
     words = run("next", trained, "--prompt", "the ", "-k", 4, "--json").ok().json["next"]
     assert len(words) == 4

@@ -10,7 +10,9 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
+
+from rnnlm.model.int8 import Int8Rows
+from rnnlm.model.outputs.product import linear
 
 State = tuple[Tensor, ...]
 
@@ -56,6 +58,7 @@ class Cell(nn.Module):
         super().__init__()
         self.inputs, self.hidden, self.options = inputs, hidden, options
         self.engine = "fused"
+        self.int8: dict[str, Int8Rows] = {}  # U and W once more, where the weights are such
         bound = hidden**-0.5
         self.U = nn.Parameter(
             torch.empty(len(self.BLOCKS) * hidden, inputs).uniform_(-bound, bound, generator=generator)
@@ -84,7 +87,11 @@ class Cell(nn.Module):
 
     def drive(self, x: Tensor) -> Tensor:
         """b + U x: (…, inputs) → (…, rows)."""
-        return functional.linear(x, self.U, self.b)
+        return linear(x, self.U, self.b, self.int8.get("U"))
+
+    def recur(self, h: Tensor, W: Tensor) -> Tensor:
+        """W h: (batch, ·) → (batch, rows); `W` is the cell's own or stands in for it."""
+        return linear(h, W, None, self.int8.get("W") if W is self.W else None)
 
     def advance(self, drive: Tensor, state: State, W: Tensor) -> State:
         """The state after one step; `drive` (batch, rows) is b + U x(t)."""

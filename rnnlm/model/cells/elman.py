@@ -26,7 +26,7 @@ class Elman(Cell):
     def advance(self, drive: Tensor, state: State, W: Tensor) -> State:
         """h(t) of b + U x(t) and h(t−1)."""
         (h,) = state
-        a = drive + h @ W.T
+        a = drive + self.recur(h, W)
         return (self.act(a),)
 
     def segment(self, x: Tensor, state: State, W: Tensor) -> tuple[Tensor, State]:

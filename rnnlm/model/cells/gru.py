@@ -24,7 +24,7 @@ class Gru(Cell):
         """h(t) of b + U x(t) and h(t−1)."""
         (h,) = state
         r, z, n = drive.chunk(3, dim=1)
-        Wr, Wz, Wn = (h @ W.T).chunk(3, dim=1)
+        Wr, Wz, Wn = self.recur(h, W).chunk(3, dim=1)
         r, z = (r + Wr).sigmoid(), (z + Wz).sigmoid()
         n = (n + r * Wn).tanh()
         return ((1 - z) * n + z * h,)

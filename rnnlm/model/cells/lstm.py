@@ -38,7 +38,7 @@ class Lstm(Cell):
     def advance(self, drive: Tensor, state: State, W: Tensor) -> State:
         """h(t) and s(t) of b + U x(t), h(t−1) and s(t−1)."""
         h, s = state
-        g, f, c, q = (drive + h @ W.T).chunk(4, dim=1)
+        g, f, c, q = (drive + self.recur(h, W)).chunk(4, dim=1)
         if self.P is not None:
             g, f = g + self.P[0] * s, f + self.P[1] * s
         s = f.sigmoid() * s + g.sigmoid() * (c.tanh() if self.options.activation == "tanh" else c)

@@ -40,7 +40,7 @@ class OutputRecurrent(Cell):
     def advance(self, drive: Tensor, state: State, W: Tensor) -> State:
         """h(t) and ŷ(t) of b + U x(t) and ŷ(t−1)."""
         _, y = state
-        h = (drive + y @ W.T).tanh()
+        h = (drive + self.recur(y, W)).tanh()
         o = self._output.function(h)
         return h, o.softmax(-1) if self.options.feedback == "probabilities" else o
 
@@ -62,7 +62,7 @@ class OutputRecurrent(Cell):
         W = self.W if W is None else W
         fed, drive, outputs = self._fed(previous, W), self.drive(x), []
         for t in range(len(x)):
-            own = drive[t] + state[1] @ W.T
+            own = drive[t] + self.recur(state[1], W)
             h = torch.where(given[t].unsqueeze(1), drive[t] + fed[t], own).tanh()
             o = self._output.function(h)
             state = (h, o.softmax(-1) if self.options.feedback == "probabilities" else o)

@@ -18,7 +18,7 @@ from rnnlm.model.outputs.product import product
 # the products were made by `product`.
 _BLOCK = 2**21
 # Rows are filled up to a multiple of this. Bands meet another number of rows in each batch, and oneDNN makes and keeps
-# a kernel for every shape: with 128 units in bands a step took 50 ms, and 250 of them 965 MB; filled up 45 ms and 525 MB.
+# a kernel for every shape: with 128 units in bands a step took 50 ms, and 250 of them 965 MB; now 45 ms and 525 MB.
 _ROWS = 16
 
 

@@ -15,7 +15,7 @@ from rnnlm.corpus.alignment import Alignment
 from rnnlm.corpus.text import TextRules
 from rnnlm.corpus.wording import Marks, token_ranges, word_marks
 from rnnlm.errors import InputError
-from rnnlm.model.network import Network
+from rnnlm.model.likelihood import LanguageModel
 from rnnlm.use.scoring.lines import Line, LineReader
 from rnnlm.use.scoring.scored import ScoredLine
 from rnnlm.use.scoring.walk import TokenScores, Walk
@@ -44,7 +44,7 @@ class Scorer:
 
     def __init__(
         self,
-        model: Network,
+        model: LanguageModel,
         rules: TextRules,
         *,
         context: str = "sentence",

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from rnnlm.corpus.tokenizer import FIRST_OUTPUT, PAD_ID, START_ID
 from rnnlm.model.details import details
-from rnnlm.model.likelihood import target_nats
+from rnnlm.model.likelihood import LanguageModel, target_nats
 from rnnlm.model.network import Network, States
 
 _SEGMENT = 4096  # steps, all sequences together, that are read in one call
@@ -49,9 +49,11 @@ class Walk:
     """Reads sequences through a model. `spread` asks for rank and entropy, `begins` (vocabulary,) for boundaries."""
 
     def __init__(
-        self, model: Network, batch_size: int, *, spread: bool = False, begins: NDArray[np.bool_] | None = None
+        self, model: LanguageModel, batch_size: int, *, spread: bool = False, begins: NDArray[np.bool_] | None = None
     ) -> None:
-        self._model, self._batch_size, self._spread = model.eval(), batch_size, spread
+        if isinstance(model, Network):
+            model.eval()
+        self._model, self._batch_size, self._spread = model, batch_size, spread
         self._device = model.device
         self._begins = None if begins is None else torch.from_numpy(begins[FIRST_OUTPUT:]).to(self._device)
         self._names = ["nats", *(["rank", "entropy"] if spread else []), *(["boundary"] if begins is not None else [])]

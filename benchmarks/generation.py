@@ -1,0 +1,125 @@
+"""One stream of words, as fast as the weights can be read: `generate`'s own loop against a plain one, in one run.
+
+    python benchmarks/generation.py [--threads 2] [--seconds 2] [--hidden 650] [--layers 2] [--words 10000]
+
+The plain loop is `nn.LSTM`, `nn.Linear` and `torch.multinomial` for each token, without gradients. All weights are
+random: speed does not depend on them. The memory's bandwidth is that of adding up 1 GiB, which no cache holds; a
+network's is the bytes of its weights, each needed once a token, over the time of a token. Rounds of everything take
+turns, and the medians of the rounds are compared, so that other work on the machine falls on all alike.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import time
+from collections.abc import Callable
+
+os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # as the command line does
+
+import torch
+from torch import nn
+
+from rnnlm.corpus.tokenizer import FIRST_OUTPUT, START_ID
+from rnnlm.model.architecture import Architecture
+from rnnlm.model.network import Network
+from rnnlm.model.quantized import dequantize, quantize
+from rnnlm.use.settings import GenerateSettings
+from rnnlm.use.streams import Streams
+
+_ROUNDS, _TOKENS = 7, 40
+_LOOPS = {"lstm": nn.LSTM, "gru": nn.GRU, "elman": nn.RNN}
+
+
+def bandwidth_round(memory: torch.Tensor) -> float:
+    """Bytes a second of reading memory once."""
+    started_at = time.perf_counter()
+    memory.sum()
+    return memory.numel() * 4 / (time.perf_counter() - started_at)
+
+
+def plain_loop(cell: str, hidden: int, layers: int, words: int) -> Callable[[int], None]:
+    """So many tokens drawn as a tutorial does."""
+    embedding, output = nn.Embedding(words, hidden), nn.Linear(hidden, words)
+    recurrent = _LOOPS[cell](hidden, hidden, layers)
+    token, state = torch.zeros(1, 1, dtype=torch.int64), None
+
+    @torch.no_grad()
+    def run(tokens: int) -> None:
+        nonlocal token, state
+        for _ in range(tokens):
+            h, state = recurrent(embedding(token), state)
+            token = torch.multinomial(torch.softmax(output(h[-1]), -1), 1)
+
+    return run
+
+
+def own_loop(network: Network) -> Callable[[int], None]:
+    """The same tokens drawn as `generate` does, `<unk>` left out and the cost of each token known."""
+    streams = Streams(network, [[START_ID]], GenerateSettings(), [1])
+
+    def run(tokens: int) -> None:
+        for _ in range(tokens):
+            streams.draw()
+            streams.go_on([True])
+
+    return run
+
+
+def main() -> None:
+    """Measure in turns and print one JSON object."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--hidden", type=int, default=650)
+    parser.add_argument("--layers", type=int, default=2)
+    parser.add_argument("--words", type=int, default=10_000)
+    parser.add_argument("--cell", choices=sorted(_LOOPS), default="lstm")
+    parser.add_argument("--rounds", type=int, default=_ROUNDS)
+    given = parser.parse_args()
+    torch.set_num_threads(given.threads)
+    torch.manual_seed(1)
+    architecture = Architecture(
+        given.cell, given.words + FIRST_OUTPUT, given.hidden, given.hidden, given.layers, tied=True
+    )
+    network = Network(architecture, torch.Generator().manual_seed(1)).eval()
+    weights, rows = dequantize(quantize(network.tensors()), "")
+    int8 = Network(architecture, torch.Generator()).eval()
+    int8.load(weights, "")
+    int8.use_int8(rows)
+    loops = {
+        "plain": plain_loop(given.cell, given.hidden, given.layers, given.words),
+        "float32": own_loop(network),
+        "int8": own_loop(int8),
+    }
+    memory = torch.ones(2**28)
+    memory.sum()
+    for loop in loops.values():
+        loop(_TOKENS)
+    seconds: dict[str, list[float]] = {name: [] for name in loops}
+    bandwidths = []
+    for _ in range(given.rounds):
+        bandwidths.append(bandwidth_round(memory))
+        for name, loop in loops.items():
+            started_at = time.perf_counter()
+            loop(_TOKENS)
+            seconds[name].append((time.perf_counter() - started_at) / _TOKENS)
+    a_token = {name: statistics.median(each) for name, each in seconds.items()}
+    bandwidth = statistics.median(bandwidths)
+    read = 4 * (sum(cell.U.numel() + cell.W.numel() for cell in network.cells) + network.output_matrix.numel())
+    print(
+        json.dumps(
+            {
+                "threads": given.threads,
+                "milliseconds_a_token": {name: round(1000 * each, 3) for name, each in a_token.items()},
+                "times_as_fast_as_plain": {name: round(a_token["plain"] / each, 2) for name, each in a_token.items()},
+                "weights_megabytes": round(read / 1e6, 1),
+                "memory_gigabytes_a_second": round(bandwidth / 1e9, 1),
+                "float32_share_of_bandwidth": round(read / a_token["float32"] / bandwidth, 3),
+            },
+            indent=2,
+        )
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,12 @@
+"""`rnnlm ngram`: an n-gram model beside the network."""
+
+from rnnlm.cli.cleaning import ARGUMENTS
+from rnnlm.cli.options import Invocation, command
+
+
+@command("ngram", "raw", "clean", "tokenize", "vocab", "ngram", arguments=ARGUMENTS)
+def ngram(invocation: Invocation) -> None:
+    """Train an interpolated modified Kneser-Ney model on the ids of train."""
+    from rnnlm.cli.ngram_run import show_ngram
+
+    show_ngram(invocation)

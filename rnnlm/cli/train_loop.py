@@ -1,0 +1,101 @@
+"""A run's training under a person's eyes: what it keeps beside its weights, and what is said where it ends early."""
+
+import contextlib
+import shlex
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+from rnnlm.cli.budget_run import budget_of, validated_tokens
+from rnnlm.cli.replay_run import REPLAY
+from rnnlm.cli.stages import Pipeline
+from rnnlm.cli.train_describe import Run
+from rnnlm.cli.train_memory import smaller
+from rnnlm.cli.watching import Watcher
+from rnnlm.errors import OutOfMemoryError, StoppedError, StorageError, is_out_of_memory
+from rnnlm.model.network import Network
+from rnnlm.training.journal import JOURNAL, Header, Journal
+from rnnlm.training.loop import Trainer
+from rnnlm.training.origin import Origin, no_promise, this_machine
+from rnnlm.training.progress import Outcome, Stopped
+
+
+@contextlib.contextmanager
+def resumable(run: Run, workspace: Path, directory: Path) -> Iterator[None]:
+    """Whatever ends the run early names the command that goes on."""
+    resume = _going_on(run, workspace, directory)
+    try:
+        yield
+    except Stopped as stopped:
+        name = signal.Signals(stopped.signal_number).name
+        raise StoppedError(
+            f"stopped by {name}, a checkpoint is saved", f"go on with: {resume}", stopped.signal_number
+        ) from None
+    except StoppedError as stopped:
+        raise StoppedError(stopped.message, f"go on with: {resume}", stopped.exit_code - 128) from None
+    except KeyboardInterrupt:
+        hint = f"go on from the last checkpoint with: {resume}"
+        raise StoppedError("stopped at once", hint, signal.SIGINT) from None
+    except StorageError as error:
+        raise StorageError(error.message, f"free some space or check the disk, then go on with: {resume}") from error
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        raise OutOfMemoryError(f"{directory}: out of memory", f"{smaller(run)}, or go on with: {resume}") from error
+
+
+def _going_on(run: Run, workspace: Path, directory: Path) -> str:
+    """The command that goes on with a run; what a workspace does not record is in it."""
+    more = [] if run.settings.from_ is None else ["--from", run.settings.from_]
+    more += [] if run.record is None else ["--config", str(directory / REPLAY)]
+    return shlex.join(["rnnlm", "train", str(workspace), *more, "--name", directory.name, "--resume"])
+
+
+def train_network(pipeline: Pipeline, network: Network, run: Run, directory: Path, *, resume: bool) -> Outcome:
+    """Train while a person watches; Stopped after a signal, with a checkpoint."""
+    _announce(pipeline, network, run, directory)
+    device = network.bias.device
+    origin = Origin(
+        run.identity.digest,
+        run.identity.settings,
+        run.inputs,
+        run.config,
+        run.data.tokenizer,
+        this_machine(device.type),
+    )
+    screen, settings = pipeline.screen, run.settings
+    watcher = Watcher(screen, screen.errors)
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(watcher.watching())
+        journal, validated = None, None
+        if run.choice is not None:
+            header = Header(run.inputs, origin.machine, validated_tokens(run.choice))
+            journal = stack.enter_context(Journal(directory / JOURNAL, header))
+            validated = journal.header.validated_tokens
+        elif run.record is not None:
+            validated = run.record.header.validated_tokens
+            doubt = no_promise(run.record.header.machine, origin.machine)
+            if doubt is not None and not resume:
+                screen.notice(doubt)
+        trainer = Trainer(
+            network, run.data.objective(settings, validated), settings, directory, watcher,
+            budget_of(settings, network.parameter_count), origin=origin, journal=journal, record=run.record,
+        )  # fmt: skip
+        return trainer.run(resume=resume)
+
+
+def _announce(pipeline: Pipeline, network: Network, run: Run, directory: Path) -> None:
+    """What is about to be trained, in words."""
+    screen, settings, data = pipeline.screen, run.settings, run.data
+    screen.notice(
+        f"train: {directory.name}, {network.parameter_count:,} parameters on {data.tokens:,} tokens, "
+        f"batch {settings.batch_size} × {settings.bptt}, rate {settings.learning_rate:g}, dropout {settings.dropout:g}"
+    )
+    for reason in run.choice.reasons if run.choice is not None else ():
+        screen.notice(f"train: {reason}")
+    if run.record is not None:
+        screen.notice(f"train: the {len(run.record):,} steps of the journal, one by one")
+    if run.architecture.forced and data.task == "language":
+        screen.notice(
+            "train: y(t−1) is x(t) in a text, so this network learns which token follows which: a bigram model"
+        )

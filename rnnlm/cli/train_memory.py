@@ -1,0 +1,44 @@
+"""Whether a run fits into memory, asked before it starts, and what to change where it does not."""
+
+from dataclasses import replace
+
+from rnnlm.cli.train_describe import Run
+from rnnlm.errors import OutOfMemoryError
+from rnnlm.training.available import memory_left
+from rnnlm.training.memory import demand_bytes
+from rnnlm.training.settings import TrainSettings
+
+
+def demand(run: Run, settings: TrainSettings | None = None) -> int:
+    """Bytes that a run takes beside the program, or would take with other settings."""
+    settings = settings or run.settings
+    whole = settings.bptt in (None, "full") or run.data.task != "language"  # labels: all segments wait for the way back
+    longest = run.data.longest or run.data.tokens // (settings.batch_size or 1)
+    return demand_bytes(run.architecture, settings, longest if whole else min(int(settings.bptt or 1), longest))
+
+
+def refuse_too_large(run: Run, device: str, *, force: bool) -> None:
+    """OutOfMemoryError, with what to change, for a run that would take more memory than there is; `force` tries."""
+    room = memory_left() if device == "cpu" else None
+    needed = demand(run)
+    if room is None or needed <= room.left or force:
+        return
+    raise OutOfMemoryError(
+        f"training would take about {_shown(needed)} more, and {room.bound} leaves {_shown(room.left)}",
+        f"{smaller(run, room.left)}; --force tries all the same",
+    )
+
+
+def smaller(run: Run, left: int | None = None) -> str:
+    """What to change so that a run takes less memory: the batch size that fits into `left`, where one does."""
+    batch, shorter = run.settings.batch_size or 1, "" if run.data.longest else ", --bptt"
+    while batch > 1:
+        batch //= 2
+        needed = demand(run, replace(run.settings, batch_size=batch))
+        if left is None or needed <= left:
+            return f"use --batch-size {batch} (about {_shown(needed)}), or a smaller --hidden{shorter} or --layers"
+    return f"use a smaller --hidden{shorter}, --layers or --embedding, or fewer words (--max-size)"
+
+
+def _shown(size: int) -> str:
+    return f"{size / 10**6:,.0f} MB" if size < 10**9 else f"{size / 10**9:,.1f} GB"

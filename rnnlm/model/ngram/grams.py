@@ -1,0 +1,130 @@
+"""The numbers of an n-gram model, in back-off form, and how they are looked up; knows no text and no estimation.
+
+p(w | u) is the number that stands with u w where there is one, and otherwise b(u) · p(w | u without its first word),
+b(u) being 1 where u is none of the model's n-grams (Katz 1987). An interpolated model has this form too: what stands
+with u w is the interpolated probability, and b(u) the weight of the lower order.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rnnlm.arrays import open_npy
+from rnnlm.corpus.tokenizer import FIRST_OUTPUT
+from rnnlm.errors import ArtifactError
+
+KEYS, LOG_P, BACK_OFF = "order-{}.keys.npy", "order-{}.log_p.npy", "order-{}.back_off.npy"
+MOST_ORDER = 16
+_BLOCK = 2**20
+
+Rows = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Grams:
+    """The n-grams of orders 1 to N over the ids below `vocabulary`, sorted within each order.
+
+    The number of a single word is its id. `keys[n − 2]` (grams,) uint64 are, for order n, the number of the first n−1
+    words' gram × vocabulary + the last word. `log_p[n − 1]` (grams,) float32 is log p of the last word after the
+    others, in nats, −∞ for `<pad>` and `<s>`, and `back_off[n − 1]` (grams,) float32 log b, for all orders but N.
+    """
+
+    vocabulary: int
+    keys: tuple[NDArray[np.uint64], ...]
+    log_p: tuple[NDArray[np.float32], ...]
+    back_off: tuple[NDArray[np.float32], ...]
+
+    @property
+    def order(self) -> int:
+        """N."""
+        return len(self.log_p)
+
+    @property
+    def counts(self) -> tuple[int, ...]:
+        """(N,) how many n-grams there are of each order; of single words those that the vocabulary has."""
+        return tuple(len(each) for each in self.log_p)
+
+    def log_p_of(self, histories: Rows, words: Rows) -> NDArray[np.float64]:
+        """histories (rows, N − 1), the last word last and 0 before the first, and words (rows,) → log p (rows,)."""
+        log_p = self.log_p[0][words].astype(np.float64)
+        for n, contexts in enumerate(self._contexts(histories), 2):
+            known = contexts >= 0
+            log_p[known] += self.back_off[n - 2][contexts[known]]
+            found = self._find(n, contexts, words)
+            log_p[found >= 0] = self.log_p[n - 1][found[found >= 0]]
+        return log_p
+
+    def log_p_of_all(self, histories: Rows) -> NDArray[np.float64]:
+        """histories (rows, N − 1) → log p of every output (rows, outputs); the first output is id 2."""
+        log_p = np.tile(self.log_p[0][FIRST_OUTPUT:].astype(np.float64), (len(histories), 1))
+        for n, contexts in enumerate(self._contexts(histories), 2):
+            rows = np.flatnonzero(contexts >= 0)
+            contexts = contexts[rows]
+            log_p[rows] += self.back_off[n - 2][contexts, None]
+            first = contexts.astype(np.uint64) * np.uint64(self.vocabulary)
+            begins = np.searchsorted(self.keys[n - 2], first)
+            sizes = np.searchsorted(self.keys[n - 2], first + np.uint64(self.vocabulary)) - begins
+            # The places begins[i], …, begins[i] + sizes[i] − 1 of each row, one row after another.
+            places = np.arange(sizes.sum()) + np.repeat(begins - np.cumsum(sizes) + sizes, sizes)
+            words = (self.keys[n - 2][places] - np.repeat(first, sizes)).astype(np.int64)
+            log_p[np.repeat(rows, sizes), words - FIRST_OUTPUT] = self.log_p[n - 1][places]
+        return log_p
+
+    def _contexts(self, histories: Rows) -> Iterator[Rows]:
+        """The numbers (rows,) of the last 1, 2, …, N − 1 words of each history, −1 where there is no such n-gram."""
+        for length in range(1, self.order):
+            numbers = histories[:, -length]
+            for n in range(2, length + 1):
+                numbers = self._find(n, numbers, histories[:, n - 1 - length])
+            yield numbers
+
+    def _find(self, n: int, contexts: Rows, words: Rows) -> Rows:
+        """The numbers (rows,) of the n-grams of order n that are a context (rows,) and a word (rows,), −1 for none."""
+        keys = self.keys[n - 2]
+        if not len(keys):
+            return np.full(len(contexts), -1)
+        wanted = (contexts * self.vocabulary + words).astype(np.uint64)
+        places = np.searchsorted(keys, wanted).clip(max=len(keys) - 1)
+        return np.where((contexts >= 0) & (keys[places] == wanted), places, -1)
+
+
+def grams_names(order: int) -> list[str]:
+    """The names of a model's files."""
+    names = [LOG_P.format(n) for n in range(1, order + 1)]
+    names += [KEYS.format(n) for n in range(2, order + 1)]
+    return names + [BACK_OFF.format(n) for n in range(1, order)]
+
+
+def read_grams(directory: Path, vocabulary: int, order: int) -> Grams:
+    """A model's numbers as memory maps; ArtifactError where they are damaged or do not belong together."""
+    remedy = "the model is damaged; copy it anew, or make it again with: rnnlm ngram --force"
+
+    def opened(name: str, n: int, kinds: str, dtype: Any) -> NDArray[Any]:
+        array = open_npy(directory / name.format(n), kinds=kinds, dimensions=1, remedy=remedy)
+        if array.dtype != dtype:
+            raise ArtifactError(f"{directory / name.format(n)} is of {array.dtype}", remedy)
+        return array
+
+    log_p = tuple(opened(LOG_P, n, "f", np.float32) for n in range(1, order + 1))
+    keys = tuple(opened(KEYS, n, "u", np.uint64) for n in range(2, order + 1))
+    back_off = tuple(opened(BACK_OFF, n, "f", np.float32) for n in range(1, order))
+    lengths = [vocabulary, *map(len, keys)]
+    for n in range(1, order + 1):
+        good = len(log_p[n - 1]) == lengths[n - 1] and _finite(log_p[n - 1][FIRST_OUTPUT if n == 1 else 0 :])
+        good = good and (n == order or (len(back_off[n - 1]) == lengths[n - 1] and _finite(back_off[n - 1])))
+        if not (good and (n == 1 or _ascending(keys[n - 2], lengths[n - 2] * vocabulary))):
+            raise ArtifactError(f"{directory}: the arrays of order {n} do not belong together", remedy)
+    return Grams(vocabulary, keys, log_p, back_off)
+
+
+def _finite(array: NDArray[np.float32]) -> bool:
+    return all(np.isfinite(array[start : start + _BLOCK]).all() for start in range(0, len(array), _BLOCK))
+
+
+def _ascending(keys: NDArray[np.uint64], below: int) -> bool:
+    blocks = (keys[start : start + _BLOCK + 1] for start in range(0, len(keys), _BLOCK))
+    return all((block[1:] > block[:-1]).all() for block in blocks) and (not len(keys) or int(keys[-1]) < below)

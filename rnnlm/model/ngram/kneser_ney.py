@@ -1,0 +1,131 @@
+"""Interpolated modified Kneser–Ney: from counts of n-grams to a model. Source: Chen and Goodman 1998, section 4.1.6.
+
+With u the words before w and v those without the first,
+
+    p(w | u) = (a(u w) − D(a(u w))) / a(u ·)  +  γ(u) p(w | v),        γ(u) = Σ_k D_k N_k(u ·) / a(u ·),
+
+where a is the count at the highest order and where u begins with `<s>`, and elsewhere the number of different words
+seen before u w; N_k(u ·) counts the w with a(u w) = k (3: three or more). The single words are interpolated with the
+uniform distribution over the outputs. For each order, n_k being the number of n-grams with a = k,
+
+    Y = n_1 / (n_1 + 2 n_2),        D_k = k − (k + 1) Y n_{k+1} / n_k        for k = 1, 2, 3.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rnnlm.arrays import npy_writer
+from rnnlm.corpus.tokenizer import FIRST_OUTPUT
+from rnnlm.model.ngram.counting import BLOCK, Counted, count_grams
+from rnnlm.model.ngram.grams import BACK_OFF, LOG_P
+from rnnlm.model.ngram.scratch import Scratch
+
+FALLBACK = (0.5, 1.0, 1.5)  # KenLM's --discount_fallback
+
+
+@dataclass(frozen=True)
+class Discounts:
+    """D_1, D_2 and D_3 of one order; `estimated` is false where the counts could not tell and `FALLBACK` is used."""
+
+    values: tuple[float, float, float]
+    estimated: bool
+
+
+def discounts(n: NDArray[np.int64]) -> Discounts:
+    """From n (5,), n[k] being the number of n-grams with a = k, to D.
+
+    Where n_1, n_2 or n_3 is 0, or some D_k is not in (0, k], which would leave an unseen word without probability,
+    D is `FALLBACK`.
+    """
+    if n[1:4].all():
+        y = n[1] / (n[1] + 2 * n[2])
+        values = [float(k - (k + 1) * y * n[k + 1] / n[k]) for k in (1, 2, 3)]
+        if all(0 < value <= k for k, value in enumerate(values, 1)):
+            return Discounts((values[0], values[1], values[2]), True)
+    return Discounts(FALLBACK, False)
+
+
+def estimate(
+    ids: NDArray[Any], starts: NDArray[np.int64], vocabulary: int, order: int, directory: Path, scratch: Scratch
+) -> list[Discounts]:
+    """Write the model of a text to `directory`, and return the discounts of each order.
+
+    `ids` (tokens,) is the text, `starts` the places where its sequences begin.
+    """
+    orders = count_grams(ids, starts, vocabulary, order, directory, scratch)
+    found, lower = [], np.full(vocabulary, 1 / (vocabulary - FIRST_OUTPUT))
+    for n, counted in enumerate(orders, 1):
+        a = counted.counts if n == order else _continuations(counted, orders[n], scratch)
+        if n == 1:
+            a[:FIRST_OUTPUT] = 0
+        found.append(discounts(_counts_of_counts(a)))
+        contexts = len(orders[n - 2].counts) if n > 1 else 1
+        lower = _write_order(n, counted, a, found[-1], lower, contexts, vocabulary, directory, scratch)
+    return found
+
+
+def _continuations(counted: Counted, higher: Counted, scratch: Scratch) -> NDArray[np.uint32]:
+    """a (n-grams,): the number of different words seen before each; what begins with `<s>`, with none, is counted."""
+    a: NDArray[np.uint32] = scratch.array(len(counted.counts), np.uint32)
+    for start in range(0, len(higher.suffixes), BLOCK):
+        np.add.at(a, higher.suffixes[start : start + BLOCK], 1)
+    for start in range(0, len(a), BLOCK):
+        block = a[start : start + BLOCK]
+        block[:] = np.where(block > 0, block, counted.counts[start : start + BLOCK])
+    return a
+
+
+def _counts_of_counts(a: NDArray[np.uint32]) -> NDArray[np.int64]:
+    """n (6,), the last of which counts all that are 5 or more."""
+    n = np.zeros(6, np.int64)
+    for start in range(0, len(a), BLOCK):
+        n += np.bincount(np.minimum(a[start : start + BLOCK], 5), minlength=6)
+    return n
+
+
+def _write_order(
+    n: int, counted: Counted, a: NDArray[np.uint32], discounts: Discounts, lower: NDArray[np.float64], contexts: int,
+    vocabulary: int, directory: Path, scratch: Scratch,
+) -> NDArray[np.float64]:  # fmt: skip
+    """Write log p of one order's n-grams and log γ of the `contexts` n-grams before their last words; p (n-grams,).
+
+    `lower` is p of the order below, or of the uniform distribution.
+    """
+    D = np.array([0.0, *discounts.values])
+    total, withheld = scratch.array(contexts, np.float64), scratch.array(contexts, np.float64)
+
+    def blocks() -> Any:
+        for start in range(0, len(a), BLOCK):
+            place = slice(start, start + BLOCK)
+            count = a[place].astype(np.int64)
+            context = (counted.keys[place] // np.uint64(vocabulary)).astype(np.int64) if n > 1 else np.zeros_like(count)
+            yield place, count, context, D[np.minimum(count, 3)]
+
+    for _, count, context, D_a in blocks():
+        first = int(context[0])
+        here = slice(first, int(context[-1]) + 1)
+        total[here] += np.bincount(context - first, count)
+        withheld[here] += np.bincount(context - first, D_a)
+    for start in range(0, contexts, BLOCK):  # γ is 1 for what was never followed by anything
+        here = slice(start, start + BLOCK)
+        withheld[here] = np.divide(withheld[here], total[here], out=np.ones_like(total[here]), where=total[here] > 0)
+    p = scratch.array(len(a), np.float64)
+    with npy_writer(directory / LOG_P.format(n), np.float32) as log_p:
+        for place, count, context, D_a in blocks():
+            below = lower[counted.suffixes[place]] if n > 1 else lower[place]
+            seen = np.divide(count - D_a, total[context], out=np.zeros(len(count)), where=count > 0)
+            block = seen + withheld[context] * below
+            if n == 1:
+                block[: max(0, FIRST_OUTPUT - place.start)] = 0
+            p[place] = block
+            with np.errstate(divide="ignore"):
+                log_p.append(np.log(block))
+    if n > 1:
+        with npy_writer(directory / BACK_OFF.format(n - 1), np.float32) as back_off:
+            for start in range(0, contexts, BLOCK):
+                back_off.append(np.log(withheld[start : start + BLOCK]))
+    return p

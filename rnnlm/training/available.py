@@ -1,0 +1,108 @@
+"""How much more memory this process may take: the least of what the machine, its control group and its limits leave.
+
+Linux alone tells all of it; where nothing is told, nothing is known.
+"""
+
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+_PAGE = 4096
+
+
+@dataclass(frozen=True)
+class Room:
+    """`left` bytes more, and what sets the bound, in words."""
+
+    left: int
+    bound: str
+
+
+def memory_left(proc: Path = Path("/proc"), groups: Path = Path("/sys/fs/cgroup")) -> Room | None:
+    """What is left for this process; None where the system does not tell."""
+    rooms = [_of_the_machine(proc), *_of_the_groups(proc, groups), *_of_the_limits(proc)]
+    known = [room for room in rooms if room is not None]
+    return min(known, key=lambda room: room.left, default=None)
+
+
+def process_memory(proc: Path = Path("/proc")) -> int:
+    """Bytes that this process has in memory now; 0 where the system does not tell."""
+    found = _numbers(proc / "self" / "statm")
+    return found[1] * _page() if len(found) > 1 else 0
+
+
+def process_peak() -> int:
+    """Bytes that this process has had in memory at most; 0 where the system does not tell."""
+    try:
+        import resource  # noqa: PLC0415 — Unix alone has it
+    except ImportError:
+        return 0
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else 1024 * peak
+
+
+def _of_the_machine(proc: Path) -> Room | None:
+    for line in _lines(proc / "meminfo"):
+        if line.startswith("MemAvailable:"):
+            return Room(1024 * int(line.split()[1]), "free memory")
+    return None
+
+
+def _of_the_groups(proc: Path, groups: Path) -> list[Room]:
+    """What the control group of this process and those above it leave, of version 2 or 1 (Docker, systemd, Slurm)."""
+    rooms = []
+    for line in _lines(proc / "self" / "cgroup"):
+        _, controllers, inside = line.split(":", 2)
+        second = controllers == ""
+        if not second and "memory" not in controllers.split(","):
+            continue
+        root = groups if second else groups / "memory"
+        names = ("memory.max", "memory.current") if second else ("memory.limit_in_bytes", "memory.usage_in_bytes")
+        cache = "inactive_file" if second else "total_inactive_file"
+        directory = root / inside.lstrip("/")
+        # In a container the path is often that outside of it, and the group itself stands at the root.
+        for place in (directory, *directory.parents):
+            if not place.is_relative_to(root):
+                break
+            limit, used = (_numbers(place / name) for name in names)
+            if limit and used and limit[0] < 2**60:  # version 1 writes a huge number for none
+                held = [int(each.split()[1]) for each in _lines(place / "memory.stat") if each.split()[0] == cache]
+                rooms.append(Room(max(0, limit[0] - used[0] + sum(held)), "the control group's limit"))
+    return rooms
+
+
+def _of_the_limits(proc: Path) -> list[Room]:
+    """What `ulimit -v` and `ulimit -d` leave."""
+    try:
+        import resource  # noqa: PLC0415 — Unix alone has it
+    except ImportError:
+        return []
+    rooms = []
+    statm = _numbers(proc / "self" / "statm")  # size, resident, shared, text, 0, data and stack: in pages
+    for number, name, place in ((resource.RLIMIT_AS, "ulimit -v", 0), (resource.RLIMIT_DATA, "ulimit -d", 5)):
+        limit = resource.getrlimit(number)[0]
+        if limit != resource.RLIM_INFINITY and len(statm) > place:
+            rooms.append(Room(max(0, limit - statm[place] * _page()), name))
+    return rooms
+
+
+def _page() -> int:
+    return os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else _PAGE
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text("utf-8", "replace").splitlines()
+    except OSError:
+        return []
+
+
+def _numbers(path: Path) -> list[int]:
+    """The whole numbers that a file begins with, in one line."""
+    found = []
+    for word in (_lines(path) or [""])[0].split():
+        if not word.isdecimal():
+            break
+        found.append(int(word))
+    return found

@@ -1,0 +1,180 @@
+"""The journal of a run that the clock decided: what share of it was done at each step, with what rate and segment.
+
+With it, and the settings in `replay.toml`, the run can be taken again step by step, on a machine of any speed. A text
+file: one line of JSON that says whose it is, names of columns, a line a step, and, once the run is finished, a digest
+of all that. It is written through a buffer and made durable when a checkpoint is: about 2 µs a step.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rnnlm.artifacts import storage_error, write_bytes
+from rnnlm.errors import ArtifactError
+
+JOURNAL = "journal.tsv"
+_FORMAT, _VERSION = "rnnlm journal", 1
+_COLUMNS = "step\tfraction\trate\tlength\n"
+_REMEDY = "copy it anew from the run that wrote it"
+
+
+@dataclass(frozen=True)
+class Header:
+    """Whose journal it is. `inputs` are digests of the data, `machine` what bytes depend on beside.
+
+    `validated_tokens` is what each quick validation reads at most, which the clock decided too.
+    """
+
+    inputs: Mapping[str, str]
+    machine: Mapping[str, Any]
+    validated_tokens: int | None
+
+    def line(self) -> str:
+        """The first line."""
+        content = {"format": _FORMAT, "version": _VERSION, "inputs": dict(self.inputs), "machine": dict(self.machine)}
+        return json.dumps({**content, "validated_tokens": self.validated_tokens}, ensure_ascii=False) + "\n"
+
+
+@dataclass(frozen=True)
+class Record:
+    """A finished journal, read: of each step the `fractions` done before it, the `rates` and segment `lengths`.
+
+    All are (steps,). `content` is the whole file, `sha256` the digest that it ends with.
+    """
+
+    header: Header
+    fractions: NDArray[np.float64]
+    rates: NDArray[np.float64]
+    lengths: NDArray[np.int64]
+    sha256: str
+    content: bytes
+
+    def __len__(self) -> int:
+        """Steps of the run."""
+        return len(self.rates)
+
+
+class Journal:
+    """The journal of a run that goes on, open for more steps. Raises StorageError where the disk refuses."""
+
+    def __init__(self, path: Path, header: Header) -> None:
+        """A journal at `path`, or the one begun there, whose own header then stands. Raises ArtifactError."""
+        if not path.exists():
+            write_bytes(path, (header.line() + _COLUMNS).encode())
+        self._path = path
+        with path.open("rb") as file:
+            self.header = _header(file.readline(), path)
+        self._file = path.open("ab")
+
+    def write(self, step: int, fraction: float, rate: float, length: int) -> None:
+        """Step number `step`, from 0, was taken so."""
+        try:
+            self._file.write(f"{step}\t{fraction!r}\t{rate!r}\t{length}\n".encode())
+        except OSError as error:  # the buffer was full, and so is the disk
+            raise storage_error(error, self._path) from error
+
+    def sync(self) -> None:
+        """Make the steps so far durable, before a checkpoint counts on them."""
+        try:
+            self._file.flush()
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            raise storage_error(error, self._path) from error
+
+    def cut(self, steps: int) -> float:
+        """Keep the first `steps` alone; the fraction that had been reached when the run broke off."""
+        self._file.flush()
+        kept, fraction, end = 0, 0.0, 0
+        with self._path.open("r+b") as file:
+            for number, line in enumerate(file):
+                row = _row(line) if number > 1 else None
+                if number > 1 and row is None:
+                    break  # a line that was not finished
+                if row is not None:
+                    fraction = row[1]
+                if row is None or row[0] < steps:
+                    kept, end = kept + (row is not None), end + len(line)
+            if kept != steps:
+                raise ArtifactError(f"{self._path} has {kept:,} of the checkpoint's {steps:,} steps", "use --force")
+            file.truncate(end)
+            os.fsync(file.fileno())
+        return fraction
+
+    def finish(self) -> None:
+        """Add the digest that says that the run is finished."""
+        self.sync()
+        with self._path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        self._file.write(f"# {digest}\n".encode())
+        self.sync()
+
+    def __enter__(self) -> "Journal":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._file.close()
+
+
+def read_journal(path: Path) -> Record:
+    """A finished journal; ArtifactError where it is missing, damaged or that of an unfinished run."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ArtifactError(f"cannot read {path}: {error.strerror}", _REMEDY) from None
+    body, _, last = content.removesuffix(b"\n").rpartition(b"\n")
+    body += b"\n"
+    digest = hashlib.sha256(body).hexdigest()
+    if not last.startswith(b"# "):
+        raise ArtifactError(f"{path} is the journal of a run that is not finished", "let it finish: --resume")
+    if last[2:].decode("latin1") != digest:
+        raise ArtifactError(f"{path} has changed since it was written", _REMEDY)
+    first, columns, *lines = body.splitlines(keepends=True)
+    rows = [row for row in map(_row, lines) if row is not None]
+    numbers = [row[0] for row in rows]
+    if columns != _COLUMNS.encode() or len(rows) != len(lines) or numbers != list(range(len(rows))) or not rows:
+        raise ArtifactError(f"{path} is damaged", _REMEDY)
+    _, fractions, rates, lengths = zip(*rows, strict=True)
+    arrays = np.array(fractions), np.array(rates), np.array(lengths, np.int64)
+    record = Record(_header(first, path), *arrays, digest, content)
+    rising = (np.diff(record.fractions) >= 0).all() and record.fractions[0] >= 0 and record.fractions[-1] < 1
+    if not (rising and np.isfinite(record.rates).all() and (record.rates >= 0).all() and (record.lengths > 0).all()):
+        raise ArtifactError(f"{path} is damaged", _REMEDY)
+    return record
+
+
+def _row(line: bytes) -> tuple[int, float, float, int] | None:
+    """A step's line; None for anything else."""
+    parts = line.split(b"\t")
+    try:
+        step, fraction, rate, length = parts
+        return (int(step), float(fraction), float(rate), int(length)) if line.endswith(b"\n") else None
+    except ValueError:
+        return None
+
+
+def _header(line: bytes, path: Path) -> Header:
+    try:
+        content = json.loads(line)
+        version = content.pop("version")
+        if content.pop("format") != _FORMAT:
+            raise ValueError
+        if version != _VERSION:
+            raise ArtifactError(f"{path} has version {version!r}, this program reads {_VERSION}", _REMEDY)
+        header = Header(**content)
+        if not all(isinstance(part, dict) for part in (header.inputs, header.machine)):
+            raise ValueError
+        if not isinstance(header.validated_tokens, int | None):
+            raise ValueError
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        raise ArtifactError(f"{path} is no journal of a run", _REMEDY) from None
+    return header

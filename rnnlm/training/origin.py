@@ -1,0 +1,57 @@
+"""What a run is made of and where: kept with what it writes, so that things of two runs are told apart."""
+
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from rnnlm import __version__
+
+
+@dataclass(frozen=True)
+class Origin:
+    """A run by what decides it. `inputs` are digests of data, `config` and `tokenizer` what its models come with.
+
+    `machine` is what else equal bytes depend on, as `this_machine` gives it.
+    """
+
+    run_sha256: str = ""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    config: Mapping[str, Any] | None = None
+    tokenizer: bytes | None = None
+    machine: Mapping[str, Any] = field(default_factory=dict)
+
+
+def this_machine(device: str) -> dict[str, Any]:
+    """What the last bits of sums and products depend on: versions, threads, device and processor."""
+    return {
+        "rnnlm": __version__,
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "threads": torch.get_num_threads(),
+        "device": device,
+        "processor": f"{_processor()} ({torch.backends.cpu.get_cpu_capability()})",
+    }
+
+
+def _processor() -> str:
+    """The processor's name, or its kind where the system does not tell more."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text("utf-8", "replace").splitlines()
+    except OSError:
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
+
+
+def no_promise(then: Mapping[str, Any], now: Mapping[str, Any]) -> str | None:
+    """Why a run that was begun `then` may end in other bytes here, in words; None where it will not."""
+    changed = [f"{name} {then.get(name)} is {value} now" for name, value in now.items() if then.get(name) != value]
+    if not changed:
+        return None
+    return f"{', '.join(changed)}: the very bytes of an undisturbed run cannot be promised"

@@ -1,0 +1,55 @@
+"""The numbers of a run that a checkpoint keeps, beside its tensors."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+
+@dataclass
+class RunState:
+    """Where a run stands.
+
+    `share` is what is done, from 0 to 1, as read after the last step; it holds for the next one. `loss_sum` to
+    `steps_since` are since the last line of the log; `logged` and `validated` count what was due. `seconds` are those
+    of training. `good_step` is the step of the last good weights, `best_cost` their mean cost on the validation split,
+    `costs` those of all validations. `strikes`, `rate_factor`, `dropped` and `returned` are what became of steps that
+    were not finite.
+    """
+
+    step: int = 0
+    share: float = 0.0
+    tokens: int = 0
+    operations: int = 0
+    clipped: int = 0
+    loss_sum: float = 0.0
+    loss_count: int = 0
+    clipped_since: int = 0
+    steps_since: int = 0
+    logged: int = 0
+    validated: int = 0
+    seconds: float = 0.0
+    good_step: int = 0
+    best_cost: float | None = None
+    costs: list[float] = field(default_factory=list)
+    strikes: float = 0.0
+    rate_factor: float = 1.0
+    dropped: int = 0
+    returned: int = 0
+
+    def to_json(self) -> dict[str, Any]:
+        """As a checkpoint holds it."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> "RunState":
+        """The state that `to_json` gave; TypeError, ValueError or KeyError for anything else."""
+        values: dict[str, Any] = {}
+        for each in fields(cls):
+            value = content[each.name]
+            if each.name == "costs":
+                values[each.name] = [float(cost) for cost in value]
+            elif each.name == "best_cost":
+                values[each.name] = None if value is None else float(value)
+            else:
+                values[each.name] = type(getattr(cls, each.name))(value)
+        return cls(**values)
