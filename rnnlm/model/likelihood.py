@@ -28,7 +28,7 @@ _SEGMENT = 1024  # steps of a stream read in one call
 # Logits at once: 4 MB, which stay in the cache. A row of 10,000 takes 26 µs on one core, 16 of them the product and 6
 # the exponentials; 30 µs with 16 MB, and 72 µs with 16 MB, torch's own product and a copy of them.
 _LOGITS = 2**20
-_ROWS = 16  # rows are filled up to a multiple of this: oneDNN makes a kernel for every shape
+_ROWS = 16  # more rows are filled up to a multiple of this: oneDNN makes a kernel for every shape
 _POOL = 256  # batches of sequences sorted by length together
 
 
@@ -85,8 +85,8 @@ def target_nats(model: LanguageModel, hidden: Tensor, targets: Tensor) -> Tensor
 def _term_nats(term: Term) -> Tensor:
     """−log softmax(V h + c)[target] (rows,) float64, 0 for a negative target; as `log_total`, in place."""
     rows, count = max(1, _LOGITS // len(term.V) // _ROWS) * _ROWS, len(term.targets)
-    h = functional.pad(term.h, (0, 0, 0, -count % _ROWS))
-    targets = functional.pad(term.targets, (0, -count % _ROWS), value=-1)
+    more = -count % _ROWS if count > _ROWS else 0
+    h, targets = functional.pad(term.h, (0, 0, 0, more)), functional.pad(term.targets, (0, more), value=-1)
     parts = []
     for start in range(0, count, rows):
         wanted = targets[start : start + rows]
