@@ -50,9 +50,10 @@ BLOCKS = blocks(LECTURE.read_text("utf-8"))
 
 
 class Session:
-    """The lecture's commands run in one directory. A block that is asked for has all earlier ones run before it."""
+    """A document's commands run in one directory. A block that is asked for has all earlier ones run before it."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, blocks: list[Block]) -> None:
+        self._blocks = blocks
         self._work, programs = directory / "work", directory / "bin"
         self._work.mkdir()
         programs.mkdir()
@@ -68,9 +69,9 @@ class Session:
     def outputs(self, number: int) -> list[str]:
         """What each command of a block printed on standard output; each must have ended well."""
         while len(self._done) <= number:
-            block = BLOCKS[len(self._done)]
+            block = self._blocks[len(self._done)]
             self._done.append([self._run(command) for command, _ in block.commands])
-        for (command, _), done in zip(BLOCKS[number].commands, self._done[number], strict=True):
+        for (command, _), done in zip(self._blocks[number].commands, self._done[number], strict=True):
             assert done.returncode == 0, f"{command}\nended with {done.returncode}: {done.stderr}"
         return [done.stdout for done in self._done[number]]
 
@@ -82,7 +83,7 @@ class Session:
 @pytest.fixture(scope="module")
 def session(tmp_path_factory: pytest.TempPathFactory) -> Session:
     """One run of the lecture."""
-    return Session(tmp_path_factory.mktemp("lecture"))
+    return Session(tmp_path_factory.mktemp("lecture"), BLOCKS)
 
 
 def lines_of(output: str) -> list[str]:

@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import sys
+import time
 from collections.abc import Callable, Iterator
 from typing import Any, TextIO
 
@@ -74,12 +75,13 @@ class Terminal:
         )
         # Results are written while the line stands, so standard output is left alone.
         with Progress(*columns, console=self.errors, transient=True, redirect_stdout=False) as line:
-            task = line.add_task(label, total=None, rate="")
+            task, started_at, total = line.add_task(label, total=None, rate=""), time.monotonic(), 0
 
             def advance(count: int) -> None:
-                line.advance(task, count)
-                speed = line.tasks[0].speed
-                line.update(task, rate="" if speed is None else f"{speed:,.0f}/s")
+                nonlocal total
+                total += count
+                rate = total / (time.monotonic() - started_at + 1e-9)
+                line.update(task, completed=total, rate=f"{rate:,.0f}/s")
 
             yield advance
 

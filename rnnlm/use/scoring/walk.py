@@ -18,7 +18,7 @@ from rnnlm.model.details import details
 from rnnlm.model.likelihood import LanguageModel, target_nats
 from rnnlm.model.network import Network, States
 
-_SEGMENT = 1024  # steps, all sequences together, that are read in one call
+_SEGMENT = 4096  # steps, all sequences together, that are read in one call
 _LONGER = 1.5  # a batch holds no sequence longer than this times its shortest and 8: padding costs time
 Numbers = NDArray[np.float64]
 

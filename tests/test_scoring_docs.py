@@ -1,0 +1,33 @@
+"""`docs/scoring.md` says what happens: its commands are run and compared as those of the lecture are."""
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+from test_lecture import Session, blocks, compare
+
+DOCUMENT = Path(__file__).resolve().parents[1] / "docs" / "scoring.md"
+BLOCKS = blocks(DOCUMENT.read_text("utf-8"))
+
+pytestmark = pytest.mark.skipif(shutil.which("bash") is None, reason="the commands are written for bash")
+
+
+@pytest.fixture(scope="module")
+def session(tmp_path_factory: pytest.TempPathFactory) -> Session:
+    """One run of the document."""
+    return Session(tmp_path_factory.mktemp("scoring"), BLOCKS)
+
+
+@pytest.mark.parametrize("number", range(len(BLOCKS)), ids=[f"line {block.line}" for block in BLOCKS])
+def test_block(session: Session, number: int) -> None:
+    block = BLOCKS[number]
+    for (_, shown), printed in zip(block.commands, session.outputs(number), strict=True):
+        compare(block.rule, printed, shown)
+
+
+def test_agreement_is_learned_with_neighbours_first(session: Session) -> None:
+    (number,) = [number for number, block in enumerate(BLOCKS) if any("--pairs" in each for each, _ in block.commands)]
+    rows = [re.split(r" {2,}", line) for line in session.outputs(number)[-1].splitlines()]
+    accuracy = {cells[0]: float(cells[3].rstrip("%")) for cells in rows[1:]}
+    assert accuracy["distance 1"] > 95 > accuracy["distance 5-8"] > 50
