@@ -1,5 +1,6 @@
 """Bytes on disk: whole or not at all, checked before they are believed, and never pickled."""
 
+import hashlib
 import io
 import json
 import resource
@@ -9,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import safetensors.numpy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
@@ -227,6 +229,30 @@ def test_a_pickled_array_is_refused(tmp_path: Path) -> None:
     (tmp_path / "x.npy").write_bytes(buffer.getvalue())
     with pytest.raises(ArtifactError):
         open_npy(tmp_path / "x.npy", kinds="u", dimensions=1, remedy="")
+
+
+DTYPES = ("u8", "i8", "f8", "f4", "u4", "i4", "f2", "u2", "i2", "i1", "u1", "?")
+SHAPES = arrays.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=3)
+TENSORS = st.dictionaries(
+    st.text(max_size=4).filter(lambda name: name != "__metadata__"),
+    st.sampled_from(DTYPES).flatmap(lambda dtype: arrays.arrays(dtype, SHAPES)),
+    max_size=5,
+)
+
+
+@given(TENSORS, st.dictionaries(st.text(max_size=3), st.text(max_size=3), max_size=1))
+def test_tensors_have_the_bytes_of_the_formats_own_writer(
+    tmp_path_factory: pytest.TempPathFactory, tensors: dict[str, Any], metadata: dict[str, str]
+) -> None:
+    path = tmp_path_factory.mktemp("tensors") / "x.safetensors"
+    digest = write_tensors(path, tensors, metadata or None)
+    copies = {name: np.asarray(array, order="C") for name, array in tensors.items()}
+    assert path.read_bytes() == safetensors.numpy.save(copies, metadata=metadata or None)
+    assert digest == hashlib.sha256(path.read_bytes()).hexdigest()
+    turned = {name: array.T for name, array in tensors.items()}
+    write_tensors(path, turned)
+    read = read_tensors(path, remedy="")
+    assert all(np.array_equal(read[name], array, equal_nan=array.dtype.kind == "f") for name, array in turned.items())
 
 
 def test_tensors_are_read_back_and_damage_is_refused(tmp_path: Path) -> None:

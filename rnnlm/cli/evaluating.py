@@ -9,10 +9,11 @@ def evaluate(invocation: Invocation) -> None:
     from rnnlm.cli.evaluate_labels import evaluate_labelled
     from rnnlm.cli.evaluate_series import evaluate_forecast
     from rnnlm.cli.evaluate_text import evaluate_language
-    from rnnlm.cli.models import find_model, open_language_model, open_model
+    from rnnlm.cli.models import find_model, language_model_of, network_of
 
-    task = find_model(invocation).model.task
-    if task == "language":
-        evaluate_language(invocation, *open_language_model(invocation))
+    found = find_model(invocation)
+    if found.model.task == "language":
+        evaluate_language(invocation, found, language_model_of(invocation, found))
     else:
-        (evaluate_forecast if task == "forecast" else evaluate_labelled)(invocation, *open_model(invocation))
+        evaluate_other = evaluate_forecast if found.model.task == "forecast" else evaluate_labelled
+        evaluate_other(invocation, found, network_of(invocation, found))

@@ -9,7 +9,7 @@ from rnnlm.model.device import choose_device, set_threads
 from rnnlm.model.likelihood import LanguageModel
 from rnnlm.model.loading import load_model, load_network
 from rnnlm.model.network import Network
-from rnnlm.model.sealed import NgramShape, Sealed, is_sealed, read_sealed
+from rnnlm.model.sealed import Sealed, is_sealed, read_sealed
 from rnnlm.workspace import Workspace
 
 
@@ -21,31 +21,36 @@ class Found:
     workspace: Workspace | None
 
 
-def open_model(invocation: Invocation, task: str | None = None) -> tuple[Found, Network]:
-    """The model that the arguments name and its network, on the device and with the threads asked for.
+def open_model(invocation: Invocation) -> tuple[Found, Network]:
+    """The model that the arguments name and its network, on the device and with the threads asked for."""
+    found = find_model(invocation)
+    return found, network_of(invocation, found)
 
-    Raises UsageError for a model of another `task`, where one is given.
+
+def open_language_model(invocation: Invocation) -> tuple[Found, LanguageModel]:
+    """The language model that the arguments name, a network or an n-gram model.
+
+    Raises UsageError for a model of another task.
     """
     found = find_model(invocation)
-    if task is not None and found.model.task != task:
+    return found, language_model_of(invocation, found)
+
+
+def network_of(invocation: Invocation, found: Found) -> Network:
+    """The network of a model; UsageError for an n-gram model, which has none."""
+    set_threads(invocation.run.threads)
+    return load_network(found.model, choose_device(invocation.run.device))
+
+
+def language_model_of(invocation: Invocation, found: Found) -> LanguageModel:
+    """A language model of either kind; UsageError for a model of another task."""
+    if found.model.task != "language":
         does = "forecasts" if found.model.task == "forecast" else "labels"
         raise UsageError(
             f"{found.model.path} {does}; it is no language model", f"use: rnnlm predict {found.model.path}"
         )
     set_threads(invocation.run.threads)
-    return found, load_network(found.model, choose_device(invocation.run.device))
-
-
-def open_language_model(invocation: Invocation) -> tuple[Found, LanguageModel]:
-    """The language model that the arguments name, a network or an n-gram model, ready to use.
-
-    Raises UsageError for a model of another task.
-    """
-    found = find_model(invocation)
-    if isinstance(found.model.built, NgramShape):
-        set_threads(invocation.run.threads)
-        return found, load_model(found.model)
-    return open_model(invocation, "language")
+    return load_model(found.model, choose_device(invocation.run.device))
 
 
 def find_model(invocation: Invocation) -> Found:

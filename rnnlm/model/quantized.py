@@ -61,11 +61,11 @@ def dequantize(tensors: Tensors, origin: str) -> tuple[dict[str, NDArray[Any]], 
 def sealed_weights(sealed: Sealed) -> tuple[dict[str, NDArray[Any]], dict[str, Int8Rows]]:
     """The weights of a sealed model by name, float32, and the rows of those that it holds in 8 bits.
 
-    Raises ArtifactError when they are damaged.
+    Raises ArtifactError when they are damaged, UsageError for an n-gram model, which has none.
     """
-    path = sealed.path / WEIGHTS
+    path, kind = sealed.path / WEIGHTS, sealed.weights
     tensors = read_tensors(path, remedy=REMEDY)
-    return (tensors, {}) if sealed.weights == "float32" else dequantize(tensors, str(path))
+    return (tensors, {}) if kind == "float32" else dequantize(tensors, str(path))
 
 
 def seal_quantized(sealed: Sealed, directory: Path, report: Mapping[str, Any]) -> Sealed:

@@ -61,7 +61,7 @@ class Sealed:
     def architecture(self) -> Architecture:
         """How its network is built; UsageError for an n-gram model, which has none."""
         if isinstance(self.built, NgramShape):
-            raise UsageError(f"{self.path} is an n-gram model, which has no network", "name another with --model")
+            raise self._no_network()
         return self.built
 
     @property
@@ -86,8 +86,13 @@ class Sealed:
 
     @property
     def weights(self) -> str:
-        """How `weights.safetensors` holds its matrices: 'float32' or 'int8'."""
+        """How `weights.safetensors` holds its network's matrices: 'float32' or 'int8'; UsageError where it has none."""
+        if isinstance(self.built, NgramShape):
+            raise self._no_network()
         return str(self.config.get("weights", "float32"))
+
+    def _no_network(self) -> UsageError:
+        return UsageError(f"{self.path} is an n-gram model, which has no network", "name a network in its place")
 
     @property
     def name(self) -> str:

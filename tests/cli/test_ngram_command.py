@@ -43,10 +43,19 @@ def test_it_is_made_again_only_where_something_changed(run: Any, workspace: Path
     assert run("ngram", workspace, "--json").ok().out == first.out
 
 
+def test_a_stream_model_is_measured_as_a_stream(run: Any, workspace: Path) -> None:
+    run("ngram", workspace, "--context", "stream").ok()
+    evaluated = run("evaluate", workspace, "--model", "ngram", "--json").ok().json
+    assert evaluated["context"] == "stream"
+    apart = run("ngram", workspace, "--json").ok().json
+    assert run("evaluate", workspace, "--model", "ngram", "--json").ok().json["model_sha256"] == apart["model_sha256"]
+
+
 def test_what_needs_a_network_says_so(run: Any, workspace: Path) -> None:
     run("ngram", workspace, "--order", "2").ok()
-    run("inspect", workspace, "--model", "ngram").refused(2, "n-gram model", "--model")
+    run("inspect", workspace, "--model", "ngram").refused(2, "n-gram model", "name a network")
     run("predict", workspace, "x", "--model", "ngram").refused(2, "n-gram model")
+    run("embed", workspace, "--vectors", workspace / "models" / "ngram").refused(2, "n-gram model")
     run("train", workspace, "--from", "ngram", "--steps", "1").refused(2, "n-gram model")
     run("ngram", workspace, "--order", "0").refused(2, "--order")
 

@@ -6,6 +6,7 @@ process; `Forker` is how the tests speak to it: a line of JSON for each command,
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
-ERRORS = {"EIO": 5, "ENOSPC": 28}
+_PATIENCE = 120.0  # seconds in which a command that is well has long come to what is waited for
 
 
 @dataclass
@@ -25,9 +26,16 @@ class Running:
     forker: "Forker"
 
     def until(self, condition: Callable[[], bool]) -> None:
-        """Until something is so; ProcessLookupError where the command ends before that."""
+        """Until something is so; ProcessLookupError where the command ends before that.
+
+        A command that never comes to it is killed, so that the test ends; TimeoutError.
+        """
+        ends_at = time.monotonic() + _PATIENCE
         while not condition():
             os.kill(self.process_id, 0)
+            if time.monotonic() > ends_at:
+                os.kill(self.process_id, signal.SIGKILL)
+                raise TimeoutError(self.forker.said.read_text("utf-8"))
             time.sleep(0.01)
 
     def wait(self) -> tuple[int, str]:

@@ -68,12 +68,13 @@ def as_ids(lines: list[list[int]]) -> Ids:
     return Ids(np.array(flat, np.uint16), offsets.astype(np.int64), np.zeros(1, np.uint32))
 
 
-def trained(lines: list[list[int]], order: int, directory: Path) -> NgramModel:
-    """The model of the lines, in files of `directory`."""
+def trained(lines: list[list[int]], order: int, directory: Path, *, apart: bool = True) -> NgramModel:
+    """The model of the lines, each `apart` from the others or all one stream, in files of `directory`."""
     text, scratch = as_ids(lines), directory / "scratch"
     scratch.mkdir()
-    estimate(text.ids, text.offsets[:-1], VOCABULARY, order, directory, Scratch(scratch))
-    return NgramModel(read_grams(directory, VOCABULARY, order), lines_apart=True)
+    starts = text.offsets[:-1] if apart else text.offsets[:1]
+    estimate(text.ids, starts, VOCABULARY, order, directory, Scratch(scratch))
+    return NgramModel(read_grams(directory, VOCABULARY, order), lines_apart=apart)
 
 
 def histories_of(lines: list[list[int]], order: int) -> Iterator[tuple[tuple[int, ...], int]]:
@@ -105,6 +106,19 @@ def test_every_probability_is_that_of_the_sums_in_the_paper(
     assert torch.allclose(log_p.gather(1, words.unsqueeze(1) - 2).squeeze(1), torch.from_numpy(found), atol=1e-9)
     assert torch.allclose(target_nats(model, torch.from_numpy(rows), words - 2), -torch.from_numpy(found), atol=1e-9)
     assert not target_nats(model, torch.from_numpy(rows), torch.full_like(words, -1)).any()
+
+
+@given(LINES, st.integers(1, 5))
+def test_a_stream_has_ngrams_across_its_lines(
+    tmp_path_factory: pytest.TempPathFactory, lines: list[list[int]], order: int
+) -> None:
+    """It is one long line, in which `</s>` is a word like any other."""
+    model = trained(lines, order, tmp_path_factory.mktemp("ngram"), apart=False)
+    whole = as_ids(lines).ids[:-1].tolist()
+    slow = Slow([whole], order)
+    wanted = [math.log(slow.p(history, word)) for history, word in histories_of([whole], order)]
+    (span,) = text_nats(model, as_ids(lines), "stream", 1)
+    assert np.allclose(-span.nats, wanted, atol=2e-6)
 
 
 def test_lines_apart_give_the_same_in_a_stream_and_alone(tmp_path: Path) -> None:
