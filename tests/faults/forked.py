@@ -94,6 +94,9 @@ def _serve() -> None:
     from rnnlm.cli.run import run
 
     assert torch._dynamo and rnnlm.cli.app and rnnlm.cli.train_run
+    # What nohup, or a shell that starts something in the background, has set to be ignored is not what is tested here.
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     for line in sys.stdin:
         order = json.loads(line)
         child = os.fork()
