@@ -10,6 +10,7 @@ from rnnlm.arrays import npy_writer, open_npy, read_tensors
 from rnnlm.cli.embed_stage import model_directory
 from rnnlm.cli.opening import open_pipeline
 from rnnlm.cli.options import Invocation
+from rnnlm.cli.reading import decoding
 from rnnlm.cli.show import show_plan
 from rnnlm.cli.stages import Pipeline, terminal
 from rnnlm.cli.summary_run import summarise
@@ -136,7 +137,8 @@ class Layered:
         return self._write(rows, self._pipeline.workspace.path / f"embedded-{split}.npy")
 
     def _text(self, name: str) -> Seen:
-        blocks = (block for source in find_corpus([name]).stream for block in read_blocks(source, "text"))
+        reading = decoding(self._pipeline.invocation, self._pipeline.screen)
+        blocks = (block for source in find_corpus([name]).stream for block in read_blocks(source, "text", reading))
         lines = [line for block in whole_lines(blocks) for line in block.decode().split("\n")[:-1]]
         ids = [line_ids(self._rules, line) for line in lines]
         rows = np.zeros((len(ids), max(map(len, ids), default=0)), np.uint32)

@@ -8,8 +8,10 @@ from typing import Any
 
 from rnnlm.cli.models import Found
 from rnnlm.cli.options import Invocation
+from rnnlm.cli.reading import decoding
 from rnnlm.cli.stages import terminal
 from rnnlm.cli.terminal import Terminal, count, percent, table
+from rnnlm.corpus.decoding import Decoding
 from rnnlm.corpus.sources import find_corpus, line_blocks, read_blocks, whole_lines
 from rnnlm.corpus.text import encode_text
 from rnnlm.errors import InputError, UsageError
@@ -37,7 +39,7 @@ def evaluate_language(invocation: Invocation, found: Found, network: LanguageMod
     given = invocation.settings("evaluate").settings
     if given.baseline or given.plot:
         raise UsageError("--baseline or --plot with a language model", "they go with labels and forecasts")
-    chosen = choose_text(found, given)
+    chosen = choose_text(found, given, decoding(invocation, terminal(invocation)))
     context = given.context or found.model.context
     with tempfile.TemporaryDirectory(prefix="rnnlm-") as directory:
         text = encode_text(chosen.blocks, found.model.rules, Path(directory))
@@ -57,7 +59,7 @@ def evaluate_language(invocation: Invocation, found: Found, network: LanguageMod
         screen.notice("fed y(t−1) = x(t), which it reads anyway: what it predicts depends on the last token alone")
 
 
-def choose_text(found: Found, given: EvaluateSettings) -> Chosen:
+def choose_text(found: Found, given: EvaluateSettings, reading: Decoding | None = None) -> Chosen:
     """The text that the flags name, or the workspace's test split, or valid where test is empty.
 
     Raises UsageError for a model that has no splits, InputError for a text that is not there.
@@ -67,7 +69,7 @@ def choose_text(found: Found, given: EvaluateSettings) -> Chosen:
         if not names:
             raise InputError(f"{given.text} is a directory", "name one text file with --text")
         name = "standard input" if given.text == "-" else given.text
-        return Chosen(name, whole_lines(block for name in names for block in read_blocks(name, "text")))
+        return Chosen(name, whole_lines(block for name in names for block in read_blocks(name, "text", reading)))
     if found.workspace is None:
         raise UsageError(f"{found.model.path} is a model without a workspace", "name a text with --text FILE")
     split, path = choose_split(found.workspace, given.split)

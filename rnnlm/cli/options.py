@@ -23,6 +23,7 @@ from rnnlm.corpus.settings import (
     EmbedSettings,
     PadSettings,
     RawSettings,
+    ReadingSettings,
     TokenizeSettings,
     VocabSettings,
 )
@@ -57,6 +58,7 @@ class RunSettings:
 SECTIONS: dict[str, type[Any]] = {
     "run": RunSettings,
     "corpus": CorpusSettings,
+    "reading": ReadingSettings,
     "raw": RawSettings,
     "clean": CleanSettings,
     "tokenize": TokenizeSettings,
@@ -77,6 +79,7 @@ SECTIONS: dict[str, type[Any]] = {
     "look": LookSettings,
 }
 PANELS = {"run": "Common", "raw": "Reading", "look": "Looking"}
+READERS = {"raw", "evaluate", "score", "generate", "predict"}  # sections of commands that read texts
 POSITIVE_ONLY = {("run", "json"), ("run", "quiet"), ("run", "debug"), ("run", "force"), ("train", "resume"),
                  ("train", "plan"), ("window", "write"), ("generate", "unknown"), ("generate", "novelty"),
                  ("generate", "interactive"),
@@ -176,7 +179,7 @@ def command(*sections: str, arguments: dict[str, Any]) -> Callable[[Callable[[In
 
     `sections` are the settings it takes as flags, `arguments` its own parameters as {name: (annotation, default)}.
     """
-    sections = (*sections, "run")
+    sections = (*sections, *(["reading"] if READERS & set(sections) else []), "run")
 
     def decorate(body: Callable[[Invocation], None]) -> Callable[..., None]:
         parameters: dict[str, inspect.Parameter] = {
