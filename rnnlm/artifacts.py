@@ -11,13 +11,15 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from rnnlm.config import canonical
-from rnnlm.errors import ArtifactError, StorageError
+from rnnlm.errors import ArtifactError, StorageError, UsageError
+from rnnlm.files import is_regular
 
 MANIFEST = "manifest.json"
 _JSON_LIMIT = 256 * 2**20
@@ -46,8 +48,10 @@ def sync_directory(path: Path) -> None:
 def durable(path: Path) -> Iterator[BinaryIO]:
     """A binary file that takes the place of `path` when the block ends well, and leaves no trace otherwise.
 
-    Raises StorageError when the disk refuses.
+    Raises StorageError when the disk refuses, and for a device, whose place is not ours to take.
     """
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise StorageError(f"cannot write {path}: it is a device or a pipe", "name a file")
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         with partial.open("w+b") as file:
@@ -62,6 +66,27 @@ def durable(path: Path) -> Iterator[BinaryIO]:
     except BaseException:
         partial.unlink(missing_ok=True)
         raise
+
+
+def check_target(path: Path, inputs: Iterable[Path]) -> None:
+    """Before an hour of work: that its result can be written to `path`, and harms nothing that is read.
+
+    Raises UsageError where `path`, links followed, is one of `inputs`, part of an artifact or a directory; StorageError
+    where the disk refuses.
+    """
+    if path.is_dir():
+        raise UsageError(f"{path} is a directory", "name a file")
+    if any(path.exists() and other.exists() and path.samefile(other) for other in inputs):
+        raise UsageError(f"{path} is what this command reads", "name another file to write to")
+    if path.exists() and (path.resolve().parent / MANIFEST).exists():
+        raise UsageError(f"{path} is part of an artifact", "name another file to write to")
+    if path.exists() and not is_regular(path):
+        raise StorageError(f"cannot write {path}: it is a device or a pipe", "name a file")
+    try:
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise storage_error(error, path) from error
 
 
 def write_bytes(path: Path, content: bytes) -> str:
@@ -89,9 +114,12 @@ def read_json(path: Path, *, remedy: str) -> dict[str, Any]:
         raise ValueError(f"{name} is not a JSON number")
 
     try:
-        if path.stat().st_size > _JSON_LIMIT:
-            raise ValueError("larger than any file of this kind")
-        value = json.loads(path.read_bytes(), object_pairs_hook=unique, parse_constant=no_constant)
+        if not is_regular(path) or path.stat().st_size > _JSON_LIMIT:
+            raise ValueError("no file, or larger than any of this kind")
+        content = path.read_bytes()
+        value = json.loads(content, object_pairs_hook=unique, parse_constant=no_constant)
+        if b"\\ud" in content.lower():  # half of a surrogate pair can be spelled so, and is no character
+            json.dumps(value, ensure_ascii=False).encode()
     except OSError as error:
         raise ArtifactError(f"cannot read {path}: {error.strerror}", remedy) from None
     except (ValueError, RecursionError) as error:

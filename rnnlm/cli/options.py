@@ -201,6 +201,9 @@ def command(*sections: str, arguments: dict[str, Any]) -> Callable[[Callable[[In
             typed = {name: values.pop(name) for name in arguments}
             invocation = Invocation(body.__name__.rstrip("_"), typed, values, sections, config)
             invocation.check_all()
+            from rnnlm.cli.targets import check_targets
+
+            check_targets(invocation)
             body(invocation)
 
         run.__signature__ = inspect.Signature(list(parameters.values()))  # type: ignore[attr-defined]

@@ -16,11 +16,13 @@ from numpy.typing import NDArray
 from rnnlm.corpus.normalizer import SPECIALS
 from rnnlm.corpus.tokenizer import PAD_ID, UNKNOWN_ID
 from rnnlm.errors import InputError
+from rnnlm.files import open_input
 
 Layer = NDArray[np.float32]
 # Standard deviation of a random row. Small rows (0.06) leave the gates nearly constant at first: on the built-in
 # stories the validation perplexity after two passes is 3.10 with 0.06 and 2.56 with 0.4; on Penn Treebank it is one.
 SPREAD = 0.4
+_LONGEST = 2**20  # bytes of a line of vectors
 
 
 def random_layer(size: int, dimensions: int, seed: int, spread: float = SPREAD) -> Layer:
@@ -48,8 +50,8 @@ def read_vectors(path: Path, ids: Mapping[str, int]) -> Vectors:
     lowered: dict[int, NDArray[np.float32]] = {}
     dimensions = 0
     try:
-        with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as file:
-            for number, line in enumerate(file, 1):
+        with open_input(path) as whole, gzip.open(whole) if path.suffix == ".gz" else whole as file:
+            for number, line in enumerate(iter(lambda: file.readline(_LONGEST), b""), 1):
                 parts = line.rstrip().split(b" ")
                 if number == 1 and len(parts) == 2 and all(part.isdigit() for part in parts):
                     continue
