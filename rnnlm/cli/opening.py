@@ -134,8 +134,10 @@ def _read_corpus(
 
         def build(directory: Path) -> dict[str, Any]:
             if labels is None:
-                return split_raw(spool, directory, given.fractions)
-            return split_labelled(spool, directory, labels, given.fractions, given.split_seed, blank_texts=blank)
+                report = split_raw(spool, directory, given.fractions)
+            else:
+                report = split_labelled(spool, directory, labels, given.fractions, given.split_seed, blank_texts=blank)
+            return report | ({"replaced_sequences": reading.replaced} if reading.errors == "replace" else {})
 
         built = workspace.build("raw", settings, build, force=force)
         if built.fresh and labels == "text":

@@ -40,6 +40,12 @@ class Decoding:
         yield next(valid, b"").removeprefix(codecs.BOM_UTF8)
         yield from valid
 
+    def tell(self, name: str, before: int) -> None:
+        """Say how much of a source was replaced, `before` being the count when it was begun."""
+        count = self.replaced - before
+        if count:
+            self.notice(f"{name}: {count:,} sequence{'s' * (count != 1)} that are not UTF-8 replaced by U+FFFD")
+
     def line(self, text: str, where: str) -> str:
         """A string that JSON spelled out, which may hold half of a surrogate pair: refused, or replaced."""
         if "\0" in text:
@@ -66,11 +72,7 @@ class Decoding:
         count += text.count(_REPLACEMENT)
         if text:
             yield text.encode()
-        if count:
-            self.replaced += count
-            self.notice(
-                f"{name}: {count:,} sequence{'s' * (count != 1)} of bytes that are not UTF-8 replaced by U+FFFD"
-            )
+        self.replaced += count
 
 
 def _strict(blocks: Iterable[bytes], name: str) -> Iterator[bytes]:

@@ -86,6 +86,7 @@ def read_blocks(name: str, field: str | None, decoding: Decoding | None = None) 
     is not there, not text, or not what its name says.
     """
     decoding = decoding or Decoding()
+    before = decoding.replaced
     if name.startswith(BUILTIN):
         yield from ((line + "\n").encode() for line in BUILTIN_TEXTS[name.removeprefix(BUILTIN)]())
         return
@@ -99,6 +100,7 @@ def read_blocks(name: str, field: str | None, decoding: Decoding | None = None) 
             if field is not None and plain_name(name).endswith(JSON_LINES):
                 blocks = _json_lines(blocks, name, field, decoding)
             yield from _ended(_line_ends(blocks))
+        decoding.tell(name, before)
     except OSError as error:
         raise InputError(f"cannot read {name}: {error.strerror or error}", "give a file that can be read") from None
 

@@ -10,6 +10,7 @@ from tokenize import TokenError
 from typing import Any, Protocol
 
 import numpy as np
+from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from rnnlm.arrays import npy_writer
@@ -142,9 +143,9 @@ def _open_frames(path: Path) -> NDArray[Any]:
     """A memory map (T, F) of numbers; a file of shape (T,) has one number in a frame."""
     remedy = "write it anew with numpy.save"
     try:
-        array = np.load(_regular(path), mmap_mode="r")
-        if not isinstance(array, np.ndarray):
-            raise ValueError("an archive of arrays")
+        with _regular(path).open("rb") as file:
+            npy.read_magic(file)  # numpy would also open an archive of arrays
+        array: NDArray[Any] = np.load(path, mmap_mode="r")
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror or 'no array'}", remedy) from None
     except (*_DAMAGED, TokenError) as error:
