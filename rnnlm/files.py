@@ -11,6 +11,7 @@ from typing import BinaryIO
 
 _PATIENCE = 5.0  # seconds in which somebody has to open a named pipe for writing
 _MOST = 256 * 2**20
+_BLOCK = 2**20  # what is asked for in one go is taken at once
 
 
 def is_regular(path: Path) -> bool:
@@ -45,8 +46,11 @@ def _nobody_writes(descriptor: int) -> bool:
 
 def read_input(path: Path, most: int = _MOST) -> bytes:
     """All of a file, device or pipe; OSError, also for one of more than `most` bytes."""
+    blocks, size = [], 0
     with open_input(path) as file:
-        content = file.read(most + 1)
-    if len(content) > most:
-        raise OSError(0, f"it has more than {most:,} bytes")
-    return content
+        while block := file.read(_BLOCK):
+            size += len(block)
+            if size > most:
+                raise OSError(0, f"it has more than {most:,} bytes")
+            blocks.append(block)
+    return b"".join(blocks)

@@ -212,10 +212,7 @@ class Workspace:
                 return Built(self.verified(stage), False, ())
         before = {name: self.state(name) for name in later_stages(stage)}
         with rebuilt(directory) as fresh:
-            try:
-                report = builder(fresh)
-            except UnicodeDecodeError:
-                raise self._no_text(stage) from None
+            report = builder(fresh)
             names = [entry.name for entry in fresh.iterdir()]
             manifest = seal(
                 fresh,
@@ -229,16 +226,6 @@ class Workspace:
         self._states = {}
         now_stale = tuple(name for name, was in before.items() if was == "current" and self.state(name) == "stale")
         return Built(manifest, True, now_stale)
-
-    def _no_text(self, stage: str) -> ArtifactError:
-        """Which file of what a stage reads is not text any more, though its digest is what the manifest says."""
-        for name in STAGES[stage].inputs:
-            for path in sorted(self.directory(name).glob("*.txt")):
-                try:
-                    check_text(path, no_specials=False)
-                except ArtifactError as error:
-                    return ArtifactError(f"{path} is damaged ({error.message})", f"rebuild it: {self.rebuild(name)}")
-        return ArtifactError(f"what the {stage} stage reads is not text", "read the corpus anew")
 
     def accept(self) -> dict[str, list[str]]:
         """Adopt files that were edited by hand: {stage: names}. Later stages are stale from then on.

@@ -11,6 +11,7 @@ from rnnlm.cli.embed_stage import model_directory
 from rnnlm.cli.opening import open_pipeline
 from rnnlm.cli.options import Invocation
 from rnnlm.cli.reading import decoding
+from rnnlm.cli.reports import report_of
 from rnnlm.cli.show import show_plan
 from rnnlm.cli.stages import Pipeline, terminal
 from rnnlm.cli.summary_run import summarise
@@ -57,12 +58,11 @@ def embed_or_look(invocation: Invocation) -> None:
         if not looking:
             report = {"stage": "embed", "workspace": str(pipeline.workspace.path), **built.manifest.report}
             view = table("embedding layer", "rows V", "numbers D", "rows from vectors")
-            covered = report["covered"]
             given = pipeline.settings("embed").settings
             start = given.vectors or given.embedding_start or "random"
-            view.add_row(
-                start, count(report["size"]), count(report["dimensions"]), "-" if covered is None else count(covered)
-            )
+            with report_of(pipeline.workspace.directory("embed"), f"rebuild it: {pipeline.workspace.rebuild('embed')}"):
+                covered = "-" if report["covered"] is None else count(report["covered"])
+                view.add_row(start, count(report["size"]), count(report["dimensions"]), covered)
             screen.result(report, view)
             screen.notice(f"next: rnnlm train {pipeline.workspace.path}")
     else:

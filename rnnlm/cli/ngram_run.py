@@ -8,6 +8,7 @@ from typing import Any
 from rnnlm.artifacts import Manifest, read_manifest, rebuilt, write_bytes, write_json
 from rnnlm.cli.opening import open_pipeline
 from rnnlm.cli.options import Invocation
+from rnnlm.cli.reports import report_of
 from rnnlm.cli.show import show_plan
 from rnnlm.cli.stages import Pipeline, terminal
 from rnnlm.cli.terminal import Terminal, table
@@ -111,8 +112,9 @@ def _report(found: list[Discounts], counts: tuple[int, ...]) -> dict[str, Any]:
 def _show(screen: Terminal, pipeline: Pipeline, directory: Path) -> None:
     model = read_sealed(directory)
     view = table("order", "n-grams", "D₁", "D₂", "D₃₊")
-    for row in model.report["orders"]:
-        view.add_row(str(row["order"]), f"{row['ngrams']:,}", *(f"{each:.3f}" for each in row["discounts"]))
+    with report_of(directory, "make it anew with: rnnlm ngram --force"):
+        for row in model.report["orders"]:
+            view.add_row(str(row["order"]), f"{row['ngrams']:,}", *(f"{each:.3f}" for each in row["discounts"]))
     report = {**model.report, "model": str(directory), "model_sha256": model.model_sha256}
     screen.result(report, view)
     screen.notice(f"next: rnnlm evaluate {pipeline.workspace.path} --model {_NAME}")

@@ -5,12 +5,12 @@ from pathlib import Path
 from rich.table import Table
 
 from rnnlm.arrays import open_npy
-from rnnlm.artifacts import MANIFEST, Manifest
+from rnnlm.artifacts import Manifest
 from rnnlm.cli.opening import existing_workspace, open_pipeline
 from rnnlm.cli.options import Invocation
+from rnnlm.cli.reports import report_of
 from rnnlm.cli.stages import Pipeline, terminal
 from rnnlm.cli.terminal import count, percent, table
-from rnnlm.errors import ArtifactError
 from rnnlm.graph import chain
 
 _EXAMPLES = 3
@@ -29,11 +29,8 @@ def show_stage(invocation: Invocation, stage: str, following: str) -> None:
         pipeline.record()
     report = {"stage": stage, "workspace": str(pipeline.workspace.path), **built.manifest.report}
     directory = pipeline.workspace.directory(stage)
-    try:
+    with report_of(directory, f"rebuild it: {pipeline.workspace.rebuild(stage)}"):
         views = _VIEWS[stage](built.manifest, directory)
-    except (KeyError, TypeError, ValueError, AttributeError):
-        remedy = f"rebuild it: {pipeline.workspace.rebuild(stage)}"
-        raise ArtifactError(f"{directory / MANIFEST} is damaged (its report)", remedy) from None
     screen.result(report, *views)
     screen.notice(f"next: rnnlm {following} {pipeline.workspace.path}")
 

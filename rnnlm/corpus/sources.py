@@ -17,7 +17,7 @@ from rnnlm.builtin.melodies import melody_lines
 from rnnlm.builtin.stories import corpus_lines
 from rnnlm.corpus.compressed import ENDINGS, expanded
 from rnnlm.corpus.decoding import Decoding
-from rnnlm.errors import InputError
+from rnnlm.errors import ArtifactError, InputError
 from rnnlm.files import open_input
 
 BLOCK = 4 * 2**20
@@ -181,8 +181,16 @@ def whole_lines(blocks: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def line_blocks(path: Path, size: int = BLOCK) -> Iterator[bytes]:
-    """A text file in blocks of whole lines, about `size` bytes each; a longer line makes a longer block."""
+    """A text file of ours in blocks of whole lines, about `size` bytes each; a longer line makes a longer block.
+
+    Raises ArtifactError where it is not UTF-8, as everything is that is kept.
+    """
     with path.open("rb") as file:
         while block := file.read(size):
-            rest = b"" if block.endswith(b"\n") else file.readline()
-            yield block + rest
+            block += b"" if block.endswith(b"\n") else file.readline()
+            if not block.isascii():
+                try:
+                    block.decode()
+                except UnicodeDecodeError:
+                    raise ArtifactError(f"{path} is damaged: it is not UTF-8", "read the corpus anew") from None
+            yield block
