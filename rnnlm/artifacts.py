@@ -23,6 +23,8 @@ from rnnlm.files import is_regular
 
 MANIFEST = "manifest.json"
 _JSON_LIMIT = 256 * 2**20
+# Of what is read before a digest vouches for it. Two bytes of JSON can be sixty in memory.
+UNVERIFIED_JSON = 4 * 2**20
 
 
 def storage_error(error: OSError, path: Path) -> StorageError:
@@ -101,8 +103,8 @@ def write_json(path: Path, value: Any) -> str:
     return write_bytes(path, (json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode())
 
 
-def read_json(path: Path, *, remedy: str) -> dict[str, Any]:
-    """A JSON object; ArtifactError with `remedy` when the file is missing, damaged or no object."""
+def read_json(path: Path, *, remedy: str, most: int = _JSON_LIMIT) -> dict[str, Any]:
+    """A JSON object of `most` bytes; ArtifactError with `remedy` when the file is missing, damaged or no object."""
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         result = dict(pairs)
@@ -114,7 +116,7 @@ def read_json(path: Path, *, remedy: str) -> dict[str, Any]:
         raise ValueError(f"{name} is not a JSON number")
 
     try:
-        if not is_regular(path) or path.stat().st_size > _JSON_LIMIT:
+        if not is_regular(path) or path.stat().st_size > most:
             raise ValueError("no file, or larger than any of this kind")
         content = path.read_bytes()
         value = json.loads(content, object_pairs_hook=unique, parse_constant=no_constant)
@@ -198,7 +200,7 @@ def read_manifest(directory: Path, format: str, version: int, *, remedy: str) ->
     path = directory / MANIFEST
     if not path.exists():
         return None
-    content = read_json(path, remedy=remedy)
+    content = read_json(path, remedy=remedy, most=UNVERIFIED_JSON)
     digest = content.pop("sha256", None)
     if content.get("format") != format:
         raise ArtifactError(f"{path} describes {content.get('format')!r}, not {format!r}", remedy)

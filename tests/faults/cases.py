@@ -25,6 +25,7 @@ from places import (
     clean,
     cleaned,
     config_with,
+    endless_manifest,
     fake_model,
     fifo,
     forged,
@@ -193,6 +194,7 @@ CASES: dict[str, Case] = {
     # Artifacts that somebody has changed.
     "a workspace that is none": refused(lambda place: ["vocab", place.file("w/x").parent], 3, "no train file"),
     "a manifest that is a pipe": refused(piped_manifest, 4, "clean/manifest.json"),
+    "a manifest of a terabyte": refused(endless_manifest, 4, "clean/manifest.json is damaged", "larger"),
     "ids outside the vocabulary": refused(outside_ids, 4, "train.ids.npy", "outside the vocabulary"),
     "clean of another workspace": done(mixed("clean"), made_anew),
     "tokens of another workspace": done(mixed("tokenize"), made_anew),

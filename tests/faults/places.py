@@ -224,6 +224,12 @@ def piped_manifest(place: Place) -> list[Any]:
     return ["pad", place.work]
 
 
+def endless_manifest(place: Place) -> list[Any]:
+    """A stage whose manifest has a terabyte, none of it on the disk."""
+    os.truncate(place.work / "clean" / "manifest.json", 2**40)
+    return ["pad", place.work]
+
+
 def outside_ids(place: Place) -> list[Any]:
     """Ids one of which the vocabulary does not have."""
     ids = np.load(place.work / "vocab" / "train.ids.npy")

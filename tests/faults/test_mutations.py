@@ -279,6 +279,17 @@ def test_any_change_of_a_journal_is_named(tmp_path: Path) -> None:
     check()
 
 
+@pytest.mark.parametrize("content", [b'{"a":[' + b"{}," * 1_300_000 + b"{}]}", b'{"a":' * 700_000])
+def test_a_large_manifest_takes_little_memory(zoo: Path, run: Any, content: bytes) -> None:
+    """Of a form that takes the most memory for its bytes, or the most depth."""
+    kind = KINDS["vocabulary and ids"]
+    with restored(zoo / "text"):
+        (zoo / "text" / "vocab" / MANIFEST).write_bytes(content)
+        with bounded(len(content)):
+            finished = run(*at(zoo, kind.verifies))
+    finished.refused(4, "vocab/manifest.json")
+
+
 @pytest.mark.parametrize("stage", ["clean", "tokenize", "vocab", "pad", "embed"])
 def test_what_was_changed_is_rebuilt_when_that_is_asked_for(tmp_path: Path, zoo: Path, run: Any, stage: str) -> None:
     work = tmp_path / "work"
