@@ -135,7 +135,7 @@ class Checkpoints:
             step, best, identity = int(content["step"]), str(content["best"]), str(content["best_sha256"])
             state, machine = dict(content["state"]), dict(manifest.report["machine"])
             good_step = int(best.removeprefix("best-"))
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError, OverflowError):
             raise ArtifactError(f"{path / _STATE} is damaged", _REMEDY) from None
         good = self._read_good(self._directory / f"best-{good_step:012}", good_step, identity)
         tensors = read_tensors(path / _TENSORS, remedy=_REMEDY)
