@@ -13,15 +13,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rnnlm.arrays import read_tensors
 from rnnlm.corpus.normalizer import SPECIALS
 from rnnlm.corpus.tokenizer import PAD_ID, UNKNOWN_ID
-from rnnlm.errors import InputError
+from rnnlm.errors import ArtifactError, InputError
 from rnnlm.files import open_input
 
 Layer = NDArray[np.float32]
 # Standard deviation of a random row. Small rows (0.06) leave the gates nearly constant at first: on the built-in
 # stories the validation perplexity after two passes is 3.10 with 0.06 and 2.56 with 0.4; on Penn Treebank it is one.
 SPREAD = 0.4
+FILE = "embedding.safetensors"
+_LARGEST = 1e15  # whose square, many times, is still a float32
 _LONGEST = 2**20  # bytes of a line of vectors
 
 
@@ -29,6 +32,17 @@ def random_layer(size: int, dimensions: int, seed: int, spread: float = SPREAD) 
     """(V, D) normal with standard deviation `spread`, the row of `<pad>` 0."""
     layer = np.random.Generator(np.random.PCG64(seed)).normal(0, spread, (size, dimensions)).astype(np.float32)
     layer[PAD_ID] = 0
+    return layer
+
+
+def read_layer(directory: Path) -> Layer:
+    """The layer (V, D) of an `embed` stage; ArtifactError where it is damaged, or is none."""
+    path, remedy = directory / FILE, "rebuild it with: rnnlm embed --force"
+    layer = read_tensors(path, remedy=remedy).get("embedding")
+    if layer is None or layer.dtype != np.float32 or layer.ndim != 2 or not layer.size:
+        raise ArtifactError(f"{path} is no embedding layer", remedy)
+    if not (np.abs(layer) < _LARGEST).all():
+        raise ArtifactError(f"{path} holds numbers that are not finite, or none of a layer", remedy)
     return layer
 
 
