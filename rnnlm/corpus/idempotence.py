@@ -16,6 +16,7 @@ from tokenizers import normalizers
 
 from rnnlm.config import canonical
 from rnnlm.corpus.normalizer import CleanRule, load_normalizer, normalize, normalizer_json
+from rnnlm.corpus.panics import silenced
 from rnnlm.errors import InputError
 
 HINT = "use another tokenizer.json, or leave out --tokenizer to have one made"
@@ -30,7 +31,8 @@ def refusal(origin: str, part: str, problem: str, hint: str = HINT) -> InputErro
 def guarded(origin: str, part: str) -> Iterator[None]:
     """What the library makes of a part, as an InputError; its panics are no `Exception`."""
     try:
-        yield
+        with silenced():
+            yield
     except (KeyboardInterrupt, SystemExit, MemoryError):
         raise
     except BaseException as error:

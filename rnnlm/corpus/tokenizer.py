@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from rnnlm.corpus.normalizer import SPECIALS, UNKNOWN, CleanRule
+from rnnlm.corpus.panics import silenced
 from rnnlm.corpus.settings import WORD_KINDS
 from rnnlm.errors import ArtifactError
 
@@ -23,6 +24,7 @@ WORD_PATTERN = (
     r"|(?:[^\s\p{P}\p{S}]|(?<=[\p{L}\p{M}])['’](?=\p{L}))+"
     r"|[\p{P}\p{S}]"
 )
+_TRIAL = ("", "the Cat's 12 mice, at a café.", "ﬁne e\u0301 文字 🚀 \u00ad x\u200by", "▁ <unk> </s>\t\n")
 BYTE_ALPHABET = sorted(pre_tokenizers.ByteLevel.alphabet())
 
 
@@ -95,8 +97,11 @@ def load_tokenizer(content: str, origin: str) -> Tokenizer:
     A crafted file can make the library panic, which is no `Exception`; it gives the same error.
     """
     try:
-        tokenizer = Tokenizer.from_str(content)
-        ids = [tokenizer.token_to_id(special) for special in SPECIALS]
+        with silenced():
+            tokenizer = Tokenizer.from_str(content)
+            ids = [tokenizer.token_to_id(special) for special in SPECIALS]
+            for text in _TRIAL:  # what can be read may still panic where it is used
+                tokenizer.decode(tokenizer.encode(text, add_special_tokens=False).ids)
     except (KeyboardInterrupt, SystemExit):
         raise
     except BaseException as error:

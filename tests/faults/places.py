@@ -247,6 +247,7 @@ def panicking(place: Place) -> list[Any]:
     """A tokenizer that can be read, and makes the library panic where it is used."""
     content = json.loads((place.model / "tokenizer.json").read_bytes())
     content["truncation"] = {"direction": "Right", "max_length": 2, "strategy": "LongestFirst", "stride": 9}
+    content["normalizer"] = {"type": "Sequence", "normalizers": [{"type": "Prepend", "prepend": ""}]}
     return fake_model("tokenizer.json", json.dumps(content).encode())(place)
 
 
