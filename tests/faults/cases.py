@@ -19,7 +19,9 @@ import numpy as np
 import zstandard
 from conftest import Finished
 from places import (
+    CUTTING,
     GOOD,
+    PANICKING,
     Place,
     bomb,
     clean,
@@ -37,7 +39,6 @@ from places import (
     other_tokenizer,
     out_at,
     outside_ids,
-    panicking,
     piped_manifest,
     replaced,
     report_to,
@@ -45,6 +46,7 @@ from places import (
     resumed_damaged,
     resumed_with_other_data,
     same_as,
+    tokenizer_with,
     train,
     version,
     vocab,
@@ -236,7 +238,9 @@ CASES: dict[str, Case] = {
     "a network of another size": refused(config_with(hidden=25), 4, "weights.safetensors"),
     "a cell that is not known": refused(config_with(cell="transformer"), 4, "lstm", "no cell 'transformer'"),
     "a deep tokenizer": refused(fake_model("tokenizer.json", b'{"a":' * 200_000), 4, "tokenizer.json is damaged"),
-    "a tokenizer that makes its library panic": refused(panicking, 4, "tokenizer.json"),
+    "a tokenizer that makes its library panic": refused(
+        tokenizer_with(normalizer=PANICKING), 4, "tokenizer.json is damaged"),
+    "a tokenizer that cuts what it encodes": refused(tokenizer_with(truncation=CUTTING), 4, "tokenizer.json"),
     "a deep tokenizer to be taken over": refused(
         lambda place: ["vocab", place.file("a.txt"), "--out", place.out, "--tokenizer",
                        place.file("t.json", b"[" * 10**6)], 3, "t.json"),

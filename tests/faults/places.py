@@ -243,12 +243,20 @@ def other_tokenizer(place: Place) -> list[Any]:
     return fake_model("tokenizer.json", (other / "vocab" / "tokenizer.json").read_bytes())(place)
 
 
-def panicking(place: Place) -> list[Any]:
-    """A tokenizer that can be read, and makes the library panic where it is used."""
-    content = json.loads((place.model / "tokenizer.json").read_bytes())
-    content["truncation"] = {"direction": "Right", "max_length": 2, "strategy": "LongestFirst", "stride": 9}
-    content["normalizer"] = {"type": "Sequence", "normalizers": [{"type": "Prepend", "prepend": ""}]}
-    return fake_model("tokenizer.json", json.dumps(content).encode())(place)
+def tokenizer_with(**changes: Any) -> Callable[[Place], list[Any]]:
+    """A model whose tokenizer somebody has changed."""
+
+    def command(place: Place) -> list[Any]:
+        content = json.loads((place.model / "tokenizer.json").read_bytes())
+        return fake_model("tokenizer.json", json.dumps(content | changes).encode())(place)
+
+    return command
+
+
+# Parts of a tokenizer that can be read: one makes the library panic where it is used, one cuts what it encodes.
+PANICKING = {"type": "Sequence", "normalizers": [{"type": "Replace", "pattern": {"String": ""}, "content": "x"},
+                                                 {"type": "NFKC"}]}  # fmt: skip
+CUTTING = {"direction": "Right", "max_length": 2, "strategy": "LongestFirst", "stride": 0}
 
 
 SIZE = ("--hidden", "8", "--embedding", "8", "--batch-size", "2", "--bptt", "8", "--name", "cut", "--steps", "9",

@@ -33,7 +33,14 @@ def ended() -> Iterator[None]:
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_a_case(tmp_path: Path, run: Any, trained: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_a_case(
+    tmp_path: Path,
+    run: Any,
+    trained: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    name: str,
+) -> None:  # fmt: skip
     monkeypatch.setattr(files, "_PATIENCE", 0.05)
     case = CASES[name]
     place = Place(tmp_path, trained, run)
@@ -48,6 +55,7 @@ def test_a_case(tmp_path: Path, run: Any, trained: Path, monkeypatch: pytest.Mon
     else:
         finished = run(*command).ok()
         assert case.holds(place, finished), finished
+    assert capfd.readouterr() == ("", "")  # what libraries would write past Python
 
 
 @pytest.mark.parametrize(("stream", "code", "said"), [("closed", 141, ""), ("/dev/full", 5, "No space left")])
