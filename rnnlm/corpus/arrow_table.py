@@ -166,7 +166,7 @@ def _text_rows(path: Path, delimiter: str) -> Iterator[tuple[int, list[str]]]:
     """(line, cells) of each row that is not empty, for the header and for messages."""
     try:
         with _open_text(path) as file:
-            reader = csv.reader(file, delimiter=delimiter)
+            reader = csv.reader(_bounded(file, path), delimiter=delimiter)
             for cells in reader:
                 if cells:
                     yield reader.line_num, cells
@@ -174,6 +174,14 @@ def _text_rows(path: Path, delimiter: str) -> Iterator[tuple[int, list[str]]]:
         raise InputError(f"{path} is not UTF-8", f"convert it first, as in: iconv -f LATIN1 -t UTF-8 {path}") from None
     except csv.Error as error:
         raise InputError(f"{path} is no table of text: {error}", "mend the file") from None
+
+
+def _bounded(file: TextIO, path: Path) -> Iterator[str]:
+    """The lines of a file, which a compressed one may make as long as it likes; InputError for one over 8 MB."""
+    for line in iter(lambda: file.readline(_BYTES), ""):
+        if len(line) == _BYTES and not line.endswith("\n"):
+            raise InputError(f"{path} has a line of more than {_BYTES:,} characters", "give a table, a row a line")
+        yield line
 
 
 def _open_text(path: Path) -> TextIO:

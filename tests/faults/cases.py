@@ -161,6 +161,9 @@ CASES: dict[str, Case] = {
     # Compressed.
     "a gzip bomb": refused(bomb("b.txt.gz", gzip.compress), 3, "b.txt.gz", "times its size", "--expansion"),
     "a zstandard bomb": refused(bomb("b.txt.zst", zstandard.compress), 3, "b.txt.zst", "times its size", "--expansion"),
+    "a table whose line has no end": refused(
+        lambda place: ["window", place.file("t.csv.gz", gzip.compress(b"a,b\n1," + b"1" * 30_000_000)), "--out",
+                       place.out, "--target", "a"], 3, "t.csv.gz", "line"),
     "gzip cut short": refused(clean("c.txt.gz", gzip.compress(GOOD)[:-5]), 3, "c.txt.gz is cut short"),
     "zstandard cut short": refused(clean("c.txt.zst", zstandard.compress(GOOD)[:-5]), 3, "c.txt.zst is cut short"),
     "gzip with a tail": refused(clean("c.txt.gz", gzip.compress(GOOD) + b"tail"), 3, "c.txt.gz is damaged"),
