@@ -17,6 +17,7 @@ from rnnlm.cli.ngram import ngram
 from rnnlm.cli.padding import pad
 from rnnlm.cli.predicting import predict
 from rnnlm.cli.recipes import recipes
+from rnnlm.cli.rescoring import rescore
 from rnnlm.cli.scoring import score
 from rnnlm.cli.tokens import tokenize
 from rnnlm.cli.training import train
@@ -36,6 +37,7 @@ COMMANDS = (
     train,
     evaluate,
     score,
+    rescore,
     generate,
     next_,
     inspect_,

@@ -28,6 +28,7 @@ from rnnlm.corpus.settings import (
 )
 from rnnlm.training.lag_settings import LagSettings
 from rnnlm.training.settings import TrainSettings
+from rnnlm.use.rescoring.settings import RescoreSettings
 from rnnlm.use.settings import (
     EvaluateSettings,
     GenerateSettings,
@@ -70,6 +71,7 @@ SECTIONS: dict[str, type[Any]] = {
     "model": ModelSettings,
     "evaluate": EvaluateSettings,
     "score": ScoreSettings,
+    "rescore": RescoreSettings,
     "generate": GenerateSettings,
     "next": NextSettings,
     "predict": PredictSettings,
@@ -80,7 +82,8 @@ PANELS = {"run": "Common", "raw": "Reading", "look": "Looking"}
 POSITIVE_ONLY = {("run", "json"), ("run", "quiet"), ("run", "debug"), ("run", "force"), ("train", "resume"),
                  ("train", "plan"), ("window", "write"), ("generate", "unknown"), ("generate", "novelty"),
                  ("generate", "interactive"),
-                 ("evaluate", "baseline"), ("predict", "all"), ("look", "summary"), ("score", "ids")}  # fmt: skip
+                 ("evaluate", "baseline"), ("predict", "all"), ("look", "summary"), ("score", "ids"),
+                 ("rescore", "tune")}  # fmt: skip
 
 
 @dataclasses.dataclass
