@@ -127,8 +127,8 @@ def _notices(read: ArpaRead, never: list[str]) -> Iterator[str]:
         yield "the file has no <unk>: a word outside its vocabulary has a probability of 10⁻¹⁰⁰"
     if never:
         yield (
-            f"{len(never):,} words of the file, {never[0]!r} the first, never come out of the workspace's cleaning: "
-            "see rnnlm clean --help"
+            f"words of the file that never come out of the workspace's cleaning: {len(never):,}, such as {never[0]!r}; "
+            "see --case and --punctuation"
         )
     if read.put_in:
         yield f"{read.put_in:,} n-grams that others begin with were missing and put in; no probability changed"

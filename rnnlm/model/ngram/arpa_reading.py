@@ -54,6 +54,13 @@ class _Section:
     over_ends: bool
 
 
+class _Numbers(dict[bytes, int]):
+    """Ids by word, −1 for a word that is not there."""
+
+    def __missing__(self, word: bytes) -> int:
+        return -1
+
+
 def read_arpa(name: str, known: Sequence[str], directory: Path, scratch: Scratch, *, own: bool) -> ArpaRead:
     """Write the model of the ARPA file `name` to `directory`; `known` and `own` are those of `arpa_words`.
 
@@ -87,9 +94,9 @@ def _section(name: str, n: int, blocks: Iterable[ArpaRows], ids: dict[bytes, int
     """The n-grams of order n > 1, without those that no text has."""
     words, lines = scratch.growing(np.uint32), scratch.growing(np.int64)
     log_p, back_off = scratch.growing(np.float32), scratch.growing(np.float32)
-    left_out, over_ends = 0, False
+    numbers, left_out, over_ends = _Numbers(ids), 0, False
     for rows in blocks:
-        found = np.fromiter((ids.get(word, -1) for word in rows.words), np.int64, len(rows.words))
+        found = np.fromiter(map(numbers.__getitem__, rows.words), np.int64, len(rows.words))
         unknown = np.flatnonzero(found < 0)
         if len(unknown):
             word, line = rows.words[unknown[0]].decode(), int(rows.lines[unknown[0] // n])

@@ -18,8 +18,8 @@ from rnnlm.model.ngram.grams import MOST_ORDER
 
 _REMEDY = "the file is damaged or no ARPA file; write or fetch it anew"
 _LARGEST = 1e30  # no logarithm comes near it, and float32 still holds it
-_COUNT = re.compile(rb"ngram\s+(\d+)\s*=\s*(\d+)")
-_SECTION = re.compile(rb"\\(\d+)-grams:")
+_COUNT = re.compile(rb"ngram\s+(\d{1,9})\s*=\s*(\d{1,18})")
+_SECTION = re.compile(rb"\\(\d{1,9})-grams:")
 
 
 @dataclass(frozen=True)
@@ -141,15 +141,23 @@ class _Reader:
 
     def _numbers(self, fields: list[bytes], lines: NDArray[np.int64]) -> NDArray[np.float64]:
         """(rows,) finite numbers, −99 in place of −∞."""
-        values = np.empty(len(fields))
-        for row, field in enumerate(fields):
-            try:
-                values[row] = float(field)
-            except ValueError:
-                values[row] = _LARGEST
-            if not values[row] < _LARGEST:
-                raise wrong(self._name, lines[row], f"{_shown(field)} is not a number")
+        try:
+            values = np.fromiter(map(float, fields), np.float64, len(fields))
+            good = values < _LARGEST
+        except ValueError:
+            good = np.array([_is_number(field) for field in fields])
+        if not good.all():
+            row = int(np.argmin(good))
+            raise wrong(self._name, int(lines[row]), f"{_shown(fields[row])} is not a number")
         return np.where(values > -_LARGEST, values, NEVER)
+
+
+def _is_number(field: bytes) -> bool:
+    try:
+        float(field)
+    except ValueError:
+        return False
+    return True
 
 
 def _shown(field: bytes) -> str:
