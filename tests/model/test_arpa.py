@@ -109,7 +109,7 @@ def sentence_log10(grams: Grams, line: list[int]) -> float:
 
 
 @given(LINES, st.integers(1, 4), st.booleans())
-@settings(max_examples=20)
+@settings(max_examples=12)
 def test_what_is_written_is_read_back_to_the_bit(
     tmp_path_factory: pytest.TempPathFactory, lines: list[list[int]], order: int, apart: bool
 ) -> None:
