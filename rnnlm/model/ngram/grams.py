@@ -48,6 +48,15 @@ class Grams:
         """(N,) how many n-grams there are of each order; of single words those that the vocabulary has."""
         return tuple(len(each) for each in self.log_p)
 
+    def words_of(self, n: int, numbers: Rows) -> Rows:
+        """The ids (rows, n) of the words of the n-grams of order n with these numbers (rows,)."""
+        words = []
+        for length in range(n, 1, -1):
+            keys = self.keys[length - 2][numbers]
+            words.append((keys % np.uint64(self.vocabulary)).astype(np.int64))
+            numbers = (keys // np.uint64(self.vocabulary)).astype(np.int64)
+        return np.stack([numbers, *reversed(words)], 1)
+
     def log_p_of(self, histories: Rows, words: Rows) -> NDArray[np.float64]:
         """histories (rows, N − 1), the last word last and 0 before the first, and words (rows,) → log p (rows,)."""
         log_p = self.log_p[0][words].astype(np.float64)
