@@ -30,6 +30,7 @@ from rnnlm.training.lag_settings import LagSettings
 from rnnlm.training.settings import TrainSettings
 from rnnlm.use.settings import (
     EvaluateSettings,
+    ExportSettings,
     GenerateSettings,
     InspectSettings,
     LookSettings,
@@ -74,6 +75,7 @@ SECTIONS: dict[str, type[Any]] = {
     "next": NextSettings,
     "predict": PredictSettings,
     "inspect": InspectSettings,
+    "export": ExportSettings,
     "look": LookSettings,
 }
 PANELS = {"run": "Common", "raw": "Reading", "look": "Looking"}
