@@ -5,6 +5,7 @@ from pathlib import Path
 from rnnlm.artifacts import MANIFEST, read_json
 from rnnlm.cli.export_arpa import export_arpa
 from rnnlm.cli.export_int8 import export_int8
+from rnnlm.cli.export_onnx import ONNX_FORMAT, export_onnx
 from rnnlm.cli.models import Found, find_model
 from rnnlm.cli.options import Invocation
 from rnnlm.cli.stages import terminal
@@ -18,7 +19,7 @@ from rnnlm.model.sealed import FORMAT as MODEL_FORMAT
 from rnnlm.use.export.word2vec import write_word2vec
 from rnnlm.use.settings import ExportSettings
 
-_DIRECTORIES = ("int8",)  # the others are one file
+_DIRECTORIES = ("int8", "onnx")  # the others are one file
 
 
 def export_model(invocation: Invocation) -> None:
@@ -31,6 +32,8 @@ def export_model(invocation: Invocation) -> None:
     _check_free(out, found, directory=given.to in _DIRECTORIES, force=invocation.run.force)
     if given.to == "int8":
         export_int8(invocation, found, out)
+    elif given.to == "onnx":
+        export_onnx(invocation, found, out)
     elif given.to == "arpa":
         export_arpa(invocation, found, out)
     else:
@@ -56,7 +59,7 @@ def _exported(directory: Path) -> bool:
     """Whether a directory is one that this command writes, by its manifest."""
     if not (directory / MANIFEST).is_file():
         return False
-    return read_json(directory / MANIFEST, remedy="remove it").get("format") in (MODEL_FORMAT,)
+    return read_json(directory / MANIFEST, remedy="remove it").get("format") in (MODEL_FORMAT, ONNX_FORMAT)
 
 
 def export_word2vec(invocation: Invocation, found: Found, out: Path) -> None:

@@ -291,8 +291,8 @@ class LookSettings:
 class ExportSettings:
     """What a model is written as."""
 
-    to: Literal["int8", "word2vec", "arpa"] | None = setting(
-        None, "a sealed model with weights of 8 bits, vectors in word2vec's text form, or an n-gram model",
+    to: Literal["int8", "onnx", "word2vec", "arpa"] | None = setting(
+        None, "a sealed model with weights of 8 bits, ONNX graphs, vectors in word2vec's text form, or an n-gram model",
         auto="one must be named", record=False,
     )  # fmt: skip
     split: SplitName | None = setting(
@@ -306,10 +306,10 @@ class ExportSettings:
     def check(self) -> None:
         """One form, and what goes with it."""
         if self.to is None:
-            raise UsageError("--to is missing", "name a form: int8, word2vec or arpa")
+            raise UsageError("--to is missing", "name a form: int8, onnx, word2vec or arpa")
         if self.text is not None and self.split is not None:
             raise UsageError("--text with --split", "give one of them")
-        unmeasured = self.to == "word2vec"
+        unmeasured = self.to in ("onnx", "word2vec")
         wrong = ("split", "text") if unmeasured else ()
         for name in (*wrong, *(("tokens", "order", "seed") if self.to != "arpa" else ())):
             if getattr(self, name) != getattr(type(self), name):

@@ -3,11 +3,14 @@
 import math
 import re
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnxruntime
 import pytest
+from tokenizers import Tokenizer
 
 import rnnlm
 from rnnlm.arrays import read_tensors
@@ -134,6 +137,52 @@ def test_arpa_of_an_ngram_model_is_that_model(run: Any, workspace: Path, tmp_pat
         assert log10_p(model, ("<s>", "the"), word) == pytest.approx(expected, abs=1e-6)
 
 
+def test_onnx_goes_through_a_text_as_the_model_does(run: Any, workspace: Path, tmp_path: Path) -> None:
+    out = tmp_path / "graphs"
+    told = run("export", workspace, "--model", "lstm", "--to", "onnx", "--out", out, "--json").ok().json
+    assert told["largest_difference_nats"] < 1e-5 and told["states"] == {"h_0": 24, "s_0": 24, "h_1": 24, "s_1": 24}
+    assert sorted(path.name for path in out.iterdir()) == [
+        "manifest.json", "sequence.onnx", "step.onnx", "tokenizer.json",
+    ]  # fmt: skip
+    # What is in the directory is all that a program needs.
+    tokenizer = Tokenizer.from_file(str(out / "tokenizer.json"))
+    ids = [1, *tokenizer.encode("The old cat sees milk.", add_special_tokens=False).ids]
+    session = onnxruntime.InferenceSession(out / "sequence.onnx", providers=["CPUExecutionProvider"])
+    start = {each.name: np.zeros((1, each.shape[1]), np.float32) for each in session.get_inputs() if each.name != "ids"}
+    log_p = session.run(["log_probabilities"], {"ids": np.array([ids]), **start})[0][0]
+    bits = -sum(float(log_p[t, id_ - 2]) for t, id_ in enumerate([*ids[1:], 2])) / math.log(2)
+    scored = rnnlm.load(workspace, model="lstm").score("The old cat sees milk.")
+    assert bits == pytest.approx(scored.bits, abs=1e-4)
+    assert session.get_modelmeta().custom_metadata_map["model_sha256"] == told["model_sha256"]
+    again = tmp_path / "again"
+    shown = run("export", workspace, "--model", "lstm", "--to", "onnx", "--out", again).ok().out
+    assert "ONNX Runtime" in shown and "step.onnx" in shown
+    assert all((again / path.name).read_bytes() == path.read_bytes() for path in out.iterdir())
+    run("export", workspace, "--model", "lstm", "--to", "onnx", "--out", out, "--force").ok()
+    run("next", out).refused(3, "no workspace")
+
+
+def test_onnx_that_differs_is_not_kept(
+    run: Any, workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rnnlm.use.export.onnx_check.largest_difference", lambda *_: 2e-4)
+    flags = ("export", workspace, "--model", "lstm", "--to", "onnx", "--out", tmp_path / "graphs")
+    run(*flags).refused(4, "0.0002 nats", "nothing was kept")
+    monkeypatch.setattr("rnnlm.use.export.onnx_check.largest_difference", lambda *_: math.nan)
+    run(*flags).refused(4, "nan")
+    assert not list(tmp_path.iterdir())
+
+
+def test_onnx_without_its_extra_names_it(
+    run: Any, workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in [each for each in sys.modules if each.startswith("rnnlm.use.export.onnx")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    flags = ("--model", "lstm", "--to", "onnx", "--out", tmp_path / "graphs")
+    run("export", workspace, *flags).refused(3, "onnxruntime", "pip install 'rnnlm[onnx]'")
+
+
 BAD: dict[str, tuple[int, tuple[str, ...], tuple[object, ...]]] = {
     "no form": (2, ("--to is missing", "int8"), ("--out", "x")),
     "no such form": (2, ("--to", "int8"), ("--to", "int4", "--out", "x")),
@@ -146,6 +195,7 @@ BAD: dict[str, tuple[int, tuple[str, ...], tuple[object, ...]]] = {
     "no tokens": (2, ("--tokens",), ("--to", "arpa", "--out", "x", "--tokens", "0")),
     "a text that is not there": (3, ("missing.txt",), ("--to", "int8", "--out", "x", "--text", "missing.txt")),
     "vectors of an n-gram model": (2, ("n-gram model",), ("--to", "word2vec", "--out", "x", "--model", "ngram")),
+    "graphs of an n-gram model": (2, ("n-gram model",), ("--to", "onnx", "--out", "x", "--model", "ngram")),
     "8 bits of an n-gram model": (2, ("n-gram model",), ("--to", "int8", "--out", "x", "--model", "ngram")),
     "a directory that exists": (2, ("exists", "--force"), ("--to", "int8", "--out", "there")),
     "a directory of something else": (2, ("not of this",), ("--to", "int8", "--out", "there", "--force")),
