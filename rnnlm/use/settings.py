@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from rnnlm.config import above, at_least, between, setting
+from rnnlm.config import above, at_least, between, check_directory_name, setting
 from rnnlm.corpus.settings import FIELD, LABEL
 from rnnlm.errors import UsageError
 
@@ -33,6 +33,23 @@ class NgramSettings:
     context: Literal["stream", "sentence"] = setting(
         "sentence", "n-grams within lines alone, or across them", record=False
     )
+    from_: str | None = setting(
+        None, "read a model from this ARPA file (.gz and .zst too) in place of training; it has the file's words, "
+        "unless they are the workspace's, and the workspace's cleaning", auto="train", record=False,
+    )  # fmt: skip
+    arpa: str | None = setting(
+        None, "write the model into this file in ARPA form, compressed if it ends in .gz; - for standard output",
+        auto="none", record=False,
+    )  # fmt: skip
+    name: str | None = setting(
+        None, "the model's name in the workspace", auto="ngram, or arpa with --from", record=False
+    )
+
+    def check(self) -> None:
+        """What a file says already, and a name that can be a directory's."""
+        check_directory_name(self.name)
+        if self.from_ is not None and (self.order, self.context) != (type(self).order, type(self).context):
+            raise UsageError("--order or --context with --from", "the file has its own")
 
 
 @dataclass(frozen=True)

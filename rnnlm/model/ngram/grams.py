@@ -63,7 +63,7 @@ class Grams:
         for n, contexts in enumerate(self._contexts(histories), 2):
             known = contexts >= 0
             log_p[known] += self.back_off[n - 2][contexts[known]]
-            found = self._find(n, contexts, words)
+            found = self.find(n, contexts, words)
             log_p[found >= 0] = self.log_p[n - 1][found[found >= 0]]
         return log_p
 
@@ -88,10 +88,10 @@ class Grams:
         for length in range(1, self.order):
             numbers = histories[:, -length]
             for n in range(2, length + 1):
-                numbers = self._find(n, numbers, histories[:, n - 1 - length])
+                numbers = self.find(n, numbers, histories[:, n - 1 - length])
             yield numbers
 
-    def _find(self, n: int, contexts: Rows, words: Rows) -> Rows:
+    def find(self, n: int, contexts: Rows, words: Rows) -> Rows:
         """The numbers (rows,) of the n-grams of order n that are a context (rows,) and a word (rows,), −1 for none."""
         keys = self.keys[n - 2]
         if not len(keys):
