@@ -5,6 +5,7 @@ Nothing of rnnlm is used by the runner; it reads the files by their bytes.
 
 import hashlib
 import json
+import shutil
 import struct
 from dataclasses import fields, replace
 from pathlib import Path
@@ -220,6 +221,49 @@ def test_and_of_a_model_that_was_trained(trained: Path) -> None:
     rows = rnnlm.load(path).score(text, context="stream").rows
     costs = Runner(path).nats(text, "stream")
     np.testing.assert_allclose([row["bits"] * np.log(2) for row in rows], costs, rtol=0, atol=2e-5)
+
+
+class NgramRunner:
+    """A sealed n-gram model as Python's dictionaries: n-gram → log p, n-gram → log b."""
+
+    def __init__(self, path: Path) -> None:
+        shape = json.loads((path / "config.json").read_text("utf-8"))["ngram"]
+        self.order, self.apart, size = shape["order"], shape["lines_apart"], shape["vocabulary"]
+        self.tokenizer = Tokenizer.from_file(str(path / "tokenizer.json"))
+        self.log_p: dict[tuple[int, ...], float] = {}
+        self.log_b: dict[tuple[int, ...], float] = {}
+        grams = [(number,) for number in range(size)]
+        for n in range(1, self.order + 1):
+            if n > 1:
+                keys = np.load(path / f"order-{n}.keys.npy").tolist()
+                grams = [(*grams[key // size], key % size) for key in keys]
+            self.log_p |= zip(grams, np.load(path / f"order-{n}.log_p.npy").tolist(), strict=True)
+            if n < self.order:
+                self.log_b |= zip(grams, np.load(path / f"order-{n}.back_off.npy").tolist(), strict=True)
+
+    def after(self, u: tuple[int, ...], w: int) -> float:
+        if (*u, w) in self.log_p:
+            return self.log_p[*u, w]
+        return self.log_b.get(u, 0.0) + self.after(u[1:], w)
+
+    def nats(self, text: str) -> list[float]:
+        """−log p of every token of a text read as one stream."""
+        read, costs = [1], []
+        for line in text.splitlines():
+            ids = self.tokenizer.encode(line, add_special_tokens=False).ids
+            for w in [*ids, 2] if ids else []:
+                costs.append(-self.after(tuple(read[-(self.order - 1) :]), w))
+                read.append(1 if w == 2 and self.apart else w)
+        return costs
+
+
+@pytest.mark.parametrize("context", ["sentence", "stream"])
+def test_and_of_an_ngram_model(trained: Path, tmp_path: Path, run: Any, context: str) -> None:
+    work = shutil.copytree(trained, tmp_path / "work")
+    run("ngram", work, "--order", 3, "--context", context).ok()
+    path = work / "models" / "ngram"
+    rows = rnnlm.load(path).score(TEXT, context="stream").rows
+    np.testing.assert_allclose([row["bits"] * np.log(2) for row in rows], NgramRunner(path).nats(TEXT), atol=1e-6)
 
 
 def test_the_document_names_all_there_is() -> None:

@@ -28,6 +28,8 @@ def export_model(invocation: Invocation) -> None:
     out: Path | None = invocation.arguments["out"]
     if out is None:
         raise UsageError("--out is missing", "name the file or directory to write")
+    if str(out) == "-":
+        raise UsageError("--out is -", "name a file or directory; nothing is written to standard output")
     found = find_model(invocation)
     _check_free(out, found, directory=given.to in _DIRECTORIES, force=invocation.run.force)
     if given.to == "int8":

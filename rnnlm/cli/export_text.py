@@ -39,18 +39,20 @@ class Measure:
 def measuring_text(invocation: Invocation, found: Found) -> Iterator[Measure | None]:
     """The text that the flags name, or the workspace's valid split, or test; None, with a notice, where none is."""
     given: ExportSettings = invocation.settings("export").settings
-    if found.workspace is None and given.text is None and given.split is None:
-        terminal(invocation).notice("no text to measure it on: name one with --text FILE")
-        yield None
-        return
     split = given.split
-    if found.workspace is not None and given.text is None:
-        split = split or _split(found.workspace)
+    if given.text is None and split is None:
+        split = None if found.workspace is None else _split(found.workspace)
+        if split is None:
+            terminal(invocation).notice("no text to measure it on: name one with --text FILE")
+            yield None
+            return
     chosen = choose_text(found, EvaluateSettings(split=split, text=given.text))
     with tempfile.TemporaryDirectory(prefix="rnnlm-") as directory:
         yield Measure(encode_text(chosen.blocks, found.model.rules, Path(directory)), chosen.name, chosen.split)
 
 
-def _split(workspace: Workspace) -> SplitName:
-    valid = workspace.directory("raw") / "valid.txt"
-    return "valid" if valid.is_file() and valid.stat().st_size else "test"
+def _split(workspace: Workspace) -> SplitName | None:
+    """The first of valid and test that holds anything."""
+    splits: tuple[SplitName, ...] = ("valid", "test")
+    files = {split: workspace.directory("raw") / f"{split}.txt" for split in splits}
+    return next((split for split, file in files.items() if file.is_file() and file.stat().st_size), None)

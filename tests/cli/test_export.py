@@ -55,6 +55,15 @@ def test_a_model_by_itself_is_measured_on_a_text_or_not(run: Any, workspace: Pat
     assert measured["split"] is None
 
 
+def test_the_text_is_valid_or_else_test_or_none(run: Any, corpus: Path, tmp_path: Path) -> None:
+    for fractions, split in (("0.9,0,0.1", "test"), ("1,0,0", None)):
+        work = tmp_path / str(split)
+        run("train", corpus, "--out", work, "--fractions", fractions, "--steps", 2, "--hidden", 8).ok()
+        told = run("export", work, "--to", "int8", "--out", tmp_path / f"{split}-int8", "--json").ok()
+        assert told.json.get("split") == split
+        assert (told.json["perplexity_after"] is None) == (split is None) == ("--text" in told.err)
+
+
 def test_vectors_are_the_layers_rows_for_any_reader(run: Any, workspace: Path, tmp_path: Path) -> None:
     path = tmp_path / "vectors.txt"
     told = run("export", workspace, "--to", "word2vec", "--out", path, "--model", "lstm", "--json").ok().json
@@ -187,6 +196,7 @@ BAD: dict[str, tuple[int, tuple[str, ...], tuple[object, ...]]] = {
     "no form": (2, ("--to is missing", "int8"), ("--out", "x")),
     "no such form": (2, ("--to", "int8"), ("--to", "int4", "--out", "x")),
     "nowhere to write": (2, ("--out is missing",), ("--to", "int8")),
+    "standard output": (2, ("--out is -",), ("--to", "word2vec", "--out", "-")),
     "no directory to write in": (3, ("no directory",), ("--to", "int8", "--out", "nowhere/x")),
     "a setting of another form": (2, ("--tokens", "int8"), ("--to", "int8", "--out", "x", "--tokens", "5")),
     "a text for vectors": (2, ("--split", "word2vec"), ("--to", "word2vec", "--out", "x", "--split", "test")),
