@@ -9,6 +9,7 @@ from rnnlm.cli.builtin_corpus import corpus
 from rnnlm.cli.cleaning import clean
 from rnnlm.cli.embedding import embed
 from rnnlm.cli.evaluating import evaluate
+from rnnlm.cli.exporting import export
 from rnnlm.cli.generating import generate, next_
 from rnnlm.cli.inspecting import inspect_
 from rnnlm.cli.lags import lags
@@ -43,6 +44,7 @@ COMMANDS = (
     inspect_,
     lags,
     predict,
+    export,
     status,
     accept,
     config,

@@ -31,6 +31,7 @@ from rnnlm.training.settings import TrainSettings
 from rnnlm.use.rescoring.settings import RescoreSettings
 from rnnlm.use.settings import (
     EvaluateSettings,
+    ExportSettings,
     GenerateSettings,
     InspectSettings,
     LookSettings,
@@ -76,6 +77,7 @@ SECTIONS: dict[str, type[Any]] = {
     "next": NextSettings,
     "predict": PredictSettings,
     "inspect": InspectSettings,
+    "export": ExportSettings,
     "look": LookSettings,
 }
 PANELS = {"run": "Common", "raw": "Reading", "look": "Looking"}
