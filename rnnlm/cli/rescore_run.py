@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from rnnlm.artifacts import write_json
-from rnnlm.cli.models import Found, language_model_of, last_trained, open_language_model
+from rnnlm.cli.models import Found, language_model_of, open_language_model
 from rnnlm.cli.options import Invocation
 from rnnlm.cli.stages import terminal
 from rnnlm.cli.terminal import Terminal, count, table
 from rnnlm.corpus.sources import find_corpus, read_lines
 from rnnlm.corpus.tokenizer import tokens_by_id
 from rnnlm.errors import InputError, UsageError
+from rnnlm.model.finding import last_trained
 from rnnlm.model.likelihood import LanguageModel
 from rnnlm.model.sealed import is_sealed, read_sealed
 from rnnlm.use.rescoring.form import ListForm
