@@ -35,18 +35,20 @@ def export_arpa(invocation: Invocation, found: Found, out: Path) -> None:
         report |= {"order": model.grams.order, "ngrams": sum(model.grams.counts)}
         screen.result(report, f"{out}: {report['ngrams']:,} n-grams of orders up to {model.grams.order}")
         return
-    with tempfile.TemporaryDirectory(prefix="rnnlm-") as directory:
+    view = table("model", "context", "n-grams", "perplexity")
+    with (
+        measuring_text(invocation, found) as measure,
+        tempfile.TemporaryDirectory(prefix="rnnlm-") as directory,
+    ):
         grams = _estimated(invocation, model, sealed.context, Path(directory))
-        write_arpa(grams, tokens, out)
         report |= {"order": grams.order, "ngrams": sum(grams.counts), "tokens_drawn": given.tokens}
-        view = table("model", "context", "n-grams", "perplexity")
-        with measuring_text(invocation, found) as measure:
-            rows = ((sealed.name, model, sealed.context), (str(out), NgramModel(grams, lines_apart=True), _CONTEXT))
-            for name, each, context in rows:
-                perplexity = None if measure is None else measure.perplexity(each, context)
-                report["network_perplexity" if each is model else "perplexity"] = perplexity
-                ngrams = "-" if each is model else count(report["ngrams"])
-                view.add_row(name, context, ngrams, "-" if perplexity is None else f"{perplexity:.2f}")
+        rows = ((sealed.name, model, sealed.context), (str(out), NgramModel(grams, lines_apart=True), _CONTEXT))
+        for name, each, context in rows:
+            perplexity = None if measure is None else measure.perplexity(each, context)
+            report["network_perplexity" if each is model else "perplexity"] = perplexity
+            ngrams = "-" if each is model else count(report["ngrams"])
+            view.add_row(name, context, ngrams, "-" if perplexity is None else f"{perplexity:.2f}")
+        write_arpa(grams, tokens, out)
     view.columns[1].justify = "left"
     words = [f"estimated on {given.tokens:,} tokens drawn from the network"]
     if measure is not None:

@@ -204,6 +204,7 @@ BAD: dict[str, tuple[int, tuple[str, ...], tuple[object, ...]]] = {
     "an order of 0": (2, ("--order",), ("--to", "arpa", "--out", "x", "--order", "0")),
     "no tokens": (2, ("--tokens",), ("--to", "arpa", "--out", "x", "--tokens", "0")),
     "a text that is not there": (3, ("missing.txt",), ("--to", "int8", "--out", "x", "--text", "missing.txt")),
+    "no text for ARPA": (3, ("missing.txt",), ("--to", "arpa", "--out", "x", "--text", "missing.txt")),
     "vectors of an n-gram model": (2, ("n-gram model",), ("--to", "word2vec", "--out", "x", "--model", "ngram")),
     "graphs of an n-gram model": (2, ("n-gram model",), ("--to", "onnx", "--out", "x", "--model", "ngram")),
     "8 bits of an n-gram model": (2, ("n-gram model",), ("--to", "int8", "--out", "x", "--model", "ngram")),
@@ -225,6 +226,7 @@ def test_what_cannot_be_is_one_line(
     (tmp_path / "there" / "note.txt").write_text("mine")
     (tmp_path / "file.txt").write_text("mine")
     (tmp_path / "stage").symlink_to(workspace / "vocab")
+    flags = flags if "--model" in flags else (*flags, "--model", "lstm")
     run("export", workspace, *flags, "--quiet").refused(code, *words)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file.txt", "stage", "there"]
     assert (tmp_path / "stage" / "manifest.json").is_file() and (tmp_path / "there" / "note.txt").is_file()
