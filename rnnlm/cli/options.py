@@ -80,7 +80,8 @@ PANELS = {"run": "Common", "raw": "Reading", "look": "Looking"}
 POSITIVE_ONLY = {("run", "json"), ("run", "quiet"), ("run", "debug"), ("run", "force"), ("train", "resume"),
                  ("train", "plan"), ("window", "write"), ("generate", "unknown"), ("generate", "novelty"),
                  ("generate", "interactive"),
-                 ("evaluate", "baseline"), ("predict", "all"), ("look", "summary"), ("score", "ids")}  # fmt: skip
+                 ("evaluate", "baseline"), ("evaluate", "ladder"), ("evaluate", "slices"),
+                 ("predict", "all"), ("look", "summary"), ("score", "ids")}  # fmt: skip
 
 
 @dataclasses.dataclass

@@ -1,0 +1,97 @@
+"""How far a figure would move if the text were another of its kind: resampling of lines or documents.
+
+A text is units (lines or documents) drawn from a source; each resample draws as many with replacement (Efron &
+Tibshirani 1993). Figures are ratios of sums over units. Figures of one text share the resamples, so that differences
+are those of pairs.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rnnlm.corpus.ids import Ids
+
+Sums = NDArray[np.float64]
+
+_FEWEST_DOCUMENTS = 30  # with fewer, lines are drawn
+_MOST_UNITS = 20_000  # neighbours beyond are drawn together, which is no less right, and bounded
+_AT_ONCE = 2**20  # drawn units in memory
+
+
+@dataclass(frozen=True)
+class Units:
+    """What is drawn: unit i holds the tokens from `offsets[i]` to before `offsets[i + 1]`; `name` says what it is."""
+
+    name: str
+    offsets: NDArray[np.int64]
+
+    @property
+    def tokens(self) -> Sums:
+        """(units,) the tokens of each."""
+        return np.diff(self.offsets).astype(np.float64)
+
+    def sums(self, values: NDArray[np.float64]) -> Sums:
+        """(tokens,) → (units,) sums. Units are not empty."""
+        return np.add.reduceat(values, self.offsets[:-1])
+
+
+def units_of(ids: Ids) -> Units:
+    """Documents where a text has enough of them, lines otherwise; runs of neighbours where there are very many."""
+    name, offsets = "lines", np.asarray(ids.offsets)
+    if len(ids.documents) >= _FEWEST_DOCUMENTS:
+        name = "documents"
+        offsets = np.append(np.union1d(offsets[ids.documents.astype(np.int64)], [0]), offsets[-1])
+    count = len(offsets) - 1
+    if count > _MOST_UNITS:
+        offsets = offsets[np.linspace(0, count, _MOST_UNITS + 1).astype(np.int64)]
+    return Units(name, offsets)
+
+
+def resample(values: Sums, resamples: int, seed: int) -> Sums:
+    """values (units, figures) → (resamples, figures): the sums over as many units drawn with replacement."""
+    units = len(values)
+    generator = np.random.Generator(np.random.PCG64(seed))
+    rows = max(1, _AT_ONCE // units)
+    found = []
+    for start in range(0, resamples, rows):
+        count = min(rows, resamples - start)
+        drawn = generator.integers(0, units, (count, units)) + units * np.arange(count)[:, None]
+        times = np.bincount(drawn.ravel(), minlength=count * units).reshape(count, units)
+        found.append(times @ values)
+    return np.concatenate(found)
+
+
+def interval(samples: Sums) -> tuple[float, float]:
+    """The 95 % percentile interval of resampled figures (resamples,)."""
+    low, high = np.quantile(samples, (0.025, 0.975))
+    return float(low), float(high)
+
+
+def mean_interval(sums: Sums, sizes: Sums, resamples: int, seed: int) -> tuple[float, float]:
+    """The 95 % interval of Σ sums / Σ sizes, both (units,)."""
+    drawn = resample(np.stack([sums, sizes], 1), resamples, seed)
+    return interval(drawn[:, 0] / drawn[:, 1])
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A difference of two means over the same units, its 95 % interval, and how likely one as large is by chance."""
+
+    mean: float
+    low: float
+    high: float
+    p_value: float
+
+
+def paired_difference(a: Sums, b: Sums, sizes: Sums, resamples: int, seed: int) -> Difference:
+    """(Σ a − Σ b) / Σ sizes, all (units,): a paired bootstrap.
+
+    The p value is two-sided: the share of resamples that lie as far from the mean found as that lies from 0 (Efron &
+    Tibshirani 1993, chapter 16), the text itself counted as one of them, so that it is never 0.
+    """
+    drawn = resample(np.stack([a - b, sizes], 1), resamples, seed)
+    means = drawn[:, 0] / drawn[:, 1]
+    mean = float((a - b).sum() / sizes.sum())
+    beyond = int((np.abs(means - mean) >= abs(mean)).sum())
+    return Difference(mean, *interval(means), (1 + beyond) / (1 + resamples))
