@@ -63,11 +63,12 @@ def _learn(
     trained: list[torch.Tensor],
     rule: DynamicRule,
 ) -> None:
-    known = [(w, g, w0) for w, g, w0 in zip(weights, gradients, trained, strict=True) if g is not None]
-    if not all(bool(torch.isfinite(gradient.sum())) for _, gradient, _ in known):
+    if not all(gradient is None or bool(torch.isfinite(gradient.sum())) for gradient in gradients):
         return
-    for weight, gradient, origin in known:
-        weight.lerp_(origin, rule.decay).sub_(gradient, alpha=rule.rate)
+    for weight, gradient, origin in zip(weights, gradients, trained, strict=True):
+        weight.lerp_(origin, rule.decay)
+        if gradient is not None:  # rare words' rows in a segment without any
+            weight.sub_(gradient, alpha=rule.rate)
 
 
 def _detached(states: States) -> States:
