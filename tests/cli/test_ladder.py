@@ -1,5 +1,6 @@
 """`rnnlm evaluate --ladder`: rows that are what single commands say, never above the one before on valid; refusals."""
 
+import itertools
 import math
 import shutil
 from pathlib import Path
@@ -30,7 +31,7 @@ def test_rows_go_down_on_valid_and_say_what_they_are(report: dict[str, Any]) -> 
     rows = report["rows"]
     assert [row["name"] for row in rows] == ["n-gram", "network", "+ n-gram", "+ cache", "+ dynamic", "ensemble"]
     steps = [row["valid_perplexity"] for row in rows if not row["apart"]][1:]
-    assert all(later <= earlier * (1 + 1e-6) for earlier, later in zip(steps, steps[1:], strict=False))
+    assert all(later <= earlier * (1 + 1e-6) for earlier, later in itertools.pairwise(steps))
     for row in rows:
         low, high = row["perplexity_95_percent"]
         assert low < row["perplexity"] < high
