@@ -7,6 +7,7 @@ import typer
 from rnnlm import __version__
 from rnnlm.cli.builtin_corpus import corpus
 from rnnlm.cli.cleaning import clean
+from rnnlm.cli.comparing import compare
 from rnnlm.cli.embedding import embed
 from rnnlm.cli.evaluating import evaluate
 from rnnlm.cli.generating import generate, next_
@@ -35,6 +36,7 @@ COMMANDS = (
     recipes,
     train,
     evaluate,
+    compare,
     score,
     generate,
     next_,

@@ -29,6 +29,7 @@ from rnnlm.corpus.settings import (
 from rnnlm.training.lag_settings import LagSettings
 from rnnlm.training.settings import TrainSettings
 from rnnlm.use.settings import (
+    CompareSettings,
     EvaluateSettings,
     GenerateSettings,
     InspectSettings,
@@ -69,6 +70,7 @@ SECTIONS: dict[str, type[Any]] = {
     "ngram": NgramSettings,
     "model": ModelSettings,
     "evaluate": EvaluateSettings,
+    "compare": CompareSettings,
     "score": ScoreSettings,
     "generate": GenerateSettings,
     "next": NextSettings,

@@ -5,12 +5,14 @@ Tibshirani 1993). Figures are ratios of sums over units. Figures of one text sha
 are those of pairs.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rnnlm.corpus.ids import Ids
+from rnnlm.model.likelihood import SpanNats
 
 Sums = NDArray[np.float64]
 
@@ -21,9 +23,13 @@ _AT_ONCE = 2**20  # drawn units in memory
 
 @dataclass(frozen=True)
 class Units:
-    """What is drawn: unit i holds the tokens from `offsets[i]` to before `offsets[i + 1]`; `name` says what it is."""
+    """What is drawn, and its `name`: unit i is the lines from `lines[i]` to before `lines[i + 1]`.
+
+    Its tokens are those from `offsets[i]` to before `offsets[i + 1]`.
+    """
 
     name: str
+    lines: NDArray[np.int64]
     offsets: NDArray[np.int64]
 
     @property
@@ -31,21 +37,30 @@ class Units:
         """(units,) the tokens of each."""
         return np.diff(self.offsets).astype(np.float64)
 
-    def sums(self, values: NDArray[np.float64]) -> Sums:
-        """(tokens,) → (units,) sums. Units are not empty."""
-        return np.add.reduceat(values, self.offsets[:-1])
+    def of(self, ids: Ids) -> "Units":
+        """The same lines in other tokens."""
+        return Units(self.name, self.lines, ids.offsets[self.lines])
+
+    def sums(self, spans: Iterable[SpanNats]) -> Sums:
+        """(units,) nats of each, out of pieces in any order."""
+        sums = np.zeros(len(self.lines) - 1)
+        for span in spans:
+            first = int(np.searchsorted(self.offsets, span.start, "right")) - 1
+            last = int(np.searchsorted(self.offsets, span.start + len(span.nats)))
+            inside = (self.offsets[first:last] - span.start).clip(min=0)
+            sums[first:last] += np.add.reduceat(span.nats, inside)
+        return sums
 
 
 def units_of(ids: Ids) -> Units:
     """Documents where a text has enough of them, lines otherwise; runs of neighbours where there are very many."""
-    name, offsets = "lines", np.asarray(ids.offsets)
+    name, lines = "lines", np.arange(ids.lines + 1)
     if len(ids.documents) >= _FEWEST_DOCUMENTS:
-        name = "documents"
-        offsets = np.append(np.union1d(offsets[ids.documents.astype(np.int64)], [0]), offsets[-1])
-    count = len(offsets) - 1
+        name, lines = "documents", np.union1d(ids.documents.astype(np.int64), [0, ids.lines])
+    count = len(lines) - 1
     if count > _MOST_UNITS:
-        offsets = offsets[np.linspace(0, count, _MOST_UNITS + 1).astype(np.int64)]
-    return Units(name, offsets)
+        lines = lines[np.linspace(0, count, _MOST_UNITS + 1).astype(np.int64)]
+    return Units(name, lines, ids.offsets[lines])
 
 
 def resample(values: Sums, resamples: int, seed: int) -> Sums:

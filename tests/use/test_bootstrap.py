@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from rnnlm.corpus.ids import Ids
+from rnnlm.model.likelihood import SpanNats
 from rnnlm.use.bootstrap import mean_interval, paired_difference, resample, units_of
 
 
@@ -66,7 +67,11 @@ def test_what_is_drawn() -> None:
     """Documents where there are enough of them, lines otherwise, neighbours together where there are very many."""
     lines = units_of(text([3, 1, 4, 2], [0, 2]))
     assert (lines.name, lines.offsets.tolist()) == ("lines", [0, 3, 4, 8, 10])
-    assert lines.sums(np.arange(10.0)).tolist() == [3, 3, 22, 17]
+    values = np.arange(10.0)
+    pieces = [SpanNats(start, values[start:end]) for start, end in ((5, 9), (0, 2), (9, 10), (2, 5))]
+    assert lines.sums(pieces).tolist() == [3, 3, 22, 17]
+    other = text([1, 1, 5, 1], [])
+    assert lines.of(other).offsets.tolist() == [0, 1, 2, 7, 8]
     documents = units_of(text([2] * 100, list(range(1, 100, 2))))
     assert documents.name == "documents"
     assert documents.offsets.tolist() == [0, *range(2, 199, 4), 200]
