@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from rnnlm.cli.evaluate_ladder import evaluate_ladder
+from rnnlm.cli.evaluate_slices import evaluate_in_slices
 from rnnlm.cli.models import Found
 from rnnlm.cli.options import Invocation
 from rnnlm.cli.stages import terminal
@@ -21,10 +22,13 @@ from rnnlm.use.evaluate import evaluate
 def evaluate_language(invocation: Invocation, found: Found, network: LanguageModel) -> None:
     """Show how well a language model predicts a split or a text file."""
     given = invocation.settings("evaluate").settings
-    if given.baseline or given.plot:
+    if given.baseline or (given.plot and not given.slices):
         raise UsageError("--baseline or --plot with a language model", "they go with labels and forecasts")
     if given.ladder:
         evaluate_ladder(invocation, found, network)
+        return
+    if given.slices:
+        evaluate_in_slices(invocation, found, network)
         return
     chosen = choose_text(found, given)
     context = given.context or found.model.context
