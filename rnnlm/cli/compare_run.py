@@ -187,7 +187,7 @@ def _show(screen: Terminal, report: dict[str, Any]) -> None:
         cells = [f"{row['perplexity']:.2f}"] if by_token else []
         figure = f"{row[report['measure']]:.4f}"
         models.add_row(row["name"], *cells, figure, count(row["tokens"]), count(row["unknown_tokens"]))
-    pairs = table("pair", f"difference, {unit}", "95 %", "p", "better")
+    pairs = table("pair", "difference", "95 %", "p", "better")
     for row in report["pairs"]:
         low, high = row["difference_95_percent"]
         better = row["first"] if high < 0 else row["second"] if low > 0 else "-"
@@ -198,7 +198,9 @@ def _show(screen: Terminal, report: dict[str, Any]) -> None:
             f"{row['p_value']:.4f}",
             better,
         )
-    words = [f"context {report['context']}; paired bootstrap over {report['units_drawn']:,} {report['units']}"]
+    words = [
+        f"differences in {unit}, context {report['context']}; paired bootstrap over {report['units_drawn']:,} {report['units']}"
+    ]
     if not by_token:
         words.append("the models have different tokens: compared in bits per byte of the same cleaned text")
     if report["unknown_spelled"]:
