@@ -77,7 +77,11 @@ def _find(paths: Sequence[str]) -> list[Found]:
     Raises UsageError for fewer than two, and for one that is there twice.
     """
     first = Path(paths[0])
-    names = {path for path in paths[1:] if not Path(path).exists() or is_sealed(first / "models" / path)}
+    names = {
+        path
+        for path in paths[1:]
+        if not Path(path).exists() or ("/" not in path and is_sealed(first / "models" / path))
+    }
     if Workspace.exists(first) and names:
         workspace = Workspace.open(first)
         found = [

@@ -127,13 +127,13 @@ def _fit_text(workspace: Workspace, rules: TextRules, tokens: int, directory: Pa
 def _figures(row: Row, units: Units, text: EncodedText, given: EvaluateSettings) -> dict[str, Any]:
     """A row as JSON."""
     nats = float(row.sums.sum())
-    low, high = mean_interval(row.sums, units.tokens, given.resamples, given.seed)
+    interval = mean_interval(row.sums, units.tokens, given.resamples, given.seed)
     return {
         "name": row.name,
         "adapts": row.adapts,
         "apart": row.apart,
         "perplexity": perplexity(nats / len(text.ids.ids)),
-        "perplexity_95_percent": [perplexity(low), perplexity(high)],
+        "perplexity_95_percent": None if interval is None else list(map(perplexity, interval)),
         "nats_per_token": nats / len(text.ids.ids),
         "bits_per_character": nats / math.log(2) / text.characters,
         "valid_perplexity": perplexity(row.fit_nats_per_token),
@@ -150,11 +150,11 @@ def _fit_seconds(row: Row) -> float:
 def _show(screen: Terminal, report: dict[str, Any], what: str) -> None:
     view = table("", "perplexity", "95 %", "bits/character", "valid", "seconds", "fitting", "weights")
     for row in report["rows"]:
-        low, high = row["perplexity_95_percent"]
+        interval = row["perplexity_95_percent"]
         view.add_row(
             row["name"] + (_ADAPTS if row["adapts"] else ""),
             f"{row['perplexity']:.2f}",
-            f"{low:.2f}-{high:.2f}",
+            "-" if interval is None else f"{interval[0]:.2f}-{interval[1]:.2f}",
             f"{row['bits_per_character']:.4f}",
             f"{row['valid_perplexity']:.2f}",
             f"{row['seconds']:.1f}",

@@ -17,6 +17,7 @@ from rnnlm.model.likelihood import SpanNats
 Sums = NDArray[np.float64]
 
 _FEWEST_DOCUMENTS = 30  # with fewer, lines are drawn
+FEWEST_UNITS = 10  # with fewer, resamples say nothing of another text
 _MOST_UNITS = 20_000  # neighbours beyond are drawn together, which is no less right, and bounded
 _AT_ONCE = 2**20  # drawn units in memory
 
@@ -83,8 +84,10 @@ def interval(samples: Sums) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def mean_interval(sums: Sums, sizes: Sums, resamples: int, seed: int) -> tuple[float, float]:
-    """The 95 % interval of Σ sums / Σ sizes, both (units,)."""
+def mean_interval(sums: Sums, sizes: Sums, resamples: int, seed: int) -> tuple[float, float] | None:
+    """The 95 % interval of Σ sums / Σ sizes, both (units,); None where there are too few units for one."""
+    if len(sums) < FEWEST_UNITS:
+        return None
     drawn = resample(np.stack([sums, sizes], 1), resamples, seed)
     return interval(drawn[:, 0] / drawn[:, 1])
 

@@ -9,7 +9,7 @@ import numpy as np
 from rnnlm.corpus.clean import clean_blocks
 from rnnlm.errors import UsageError
 from rnnlm.model.likelihood import LanguageModel, text_nats
-from rnnlm.use.bootstrap import Difference, Sums, Units, paired_difference, units_of
+from rnnlm.use.bootstrap import FEWEST_UNITS, Difference, Sums, Units, paired_difference, units_of
 from rnnlm.use.comparable import Measure, Reader, common_measure, refuse_unknown
 from rnnlm.use.spelling import Lines, Spelling, measured_lines
 
@@ -44,18 +44,24 @@ def compare(
 ) -> Comparison:
     """Measure all models; `raw` gives the text in blocks of whole lines, `train` that of training where there is one.
 
-    Raises UsageError where figures are not comparable, or unknown words would have to be spelled and cannot be.
+    Raises UsageError where figures are not comparable, where unknown words would have to be spelled and cannot be, and
+    for a text of too few lines.
     """
     measure = common_measure(readers)
+    unknown = measure == "bits_per_byte" and any(reader.text.unknown_tokens for reader in readers)
+    spelling = _spelling(readers, train) if unknown else None
     units = units_of(readers[0].text.ids)
+    if len(units.lines) <= FEWEST_UNITS:
+        raise UsageError(
+            f"the text has {len(units.lines) - 1} {units.name}, too few to draw from",
+            f"give one of {FEWEST_UNITS} or more",
+        )
     costs = [
         units.of(reader.text.ids).sums(text_nats(model, reader.text.ids, reader.context, batch_size))
         for model, reader in zip(models, readers, strict=True)
     ]
     if measure == "nats_per_token":
         return Comparison(measure, units, costs, units.tokens, False)
-    unknown = any(reader.text.unknown_tokens for reader in readers)
-    spelling = _spelling(readers, train) if unknown else None
     sums, sizes = [], units.tokens
     for nats, reader in zip(costs, readers, strict=True):
         added, sizes = _sums(units, measured_lines(raw(), reader.rules, spelling))

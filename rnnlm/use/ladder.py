@@ -23,7 +23,7 @@ from rnnlm.use.dynamic import DECAYS, RATES, DynamicRule, dynamic_nats
 from rnnlm.use.mixture import fit_weights
 from rnnlm.use.neural_cache import cache_nats, shapes_to_try
 
-_UNITS = 1024  # lines or documents whose mixture is in memory at once
+_TOKENS = 2**18  # whose mixture is in memory at once, a line or document more or less
 _TRIED = 10_000  # tokens of the validation text on which rules of dynamic evaluation are compared
 Costs = NDArray[np.float64]
 
@@ -120,8 +120,9 @@ class Ladder:
     def _mixed_sums(self, costs: Sequence[Costs], weights: Sequence[float]) -> Iterator[Sums]:
         """Nats of each unit under a mixture, some units at a time."""
         offsets = self.units.offsets
-        for start in range(0, len(offsets) - 1, _UNITS):
-            some = offsets[start : start + _UNITS + 1]
+        step = max(1, _TOKENS * (len(offsets) - 1) // int(offsets[-1]))
+        for start in range(0, len(offsets) - 1, step):
+            some = offsets[start : start + step + 1]
             mixed = mixture_nats([cost[some[0] : some[-1]] for cost in costs], weights)
             yield np.add.reduceat(mixed, some[:-1] - some[0])
 

@@ -50,6 +50,8 @@ def test_paths_do_as_names_do(home: Path, run: Any) -> None:
     by_path = run("compare", *(models / name for name in ("lstm", "small", "ngram")), "--context", "sentence",
                   "--json").ok().json  # fmt: skip
     assert by_name == by_path and len(by_name["pairs"]) == 3 and by_name["split"] == "test"
+    last = run("compare", home / "work", models / "lstm", "--json").ok().json
+    assert [row["name"] for row in last["models"]] == ["small", "lstm"]
     shown = run("compare", home / "work", "lstm", "small").ok().out
     assert "lstm - small" in shown and "nats/token" in shown
 
@@ -109,5 +111,7 @@ def test_models_without_a_workspace_need_a_text_and_known_words(home: Path, run:
     both = (tmp_path / "words", tmp_path / "pieces")
     run("compare", *both).refused(2, "without a workspace", "--text")
     assert run("compare", *both, "--text", home / "known.txt", "--json").ok().json["split"] is None
+    (tmp_path / "short.txt").write_text("The old cat sees milk.\n" * 9)
+    run("compare", *both, "--text", tmp_path / "short.txt").refused(2, "9 lines, too few")
     (tmp_path / "new.txt").write_text("The frobnicated cat.\n")
     run("compare", *both, "--text", tmp_path / "new.txt").refused(2, "words predicts 1 unknown words", "workspace")

@@ -58,6 +58,8 @@ def test_the_table_marks_what_learns_and_a_text_of_ones_own_is_measured(workspac
     text.write_text("The old cat sees milk.\nThe dogs like bread.\n" * 8)
     shown = run("evaluate", workspace, "--model", "lstm", "--ladder", "--text", text, "--resamples", "100").ok()
     assert "+ cache*" in shown.out and "learns from the text" in shown.out and "network " in shown.out
+    short = run("evaluate", workspace, "--model", "lstm", "--text", "-", *FLAGS, stdin=b"The cat.\n").ok().json
+    assert {row["perplexity_95_percent"] for row in short["rows"]} == {None}
     again = run("evaluate", workspace, "--model", "lstm", "--text", text, "--context", "sentence", *FLAGS).ok().json
     assert again["context"] == "sentence" and again["split"] is None
 

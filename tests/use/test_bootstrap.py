@@ -45,9 +45,11 @@ def test_the_interval_holds_the_truth_as_often_as_it_says() -> None:
     draw = random(3)
     for seed in range(400):
         sizes = draw.integers(5, 30, 80).astype(float)
-        low, high = mean_interval(2 * sizes + draw.normal(0, 1, 80) * np.sqrt(sizes), sizes, 400, seed)
-        held += low <= 2 <= high
+        found = mean_interval(2 * sizes + draw.normal(0, 1, 80) * np.sqrt(sizes), sizes, 400, seed)
+        assert found is not None
+        held += found[0] <= 2 <= found[1]
     assert 0.91 <= held / 400 <= 0.98
+    assert mean_interval(np.ones(9), np.ones(9), 400, 1) is None, "nine lines say nothing of another text"
 
 
 def test_a_p_value_is_small_as_often_as_chance_makes_it() -> None:
