@@ -9,7 +9,9 @@ import pytest
 from test_lecture import Session, blocks, compare
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
-BLOCKS = {name: blocks((DOCS / f"{name}.md").read_text("utf-8")) for name in ("scoring", "rescoring", "ngram")}
+BLOCKS = {
+    name: blocks((DOCS / f"{name}.md").read_text("utf-8")) for name in ("scoring", "rescoring", "ngram", "ladder")
+}
 CASES = [(name, number) for name, found in BLOCKS.items() for number in range(len(found))]
 
 pytestmark = pytest.mark.skipif(shutil.which("bash") is None, reason="the commands are written for bash")

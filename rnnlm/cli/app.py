@@ -7,6 +7,7 @@ import typer
 from rnnlm import __version__
 from rnnlm.cli.builtin_corpus import corpus
 from rnnlm.cli.cleaning import clean
+from rnnlm.cli.comparing import compare
 from rnnlm.cli.embedding import embed
 from rnnlm.cli.evaluating import evaluate
 from rnnlm.cli.exporting import export
@@ -37,6 +38,7 @@ COMMANDS = (
     recipes,
     train,
     evaluate,
+    compare,
     score,
     rescore,
     generate,

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rnnlm.cli.evaluate_text import choose_text
 from rnnlm.cli.models import Found
 from rnnlm.cli.options import Invocation
 from rnnlm.cli.stages import terminal
+from rnnlm.cli.texts import choose_text
 from rnnlm.corpus.text import EncodedText, encode_text
 from rnnlm.model.likelihood import LanguageModel
 from rnnlm.use.evaluate import evaluate

@@ -30,6 +30,7 @@ from rnnlm.training.lag_settings import LagSettings
 from rnnlm.training.settings import TrainSettings
 from rnnlm.use.rescoring.settings import RescoreSettings
 from rnnlm.use.settings import (
+    CompareSettings,
     EvaluateSettings,
     ExportSettings,
     GenerateSettings,
@@ -71,6 +72,7 @@ SECTIONS: dict[str, type[Any]] = {
     "ngram": NgramSettings,
     "model": ModelSettings,
     "evaluate": EvaluateSettings,
+    "compare": CompareSettings,
     "score": ScoreSettings,
     "rescore": RescoreSettings,
     "generate": GenerateSettings,
@@ -84,7 +86,8 @@ PANELS = {"run": "Common", "raw": "Reading", "look": "Looking"}
 POSITIVE_ONLY = {("run", "json"), ("run", "quiet"), ("run", "debug"), ("run", "force"), ("train", "resume"),
                  ("train", "plan"), ("window", "write"), ("generate", "unknown"), ("generate", "novelty"),
                  ("generate", "interactive"),
-                 ("evaluate", "baseline"), ("predict", "all"), ("look", "summary"), ("score", "ids"),
+                 ("evaluate", "baseline"), ("evaluate", "ladder"), ("evaluate", "slices"),
+                 ("predict", "all"), ("look", "summary"), ("score", "ids"),
                  ("rescore", "tune")}  # fmt: skip
 
 

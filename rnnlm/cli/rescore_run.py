@@ -11,11 +11,11 @@ from rnnlm.cli.options import Invocation
 from rnnlm.cli.stages import terminal
 from rnnlm.cli.terminal import Terminal, count, table
 from rnnlm.corpus.sources import find_corpus, read_lines
-from rnnlm.corpus.tokenizer import tokens_by_id
 from rnnlm.errors import InputError, UsageError
 from rnnlm.model.finding import last_trained
 from rnnlm.model.likelihood import LanguageModel
 from rnnlm.model.sealed import is_sealed, read_sealed
+from rnnlm.use.comparable import same_tokens
 from rnnlm.use.rescoring.form import ListForm
 from rnnlm.use.rescoring.json_lines import JsonLists
 from rnnlm.use.rescoring.kaldi import Kaldi, archive_name
@@ -116,10 +116,8 @@ def _ngram(invocation: Invocation, found: Found, given: RescoreSettings) -> Lang
         return None
     else:
         sealed = last_trained(found.workspace, given.ngram)
-    if tokens_by_id(sealed.rules.tokenizer) != tokens_by_id(found.model.rules.tokenizer):
-        raise UsageError(
-            f"{sealed.path} has another vocabulary than {found.model.path}", "train both in the same workspace"
-        )
+    if not same_tokens(sealed.rules, found.model.rules):
+        raise UsageError(f"{sealed.path} has other tokens than {found.model.path}", "train both in the same workspace")
     return language_model_of(invocation, Found(sealed, found.workspace))
 
 
