@@ -7,7 +7,6 @@ weight's step by gradients over the training text, which a sealed model does not
 anything is learned from it. The rule is its own: nothing of training has a part in it.
 """
 
-import copy
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -39,7 +38,7 @@ def dynamic_nats(network: Network, ids: Ids, context: str, rule: DynamicRule) ->
     Where `context` starts anew, the state does; what was learned stays. A segment whose gradient is not finite teaches
     nothing.
     """
-    learner = copy.deepcopy(network).use_int8({}).train()  # the kernels keep what gradients need only in training
+    learner = _copied(network).train()  # the kernels keep what gradients need only in training
     weights = [weight for weight in learner.parameters() if weight.requires_grad]
     trained = [weight.detach().clone() for weight in weights]
     states = learner.initial_state(1)
@@ -69,6 +68,13 @@ def _learn(
         weight.lerp_(origin, rule.decay)
         if gradient is not None:  # rare words' rows in a segment without any
             weight.sub_(gradient, alpha=rule.rate)
+
+
+def _copied(network: Network) -> Network:
+    """A network of its own with the same weights: its cells must read its outputs, not the first one's."""
+    found = Network(network.architecture, torch.Generator()).to(network.device, network.bias.dtype)
+    found.load_state_dict(network.state_dict())
+    return found
 
 
 def _detached(states: States) -> States:
