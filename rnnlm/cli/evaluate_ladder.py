@@ -21,7 +21,8 @@ from rnnlm.model.ngram.scratch import Scratch
 from rnnlm.model.sealed import Sealed, is_sealed, read_sealed
 from rnnlm.use.bootstrap import Units, mean_interval
 from rnnlm.use.comparable import same_tokens
-from rnnlm.use.ladder import Ladder, Row, Voice
+from rnnlm.use.components import Voice
+from rnnlm.use.ladder import Ladder, Row
 from rnnlm.use.settings import EvaluateSettings
 from rnnlm.workspace import Workspace
 

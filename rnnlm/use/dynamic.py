@@ -36,7 +36,7 @@ def dynamic_nats(network: Network, ids: Ids, context: str, rule: DynamicRule) ->
     """What every token costs a copy of the network that learns on the way, in the order of the text.
 
     Where `context` starts anew, the state does; what was learned stays. A segment whose gradient is not finite teaches
-    nothing.
+    nothing, and a cost that is no number is infinite.
     """
     learner = _copied(network).train()  # the kernels keep what gradients need only in training
     weights = [weight for weight in learner.parameters() if weight.requires_grad]
@@ -50,7 +50,7 @@ def dynamic_nats(network: Network, ids: Ids, context: str, rule: DynamicRule) ->
             loss = learner.loss(hidden[:, 0], targets) / len(targets)
         with torch.no_grad():
             nats = target_nats(learner, hidden[:, 0].detach(), targets)
-        yield SpanNats(stretch.start, nats.cpu().numpy())
+        yield SpanNats(stretch.start, nats.nan_to_num(torch.inf, torch.inf).cpu().numpy())
         gradients = torch.autograd.grad(loss, weights, allow_unused=True)
         _learn(weights, gradients, trained, rule)
 
@@ -62,11 +62,10 @@ def _learn(
     trained: list[torch.Tensor],
     rule: DynamicRule,
 ) -> None:
-    if not all(gradient is None or bool(torch.isfinite(gradient.sum())) for gradient in gradients):
-        return
+    good = all(gradient is None or bool(torch.isfinite(gradient.sum())) for gradient in gradients)
     for weight, gradient, origin in zip(weights, gradients, trained, strict=True):
         weight.lerp_(origin, rule.decay)
-        if gradient is not None:  # rare words' rows in a segment without any
+        if good and gradient is not None:  # rare words have none in a segment without any
             weight.sub_(gradient, alpha=rule.rate)
 
 
@@ -79,3 +78,27 @@ def _copied(network: Network) -> Network:
 
 def _detached(states: States) -> States:
     return tuple(tuple(part.detach() for part in state) for state in states)
+
+
+def choose_rule(network: Network, ids: Ids, context: str, plain: float) -> DynamicRule:
+    """The best rule of the grid on a text that costs `plain` nats without learning: first the rate, then the decay.
+
+    Rates rise until one is worse than the best before it. Where none helps the rate is 0.
+    """
+    rule = DynamicRule(0.0, 0.0)
+    least = plain
+    for rate in RATES:
+        nats = _total(network, ids, context, DynamicRule(rate, DECAYS[0]))
+        if not nats < least:
+            break
+        rule, least = DynamicRule(rate, DECAYS[0]), nats
+    for decay in DECAYS[1:] if rule.rate else ():
+        nats = _total(network, ids, context, DynamicRule(rule.rate, decay))
+        if not nats < least:
+            break
+        rule, least = DynamicRule(rule.rate, decay), nats
+    return rule
+
+
+def _total(network: Network, ids: Ids, context: str, rule: DynamicRule) -> float:
+    return sum(float(span.nats.sum()) for span in dynamic_nats(network, ids, context, rule))

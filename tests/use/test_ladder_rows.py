@@ -12,8 +12,9 @@ from rnnlm.model.likelihood import text_nats
 from rnnlm.model.network import Network
 from rnnlm.model.ngram.scratch import Scratch
 from rnnlm.use import ladder as module
+from rnnlm.use.components import Voice
 from rnnlm.use.dynamic import DynamicRule, dynamic_nats
-from rnnlm.use.ladder import Ladder, Row, Voice
+from rnnlm.use.ladder import Ladder, Row
 from rnnlm.use.neural_cache import CacheShape, cache_nats
 
 
