@@ -14,12 +14,13 @@ from rnnlm.corpus.ids import Ids
 from rnnlm.model.likelihood import LanguageModel, SpanNats, mixture_nats, text_nats
 from rnnlm.model.network import Network
 from rnnlm.model.ngram.scratch import Scratch
-from rnnlm.use.dynamic import choose_rule, dynamic_nats
+from rnnlm.use.dynamic import DynamicRule, choose_rule, dynamic_nats
 from rnnlm.use.mixture import fit_weights
 from rnnlm.use.neural_cache import cache_nats, shapes_to_try
 
 _TRIED = 10_000  # tokens of the validation text on which rules of dynamic evaluation are compared
 Costs = NDArray[np.float64]
+Progress = Callable[[int], None]
 
 
 @dataclass(frozen=True)
@@ -51,8 +52,10 @@ class Component:
 class Components:
     """Makes components: `fit` is the validation text, `test` the one that is measured, as ids of the same tokens."""
 
-    def __init__(self, fit: Ids, test: Ids, scratch: Scratch, batch_size: int) -> None:
+    def __init__(self, fit: Ids, test: Ids, scratch: Scratch, batch_size: int, progress: Progress) -> None:
+        """`progress` is told how many predictions were made, whenever some were."""
         self._fit, self._test, self._scratch, self._batch_size = fit, test, scratch, batch_size
+        self._progress = progress
 
     def plain(self, voice: Voice) -> Component:
         """A model as it is."""
@@ -70,6 +73,7 @@ class Components:
         for start, costs in cache_nats(network, self._fit, context, shapes):
             for whole, part in zip(tried, costs, strict=True):
                 whole[start : start + len(part)] = part
+            self._progress(costs.shape[1])
         known = [part.fit for part in before]
         mixed = [float(mixture_nats(both, fit_weights(both)).mean()) for both in ([*known, each] for each in tried)]
         best = shapes[int(np.argmin(mixed))]
@@ -86,7 +90,16 @@ class Components:
         started_at = time.monotonic()
         lines = int(np.searchsorted(self._fit.offsets, _TRIED, "right")) - 1
         some = self._fit.part(0, max(lines, 1))
-        best = choose_rule(network, some, context, float(before[0].fit[: len(some.ids)].sum()))
+        plain = float(before[0].fit[: len(some.ids)].sum())
+
+        def total(rule: DynamicRule) -> float:
+            nats = 0.0
+            for span in dynamic_nats(network, some, context, rule):
+                nats += float(span.nats.sum())
+                self._progress(len(span.nats))
+            return nats
+
+        best = choose_rule(total, plain)
         chosen = {"rate": best.rate, "decay": best.decay, "segment": best.segment}
         if not best.rate:
             own = before[0]
@@ -110,4 +123,5 @@ class Components:
         costs: Costs = self._scratch.array(len(ids.ids), np.float64)
         for span in spans:
             costs[span.start : span.start + len(span.nats)] = span.nats
+            self._progress(len(span.nats))
         return costs

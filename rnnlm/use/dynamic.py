@@ -7,7 +7,7 @@ weight's step by gradients over the training text, which a sealed model does not
 anything is learned from it. The rule is its own: nothing of training has a part in it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -80,25 +80,21 @@ def _detached(states: States) -> States:
     return tuple(tuple(part.detach() for part in state) for state in states)
 
 
-def choose_rule(network: Network, ids: Ids, context: str, plain: float) -> DynamicRule:
-    """The best rule of the grid on a text that costs `plain` nats without learning: first the rate, then the decay.
+def choose_rule(total: Callable[[DynamicRule], float], plain: float) -> DynamicRule:
+    """The best rule of the grid: first the rate, then the decay.
 
-    Rates rise until one is worse than the best before it. Where none helps the rate is 0.
+    `total` is what a text costs by a rule, `plain` what it costs without learning, in nats. Rates and decays rise until
+    one is worse than the best before it. Where none helps the rate is 0.
     """
-    rule = DynamicRule(0.0, 0.0)
-    least = plain
+    rule, least = DynamicRule(0.0, 0.0), plain
     for rate in RATES:
-        nats = _total(network, ids, context, DynamicRule(rate, DECAYS[0]))
+        nats = total(DynamicRule(rate, DECAYS[0]))
         if not nats < least:
             break
         rule, least = DynamicRule(rate, DECAYS[0]), nats
     for decay in DECAYS[1:] if rule.rate else ():
-        nats = _total(network, ids, context, DynamicRule(rule.rate, decay))
+        nats = total(DynamicRule(rule.rate, decay))
         if not nats < least:
             break
         rule, least = DynamicRule(rule.rate, decay), nats
     return rule
-
-
-def _total(network: Network, ids: Ids, context: str, rule: DynamicRule) -> float:
-    return sum(float(span.nats.sum()) for span in dynamic_nats(network, ids, context, rule))

@@ -15,7 +15,7 @@ from rnnlm.model.likelihood import mixture_nats
 from rnnlm.model.network import Network
 from rnnlm.model.ngram.scratch import Scratch
 from rnnlm.use.bootstrap import Sums, Units, units_of
-from rnnlm.use.components import Component, Components, Costs, Voice
+from rnnlm.use.components import Component, Components, Costs, Progress, Voice
 from rnnlm.use.mixture import fit_weights
 
 _TOKENS = 2**18  # whose mixture is in memory at once, a line or document more or less
@@ -56,8 +56,10 @@ class Row:
 class Ladder:
     """Measures a text (`test`) by mixtures fitted on another (`fit`), both as ids of the same tokens."""
 
-    def __init__(self, fit: Ids, test: Ids, scratch: Scratch, batch_size: int) -> None:
-        self._components = Components(fit, test, scratch, batch_size)
+    def __init__(
+        self, fit: Ids, test: Ids, scratch: Scratch, batch_size: int, progress: Progress = lambda count: None
+    ) -> None:
+        self._components = Components(fit, test, scratch, batch_size, progress)
         self.units: Units = units_of(test)
 
     def rows(self, network: Voice, ngram: Voice | None, others: Sequence[Voice] = ()) -> Iterator[Row]:
