@@ -22,7 +22,8 @@ from rnnlm.model.ngram.scratch import Scratch
 from rnnlm.model.sealed import Sealed, is_sealed, read_sealed
 from rnnlm.use.bootstrap import Units, mean_interval
 from rnnlm.use.comparable import same_tokens
-from rnnlm.use.ladder import Ladder, Row, Voice
+from rnnlm.use.components import Voice
+from rnnlm.use.ladder import Ladder, Row
 from rnnlm.use.settings import EvaluateSettings
 from rnnlm.workspace import Workspace
 
@@ -57,12 +58,13 @@ def evaluate_ladder(invocation: Invocation, found: Found, network: LanguageModel
         fit = _fit_text(found.workspace, found.model.rules, given.fit_tokens, directory / "fit")
         (directory / "test").mkdir()
         text = encode_text(chosen.blocks, found.model.rules, directory / "test")
-        ladder = Ladder(fit, text.ids, Scratch(directory), given.batch_size)
         own = Voice(found.model.name, network, given.context or found.model.context)
         rows = []
-        for row in ladder.rows(own, voice(ngram) if ngram else None, [voice(model) for model in others]):
-            rows.append(_figures(row, ladder.units, text, given))
-            screen.notice(f"{row.name}: {rows[-1]['perplexity']:.2f}, {row.seconds + _fit_seconds(row):.0f} s")
+        with screen.rate_progress("measuring", "predictions", rows=False) as advance:
+            ladder = Ladder(fit, text.ids, Scratch(directory), given.batch_size, advance)
+            for row in ladder.rows(own, voice(ngram) if ngram else None, [voice(model) for model in others]):
+                rows.append(_figures(row, ladder.units, text, given))
+                screen.notice(f"{row.name}: {rows[-1]['perplexity']:.2f}, {row.seconds + _fit_seconds(row):.0f} s")
         report = {
             "rows": rows,
             "tokens": len(text.ids.ids),

@@ -7,8 +7,7 @@ weight's step by gradients over the training text, which a sealed model does not
 anything is learned from it. The rule is its own: nothing of training has a part in it.
 """
 
-import copy
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -37,9 +36,9 @@ def dynamic_nats(network: Network, ids: Ids, context: str, rule: DynamicRule) ->
     """What every token costs a copy of the network that learns on the way, in the order of the text.
 
     Where `context` starts anew, the state does; what was learned stays. A segment whose gradient is not finite teaches
-    nothing.
+    nothing, and a cost that is no number is infinite.
     """
-    learner = copy.deepcopy(network).use_int8({}).train()  # the kernels keep what gradients need only in training
+    learner = _copied(network).train()  # the kernels keep what gradients need only in training
     weights = [weight for weight in learner.parameters() if weight.requires_grad]
     trained = [weight.detach().clone() for weight in weights]
     states = learner.initial_state(1)
@@ -51,7 +50,7 @@ def dynamic_nats(network: Network, ids: Ids, context: str, rule: DynamicRule) ->
             loss = learner.loss(hidden[:, 0], targets) / len(targets)
         with torch.no_grad():
             nats = target_nats(learner, hidden[:, 0].detach(), targets)
-        yield SpanNats(stretch.start, nats.cpu().numpy())
+        yield SpanNats(stretch.start, nats.nan_to_num(torch.inf, torch.inf).cpu().numpy())
         gradients = torch.autograd.grad(loss, weights, allow_unused=True)
         _learn(weights, gradients, trained, rule)
 
@@ -63,13 +62,39 @@ def _learn(
     trained: list[torch.Tensor],
     rule: DynamicRule,
 ) -> None:
-    if not all(gradient is None or bool(torch.isfinite(gradient.sum())) for gradient in gradients):
-        return
+    good = all(gradient is None or bool(torch.isfinite(gradient.sum())) for gradient in gradients)
     for weight, gradient, origin in zip(weights, gradients, trained, strict=True):
         weight.lerp_(origin, rule.decay)
-        if gradient is not None:  # rare words' rows in a segment without any
+        if good and gradient is not None:  # rare words have none in a segment without any
             weight.sub_(gradient, alpha=rule.rate)
+
+
+def _copied(network: Network) -> Network:
+    """A network of its own with the same weights: its cells must read its outputs, not the first one's."""
+    found = Network(network.architecture, torch.Generator()).to(network.device, network.bias.dtype)
+    found.load_state_dict(network.state_dict())
+    return found
 
 
 def _detached(states: States) -> States:
     return tuple(tuple(part.detach() for part in state) for state in states)
+
+
+def choose_rule(total: Callable[[DynamicRule], float], plain: float) -> DynamicRule:
+    """The best rule of the grid: first the rate, then the decay.
+
+    `total` is what a text costs by a rule, `plain` what it costs without learning, in nats. Rates and decays rise until
+    one is worse than the best before it. Where none helps the rate is 0.
+    """
+    rule, least = DynamicRule(0.0, 0.0), plain
+    for rate in RATES:
+        nats = total(DynamicRule(rate, DECAYS[0]))
+        if not nats < least:
+            break
+        rule, least = DynamicRule(rate, DECAYS[0]), nats
+    for decay in DECAYS[1:] if rule.rate else ():
+        nats = total(DynamicRule(rule.rate, decay))
+        if not nats < least:
+            break
+        rule, least = DynamicRule(rule.rate, decay), nats
+    return rule
