@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 DEMO ?= demo
 
-.PHONY: demo test lint types check bench soak soak-kills clean
+.PHONY: demo test lint types check audit bench soak soak-kills soak-mutations clean
 
 .venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -31,14 +31,26 @@ types: .venv/ready
 
 check: lint types test
 
-# The long forms of what `make test` does in short: 200 kills and as many signals, every system call of a run failing.
-soak: soak-kills
+# Whether the locked versions have known faults: 0 none has, 1 some have, 2 nothing or not everything could be checked.
+# pip-audit and what it needs are kept apart from what is locked.
+audit:
+	@test -x .venv-audit/bin/pip-audit || { $(PYTHON) -m venv .venv-audit && \
+		.venv-audit/bin/pip install --quiet pip-audit==2.10.1; } || \
+		{ echo "nothing was checked: pip-audit cannot be installed here"; exit 2; }
+	@$(PYTHON) .ci/audit.py .venv-audit/bin/pip-audit
+
+# The long forms of what `make test` does in short: 200 kills and as many signals, every system call of a run failing;
+# 100,000 changes of artifacts, a line of 100 MB.
+soak: soak-kills soak-mutations
 
 soak-kills: .venv/ready
 	RNNLM_KILLS=200 $(BIN)/python -m pytest tests/faults/test_kills.py tests/faults/test_saves.py
+
+soak-mutations: .venv/ready
+	RNNLM_MUTATIONS=100000 RNNLM_LINE_BYTES=100000000 $(BIN)/python -m pytest tests/faults/test_mutations.py tests/faults/test_cases.py
 
 bench: .venv/ready
 	$(BIN)/python benchmarks/reading.py
 
 clean:
-	rm -rf .venv $(DEMO) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-audit $(DEMO) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis

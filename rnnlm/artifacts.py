@@ -11,16 +11,20 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from rnnlm.config import canonical
-from rnnlm.errors import ArtifactError, StorageError
+from rnnlm.errors import ArtifactError, StorageError, UsageError
+from rnnlm.files import is_regular
 
 MANIFEST = "manifest.json"
 _JSON_LIMIT = 256 * 2**20
+# Of what is read before a digest vouches for it. Two bytes of JSON can be sixty in memory.
+UNVERIFIED_JSON = 4 * 2**20
 
 
 def storage_error(error: OSError, path: Path) -> StorageError:
@@ -46,8 +50,10 @@ def sync_directory(path: Path) -> None:
 def durable(path: Path) -> Iterator[BinaryIO]:
     """A binary file that takes the place of `path` when the block ends well, and leaves no trace otherwise.
 
-    Raises StorageError when the disk refuses.
+    Raises StorageError when the disk refuses, and for a device, whose place is not ours to take.
     """
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise StorageError(f"cannot write {path}: it is a device or a pipe", "name a file")
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         with partial.open("w+b") as file:
@@ -64,6 +70,27 @@ def durable(path: Path) -> Iterator[BinaryIO]:
         raise
 
 
+def check_target(path: Path, inputs: Iterable[Path]) -> None:
+    """Before an hour of work: that its result can be written to `path`, and harms nothing that is read.
+
+    Raises UsageError where `path`, links followed, is one of `inputs`, part of an artifact or a directory; StorageError
+    where the disk refuses.
+    """
+    if path.is_dir():
+        raise UsageError(f"{path} is a directory", "name a file")
+    if any(path.exists() and other.exists() and path.samefile(other) for other in inputs):
+        raise UsageError(f"{path} is what this command reads", "name another file to write to")
+    if path.exists() and (path.resolve().parent / MANIFEST).exists():
+        raise UsageError(f"{path} is part of an artifact", "name another file to write to")
+    if path.exists() and not is_regular(path):
+        raise StorageError(f"cannot write {path}: it is a device or a pipe", "name a file")
+    try:
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise storage_error(error, path) from error
+
+
 def write_bytes(path: Path, content: bytes) -> str:
     """Write a whole file durably; the SHA-256 of what was written."""
     with durable(path) as file:
@@ -76,8 +103,8 @@ def write_json(path: Path, value: Any) -> str:
     return write_bytes(path, (json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode())
 
 
-def read_json(path: Path, *, remedy: str) -> dict[str, Any]:
-    """A JSON object; ArtifactError with `remedy` when the file is missing, damaged or no object."""
+def read_json(path: Path, *, remedy: str, most: int = _JSON_LIMIT) -> dict[str, Any]:
+    """A JSON object of `most` bytes; ArtifactError with `remedy` when the file is missing, damaged or no object."""
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         result = dict(pairs)
@@ -89,9 +116,12 @@ def read_json(path: Path, *, remedy: str) -> dict[str, Any]:
         raise ValueError(f"{name} is not a JSON number")
 
     try:
-        if path.stat().st_size > _JSON_LIMIT:
-            raise ValueError("larger than any file of this kind")
-        value = json.loads(path.read_bytes(), object_pairs_hook=unique, parse_constant=no_constant)
+        if not is_regular(path) or path.stat().st_size > most:
+            raise ValueError("no file, or larger than any of this kind")
+        content = path.read_bytes()
+        value = json.loads(content, object_pairs_hook=unique, parse_constant=no_constant)
+        if b"\\ud" in content.lower():  # half of a surrogate pair can be spelled so, and is no character
+            json.dumps(value, ensure_ascii=False).encode()
     except OSError as error:
         raise ArtifactError(f"cannot read {path}: {error.strerror}", remedy) from None
     except (ValueError, RecursionError) as error:
@@ -170,7 +200,7 @@ def read_manifest(directory: Path, format: str, version: int, *, remedy: str) ->
     path = directory / MANIFEST
     if not path.exists():
         return None
-    content = read_json(path, remedy=remedy)
+    content = read_json(path, remedy=remedy, most=UNVERIFIED_JSON)
     digest = content.pop("sha256", None)
     if content.get("format") != format:
         raise ArtifactError(f"{path} describes {content.get('format')!r}, not {format!r}", remedy)

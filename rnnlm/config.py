@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from rnnlm.errors import InputError, UsageError
+from rnnlm.files import read_input
 
 S = TypeVar("S")
 Check = Callable[[Any], str | None]
@@ -218,10 +219,10 @@ def read_settings_file(path: Path, sections: Mapping[str, type[Any]]) -> dict[st
     no TOML, UsageError for a section or name that does not exist.
     """
     try:
-        content = tomllib.loads(path.read_text("utf-8"))
+        content = tomllib.loads(read_input(path).decode())
     except OSError as error:
         raise InputError(f"cannot read the settings file {path}", error.strerror or str(error)) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InputError(f"{path} is not a TOML file", str(error)) from None
     names = {section: {outer_name(each.name): each.name for each in fields(kind)} for section, kind in sections.items()}
     result: dict[str, dict[str, Any]] = {section: {} for section in sections}

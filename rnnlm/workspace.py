@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from rnnlm.artifacts import (
     MANIFEST,
+    UNVERIFIED_JSON,
     Manifest,
     changed_outputs,
     read_json,
@@ -59,7 +60,8 @@ class Workspace:
         self.path = path
         for stage in STAGES:
             recover(path / stage)
-        content = read_json(path / DESCRIPTION, remedy="it names the workspace's settings; restore it or start anew")
+        remedy = "it names the workspace's settings; restore it or start anew"
+        content = read_json(path / DESCRIPTION, remedy=remedy, most=UNVERIFIED_JSON)
         if content.get("format") != _FORMAT or not isinstance(content.get("settings"), dict):
             raise ArtifactError(f"{path / DESCRIPTION} is not a workspace's description", "start anew in another --out")
         if content.get("version") != _VERSION:

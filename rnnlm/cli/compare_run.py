@@ -8,6 +8,7 @@ from typing import Any
 
 from rnnlm.cli.models import Found, language_model_of
 from rnnlm.cli.options import Invocation
+from rnnlm.cli.reading import decoding
 from rnnlm.cli.stages import terminal
 from rnnlm.cli.terminal import Terminal, count, table
 from rnnlm.cli.texts import Chosen, choose_text
@@ -32,10 +33,11 @@ def compare_models(invocation: Invocation) -> None:
     if workspace is None and given.text is None:
         raise UsageError("these models are without a workspace", "name a text with --text FILE")
     models = [language_model_of(invocation, each) for each in found]
+    reading = decoding(invocation, terminal(invocation))
 
     def text_again() -> Chosen:
         settings = EvaluateSettings(split=given.split, text=given.text)
-        return choose_text(Found(found[0].model, workspace), settings)
+        return choose_text(Found(found[0].model, workspace), settings, reading)
 
     def train() -> Iterator[bytes]:
         assert workspace is not None

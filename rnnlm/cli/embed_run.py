@@ -6,10 +6,12 @@ from typing import Any
 import numpy as np
 from rich.table import Table
 
-from rnnlm.arrays import npy_writer, open_npy, read_tensors
+from rnnlm.arrays import npy_writer, open_npy
 from rnnlm.cli.embed_stage import model_directory
 from rnnlm.cli.opening import open_pipeline
 from rnnlm.cli.options import Invocation
+from rnnlm.cli.reading import decoding
+from rnnlm.cli.reports import report_of
 from rnnlm.cli.show import show_plan
 from rnnlm.cli.stages import Pipeline, terminal
 from rnnlm.cli.summary_run import summarise
@@ -20,8 +22,8 @@ from rnnlm.corpus.settings import WORD_KINDS
 from rnnlm.corpus.sources import find_corpus, read_blocks, whole_lines
 from rnnlm.corpus.text import TextRules
 from rnnlm.corpus.tokenizer import UNKNOWN_ID, shown, tokens_by_id
-from rnnlm.errors import InputError, UsageError
-from rnnlm.model.embedding import Layer, analogy, nearest, principal_components, whole_layer
+from rnnlm.errors import ArtifactError, InputError, UsageError
+from rnnlm.model.embedding import Layer, analogy, nearest, principal_components, read_layer, whole_layer
 from rnnlm.model.quantized import sealed_weights
 from rnnlm.model.sealed import read_sealed
 from rnnlm.use.prompt import line_ids
@@ -49,28 +51,30 @@ def embed_or_look(invocation: Invocation) -> None:
         with pipeline.workspace.lock():
             built = pipeline.ensure("embed", force=invocation.run.force and not looking, asked=not looking)
             pipeline.record()
-        layer = read_tensors(pipeline.workspace.directory("embed") / "embedding.safetensors", remedy="use --force")
         tokenizer, kind = pipeline.tokenizer, pipeline.kind
+        directory = pipeline.workspace.directory("embed")
+        layer = read_layer(directory)
+        if len(layer) != tokenizer.get_vocab_size():
+            raise ArtifactError(f"{directory} is not a layer of the vocabulary's ids", "run: rnnlm embed --force")
         rules = TextRules(kind, pipeline.rule, UnitRule.of(pipeline.settings("clean").settings, kind), tokenizer)
-        seen = Layered(layer["embedding"], rules, pipeline)
+        seen = Layered(layer, rules, pipeline)
         if not looking:
             report = {"stage": "embed", "workspace": str(pipeline.workspace.path), **built.manifest.report}
             view = table("embedding layer", "rows V", "numbers D", "rows from vectors")
-            covered = report["covered"]
             given = pipeline.settings("embed").settings
             start = given.vectors or given.embedding_start or "random"
-            view.add_row(
-                start, count(report["size"]), count(report["dimensions"]), "-" if covered is None else count(covered)
-            )
+            with report_of(directory, f"rebuild it: {pipeline.workspace.rebuild('embed')}"):
+                covered = "-" if report["covered"] is None else count(report["covered"])
+                view.add_row(start, count(report["size"]), count(report["dimensions"]), covered)
             screen.result(report, view)
             screen.notice(f"next: rnnlm train {pipeline.workspace.path}")
     else:
-        directory = model_directory(pipeline.workspace, look.of_model)
-        if directory is None:
+        model = model_directory(pipeline.workspace, look.of_model)
+        if model is None:
             raise InputError(
                 f"there is no sealed model {look.of_model!r}", f"train one with: rnnlm train {pipeline.workspace.path}"
             )
-        sealed = read_sealed(directory)
+        sealed = read_sealed(model)
         seen = Layered(whole_layer(sealed_weights(sealed)[0]), sealed.rules, pipeline)
     if looking:
         seen.show(look)
@@ -133,10 +137,13 @@ class Layered:
             self._pipeline.ensure("pad", asked=False)
         directory = self._pipeline.workspace.directory("pad")
         rows = open_npy(directory / f"{split}.npy", kinds="u", dimensions=2, remedy="run: rnnlm pad --force")
+        if any(int(row.max(initial=0)) >= len(self._layer) for row in rows):
+            raise ArtifactError(f"{directory / f'{split}.npy'} has an id without a row", "run: rnnlm pad --force")
         return self._write(rows, self._pipeline.workspace.path / f"embedded-{split}.npy")
 
     def _text(self, name: str) -> Seen:
-        blocks = (block for source in find_corpus([name]).stream for block in read_blocks(source, "text"))
+        reading = decoding(self._pipeline.invocation, self._pipeline.screen)
+        blocks = (block for source in find_corpus([name]).stream for block in read_blocks(source, "text", reading))
         lines = [line for block in whole_lines(blocks) for line in block.decode().split("\n")[:-1]]
         ids = [line_ids(self._rules, line) for line in lines]
         rows = np.zeros((len(ids), max(map(len, ids), default=0)), np.uint32)

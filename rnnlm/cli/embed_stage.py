@@ -11,7 +11,7 @@ from rnnlm.corpus.ids import Ids
 from rnnlm.corpus.settings import EmbedSettings
 from rnnlm.corpus.tokenizer import tokens_by_id
 from rnnlm.errors import InputError, UsageError
-from rnnlm.model.embedding import SPREAD, Vectors, layer_from, random_layer, read_vectors, whole_layer
+from rnnlm.model.embedding import FILE, SPREAD, Vectors, layer_from, random_layer, read_vectors, whole_layer
 from rnnlm.model.quantized import sealed_weights
 from rnnlm.model.sealed import is_sealed, read_sealed
 from rnnlm.workspace import Workspace
@@ -56,7 +56,7 @@ def embed_recipe(
             layer = cooccurrence_layer(ids, len(names), dimensions, seed, spread)
         else:
             layer = random_layer(len(names), dimensions, seed, spread)
-        write_tensors(directory / "embedding.safetensors", {"embedding": layer})
+        write_tensors(directory / FILE, {"embedding": layer})
         return {"size": len(names), "dimensions": dimensions, "covered": covered}
 
     start = None if vectors is not None else given.embedding_start or "random"

@@ -10,6 +10,7 @@ from rich.table import Table
 from rnnlm.artifacts import sha256_file
 from rnnlm.cli.models import Found
 from rnnlm.cli.options import Invocation
+from rnnlm.cli.reading import decoding
 from rnnlm.cli.stages import terminal
 from rnnlm.cli.terminal import count, table
 from rnnlm.cli.texts import choose_split
@@ -75,8 +76,9 @@ def _data(invocation: Invocation, found: Found, directory: Path) -> tuple[Labell
     if given.text is not None:
         check_columns(given.field, given.label, tags=per_token)
         data = encode_labelled(
-            given.text, model.rules, model.labels, per_token, directory, field=given.field, label=given.label
-        )
+            given.text, model.rules, model.labels, per_token, directory, field=given.field, label=given.label,
+            decoding=decoding(invocation, terminal(invocation)),
+        )  # fmt: skip
         return data, None, given.text
     if found.workspace is None:
         raise UsageError(f"{model.path} is a model without a workspace", "name a labelled file with --text FILE")

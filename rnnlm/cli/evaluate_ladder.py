@@ -8,6 +8,7 @@ from typing import Any
 
 from rnnlm.cli.models import Found, language_model_of
 from rnnlm.cli.options import Invocation
+from rnnlm.cli.reading import decoding
 from rnnlm.cli.stages import terminal
 from rnnlm.cli.terminal import Terminal, table
 from rnnlm.cli.texts import choose_text
@@ -42,7 +43,7 @@ def evaluate_ladder(invocation: Invocation, found: Found, network: LanguageModel
             f"--ladder with {found.model.path}, a model without a workspace",
             "its weights are fitted on a workspace's valid split; name the workspace, and the network with --model",
         )
-    chosen = choose_text(found, given)
+    chosen = choose_text(found, given, decoding(invocation, screen))
     if chosen.split == "valid":
         raise UsageError("--ladder where test is empty", "its weights are fitted on valid; name a text with --text")
     others = _others(found.workspace, found.model, given.ensemble)

@@ -7,6 +7,7 @@ from typing import Any
 
 from rnnlm.cli.models import Found
 from rnnlm.cli.options import Invocation
+from rnnlm.cli.reading import decoding
 from rnnlm.cli.stages import terminal
 from rnnlm.cli.terminal import Terminal, count, percent, table
 from rnnlm.cli.texts import choose_text
@@ -24,7 +25,7 @@ def evaluate_in_slices(invocation: Invocation, found: Found, model: LanguageMode
     """Show the parts of a text's loss, the calibration and the keystrokes saved."""
     given: EvaluateSettings = invocation.settings("evaluate").settings
     screen = terminal(invocation)
-    chosen = choose_text(found, given)
+    chosen = choose_text(found, given, decoding(invocation, screen))
     context = given.context or found.model.context
     rules = found.model.rules
     with tempfile.TemporaryDirectory(prefix="rnnlm-") as name:

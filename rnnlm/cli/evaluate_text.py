@@ -8,6 +8,7 @@ from rnnlm.cli.evaluate_ladder import evaluate_ladder
 from rnnlm.cli.evaluate_slices import evaluate_in_slices
 from rnnlm.cli.models import Found
 from rnnlm.cli.options import Invocation
+from rnnlm.cli.reading import decoding
 from rnnlm.cli.stages import terminal
 from rnnlm.cli.terminal import Terminal, count, percent, table
 from rnnlm.cli.texts import choose_text
@@ -30,7 +31,7 @@ def evaluate_language(invocation: Invocation, found: Found, network: LanguageMod
     if given.slices:
         evaluate_in_slices(invocation, found, network)
         return
-    chosen = choose_text(found, given)
+    chosen = choose_text(found, given, decoding(invocation, terminal(invocation)))
     context = given.context or found.model.context
     with tempfile.TemporaryDirectory(prefix="rnnlm-") as directory:
         text = encode_text(chosen.blocks, found.model.rules, Path(directory))

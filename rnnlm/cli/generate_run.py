@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 from rnnlm.arrays import open_npy
 from rnnlm.cli.models import Found
 from rnnlm.cli.options import Invocation
+from rnnlm.cli.reading import decoding
 from rnnlm.cli.stages import terminal
 from rnnlm.cli.terminal import Terminal
+from rnnlm.corpus.decoding import Decoding
 from rnnlm.corpus.sources import line_blocks, read_lines
 from rnnlm.corpus.text import TextRules, encode_text
 from rnnlm.errors import InputError
@@ -39,7 +41,7 @@ def generate_texts(invocation: Invocation, found: Found, network: LanguageModel)
         _tell_unknown(screen, unknown_words(rules, given.prompt))
         texts = generate(network, rules, given, _say if streaming else None)
     else:
-        texts = generate_from(network, rules, given, _prompts(given.prompt_file))
+        texts = generate_from(network, rules, given, _prompts(given.prompt_file, decoding(invocation, screen)))
     with tempfile.TemporaryDirectory(prefix="rnnlm-") as directory:
         train = _training_ids(found, Path(directory), screen) if given.novelty else None
         for number, (text, copied) in enumerate(_compared(texts, train, given.batch_size)):
@@ -81,12 +83,12 @@ def _shown(turn: Turn) -> str:
     return f"{line}|{turn.continuation.removesuffix(chr(10))}\n" + (f"next: {words}\n" if words else "")
 
 
-def _prompts(name: str) -> Iterator[str]:
+def _prompts(name: str, reading: Decoding) -> Iterator[str]:
     """The lines of a file, an empty one too, which begins a text; InputError for a file without any."""
     if name != "-" and not Path(name).is_file():
         raise InputError(f"--prompt-file {name} is no file", "name a text file with a prompt a line")
     none = True
-    for line in read_lines(name):
+    for line in read_lines(name, reading):
         none = False
         yield line
     if none:

@@ -8,6 +8,7 @@ from rnnlm.artifacts import Manifest, read_manifest, sha256_file
 from rnnlm.cli.ngram_make import Origin, read_ngram, train_ngram
 from rnnlm.cli.opening import open_pipeline
 from rnnlm.cli.options import Invocation
+from rnnlm.cli.reports import report_of
 from rnnlm.cli.show import show_plan
 from rnnlm.cli.stages import Pipeline, terminal
 from rnnlm.cli.terminal import Terminal, table
@@ -86,11 +87,12 @@ def _write(screen: Terminal, model: Sealed, target: str) -> None:
 
 
 def _show(screen: Terminal, pipeline: Pipeline, model: Sealed) -> None:
-    rows: list[dict[str, Any]] = model.report["orders"]
-    trained = "discounts" in rows[0]
-    view = table("order", "n-grams", *(("D₁", "D₂", "D₃₊") if trained else ()))
-    for row in rows:
-        discounts = [f"{each:.3f}" for each in row.get("discounts", ())]
-        view.add_row(str(row["order"]), f"{row['ngrams']:,}", *discounts)
+    with report_of(model.path, "make it anew with: rnnlm ngram --force"):
+        rows: list[dict[str, Any]] = model.report["orders"]
+        trained = "discounts" in rows[0]
+        view = table("order", "n-grams", *(("D₁", "D₂", "D₃₊") if trained else ()))
+        for row in rows:
+            discounts = [f"{each:.3f}" for each in row.get("discounts", ())]
+            view.add_row(str(row["order"]), f"{row['ngrams']:,}", *discounts)
     screen.result({**model.report, "model": str(model.path), "model_sha256": model.model_sha256}, view)
     screen.notice(f"next: rnnlm evaluate {pipeline.workspace.path} --model {model.name}")

@@ -7,6 +7,7 @@ from typing import Any
 
 from rnnlm.artifacts import Manifest
 from rnnlm.cli.options import Invocation
+from rnnlm.cli.reading import decoding
 from rnnlm.cli.sections import refuse_counting, refuse_for_labels, refuse_forecast, section_settings
 from rnnlm.cli.stages import Pipeline
 from rnnlm.cli.terminal import Terminal
@@ -107,15 +108,17 @@ def _read_corpus(
 ) -> None:
     """Read the corpus into the workspace's `raw` stage, unless it is what the workspace holds already."""
     given = invocation.settings("raw", workspace.recorded("raw")).settings
+    reading = decoding(invocation, screen, workspace.recorded("reading"))
     spool = workspace.path / ".corpus.partial"
     shutil.rmtree(spool, ignore_errors=True)
     spool.mkdir()
     try:
         with screen.bytes_progress("read", None) as advance:
             if labels is None:
-                digest, blank = corpus_digest(corpus, given.field, spool, advance), 0
+                digest, blank = corpus_digest(corpus, given.field, spool, advance, reading), 0
             else:
-                spooled = spool_labelled(corpus, Reading(labels, given.field, given.label), spool, advance)
+                labelled = Reading(labels, given.field, given.label, reading)
+                spooled = spool_labelled(corpus, labelled, spool, advance)
                 digest, blank = spooled.sha256, spooled.blank_texts
         force = invocation.run.force
         manifest: Manifest | None = None if force and workspace.state("raw") != "current" else workspace.manifest("raw")
@@ -131,8 +134,10 @@ def _read_corpus(
 
         def build(directory: Path) -> dict[str, Any]:
             if labels is None:
-                return split_raw(spool, directory, given.fractions)
-            return split_labelled(spool, directory, labels, given.fractions, given.split_seed, blank_texts=blank)
+                report = split_raw(spool, directory, given.fractions)
+            else:
+                report = split_labelled(spool, directory, labels, given.fractions, given.split_seed, blank_texts=blank)
+            return report | ({"replaced_sequences": reading.replaced} if reading.errors == "replace" else {})
 
         built = workspace.build("raw", settings, build, force=force)
         if built.fresh and labels == "text":

@@ -23,6 +23,7 @@ from rnnlm.corpus.settings import (
     EmbedSettings,
     PadSettings,
     RawSettings,
+    ReadingSettings,
     TokenizeSettings,
     VocabSettings,
 )
@@ -60,6 +61,7 @@ class RunSettings:
 SECTIONS: dict[str, type[Any]] = {
     "run": RunSettings,
     "corpus": CorpusSettings,
+    "reading": ReadingSettings,
     "raw": RawSettings,
     "clean": CleanSettings,
     "tokenize": TokenizeSettings,
@@ -83,6 +85,15 @@ SECTIONS: dict[str, type[Any]] = {
     "look": LookSettings,
 }
 PANELS = {"run": "Common", "raw": "Reading", "look": "Looking"}
+READERS = {
+    "raw",
+    "evaluate",
+    "compare",
+    "score",
+    "rescore",
+    "generate",
+    "predict",
+}  # sections of commands that read texts
 POSITIVE_ONLY = {("run", "json"), ("run", "quiet"), ("run", "debug"), ("run", "force"), ("train", "resume"),
                  ("train", "plan"), ("window", "write"), ("generate", "unknown"), ("generate", "novelty"),
                  ("generate", "interactive"),
@@ -184,7 +195,7 @@ def command(*sections: str, arguments: dict[str, Any]) -> Callable[[Callable[[In
 
     `sections` are the settings it takes as flags, `arguments` its own parameters as {name: (annotation, default)}.
     """
-    sections = (*sections, "run")
+    sections = (*sections, *(["reading"] if READERS & set(sections) else []), "run")
 
     def decorate(body: Callable[[Invocation], None]) -> Callable[..., None]:
         parameters: dict[str, inspect.Parameter] = {
@@ -206,6 +217,9 @@ def command(*sections: str, arguments: dict[str, Any]) -> Callable[[Callable[[In
             typed = {name: values.pop(name) for name in arguments}
             invocation = Invocation(body.__name__.rstrip("_"), typed, values, sections, config)
             invocation.check_all()
+            from rnnlm.cli.targets import check_targets
+
+            check_targets(invocation)
             body(invocation)
 
         run.__signature__ = inspect.Signature(list(parameters.values()))  # type: ignore[attr-defined]

@@ -9,7 +9,9 @@ import numpy as np
 
 from rnnlm.cli.evaluate_series import ahead
 from rnnlm.cli.options import Invocation
+from rnnlm.cli.reading import decoding
 from rnnlm.cli.stages import terminal
+from rnnlm.corpus.decoding import Decoding
 from rnnlm.corpus.series import Series
 from rnnlm.corpus.series_rules import SeriesRules
 from rnnlm.corpus.series_table import apply_rules, sequence_rows
@@ -33,7 +35,7 @@ def predict_labels(invocation: Invocation, model: Sealed, network: Network) -> N
     if given.plot is not None or given.all:
         raise UsageError("--plot or --all with a model of labels", "they go with forecasts")
     tag = model.task == "tag"
-    lines = _lines(invocation.arguments["file"])
+    lines = _lines(invocation.arguments["file"], decoding(invocation, terminal(invocation)))
     offsets = prior_offsets(model.label_counts, given.balance)
     labeller = Labeller(network, model.rules, model.labels, offsets, given.k, given.batch_size)
     for labelled in labeller.label(lines):
@@ -47,12 +49,12 @@ def predict_labels(invocation: Invocation, model: Sealed, network: Network) -> N
     sys.stdout.flush()
 
 
-def _lines(name: str) -> Iterator[str]:
+def _lines(name: str, reading: Decoding) -> Iterator[str]:
     """The raw lines of a text."""
     names = find_corpus([name]).stream
     if not names:
         raise InputError(f"{name} is a directory", "name one text file")
-    for block in whole_lines(block for source in names for block in read_blocks(source, "text")):
+    for block in whole_lines(block for source in names for block in read_blocks(source, "text", reading)):
         yield from block.decode().split("\n")[:-1]
 
 

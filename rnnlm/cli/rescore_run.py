@@ -8,8 +8,10 @@ from typing import Any
 from rnnlm.artifacts import write_json
 from rnnlm.cli.models import Found, language_model_of, open_language_model
 from rnnlm.cli.options import Invocation
+from rnnlm.cli.reading import decoding
 from rnnlm.cli.stages import terminal
 from rnnlm.cli.terminal import Terminal, count, table
+from rnnlm.corpus.decoding import Decoding
 from rnnlm.corpus.sources import find_corpus, read_lines
 from rnnlm.errors import InputError, UsageError
 from rnnlm.model.finding import last_trained
@@ -37,18 +39,19 @@ def rescore_lists(invocation: Invocation) -> None:
     files = invocation.arguments["files"] or ["-"]
     for name in [*files, *_names(given.costs), *([given.references] if given.references else [])]:
         _check_file(name)
+    screen = terminal(invocation)
+    reading = decoding(invocation, screen)
     rates = None
     if given.references is not None:
-        rates = WordRates(read_references(read_lines(given.references), given.references), given.references)
+        rates = WordRates(read_references(read_lines(given.references, reading), given.references), given.references)
     found, model = open_language_model(invocation)
     ngram = _ngram(invocation, found, given) if given.ngram_weight or given.tune else None
-    form = _form(given)
-    source, weights = _weighted(utterances(_hypotheses(form, files)), form, given)
+    form = _form(given, reading)
+    source, weights = _weighted(utterances(_hypotheses(form, files, reading)), form, given)
     rescorer = Rescorer(
         model, found.model.rules, weights, ngram=ngram, carry=given.context == "stream",
         batch_size=given.batch_size, unknown=given.unknown,
     )  # fmt: skip
-    screen = terminal(invocation)
     features = Features(list(weights.scores), MIXTURES if ngram is not None else (0.0,)) if given.tune else None
     counts = {"utterances": 0, "hypotheses": 0}
     quiet = given.tune or invocation.run.json
@@ -89,15 +92,15 @@ def _check_file(name: str) -> None:
     find_corpus([name])
 
 
-def _form(given: RescoreSettings) -> ListForm:
+def _form(given: RescoreSettings, reading: Decoding) -> ListForm:
     if given.format == "kaldi":
-        return Kaldi([(archive_name(name), read_lines(name)) for name in _names(given.costs)])
+        return Kaldi([(archive_name(name), read_lines(name, reading)) for name in _names(given.costs)])
     return {"mikolov": Mikolov, "srilm": Srilm, "jsonl": JsonLists}[given.format]()
 
 
-def _hypotheses(form: ListForm, files: list[str]) -> Iterator[Hypothesis]:
+def _hypotheses(form: ListForm, files: list[str], reading: Decoding) -> Iterator[Hypothesis]:
     for file in files:
-        yield from form.read(file, read_lines(file))
+        yield from form.read(file, read_lines(file, reading))
 
 
 def _ngram(invocation: Invocation, found: Found, given: RescoreSettings) -> LanguageModel | None:

@@ -8,6 +8,7 @@ from typing import Any
 from rnnlm.artifacts import write_json
 from rnnlm.cli.models import Found, open_language_model
 from rnnlm.cli.options import Invocation
+from rnnlm.cli.reading import decoding
 from rnnlm.cli.stages import terminal
 from rnnlm.cli.terminal import Terminal, count, table
 from rnnlm.corpus.sources import find_corpus, read_blocks, read_lines, whole_lines
@@ -38,12 +39,13 @@ def score_texts(invocation: Invocation) -> None:
     )  # fmt: skip
     form = make_form(name, level, rules, ids=given.ids)
     screen, out, totals = terminal(invocation), sys.stdout, Totals()
+    reading = decoding(invocation, screen)
     if rules.units.sentences:
         screen.notice("the model was trained on sentences; here a line is one, so put each on its own")
     out.write(form.start())
     with screen.rate_progress("scoring", "predictions") as advance:
         for file, source in sources:
-            for scored in scorer.lines(_sent_on(whole_lines(read_blocks(source, "text")))):
+            for scored in scorer.lines(_sent_on(whole_lines(read_blocks(source, "text", reading)))):
                 out.write(form.line(scored))
                 totals.add(scored)
                 advance(scored.tokens)
@@ -128,7 +130,8 @@ def score_pair_file(invocation: Invocation) -> None:
     found, network = _open(invocation, given)
     scorer = Scorer(network, found.model.rules, batch_size=given.batch_size, unknown=given.unknown or "score")
     tallies, header = Tallies(), True
-    for scored in score_pairs(scorer, read_pairs(read_lines(source), source)):
+    lines = read_lines(source, decoding(invocation, terminal(invocation)))
+    for scored in score_pairs(scorer, read_pairs(lines, source)):
         tallies.add(scored)
         if level == "line":
             row = scored.row()

@@ -9,7 +9,7 @@ from rnnlm.errors import UsageError
 from rnnlm.training.settings import fitting_forms
 from rnnlm.workspace import Workspace
 
-SECTION_ORDER = ("raw", "clean", "tokenize", "vocab", "pad", "embed", "train")
+SECTION_ORDER = ("reading", "raw", "clean", "tokenize", "vocab", "pad", "embed", "train")
 SERIES_SECTION_ORDER = ("window", "train")
 
 

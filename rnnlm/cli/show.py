@@ -2,12 +2,13 @@
 
 from pathlib import Path
 
-import numpy as np
 from rich.table import Table
 
+from rnnlm.arrays import open_npy
 from rnnlm.artifacts import Manifest
 from rnnlm.cli.opening import existing_workspace, open_pipeline
 from rnnlm.cli.options import Invocation
+from rnnlm.cli.reports import report_of
 from rnnlm.cli.stages import Pipeline, terminal
 from rnnlm.cli.terminal import count, percent, table
 from rnnlm.graph import chain
@@ -28,7 +29,9 @@ def show_stage(invocation: Invocation, stage: str, following: str) -> None:
         pipeline.record()
     report = {"stage": stage, "workspace": str(pipeline.workspace.path), **built.manifest.report}
     directory = pipeline.workspace.directory(stage)
-    screen.result(report, *_VIEWS[stage](built.manifest, directory))
+    with report_of(directory, f"rebuild it: {pipeline.workspace.rebuild(stage)}"):
+        views = _VIEWS[stage](built.manifest, directory)
+    screen.result(report, *views)
     screen.notice(f"next: rnnlm {following} {pipeline.workspace.path}")
 
 
@@ -91,7 +94,7 @@ def _pad_view(manifest: Manifest, directory: Path) -> list[Table | str]:
         view.add_row(
             split, count(counts["rows"]), count(length), count(counts["longer_lines"]), count(counts["tokens_cut"])
         )
-    rows = np.load(directory / "train.npy", mmap_mode="r")[:_EXAMPLES]
+    rows = open_npy(directory / "train.npy", kinds="u", dimensions=2, remedy="run: rnnlm pad --force")[:_EXAMPLES]
     more = ", …" if length > _EXAMPLE_IDS else ""
     return [view, "", *("[" + ", ".join(map(str, row[:_EXAMPLE_IDS])) + more + "]" for row in rows)]
 

@@ -37,6 +37,7 @@ from rnnlm.corpus.tokenize import tokenize
 from rnnlm.corpus.tokenizer import load_tokenizer, tokens_by_id
 from rnnlm.corpus.vocabulary import VocabRule, read_lexicon, vocab
 from rnnlm.errors import InputError, UsageError
+from rnnlm.files import read_input
 from rnnlm.graph import STAGES, chain
 from rnnlm.workspace import Built, Workspace
 
@@ -346,6 +347,6 @@ def _absolute(name: str) -> str:
 
 def _read(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return read_input(path)
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}", "check the path") from None

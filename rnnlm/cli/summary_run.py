@@ -8,6 +8,7 @@ import numpy as np
 from rich.table import Table
 
 from rnnlm.arrays import npy_writer, open_npy
+from rnnlm.cli.reading import decoding
 from rnnlm.cli.stages import Pipeline
 from rnnlm.cli.terminal import table
 from rnnlm.cli.texts import choose_split
@@ -57,7 +58,8 @@ def _lines(pipeline: Pipeline, look: LookSettings) -> Iterator[str]:
         names = find_corpus([look.text]).stream
         if not names:
             raise InputError(f"{look.text} is a directory", "name one text file with --text")
-        blocks = whole_lines(block for source in names for block in read_blocks(source, "text"))
+        reading = decoding(pipeline.invocation, pipeline.screen)
+        blocks = whole_lines(block for source in names for block in read_blocks(source, "text", reading))
     else:
         blocks = line_blocks(Path(choose_split(pipeline.workspace, look.split)[1]))
     for block in blocks:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rnnlm.cli.models import Found
+from rnnlm.corpus.decoding import Decoding
 from rnnlm.corpus.sources import find_corpus, line_blocks, read_blocks, whole_lines
 from rnnlm.errors import InputError, UsageError
 from rnnlm.use.settings import EvaluateSettings
@@ -22,7 +23,7 @@ class Chosen:
     corpus_sha256: str = ""
 
 
-def choose_text(found: Found, given: EvaluateSettings) -> Chosen:
+def choose_text(found: Found, given: EvaluateSettings, reading: Decoding | None = None) -> Chosen:
     """The text that the flags name, or the workspace's test split, or valid where test is empty.
 
     Raises UsageError for a model that has no splits, InputError for a text that is not there.
@@ -32,7 +33,7 @@ def choose_text(found: Found, given: EvaluateSettings) -> Chosen:
         if not names:
             raise InputError(f"{given.text} is a directory", "name one text file with --text")
         name = "standard input" if given.text == "-" else given.text
-        return Chosen(name, whole_lines(block for name in names for block in read_blocks(name, "text")))
+        return Chosen(name, whole_lines(block for name in names for block in read_blocks(name, "text", reading)))
     if found.workspace is None:
         raise UsageError(f"{found.model.path} is a model without a workspace", "name a text with --text FILE")
     split, path = choose_split(found.workspace, given.split)

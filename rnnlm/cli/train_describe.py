@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from rnnlm.arrays import read_tensors
 from rnnlm.cli.budget_run import chosen
 from rnnlm.cli.replay_run import record_of
 from rnnlm.cli.stages import Pipeline
@@ -16,7 +15,7 @@ from rnnlm.config import FLAG, Resolved, as_dict
 from rnnlm.errors import UsageError
 from rnnlm.model.architecture import Architecture
 from rnnlm.model.cooccurrence import cooccurrence_layer
-from rnnlm.model.embedding import SPREAD
+from rnnlm.model.embedding import SPREAD, read_layer
 from rnnlm.model.loading import load_network
 from rnnlm.model.network import Network, Start
 from rnnlm.model.outputs.cuts import Cut
@@ -134,7 +133,7 @@ def _settled(
     layer = None
     directory = pipeline.workspace.directory("embed")
     if base is None and data.vocabulary and pipeline.workspace.manifest("embed") is not None:
-        layer = read_tensors(directory / "embedding.safetensors", remedy="run: rnnlm embed --force")["embedding"]
+        layer = read_layer(directory)
     settings, dimensions = fill_in(
         given, task=data.task, kind=data.kind, tokens=data.tokens, lines=data.lines,
         embedding=wanted if wanted is not None or layer is None else layer.shape[1],

@@ -167,5 +167,5 @@ def show_training(pipeline: Pipeline, directory: Path) -> None:
     )
     pipeline.screen.result(report, view)
     latest = pipeline.workspace.path / "models" / LATEST
-    choice = "" if latest.read_text("utf-8").strip() == directory.name else f" --model {directory.name}"
+    choice = "" if latest.read_text("utf-8", "replace").strip() == directory.name else f" --model {directory.name}"
     pipeline.screen.notice(f"next: rnnlm evaluate {pipeline.workspace.path}{choice}")

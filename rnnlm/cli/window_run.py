@@ -9,6 +9,7 @@ from rich.table import Table
 
 from rnnlm.cli.opening import existing_workspace
 from rnnlm.cli.options import Invocation
+from rnnlm.cli.reports import report_of
 from rnnlm.cli.stages import Pipeline, terminal
 from rnnlm.cli.terminal import Terminal, count, table
 from rnnlm.cli.window_stage import read_into
@@ -33,7 +34,9 @@ def window_table(invocation: Invocation) -> None:
         pipeline, built = _read_and_cut(invocation, screen)
     settings = pipeline.settings("window").settings
     report = {"stage": "window", "workspace": str(pipeline.workspace.path), **built.manifest.report}
-    views = _views(built.manifest.report, settings.missing)
+    workspace = pipeline.workspace
+    with report_of(workspace.directory("window"), f"rebuild it: {workspace.rebuild('window')}"):
+        views = _views(built.manifest.report, settings.missing)
     if settings.write:
         report["written"], lines = _write(pipeline)
         views += lines

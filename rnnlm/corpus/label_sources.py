@@ -5,6 +5,7 @@ split, and what ids they become, is not known here.
 """
 
 import csv
+import dataclasses
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rnnlm.builtin.stories import tagged_lines
+from rnnlm.corpus.decoding import Decoding
 from rnnlm.corpus.settings import FIELD, LABEL, Labels
 from rnnlm.corpus.sources import BUILTIN, JSON_LINES, plain_name, read_lines
 from rnnlm.errors import InputError
@@ -19,6 +21,7 @@ from rnnlm.errors import InputError
 Pair = tuple[str, str]
 BUILTIN_TAGGED: dict[str, Callable[[], Iterator[list[Pair]]]] = {"stories": tagged_lines}
 _BLANK = re.compile(r"[\s\x00-\x1f\x7f-\x9f]")  # what cleaning takes for one
+_LINE_END = re.compile(r"\r\n|\r|\n")
 _RANGE = re.compile(r"\d+[-.]\d+")
 _CONLLU_COLUMNS = 10
 _LONGEST_FIELD = 64 * 2**20  # characters; a quote that is never closed would otherwise take the whole file
@@ -34,6 +37,7 @@ class Reading:
     labels: Labels
     field: str = FIELD
     label: str = LABEL
+    decoding: Decoding = dataclasses.field(default_factory=Decoding, compare=False)
 
     @property
     def columns(self) -> tuple[int, int] | None:
@@ -52,17 +56,11 @@ def labelled_lines(name: str, reading: Reading, *, label_file: bool = False) -> 
         yield from _sentences(name, reading)
         return
     for number, text, label in _texts(name, reading, label_file):
-        line, kept = _one_line(text).strip(), " ".join(_one_line(label).split())
-        if "\0" in line + kept:
-            raise InputError(f"{name}, line {number}: a zero byte", "give text")
+        text, label = (reading.decoding.line(each, f"{name}, line {number}") for each in (text, label))
+        line, kept = _LINE_END.sub(" ", text).strip(), " ".join(label.split())
         if line and not kept:
             raise InputError(f"{name}, line {number}: the text has no label", "every text needs one")
         yield (line, kept) if line else ("", "")
-
-
-def _one_line(text: str) -> str:
-    """Line ends become blanks; half of a surrogate pair, which JSON can spell, becomes a question mark."""
-    return re.sub(r"\r\n|\r|\n", " ", text).encode("utf-8", "replace").decode()
 
 
 def _sentences(name: str, reading: Reading) -> Iterator[Pair]:
@@ -82,7 +80,7 @@ def _sentences(name: str, reading: Reading) -> Iterator[Pair]:
         raise InputError(f"{name} is not a file of tagged words", "give a word and its tag a line, separated by a tab")
     words: list[Pair] = []
     separator, places = "", reading.columns
-    for number, line in enumerate(read_lines(name), 1):
+    for number, line in enumerate(read_lines(name, reading.decoding), 1):
         if not line.strip() or line.startswith("-DOCSTART-"):
             if words:
                 yield _joined(words)
@@ -129,12 +127,12 @@ def _texts(name: str, reading: Reading, label_file: bool) -> Iterator[tuple[int,
         raise InputError(f"{name} has no labels for its texts", "rnnlm corpus lists what is built in")
     plain = plain_name(name)
     if label_file:
-        label = Path(plain).stem
-        yield from ((number, line, label) for number, line in enumerate(read_lines(name), 1))
+        label, lines = Path(plain).stem, read_lines(name, reading.decoding)
+        yield from ((number, line, label) for number, line in enumerate(lines, 1))
     elif plain.endswith(JSON_LINES):
         yield from _json_records(name, reading)
     elif plain.endswith((".csv", ".tsv")) or name == "-":
-        rows = _csv_rows(name) if plain.endswith(".csv") else _tsv_rows(name)
+        rows = (_csv_rows if plain.endswith(".csv") else _tsv_rows)(name, reading)
         yield from _table_records(name, rows, reading)
     else:
         raise InputError(
@@ -144,7 +142,7 @@ def _texts(name: str, reading: Reading, label_file: bool) -> Iterator[tuple[int,
 
 
 def _json_records(name: str, reading: Reading) -> Iterator[tuple[int, str, str]]:
-    for number, line in enumerate(read_lines(name), 1):
+    for number, line in enumerate(read_lines(name, reading.decoding), 1):
         if not line.strip():
             continue
         try:
@@ -165,17 +163,17 @@ def _json_records(name: str, reading: Reading) -> Iterator[tuple[int, str, str]]
         yield number, text, label if isinstance(label, str) else json.dumps(label)
 
 
-def _tsv_rows(name: str) -> Iterator[tuple[int, list[str]]]:
+def _tsv_rows(name: str, reading: Reading) -> Iterator[tuple[int, list[str]]]:
     """Columns between tabs; a quotation mark is a character like others."""
-    for number, line in enumerate(read_lines(name), 1):
+    for number, line in enumerate(read_lines(name, reading.decoding), 1):
         if line.strip():
             yield number, line.split("\t")
 
 
-def _csv_rows(name: str) -> Iterator[tuple[int, list[str]]]:
+def _csv_rows(name: str, reading: Reading) -> Iterator[tuple[int, list[str]]]:
     """Columns between commas, quoted ones as RFC 4180 has it, each row with the number of its first line."""
     csv.field_size_limit(_LONGEST_FIELD)
-    rows = csv.reader((line + "\n" for line in read_lines(name)), strict=True)
+    rows = csv.reader((line + "\n" for line in read_lines(name, reading.decoding)), strict=True)
     first = 1
     try:
         for row in rows:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rnnlm.arrays import Array, open_npy
+from rnnlm.corpus.decoding import Decoding
 from rnnlm.corpus.ids import Ids
 from rnnlm.corpus.label_raw import labels_file, spool_labelled
 from rnnlm.corpus.label_sources import Reading
@@ -108,6 +109,7 @@ def encode_labelled(
     *,
     field: str = FIELD,
     label: str = LABEL,
+    decoding: Decoding | None = None,
 ) -> LabelledText:
     """A labelled file, or a directory of a file a label, by a model's own rules and label set; files in `directory`.
 
@@ -116,7 +118,8 @@ def encode_labelled(
     corpus = find_corpus([source], label_files=not per_token)
     if not corpus.stream:
         raise InputError(f"{source} is a directory of splits", "name one labelled file")
-    spool_labelled(corpus, Reading("token" if per_token else "text", field, label), directory, lambda count: None)
+    reading = Reading("token" if per_token else "text", field, label, decoding or Decoding())
+    spool_labelled(corpus, reading, directory, lambda count: None)
     return encode_split(directory, "all", rules, labels, per_token=per_token, directory=directory)
 
 

@@ -59,6 +59,19 @@ class CleanRule:
             special=words and kept,
         )
 
+    def fits(self) -> bool:
+        """Whether it can be a rule of ours; it may come from any file."""
+        texts = (self.case, self.punctuation, self.digits, self.normalization, self.then)
+        switches = (self.strip_accents, self.fold, self.special)
+        return (
+            all(type(each) is str for each in texts)
+            and all(type(each) is bool for each in switches)
+            and self.case in ("lower", "keep")
+            and self.punctuation in ("remove", "keep")
+            and self.digits in ("keep", "zero")
+            and self.normalization in ("nfkc", "nfc", "none")
+        )
+
     def described(self) -> dict[str, Any]:
         """The rule as JSON; an imported normalizer, which can be a megabyte, by its digest."""
         return asdict(self) | ({"then": sha256_bytes(self.then.encode())} if self.then else {})

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from rnnlm.artifacts import durable
+from rnnlm.corpus.decoding import Decoding
 from rnnlm.corpus.settings import SPLITS, parse_fractions
 from rnnlm.corpus.sources import BLOCK, Corpus, read_blocks
 from rnnlm.errors import InputError
@@ -18,18 +19,23 @@ from rnnlm.errors import InputError
 Progress = Callable[[int], None]
 
 
-def corpus_digest(corpus: Corpus, field: str, spool: Path, progress: Progress) -> str:
-    """Read the corpus once into `spool` (a directory), a file a part; the digest of all of it."""
+def corpus_digest(corpus: Corpus, field: str, spool: Path, progress: Progress, decoding: Decoding | None = None) -> str:
+    """Read the corpus once into `spool` (a directory), a file a part; the digest of all of it.
+
+    Raises InputError for what cannot be read, and where there is nothing to train on.
+    """
     digest = hashlib.sha256()
     parts = corpus.splits or (("all", corpus.stream),)
     for part, names in parts:
         digest.update(f"{part}\n".encode() if corpus.splits else b"")
         with durable(spool / f"{part}.txt") as file:
             for name in names:
-                for block in read_blocks(name, field):
+                for block in read_blocks(name, field, decoding):
                     digest.update(block)
                     file.write(block)
                     progress(len(block))
+            if file.tell() == 0 and part in ("all", "train"):
+                raise InputError(f"the corpus is empty: {', '.join(names)}", "give a file with text in it")
     return digest.hexdigest()
 
 

@@ -72,6 +72,18 @@ class RawSettings:
 
 
 @dataclass(frozen=True)
+class ReadingSettings:
+    """How the bytes of a text become text, wherever one is read."""
+
+    errors: Literal["strict", "replace"] = setting(
+        "strict", "bytes that are not UTF-8: refused, or replaced by U+FFFD and counted"
+    )
+    expansion: int = setting(
+        200, "what a compressed text may become, as a multiple of its own size, above 64 MB", at_least(1)
+    )
+
+
+@dataclass(frozen=True)
 class CleanSettings:
     """What cleaning does to the text; the same rules become the normalizer of tokenizer.json."""
 

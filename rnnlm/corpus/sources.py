@@ -4,13 +4,10 @@ Everything leaves here as UTF-8 text with `\\n` line ends, in blocks of bounded 
 known here.
 """
 
-import codecs
-import gzip
 import io
 import json
 import re
 import sys
-import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +15,10 @@ from typing import BinaryIO, cast
 
 from rnnlm.builtin.melodies import melody_lines
 from rnnlm.builtin.stories import corpus_lines
-from rnnlm.errors import InputError, RnnlmError
+from rnnlm.corpus.compressed import ENDINGS, expanded
+from rnnlm.corpus.decoding import Decoding
+from rnnlm.errors import ArtifactError, InputError
+from rnnlm.files import open_input
 
 BLOCK = 4 * 2**20
 BUILTIN = "builtin:"
@@ -79,30 +79,35 @@ def find_corpus(paths: list[str], *, label_files: bool = False) -> Corpus:
     return Corpus(splits=tuple((split, tuple(found[split])) for split in ("train", "valid", "test") if split in found))
 
 
-def read_blocks(name: str, field: str | None) -> Iterator[bytes]:
+def read_blocks(name: str, field: str | None, decoding: Decoding | None = None) -> Iterator[bytes]:
     """The text of one source in blocks of valid UTF-8 with `\\n` line ends, ending in a line end.
 
     `field` holds the text in JSON Lines; with None their records are read as they stand. Raises InputError for what
     is not there, not text, or not what its name says.
     """
+    decoding = decoding or Decoding()
+    before = decoding.replaced
     if name.startswith(BUILTIN):
         yield from ((line + "\n").encode() for line in BUILTIN_TEXTS[name.removeprefix(BUILTIN)]())
         return
     try:
-        with _open(name) as file:
-            blocks = _frames(file, name) if name.endswith(".zst") else _arriving(file) if name == "-" else _read(file)
+        with sys.stdin.buffer if name == "-" else open_input(Path(name)) as file:
+            if name.endswith(ENDINGS):
+                blocks = expanded(file, name, decoding.expansion, BLOCK)
+            else:
+                blocks = _arriving(file) if name == "-" else _read(file)
+            blocks = decoding.text(blocks, name)
             if field is not None and plain_name(name).endswith(JSON_LINES):
-                blocks = _json_lines(blocks, name, field)
-            yield from _ended(_line_ends(_checked(blocks, name)))
-    except RnnlmError:
-        raise
-    except (OSError, EOFError, zlib.error) as error:
-        raise InputError(f"cannot read {name}: {getattr(error, 'strerror', None) or error}") from None
+                blocks = _json_lines(blocks, name, field, decoding)
+            yield from _ended(_line_ends(blocks))
+        decoding.tell(name, before)
+    except OSError as error:
+        raise InputError(f"cannot read {name}: {error.strerror or error}", "give a file that can be read") from None
 
 
-def read_lines(name: str) -> Iterator[str]:
+def read_lines(name: str, decoding: Decoding | None = None) -> Iterator[str]:
     """The lines of one source as they stand, records of JSON Lines too, without their line ends."""
-    for block in whole_lines(read_blocks(name, None)):
+    for block in whole_lines(read_blocks(name, None, decoding)):
         yield from block.decode().split("\n")[:-1]
 
 
@@ -111,36 +116,8 @@ def plain_name(name: str) -> str:
     return re.sub(r"\.(gz|zst)$", "", name)
 
 
-def _open(name: str) -> BinaryIO:
-    if name == "-":
-        return sys.stdin.buffer
-    if name.endswith(".gz"):
-        return cast(BinaryIO, gzip.open(name))
-    return Path(name).open("rb")
-
-
-def _frames(file: BinaryIO, name: str) -> Iterator[bytes]:
-    """The content of every zstandard frame; InputError when one is damaged or cut short."""
-    try:
-        import zstandard  # noqa: PLC0415
-    except ImportError:
-        raise InputError(f"{name} needs the zstandard package", "pip install 'rnnlm[zstd]'") from None
-    frame = None
-    try:
-        for block in _read(file, max(1, BLOCK // 256)):
-            while block:
-                frame = frame or zstandard.ZstdDecompressor().decompressobj()
-                yield frame.decompress(block)
-                block = frame.unused_data if frame.eof else b""
-                frame = None if frame.eof else frame
-    except zstandard.ZstdError as error:
-        raise InputError(f"{name} is damaged ({error})", "fetch or compress it anew") from None
-    if frame is not None:
-        raise InputError(f"{name} is cut short", "fetch or compress it anew")
-
-
-def _read(file: BinaryIO, size: int = BLOCK) -> Iterator[bytes]:
-    return iter(lambda: file.read(size), b"")
+def _read(file: BinaryIO) -> Iterator[bytes]:
+    return iter(lambda: file.read(BLOCK), b"")
 
 
 def _arriving(file: BinaryIO) -> Iterator[bytes]:
@@ -149,7 +126,7 @@ def _arriving(file: BinaryIO) -> Iterator[bytes]:
     return iter(lambda: buffered.read1(BLOCK), b"")
 
 
-def _json_lines(blocks: Iterable[bytes], name: str, field: str) -> Iterator[bytes]:
+def _json_lines(blocks: Iterable[bytes], name: str, field: str, decoding: Decoding) -> Iterator[bytes]:
     """The field of each record; a record is a document, so a blank line follows it."""
     lines = (line for block in whole_lines(blocks) for line in block.split(b"\n"))
     for number, line in enumerate(lines, 1):
@@ -163,36 +140,7 @@ def _json_lines(blocks: Iterable[bytes], name: str, field: str) -> Iterator[byte
             ) from None
         if not isinstance(text, str):
             raise InputError(f"{name}, line {number}: the field {field!r} is not text", "name another with --field")
-        yield text.encode("utf-8", "replace") + b"\n\n"
-
-
-def _checked(blocks: Iterable[bytes], name: str) -> Iterator[bytes]:
-    """The same blocks, without a byte-order mark; InputError at the first byte that is not UTF-8 text."""
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    offset = 0
-    for block in blocks:
-        if offset == 0 and block.startswith((b"\xff\xfe", b"\xfe\xff")):
-            raise InputError(f"{name} is UTF-16", f"convert it first: iconv -f UTF-16 -t UTF-8 {name}")
-        if b"\0" in block:
-            raise InputError(
-                f"{name} is not text: a zero byte at offset {offset + block.index(0):,}", "give a text file"
-            )
-        pending = len(decoder.getstate()[0])
-        if pending or not block.isascii():
-            _decode(decoder, block, name, offset - pending)
-        yield block.removeprefix(codecs.BOM_UTF8) if offset == 0 else block
-        offset += len(block)
-    _decode(decoder, b"", name, offset - len(decoder.getstate()[0]), final=True)
-
-
-def _decode(decoder: codecs.IncrementalDecoder, block: bytes, name: str, start: int, *, final: bool = False) -> None:
-    try:
-        decoder.decode(block, final)
-    except UnicodeDecodeError as error:
-        raise InputError(
-            f"{name} is not UTF-8 at byte {start + error.start:,}",
-            f"convert it first, for example: iconv -f LATIN1 -t UTF-8 {name}",
-        ) from None
+        yield decoding.line(text, f"{name}, line {number}").encode() + b"\n\n"
 
 
 def _line_ends(blocks: Iterable[bytes]) -> Iterator[bytes]:
@@ -233,8 +181,16 @@ def whole_lines(blocks: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def line_blocks(path: Path, size: int = BLOCK) -> Iterator[bytes]:
-    """A text file in blocks of whole lines, about `size` bytes each; a longer line makes a longer block."""
+    """A text file of ours in blocks of whole lines, about `size` bytes each; a longer line makes a longer block.
+
+    Raises ArtifactError where it is not UTF-8, as everything is that is kept.
+    """
     with path.open("rb") as file:
         while block := file.read(size):
-            rest = b"" if block.endswith(b"\n") else file.readline()
-            yield block + rest
+            block += b"" if block.endswith(b"\n") else file.readline()
+            if not block.isascii():
+                try:
+                    block.decode()
+                except UnicodeDecodeError:
+                    raise ArtifactError(f"{path} is damaged: it is not UTF-8", "read the corpus anew") from None
+            yield block

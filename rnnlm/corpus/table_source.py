@@ -10,6 +10,7 @@ from tokenize import TokenError
 from typing import Any, Protocol
 
 import numpy as np
+from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from rnnlm.arrays import npy_writer
@@ -17,9 +18,11 @@ from rnnlm.artifacts import sha256_bytes, sha256_file, write_json
 from rnnlm.corpus.arrow_table import Block, open_parquet, open_text_table
 from rnnlm.corpus.table import CODES, DESCRIPTION, NUMBERS, Column, Table, describe
 from rnnlm.errors import InputError
+from rnnlm.files import is_regular
 
 _SEQUENCE_COLUMN = "file"
 _ROWS = 2**16
+_DAMAGED = (ValueError, EOFError, SyntaxError, TypeError, KeyError, RecursionError, MemoryError, OverflowError)
 
 
 class Source(Protocol):
@@ -69,10 +72,10 @@ def table_digest(path: Path) -> str:
     """A digest of the bytes of a table's file or files, and of the files' names; InputError when they are not there."""
     try:
         if not path.is_dir():
-            return sha256_file(path)
+            return sha256_file(_regular(path))
         digest = hashlib.sha256()
         for each in sorted(path.glob("*.npy")):
-            digest.update(f"{sha256_file(each)} {sha256_bytes(each.name.encode())}\n".encode())
+            digest.update(f"{sha256_file(_regular(each))} {sha256_bytes(each.name.encode())}\n".encode())
         return digest.hexdigest()
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}", "check the path of the table") from None
@@ -83,6 +86,8 @@ def _find(path: Path) -> Source:
     if not path.exists():
         raise InputError(f"{path} does not exist", "check the path of the table")
     name = path.name.lower()
+    if not path.is_dir():
+        _regular(path)
     if path.is_dir() or name.endswith(".npy"):
         return _FrameSource(path)
     if name.endswith((".csv", ".csv.gz")):
@@ -92,6 +97,13 @@ def _find(path: Path) -> Source:
     if name.endswith(".parquet"):
         return open_parquet(path)
     raise InputError(f"{path} is no kind of table", "give a .csv, .tsv, .csv.gz or .parquet file, or .npy files")
+
+
+def _regular(path: Path) -> Path:
+    """The same path; InputError for a device or a pipe, which cannot be read twice."""
+    if not is_regular(path):
+        raise InputError(f"{path} is a device or a pipe", "a table is read twice: save it as a file first")
+    return path
 
 
 class _FrameSource:
@@ -131,10 +143,12 @@ def _open_frames(path: Path) -> NDArray[Any]:
     """A memory map (T, F) of numbers; a file of shape (T,) has one number in a frame."""
     remedy = "write it anew with numpy.save"
     try:
+        with _regular(path).open("rb") as file:
+            npy.read_magic(file)  # numpy would also open an archive of arrays
         array: NDArray[Any] = np.load(path, mmap_mode="r")
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror or 'no array'}", remedy) from None
-    except (ValueError, EOFError, SyntaxError, TypeError, KeyError, RecursionError, MemoryError, TokenError) as error:
+    except (*_DAMAGED, TokenError) as error:
         raise InputError(f"{path} is damaged ({error})", remedy) from None
     if array.dtype.kind not in "fiu" or array.ndim not in (1, 2) or 0 in array.shape:
         raise InputError(f"{path} holds {array.dtype} of shape {array.shape}", "give numbers (T,) or (T, F), T above 0")

@@ -101,6 +101,11 @@ def load_tokenizer(content: str, origin: str) -> Tokenizer:
         raise
     except BaseException as error:
         raise ArtifactError(f"{origin} is damaged ({error})", "restore it, or rebuild it with: rnnlm vocab") from None
+    if tokenizer.truncation is not None or tokenizer.padding is not None or tokenizer.post_processor is not None:
+        raise ArtifactError(
+            f"{origin} cuts, fills or adds to what it encodes",
+            "restore it, or take it over: rnnlm tokenize --tokenizer",
+        )
     if ids != [PAD_ID, START_ID, END_ID, UNKNOWN_ID]:
         raise ArtifactError(
             f"{origin} does not have {', '.join(SPECIALS)} as ids 0 to 3",

@@ -36,6 +36,7 @@ from rnnlm.corpus.tokenizer import (
     tokens_by_id,
 )
 from rnnlm.errors import InputError
+from rnnlm.files import read_input
 
 _DISTINCT_IN_MEMORY = 2_000_000
 _SHOWN = 10
@@ -87,7 +88,7 @@ def read_lexicon(path: Path, rule: CleanRule) -> tuple[str, ...]:
     Raises InputError for a file that is missing, not text, empty, or that lists a word twice.
     """
     try:
-        lines = path.read_text("utf-8-sig").splitlines()
+        lines = read_input(path).decode("utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"cannot read the vocabulary {path}: {error}", "give a text file, one word a line") from None
     listed = [line.split()[0] for line in lines if line.strip()]

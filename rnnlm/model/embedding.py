@@ -13,20 +13,36 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rnnlm.arrays import read_tensors
 from rnnlm.corpus.normalizer import SPECIALS
 from rnnlm.corpus.tokenizer import PAD_ID, UNKNOWN_ID
-from rnnlm.errors import InputError
+from rnnlm.errors import ArtifactError, InputError
+from rnnlm.files import open_input
 
 Layer = NDArray[np.float32]
 # Standard deviation of a random row. Small rows (0.06) leave the gates nearly constant at first: on the built-in
 # stories the validation perplexity after two passes is 3.10 with 0.06 and 2.56 with 0.4; on Penn Treebank it is one.
 SPREAD = 0.4
+FILE = "embedding.safetensors"
+_LARGEST = 1e15  # whose square, many times, is still a float32
+_LONGEST = 2**20  # bytes of a line of vectors
 
 
 def random_layer(size: int, dimensions: int, seed: int, spread: float = SPREAD) -> Layer:
     """(V, D) normal with standard deviation `spread`, the row of `<pad>` 0."""
     layer = np.random.Generator(np.random.PCG64(seed)).normal(0, spread, (size, dimensions)).astype(np.float32)
     layer[PAD_ID] = 0
+    return layer
+
+
+def read_layer(directory: Path) -> Layer:
+    """The layer (V, D) of an `embed` stage; ArtifactError where it is damaged, or is none."""
+    path, remedy = directory / FILE, "rebuild it with: rnnlm embed --force"
+    layer = read_tensors(path, remedy=remedy).get("embedding")
+    if layer is None or layer.dtype != np.float32 or layer.ndim != 2 or not layer.size:
+        raise ArtifactError(f"{path} is no embedding layer", remedy)
+    if not (np.abs(layer) < _LARGEST).all():
+        raise ArtifactError(f"{path} holds numbers that are not finite, or none of a layer", remedy)
     return layer
 
 
@@ -48,8 +64,8 @@ def read_vectors(path: Path, ids: Mapping[str, int]) -> Vectors:
     lowered: dict[int, NDArray[np.float32]] = {}
     dimensions = 0
     try:
-        with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as file:
-            for number, line in enumerate(file, 1):
+        with open_input(path) as whole, gzip.open(whole) if path.suffix == ".gz" else whole as file:
+            for number, line in enumerate(iter(lambda: file.readline(_LONGEST), b""), 1):
                 parts = line.rstrip().split(b" ")
                 if number == 1 and len(parts) == 2 and all(part.isdigit() for part in parts):
                     continue

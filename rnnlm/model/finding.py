@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from rnnlm.errors import InputError, UsageError
+from rnnlm.errors import ArtifactError, InputError, UsageError
 from rnnlm.model.sealed import Sealed, is_sealed, read_sealed
 from rnnlm.workspace import Workspace
 
@@ -28,7 +28,7 @@ def last_trained(workspace: Workspace, name: str | None) -> Sealed:
         latest = path / "models" / "LATEST"
         if not latest.is_file():
             raise InputError(f"{path} has no trained model", train)
-        name = latest.read_text("utf-8").strip()
+        name = _latest(latest)
     directory = path / "models" / name
     if "/" in name or not is_sealed(directory):
         sealed = sorted(each.name for each in (path / "models").glob("*") if is_sealed(each))
@@ -37,6 +37,16 @@ def last_trained(workspace: Workspace, name: str | None) -> Sealed:
             there = f"its training is not finished; go on with: rnnlm train {path} --name {name} --resume"
         raise InputError(f"{path} has no sealed model {name!r}", there)
     return read_sealed(directory)
+
+
+def _latest(path: Path) -> str:
+    """The model that `models/LATEST` names; ArtifactError where it does not name one of those beside it."""
+    name = path.read_text("utf-8", "replace")
+    sealed = sorted(each.name for each in path.parent.glob("[!.]*") if is_sealed(each))
+    if name.removesuffix("\n") not in sealed or not name.endswith("\n"):
+        there = f"; there are: {', '.join(sealed)}" if sealed else ""
+        raise ArtifactError(f"{path} names {name.strip()!r}, which is no sealed model here", f"use --model NAME{there}")
+    return name.removesuffix("\n")
 
 
 def check_language(sealed: Sealed) -> None:

@@ -7,13 +7,14 @@ are; `model_sha256` covers it, the weights and the tokenizer. A model of series 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from rnnlm.artifacts import MANIFEST, Manifest, changed_outputs, read_json, read_manifest, seal, sha256_bytes
 from rnnlm.config import canonical
 from rnnlm.corpus.clean import UnitRule
 from rnnlm.corpus.normalizer import CleanRule, normalizer_json
 from rnnlm.corpus.series_rules import SeriesRules
+from rnnlm.corpus.settings import Kind
 from rnnlm.corpus.text import TextRules
 from rnnlm.corpus.tokenizer import FIRST_OUTPUT, load_tokenizer
 from rnnlm.errors import ArtifactError, InputError, UsageError
@@ -204,11 +205,14 @@ def _digest(manifest: Manifest, names: Sequence[str]) -> str:
 
 
 def _text_rules(path: Path, text: Mapping[str, Any], vocabulary: int) -> TextRules:
-    rule, units = CleanRule(**text["rule"]), UnitRule(**text["units"])
+    rule, units, kind = CleanRule(**text["rule"]), UnitRule(**text["units"]), text["kind"]
+    known = kind in (*get_args(Kind), "imported") and rule.fits()
+    if not (known and all(type(each) is bool for each in asdict(units).values())):
+        raise ValueError
     tokenizer = load_tokenizer((path / TOKENIZER).read_text("utf-8"), str(path / TOKENIZER))
     if rule.then:  # config.json has but the digest of an imported normalizer; tokenizer.json has all of the cleaning
         whole = normalizer_json(tokenizer.normalizer)
         rule = CleanRule("keep", "keep", "keep", "none", False, fold=False, special=False, then=whole)
-    if tokenizer.get_vocab_size() != vocabulary:
-        raise ArtifactError(f"{path}: tokenizer and configuration differ in the size of the vocabulary", REMEDY)
-    return TextRules(text["kind"], rule, units, tokenizer)
+    if sorted(tokenizer.get_vocab().values()) != list(range(vocabulary)):
+        raise ArtifactError(f"{path / TOKENIZER} does not have the {vocabulary:,} ids of {CONFIG}", REMEDY)
+    return TextRules(kind, rule, units, tokenizer)

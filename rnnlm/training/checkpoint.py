@@ -6,7 +6,7 @@ names them.
 """
 
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -125,8 +125,9 @@ class Checkpoints:
 
     def _read(self, path: Path) -> Checkpoint:
         manifest = read_manifest(path, _FORMAT, _VERSION, remedy=_REMEDY)
-        if manifest is None or changed_outputs(path, manifest) or {_TENSORS, _STATE} != set(manifest.outputs):
-            raise ArtifactError(f"{path} is damaged", _REMEDY)
+        if manifest is None:
+            raise ArtifactError(f"{path} is damaged: it has no manifest", _REMEDY)
+        _refuse_changed(path, manifest, {_TENSORS, _STATE})
         if dict(manifest.inputs) != self._inputs():
             raise ArtifactError(f"{path} is of another run", _REMEDY)
         content = read_json(path / _STATE, remedy=_REMEDY)
@@ -134,7 +135,7 @@ class Checkpoints:
             step, best, identity = int(content["step"]), str(content["best"]), str(content["best_sha256"])
             state, machine = dict(content["state"]), dict(manifest.report["machine"])
             good_step = int(best.removeprefix("best-"))
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError, OverflowError):
             raise ArtifactError(f"{path / _STATE} is damaged", _REMEDY) from None
         good = self._read_good(self._directory / f"best-{good_step:012}", good_step, identity)
         tensors = read_tensors(path / _TENSORS, remedy=_REMEDY)
@@ -143,14 +144,24 @@ class Checkpoints:
 
     def _read_good(self, path: Path, step: int, identity: str) -> Good:
         manifest = read_manifest(path, FORMAT, VERSION, remedy=_REMEDY)
-        if manifest is None or manifest.identity != identity or changed_outputs(path, manifest):
-            raise ArtifactError(f"{path} is damaged", _REMEDY)
+        if manifest is None:
+            raise ArtifactError(f"{path} is damaged: it has no manifest", _REMEDY)
+        _refuse_changed(path, manifest, {WEIGHTS})
+        if manifest.identity != identity:
+            raise ArtifactError(f"{path} is not what the checkpoint names", _REMEDY)
         report = {name: value for name, value in manifest.report.items() if name != "steps"}
         return Good(step, read_tensors(path / WEIGHTS, remedy=_REMEDY), report)
 
     def _inputs(self) -> dict[str, str]:
         """What tells a run from another: its data, and the digest of all that decides it."""
         return {**self._origin.inputs, "run": self._origin.run_sha256}
+
+
+def _refuse_changed(path: Path, manifest: Manifest, names: Set[str]) -> None:
+    """ArtifactError where a file is missing or not what the manifest says, or `names` are not among them."""
+    changed = changed_outputs(path, manifest) or sorted(names - set(manifest.outputs))
+    if changed:
+        raise ArtifactError(f"{path} is damaged: {changed[0]}", _REMEDY)
 
 
 def _compare(manifest: Manifest, meant: Mapping[str, str], directory: Path) -> None:

@@ -20,10 +20,12 @@ from numpy.typing import NDArray
 
 from rnnlm.artifacts import storage_error, write_bytes
 from rnnlm.errors import ArtifactError
+from rnnlm.files import read_input
 
 JOURNAL = "journal.tsv"
 _FORMAT, _VERSION = "rnnlm journal", 1
 _COLUMNS = "step\tfraction\trate\tlength\n"
+_MOST = 2**34  # bytes: a step has some fifty
 _REMEDY = "copy it anew from the run that wrote it"
 
 
@@ -130,7 +132,7 @@ class Journal:
 def read_journal(path: Path) -> Record:
     """A finished journal; ArtifactError where it is missing, damaged or that of an unfinished run."""
     try:
-        content = path.read_bytes()
+        content = read_input(path, _MOST)
     except OSError as error:
         raise ArtifactError(f"cannot read {path}: {error.strerror}", _REMEDY) from None
     body, _, last = content.removesuffix(b"\n").rpartition(b"\n")
@@ -138,7 +140,7 @@ def read_journal(path: Path) -> Record:
     digest = hashlib.sha256(body).hexdigest()
     if not last.startswith(b"# "):
         raise ArtifactError(f"{path} is the journal of a run that is not finished", "let it finish: --resume")
-    if last[2:].decode("latin1") != digest:
+    if last[2:].decode("latin1") != digest or not content.endswith(b"\n"):
         raise ArtifactError(f"{path} has changed since it was written", _REMEDY)
     first, columns, *lines = body.splitlines(keepends=True)
     rows = [row for row in map(_row, lines) if row is not None]

@@ -273,8 +273,9 @@ class Trainer:
             self._objective.states = self._learner.restore(checkpoint.tensors)
             self._objective.batches.restore(checkpoint.state["batches"])
             self._pace.restore(checkpoint.state["pace"])
-        except (KeyError, TypeError, ValueError, RuntimeError):
-            raise ArtifactError("the checkpoint does not fit the run", "train again with --force") from None
+        except (KeyError, TypeError, ValueError, RuntimeError, OverflowError):
+            name = f"checkpoint step-{checkpoint.step:012}"
+            raise ArtifactError(f"{name} does not fit the run", "train again with --force") from None
         self._good = checkpoint.good.weights
         doubt = no_promise(checkpoint.machine, self._origin.machine)
         if doubt is not None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from rnnlm.arrays import write_tensors
-from rnnlm.artifacts import read_json, rebuilt, sha256_bytes, write_bytes, write_json
+from rnnlm.artifacts import UNVERIFIED_JSON, read_json, rebuilt, sha256_bytes, write_bytes, write_json
 from rnnlm.config import canonical
 from rnnlm.errors import ArtifactError, UsageError
 from rnnlm.model.sealed import CONFIG, TOKENIZER, WEIGHTS, is_sealed, seal_model
@@ -81,6 +81,7 @@ def _resumed(named: Path, same: list[Path], run: Identity) -> Place:
     if is_sealed(named):
         return Place(named, "sealed")
     if named.exists():
+        _begun(named)
         raise UsageError(
             f"{named} was begun with other settings or data{_differences(named, run)}",
             f"give the settings in {named / 'settings.toml'} with --config, or start anew with --force",
@@ -91,7 +92,7 @@ def _resumed(named: Path, same: list[Path], run: Identity) -> Place:
 def _differences(directory: Path, run: Identity) -> str:
     """What a run was begun with that `run` has otherwise, as ' (hidden 24, now 32; the vocab stage)'."""
     try:
-        begun = read_json(directory / RUN, remedy="")
+        begun = _begun(directory)
         settings, inputs = dict(begun["settings"]), dict(begun["inputs"])
     except (ArtifactError, KeyError, TypeError, ValueError):
         return ""
@@ -107,9 +108,19 @@ def begun_run(models: Path, digest: str) -> Path | None:
     return found[0] if found else None
 
 
+def _begun(directory: Path) -> dict[str, Any]:
+    """What a directory was begun for; ArtifactError where that is not there or was changed."""
+    path = directory / RUN
+    content = read_json(path, remedy="start anew with --force", most=UNVERIFIED_JSON)
+    digest = content.pop("sha256", None)
+    if digest != sha256_bytes(canonical(content)):
+        raise ArtifactError(f"{path} has changed since it was written", "start anew with --force")
+    return content
+
+
 def _digest(directory: Path) -> str | None:
     try:
-        return str(read_json(directory / RUN, remedy="").get("run_sha256"))
+        return str(_begun(directory).get("run_sha256"))
     except ArtifactError:
         return None
 
@@ -120,7 +131,7 @@ def begin(directory: Path, run: Identity, files: Mapping[str, bytes]) -> None:
         for name, content in files.items():
             write_bytes(fresh / name, content)
         begun = {"run_sha256": run.digest, "settings": dict(run.settings), "inputs": dict(run.inputs)}
-        write_json(fresh / RUN, begun)
+        write_json(fresh / RUN, {**begun, "sha256": sha256_bytes(canonical(begun))})
 
 
 def tidy(directory: Path) -> None:

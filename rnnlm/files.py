@@ -1,0 +1,56 @@
+"""Opening what others name: no wait for a pipe that nobody writes, no device or file without end in memory.
+
+What is in a file, and which error of ours that makes, is known where it is read.
+"""
+
+import os
+import select
+import stat
+from pathlib import Path
+from typing import BinaryIO
+
+_PATIENCE = 5.0  # seconds in which somebody has to open a named pipe for writing
+_MOST = 256 * 2**20
+_BLOCK = 2**20  # what is asked for in one go is taken at once
+
+
+def is_regular(path: Path) -> bool:
+    """Whether a path, links followed, is a file with a length of its own; OSError where it is not there."""
+    return stat.S_ISREG(path.stat().st_mode)
+
+
+def open_input(path: Path) -> BinaryIO:
+    """A file, device or pipe opened for reading; OSError, also for a named pipe that nobody opens for writing."""
+    if not stat.S_ISFIFO(path.stat().st_mode):
+        return path.open("rb")
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        poll = select.poll()
+        poll.register(descriptor, select.POLLIN)
+        if not poll.poll(1000 * _PATIENCE) and _nobody_writes(descriptor):
+            raise TimeoutError(0, "it is a named pipe into which nobody writes")
+        os.set_blocking(descriptor, True)
+        return os.fdopen(descriptor, "rb")
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
+def _nobody_writes(descriptor: int) -> bool:
+    """Whether an empty pipe has no writer: reading then says that it is at its end, not that there is nothing yet."""
+    try:
+        return not os.read(descriptor, 1)
+    except BlockingIOError:
+        return False
+
+
+def read_input(path: Path, most: int = _MOST) -> bytes:
+    """All of a file, device or pipe; OSError, also for one of more than `most` bytes."""
+    blocks, size = [], 0
+    with open_input(path) as file:
+        while block := file.read(_BLOCK):
+            size += len(block)
+            if size > most:
+                raise OSError(0, f"it has more than {most:,} bytes")
+            blocks.append(block)
+    return b"".join(blocks)

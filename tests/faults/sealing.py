@@ -1,0 +1,28 @@
+"""Forging: what somebody would do who changes an artifact and then makes its manifest say that it is so."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from rnnlm.artifacts import MANIFEST, sha256_bytes, sha256_file
+from rnnlm.config import canonical
+
+
+def sealed_json(content: dict[str, Any]) -> bytes:
+    """JSON whose last field is the digest of the others, as manifests and `workspace.json` have it."""
+    content = {name: value for name, value in content.items() if name != "sha256"}
+    return json.dumps({**content, "sha256": sha256_bytes(canonical(content))}).encode()
+
+
+def reseal(directory: Path, **changes: Any) -> None:
+    """Make the manifest say that the files of a directory are as they should be, and whatever else is wanted."""
+    path = directory / MANIFEST
+    content = json.loads(path.read_bytes())
+    content["outputs"] = {name: sha256_file(directory / name) for name in content["outputs"]}
+    path.write_bytes(sealed_json({**content, **changes}))
+
+
+def forge(path: Path, content: bytes) -> None:
+    """Put other content into a file of an artifact, and have it sealed."""
+    path.write_bytes(content)
+    reseal(path.parent)
