@@ -62,6 +62,14 @@ def between(low: float, high: float, *, below: bool = False) -> Check:
     return check
 
 
+def check_directory_name(name: str | None) -> None:
+    """UsageError for a --name that cannot be that of a directory beside `LATEST`."""
+    if name is not None and (not name or name.startswith(".") or "/" in name):
+        raise UsageError(f"--name {name!r} is no name for a directory", "use letters, digits and -")
+    if name == "LATEST":
+        raise UsageError(f"--name {name} is taken", "choose another name")
+
+
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(s|m|h)?")
 _SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}
 

@@ -7,8 +7,10 @@ import typer
 from rnnlm import __version__
 from rnnlm.cli.builtin_corpus import corpus
 from rnnlm.cli.cleaning import clean
+from rnnlm.cli.comparing import compare
 from rnnlm.cli.embedding import embed
 from rnnlm.cli.evaluating import evaluate
+from rnnlm.cli.exporting import export
 from rnnlm.cli.generating import generate, next_
 from rnnlm.cli.inspecting import inspect_
 from rnnlm.cli.lags import lags
@@ -17,6 +19,7 @@ from rnnlm.cli.ngram import ngram
 from rnnlm.cli.padding import pad
 from rnnlm.cli.predicting import predict
 from rnnlm.cli.recipes import recipes
+from rnnlm.cli.rescoring import rescore
 from rnnlm.cli.scoring import score
 from rnnlm.cli.tokens import tokenize
 from rnnlm.cli.training import train
@@ -35,12 +38,15 @@ COMMANDS = (
     recipes,
     train,
     evaluate,
+    compare,
     score,
+    rescore,
     generate,
     next_,
     inspect_,
     lags,
     predict,
+    export,
     status,
     accept,
     config,

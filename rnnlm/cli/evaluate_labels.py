@@ -8,12 +8,12 @@ import numpy as np
 from rich.table import Table
 
 from rnnlm.artifacts import sha256_file
-from rnnlm.cli.evaluate_text import choose_split
 from rnnlm.cli.models import Found
 from rnnlm.cli.options import Invocation
 from rnnlm.cli.reading import decoding
 from rnnlm.cli.stages import terminal
 from rnnlm.cli.terminal import count, table
+from rnnlm.cli.texts import choose_split
 from rnnlm.corpus.label_raw import labels_file
 from rnnlm.corpus.labelled import LabelledText, encode_labelled, encode_split
 from rnnlm.corpus.settings import check_columns
@@ -31,6 +31,7 @@ def evaluate_labelled(invocation: Invocation, found: Found, network: Network) ->
     """Show how well a model labels a split or a labelled file."""
     given = invocation.settings("evaluate").settings
     model = found.model
+    given.refuse_tables("labels")
     if given.context is not None or given.plot is not None:
         raise UsageError("--context or --plot with a model of labels", "they go with text and forecasts")
     if given.baseline and (model.task != "classify" or found.workspace is None or given.text):

@@ -23,6 +23,7 @@ _PLOTTED = 500  # rows of a picture
 def evaluate_forecast(invocation: Invocation, found: Found, network: Network) -> None:
     """Show a model's errors on a split or a table, beside those of methods that need no network."""
     given = invocation.settings("evaluate").settings
+    given.refuse_tables("forecasts")
     if given.context is not None or given.baseline:
         raise UsageError("--context or --baseline with a forecast", "its baselines are always shown")
     series, train, split, name, digest = _data(invocation, found)

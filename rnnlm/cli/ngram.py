@@ -6,7 +6,7 @@ from rnnlm.cli.options import Invocation, command
 
 @command("ngram", "raw", "clean", "tokenize", "vocab", "ngram", arguments=ARGUMENTS)
 def ngram(invocation: Invocation) -> None:
-    """Train an interpolated modified Kneser-Ney model on the ids of train."""
+    """Train an interpolated modified Kneser-Ney model on the ids of train, or read one from an ARPA file."""
     from rnnlm.cli.ngram_run import show_ngram
 
     show_ngram(invocation)

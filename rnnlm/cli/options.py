@@ -29,8 +29,11 @@ from rnnlm.corpus.settings import (
 )
 from rnnlm.training.lag_settings import LagSettings
 from rnnlm.training.settings import TrainSettings
+from rnnlm.use.rescoring.settings import RescoreSettings
 from rnnlm.use.settings import (
+    CompareSettings,
     EvaluateSettings,
+    ExportSettings,
     GenerateSettings,
     InspectSettings,
     LookSettings,
@@ -71,19 +74,32 @@ SECTIONS: dict[str, type[Any]] = {
     "ngram": NgramSettings,
     "model": ModelSettings,
     "evaluate": EvaluateSettings,
+    "compare": CompareSettings,
     "score": ScoreSettings,
+    "rescore": RescoreSettings,
     "generate": GenerateSettings,
     "next": NextSettings,
     "predict": PredictSettings,
     "inspect": InspectSettings,
+    "export": ExportSettings,
     "look": LookSettings,
 }
 PANELS = {"run": "Common", "raw": "Reading", "look": "Looking"}
-READERS = {"raw", "evaluate", "score", "generate", "predict"}  # sections of commands that read texts
+READERS = {
+    "raw",
+    "evaluate",
+    "compare",
+    "score",
+    "rescore",
+    "generate",
+    "predict",
+}  # sections of commands that read texts
 POSITIVE_ONLY = {("run", "json"), ("run", "quiet"), ("run", "debug"), ("run", "force"), ("train", "resume"),
                  ("train", "plan"), ("window", "write"), ("generate", "unknown"), ("generate", "novelty"),
                  ("generate", "interactive"),
-                 ("evaluate", "baseline"), ("predict", "all"), ("look", "summary"), ("score", "ids")}  # fmt: skip
+                 ("evaluate", "baseline"), ("evaluate", "ladder"), ("evaluate", "slices"),
+                 ("predict", "all"), ("look", "summary"), ("score", "ids"),
+                 ("rescore", "tune")}  # fmt: skip
 
 
 @dataclasses.dataclass

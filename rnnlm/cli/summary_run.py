@@ -8,14 +8,14 @@ import numpy as np
 from rich.table import Table
 
 from rnnlm.arrays import npy_writer, open_npy
-from rnnlm.cli.evaluate_text import choose_split
-from rnnlm.cli.models import last_trained
 from rnnlm.cli.reading import decoding
 from rnnlm.cli.stages import Pipeline
 from rnnlm.cli.terminal import table
+from rnnlm.cli.texts import choose_split
 from rnnlm.corpus.sources import find_corpus, line_blocks, read_blocks, whole_lines
 from rnnlm.errors import InputError
 from rnnlm.model.device import choose_device, set_threads
+from rnnlm.model.finding import last_trained
 from rnnlm.model.loading import load_network
 from rnnlm.use.settings import LookSettings
 from rnnlm.use.summaries import nearest_lines, summaries

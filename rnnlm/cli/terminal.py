@@ -64,9 +64,12 @@ class Terminal:
             yield lambda count: bar.advance(task, count)
 
     @contextlib.contextmanager
-    def rate_progress(self, label: str, unit: str) -> Iterator[Callable[[int], None]]:
-        """How many there were so far and how many a second, while results go elsewhere; the function counts them."""
-        if not self.live or sys.stdout.isatty():
+    def rate_progress(self, label: str, unit: str, *, rows: bool = True) -> Iterator[Callable[[int], None]]:
+        """How many there were so far and how many a second; the function counts them.
+
+        Where `rows` of a result are written meanwhile, only if they go elsewhere.
+        """
+        if not self.live or (rows and sys.stdout.isatty()):
             yield lambda count: None
             return
         columns = (

@@ -5,7 +5,7 @@ outputs is taken in float64, so that the figure does not depend on how rows are 
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -79,6 +79,16 @@ def target_nats(model: LanguageModel, hidden: Tensor, targets: Tensor) -> Tensor
         else:
             nats.index_add_(0, term.rows, _term_nats(term))
     return nats
+
+
+def mixture_nats(
+    costs: Sequence[NDArray[np.float64]], weights: Sequence[float] | NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """−log Σ_k w_k p_k (tokens,) of a linear mixture; `costs` are −log p_k, (tokens,) each, infinity for p = 0."""
+    with np.errstate(divide="ignore"):
+        parts = np.stack(costs) - np.log(np.asarray(weights, np.float64))[:, None]
+    least = parts.min(0)
+    return np.asarray(least - np.log(np.exp(least - parts).sum(0)), np.float64)
 
 
 @torch.no_grad()

@@ -8,7 +8,7 @@ from rnnlm.model.likelihood import LanguageModel
 from rnnlm.model.network import Network
 from rnnlm.model.ngram.grams import read_grams
 from rnnlm.model.ngram.model import NgramModel
-from rnnlm.model.quantized import sealed_weights
+from rnnlm.model.quantized import dequantize, quantize, sealed_weights
 from rnnlm.model.sealed import WEIGHTS, NgramShape, Sealed
 
 
@@ -20,10 +20,15 @@ def load_model(sealed: Sealed, device: str = "cpu") -> LanguageModel:
     return NgramModel(read_grams(sealed.path, shape.vocabulary, shape.order), lines_apart=shape.lines_apart)
 
 
-def load_network(sealed: Sealed, device: str = "cpu") -> Network:
-    """The network with its weights, ready to evaluate; ArtifactError when they do not fit."""
+def load_network(sealed: Sealed, device: str = "cpu", *, int8: bool = False) -> Network:
+    """The network with its weights, ready to evaluate; ArtifactError when they do not fit.
+
+    With `int8` its matrices are rounded to 8 bits, as those of a model that is sealed so are.
+    """
     architecture = sealed.architecture
     weights, rows = sealed_weights(sealed)
+    if int8 and not rows:
+        weights, rows = dequantize(quantize(weights), str(sealed.path / WEIGHTS))
     if architecture.cell not in CELLS:
         raise ArtifactError(f"{sealed.path}: there is no cell {architecture.cell!r}", "use the program that wrote it")
     model = Network(architecture, torch.Generator())

@@ -72,13 +72,9 @@ def seal_quantized(sealed: Sealed, directory: Path, report: Mapping[str, Any]) -
     """Make a sealed model in `directory`, which is there and empty: `sealed` with its matrices in 8 bits.
 
     Its manifest has the digest of the model that it was made from as an input, and `report` as what is known of it; the
-    figures of that model are not its own. Raises UsageError for a model that is in 8 bits already, or that is no
-    language model, whose outputs alone are probabilities that can be held against a text.
+    figures of that model are not its own. Raises UsageError as `check_quantizable` does.
     """
-    if sealed.weights == "int8":
-        raise UsageError(f"{sealed.path} has int8 weights already", "name the model that it was made from")
-    if sealed.task != "language":
-        raise UsageError(f"{sealed.path} is no language model", "int8 weights are for language models")
+    check_quantizable(sealed)
     write_tensors(directory / WEIGHTS, quantize(sealed_weights(sealed)[0]))
     write_bytes(directory / TOKENIZER, (sealed.path / TOKENIZER).read_bytes())
     write_json(directory / CONFIG, {**sealed.config, "weights": "int8"})
@@ -89,3 +85,14 @@ def seal_quantized(sealed: Sealed, directory: Path, report: Mapping[str, Any]) -
         report=report,
     )
     return read_sealed(directory)
+
+
+def check_quantizable(sealed: Sealed) -> None:
+    """Raise UsageError for a model that is in 8 bits already, has no network, or is no language model.
+
+    The outputs of language models alone are probabilities that can be held against a text.
+    """
+    if sealed.weights == "int8":
+        raise UsageError(f"{sealed.path} has int8 weights already", "name the model that it was made from")
+    if sealed.task != "language":
+        raise UsageError(f"{sealed.path} is no language model", "int8 weights are for language models")

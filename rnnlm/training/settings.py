@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from rnnlm.config import above, at_least, between, duration, seconds, setting
+from rnnlm.config import above, at_least, between, check_directory_name, duration, seconds, setting
 from rnnlm.errors import UsageError
 
 Cell = Literal["elman", "elman-relu", "output-recurrent", "lstm", "gru"]
@@ -174,9 +174,8 @@ class TrainSettings:
         given = [name for name in ("epochs", "tokens", "steps", "budget", "replay") if getattr(self, name) is not None]
         if len(given) > 1:
             raise UsageError(f"--{given[0]} with --{given[1]}", "give one of them")
-        if self.name is not None and (not self.name or self.name.startswith(".") or "/" in self.name):
-            raise UsageError(f"--name {self.name!r} is no name for a directory", "use letters, digits and -")
-        if self.name in ("LATEST", "ngram"):
+        check_directory_name(self.name)
+        if self.name == "ngram":
             raise UsageError(f"--name {self.name} is taken", "choose another name")
 
 

@@ -38,7 +38,7 @@ def check_unicode(text: str) -> None:
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise UsageError("the prompt is not valid Unicode", "give it as UTF-8") from None
+        raise UsageError("the text is not valid Unicode", "give it as UTF-8") from None
 
 
 def line_ids(rules: TextRules, line: str) -> list[int]:

@@ -3,13 +3,16 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from rnnlm.config import above, at_least, between, setting
+from rnnlm.config import above, at_least, between, check_directory_name, setting
 from rnnlm.corpus.settings import FIELD, LABEL
 from rnnlm.errors import UsageError
 
 # Whether a rare label may be said: two commands choose labels, by one rule.
 BALANCE = 0.0
 BALANCE_HELP = "labels are chosen as they are in training (0), or as if all were equally frequent (1), or in between"
+# A figure's interval and a difference's p value come from so many resamples, in two commands.
+RESAMPLES = 2000
+RESAMPLES_HELP = "how often lines or documents are drawn anew for intervals"
 SplitName = Literal["train", "valid", "test"]
 Context = Literal["stream", "sentence", "document"]
 
@@ -33,6 +36,23 @@ class NgramSettings:
     context: Literal["stream", "sentence"] = setting(
         "sentence", "n-grams within lines alone, or across them", record=False
     )
+    from_: str | None = setting(
+        None, "read a model from this ARPA file (.gz and .zst too) in place of training; it has the file's words, "
+        "unless they are the workspace's, and the workspace's cleaning", auto="train", record=False,
+    )  # fmt: skip
+    arpa: str | None = setting(
+        None, "write the model into this file in ARPA form, compressed if it ends in .gz; - for standard output",
+        auto="none", record=False,
+    )  # fmt: skip
+    name: str | None = setting(
+        None, "the model's name in the workspace", auto="ngram, or arpa with --from", record=False
+    )
+
+    def check(self) -> None:
+        """What a file says already, and a name that can be a directory's."""
+        check_directory_name(self.name)
+        if self.from_ is not None and (self.order, self.context) != (type(self).order, type(self).context):
+            raise UsageError("--order or --context with --from", "the file has its own")
 
 
 @dataclass(frozen=True)
@@ -54,12 +74,68 @@ class EvaluateSettings:
         record=False,
     )
     season: int = setting(24, "rows in a season, for the seasonal baseline of a forecast", at_least(1), record=False)
-    plot: str | None = setting(None, "a picture of the forecast (PNG or SVG)", auto="none", record=False)
+    plot: str | None = setting(
+        None, "a picture of the forecast, or of the calibration with --slices (PNG or SVG)", auto="none", record=False
+    )
+    ladder: bool = setting(
+        False, "n-gram, network, their mixture, neural cache and dynamic evaluation, one row after the other",
+        record=False,
+    )  # fmt: skip
+    ensemble: str | None = setting(
+        None, "of --ladder: other models whose mixture with the network is a row; names or paths, with commas",
+        auto="none", record=False,
+    )  # fmt: skip
+    fit_tokens: int = setting(
+        100_000, "of --ladder: tokens of valid that weights are fitted on, from its beginning", at_least(1),
+        record=False,
+    )  # fmt: skip
+    resamples: int = setting(RESAMPLES, RESAMPLES_HELP, at_least(100), record=False)
+    seed: int = setting(1, "seed of the resampling", between(0, 2**63 - 1), record=False)
+    slices: bool = setting(
+        False, "the loss by frequency, position, length and unknown words; calibration; keystrokes saved", record=False
+    )
 
     def check(self) -> None:
-        """One text at a time."""
+        """One text and one kind of table at a time."""
         if self.text is not None and self.split is not None:
             raise UsageError("--text with --split", "give one of them")
+        if self.ladder and self.slices:
+            raise UsageError("--ladder with --slices", "give one of them")
+        if self.ensemble is not None and not self.ladder:
+            raise UsageError("--ensemble without --ladder", "it is a row of the ladder; add --ladder")
+        if self.ladder and self.split == "valid":
+            raise UsageError(
+                "--ladder with --split valid", "its weights are fitted there; measure another split or a --text"
+            )
+
+    def refuse_tables(self, what: str) -> None:
+        """UsageError where a table is asked for that only language models have."""
+        for name in ("ladder", "slices"):
+            if getattr(self, name):
+                raise UsageError(f"--{name} with a model of {what}", "it goes with language models")
+
+
+@dataclass(frozen=True)
+class CompareSettings:
+    """On what models are compared."""
+
+    split: SplitName | None = setting(
+        None, "the split of the first workspace", auto="test, or valid where test is empty", record=False
+    )
+    text: str | None = setting(None, "a text file instead of a split", auto="none", record=False)
+    context: Context | None = setting(
+        None, "state carried across lines, or reset at each line or blank line", auto="as trained", record=False
+    )
+    batch_size: int = setting(64, "sequences read side by side", at_least(1), record=False)
+    resamples: int = setting(RESAMPLES, RESAMPLES_HELP, at_least(100), record=False)
+    seed: int = setting(1, "seed of the resampling", between(0, 2**63 - 1), record=False)
+
+    def check(self) -> None:
+        """One text, which can be read more than once."""
+        if self.text is not None and self.split is not None:
+            raise UsageError("--text with --split", "give one of them")
+        if self.text == "-":
+            raise UsageError("--text - with several models", "each reads the text; give a file")
 
 
 @dataclass(frozen=True)
@@ -285,3 +361,32 @@ class LookSettings:
             raise UsageError(
                 "--split with --of-model", "the split's ids are the workspace's; name its text with --text"
             )
+
+
+@dataclass(frozen=True)
+class ExportSettings:
+    """What a model is written as."""
+
+    to: Literal["int8", "onnx", "word2vec", "arpa"] | None = setting(
+        None, "a sealed model with weights of 8 bits, ONNX graphs, vectors in word2vec's text form, or an n-gram model",
+        auto="one must be named", record=False,
+    )  # fmt: skip
+    split: SplitName | None = setting(
+        None, "the split that int8 and arpa are measured on", auto="valid, or test where valid is empty", record=False
+    )
+    text: str | None = setting(None, "a text file instead of a split; - for standard input", auto="none", record=False)
+    tokens: int = setting(1_000_000, "of arpa: tokens drawn from the network to count", at_least(1), record=False)
+    order: int = setting(5, "of arpa: words in the longest n-gram", between(1, 16), record=False)
+    seed: int = setting(1, "of arpa: seed of the draws", between(0, 2**63 - 1), record=False)
+
+    def check(self) -> None:
+        """One form, and what goes with it."""
+        if self.to is None:
+            raise UsageError("--to is missing", "name a form: int8, onnx, word2vec or arpa")
+        if self.text is not None and self.split is not None:
+            raise UsageError("--text with --split", "give one of them")
+        unmeasured = self.to in ("onnx", "word2vec")
+        wrong = ("split", "text") if unmeasured else ()
+        for name in (*wrong, *(("tokens", "order", "seed") if self.to != "arpa" else ())):
+            if getattr(self, name) != getattr(type(self), name):
+                raise UsageError(f"--{name} with --to {self.to}", "leave it away")

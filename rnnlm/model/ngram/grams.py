@@ -48,13 +48,22 @@ class Grams:
         """(N,) how many n-grams there are of each order; of single words those that the vocabulary has."""
         return tuple(len(each) for each in self.log_p)
 
+    def words_of(self, n: int, numbers: Rows) -> Rows:
+        """The ids (rows, n) of the words of the n-grams of order n with these numbers (rows,)."""
+        words = []
+        for length in range(n, 1, -1):
+            keys = self.keys[length - 2][numbers]
+            words.append((keys % np.uint64(self.vocabulary)).astype(np.int64))
+            numbers = (keys // np.uint64(self.vocabulary)).astype(np.int64)
+        return np.stack([numbers, *reversed(words)], 1)
+
     def log_p_of(self, histories: Rows, words: Rows) -> NDArray[np.float64]:
         """histories (rows, N − 1), the last word last and 0 before the first, and words (rows,) → log p (rows,)."""
         log_p = self.log_p[0][words].astype(np.float64)
         for n, contexts in enumerate(self._contexts(histories), 2):
             known = contexts >= 0
             log_p[known] += self.back_off[n - 2][contexts[known]]
-            found = self._find(n, contexts, words)
+            found = self.find(n, contexts, words)
             log_p[found >= 0] = self.log_p[n - 1][found[found >= 0]]
         return log_p
 
@@ -79,10 +88,10 @@ class Grams:
         for length in range(1, self.order):
             numbers = histories[:, -length]
             for n in range(2, length + 1):
-                numbers = self._find(n, numbers, histories[:, n - 1 - length])
+                numbers = self.find(n, numbers, histories[:, n - 1 - length])
             yield numbers
 
-    def _find(self, n: int, contexts: Rows, words: Rows) -> Rows:
+    def find(self, n: int, contexts: Rows, words: Rows) -> Rows:
         """The numbers (rows,) of the n-grams of order n that are a context (rows,) and a word (rows,), −1 for none."""
         keys = self.keys[n - 2]
         if not len(keys):

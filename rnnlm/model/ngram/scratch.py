@@ -39,16 +39,17 @@ class Growing:
 
     def __init__(self, path: Path, dtype: np.dtype[Any]) -> None:
         self._path, self._dtype, self._length = path, dtype, 0
-        self._file = path.open("wb")
+        path.write_bytes(b"")
 
     def append(self, values: NDArray[Any]) -> None:
         """Append values (n,)."""
-        self._file.write(np.ascontiguousarray(values, self._dtype).data if len(values) else b"")
+        if len(values):
+            with self._path.open("ab") as file:
+                file.write(np.ascontiguousarray(values, self._dtype).data)
         self._length += len(values)
 
     def finished(self) -> NDArray[Any]:
         """All values, in a file that is not written to any more."""
-        self._file.close()
         if not self._length:
             return np.empty(0, self._dtype)
         return np.memmap(self._path, self._dtype, "r+", shape=(self._length,))

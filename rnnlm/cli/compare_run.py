@@ -1,0 +1,171 @@
+"""The body of `rnnlm compare`: which models, on which text, and how it looks."""
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+from rnnlm.cli.models import Found, language_model_of
+from rnnlm.cli.options import Invocation
+from rnnlm.cli.reading import decoding
+from rnnlm.cli.stages import terminal
+from rnnlm.cli.terminal import Terminal, count, table
+from rnnlm.cli.texts import Chosen, choose_text
+from rnnlm.corpus.sources import line_blocks
+from rnnlm.corpus.text import encode_text
+from rnnlm.errors import UsageError
+from rnnlm.model.finding import last_trained
+from rnnlm.model.likelihood import perplexity
+from rnnlm.model.sealed import is_sealed, read_sealed
+from rnnlm.use.comparable import Reader
+from rnnlm.use.compare import Comparison, compare
+from rnnlm.use.settings import CompareSettings, EvaluateSettings
+from rnnlm.workspace import Workspace
+
+
+def compare_models(invocation: Invocation) -> None:
+    """Measure all models on one text, and show each pair's difference with its interval and p value."""
+    given: CompareSettings = invocation.settings("compare").settings
+    found = _find(invocation.arguments["paths"])
+    names = _names(found)
+    workspace = next((each.workspace for each in found if each.workspace is not None), None)
+    if workspace is None and given.text is None:
+        raise UsageError("these models are without a workspace", "name a text with --text FILE")
+    models = [language_model_of(invocation, each) for each in found]
+    reading = decoding(invocation, terminal(invocation))
+
+    def text_again() -> Chosen:
+        settings = EvaluateSettings(split=given.split, text=given.text)
+        return choose_text(Found(found[0].model, workspace), settings, reading)
+
+    def train() -> Iterator[bytes]:
+        assert workspace is not None
+        workspace.verified("raw")
+        return line_blocks(workspace.directory("raw") / "train.txt")
+
+    with tempfile.TemporaryDirectory(prefix="rnnlm-") as directory:
+        readers = []
+        for number, (each, name) in enumerate(zip(found, names, strict=True)):
+            place = Path(directory) / str(number)
+            place.mkdir()
+            text = encode_text(text_again().blocks, each.model.rules, place)
+            readers.append(Reader(name, each.model.rules, given.context or each.model.context, text))
+        comparison = compare(
+            models, readers, lambda: text_again().blocks, None if workspace is None else train, given.batch_size
+        )
+    report = {
+        "measure": comparison.measure,
+        "models": [
+            {"name": reader.name, "model_sha256": each.model.model_sha256, **_figures(comparison, number, reader)}
+            for number, (each, reader) in enumerate(zip(found, readers, strict=True))
+        ],
+        "pairs": _pairs(comparison, names, given),
+        "unknown_spelled": comparison.spelled,
+        "units": comparison.units.name,
+        "units_drawn": len(comparison.units.lines) - 1,
+        "resamples": given.resamples,
+        "seed": given.seed,
+        "context": readers[0].context,
+        "split": text_again().split,
+        "raw_sha256": readers[0].text.raw_sha256,
+        "cleaned_sha256": readers[0].text.cleaned_sha256,
+    }
+    _show(terminal(invocation), report)
+
+
+def _find(paths: Sequence[str]) -> list[Found]:
+    """The models: each path a sealed directory or a workspace; or names in the workspace that comes first.
+
+    Raises UsageError for fewer than two, and for one that is there twice.
+    """
+    first = Path(paths[0])
+    names = {
+        path
+        for path in paths[1:]
+        if not Path(path).exists() or ("/" not in path and is_sealed(first / "models" / path))
+    }
+    if Workspace.exists(first) and names:
+        workspace = Workspace.open(first)
+        found = [
+            Found(last_trained(workspace, path), workspace) if path in names else _at(Path(path)) for path in paths[1:]
+        ]
+    else:
+        found = [_at(Path(path)) for path in paths]
+    if len(found) < 2:
+        raise UsageError("one model alone", "name two or more: rnnlm compare WORKSPACE NAME NAME, or their directories")
+    for one, other in combinations(found, 2):
+        if one.model.model_sha256 == other.model.model_sha256:
+            raise UsageError(f"{one.model.path} and {other.model.path} are the same model", "name each once")
+    return found
+
+
+def _at(path: Path) -> Found:
+    """A sealed model, with the workspace that it lies in, if any; or the last of a workspace."""
+    if not is_sealed(path):
+        workspace = Workspace.open(path)
+        return Found(last_trained(workspace, None), workspace)
+    home = path.resolve().parent.parent
+    return Found(read_sealed(path), Workspace.open(home) if Workspace.exists(home) else None)
+
+
+def _names(found: Sequence[Found]) -> list[str]:
+    """The models' names, or their paths where names are the same."""
+    names = [each.model.name for each in found]
+    return names if len(set(names)) == len(names) else [str(each.model.path) for each in found]
+
+
+def _figures(comparison: Comparison, number: int, reader: Reader) -> dict[str, Any]:
+    mean = comparison.mean(number)
+    figures = {
+        "tokens": len(reader.text.ids.ids),
+        "unknown_tokens": reader.text.unknown_tokens,
+        comparison.measure: mean,
+    }
+    return figures | ({"perplexity": perplexity(mean)} if comparison.measure == "nats_per_token" else {})
+
+
+def _pairs(comparison: Comparison, names: Sequence[str], given: CompareSettings) -> list[dict[str, Any]]:
+    rows = []
+    for one, other in combinations(range(len(names)), 2):
+        found = comparison.difference(one, other, given.resamples, given.seed)
+        rows.append(
+            {
+                "first": names[one],
+                "second": names[other],
+                "difference": found.mean,
+                "difference_95_percent": [found.low, found.high],
+                "p_value": found.p_value,
+            }
+        )
+    return rows
+
+
+def _show(screen: Terminal, report: dict[str, Any]) -> None:
+    by_token = report["measure"] == "nats_per_token"
+    unit = "nats/token" if by_token else "bits/byte"
+    models = table("model", *(["perplexity"] if by_token else []), unit, "predictions", "unknown")
+    for row in report["models"]:
+        cells = [f"{row['perplexity']:.2f}"] if by_token else []
+        figure = f"{row[report['measure']]:.4f}"
+        models.add_row(row["name"], *cells, figure, count(row["tokens"]), count(row["unknown_tokens"]))
+    pairs = table("pair", "difference", "95 %", "p", "better")
+    for row in report["pairs"]:
+        low, high = row["difference_95_percent"]
+        better = row["first"] if high < 0 else row["second"] if low > 0 else "-"
+        pairs.add_row(
+            f"{row['first']} - {row['second']}",
+            f"{row['difference']:+.4f}",
+            f"{low:+.4f} to {high:+.4f}",
+            f"{row['p_value']:.4f}",
+            better,
+        )
+    words = [
+        f"differences in {unit}, context {report['context']}; "
+        f"paired bootstrap over {report['units_drawn']:,} {report['units']}"
+    ]
+    if not by_token:
+        words.append("the models have different tokens: compared in bits per byte of the same cleaned text")
+    if report["unknown_spelled"]:
+        words.append("each unknown word costs p(<unk>) and its spelling under a character unigram of the training text")
+    screen.result(report, models, "", pairs, *words)

@@ -1,0 +1,110 @@
+"""`rnnlm evaluate --slices`: where the loss is, how sure the model is, what it saves on a keyboard."""
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from rnnlm.cli.models import Found
+from rnnlm.cli.options import Invocation
+from rnnlm.cli.reading import decoding
+from rnnlm.cli.stages import terminal
+from rnnlm.cli.terminal import Terminal, count, percent, table
+from rnnlm.cli.texts import choose_text
+from rnnlm.corpus.sources import line_blocks
+from rnnlm.corpus.text import encode_text
+from rnnlm.model.likelihood import LanguageModel, perplexity
+from rnnlm.model.ngram.scratch import Scratch
+from rnnlm.use.evaluate_slices import Sliced, evaluate_slices
+from rnnlm.use.keystrokes import OFFERS
+from rnnlm.use.settings import EvaluateSettings
+from rnnlm.views.reliability_plot import reliability_plot
+
+
+def evaluate_in_slices(invocation: Invocation, found: Found, model: LanguageModel) -> None:
+    """Show the parts of a text's loss, the calibration and the keystrokes saved."""
+    given: EvaluateSettings = invocation.settings("evaluate").settings
+    screen = terminal(invocation)
+    chosen = choose_text(found, given, decoding(invocation, screen))
+    context = given.context or found.model.context
+    rules = found.model.rules
+    with tempfile.TemporaryDirectory(prefix="rnnlm-") as name:
+        directory = Path(name)
+        kept = directory / "text"  # it is read twice, and standard input could not be
+        text = encode_text(_kept(chosen.blocks, kept), rules, directory)
+        sliced = evaluate_slices(model, rules, text, context, Scratch(directory), line_blocks(kept))
+        report = {
+            **sliced.evaluation.report(),
+            "context": context,
+            "split": chosen.split,
+            "model_sha256": found.model.model_sha256,
+            **_parts(sliced),
+        }
+    if "frequency" not in sliced.slices:
+        screen.notice(f"no slices by frequency: the ids of {rules.kind} tokens are not in its order")
+    if sliced.keystrokes is None:
+        screen.notice("no keystrokes saved: the model's tokens are not words")
+    if given.plot is not None:
+        reliability_plot(Path(given.plot), report["calibration"]["bins"])
+        screen.notice(f"{given.plot}: accuracy against confidence")
+    _show(screen, report, sliced, f"{found.model.name} on {chosen.name}")
+
+
+def _kept(blocks: Iterator[bytes], path: Path) -> Iterator[bytes]:
+    """The same blocks, written into a file as they pass."""
+    with path.open("wb") as file:
+        for block in blocks:
+            file.write(block)
+            yield block
+
+
+def _parts(sliced: Sliced) -> dict[str, Any]:
+    keys = sliced.keystrokes
+    return {
+        "slices": {name: each.rows() for name, each in sliced.slices.items()},
+        "calibration": {
+            "expected_calibration_error": sliced.calibration.error(),
+            "bins": sliced.calibration.rows(),
+        },
+        "keystrokes": None
+        if keys is None
+        else {
+            "saved_fraction": keys.savings(),
+            "saved": keys.saved,
+            "keystrokes": keys.plain,
+            "words": keys.words,
+            "offers": OFFERS,
+        },
+    }
+
+
+def _show(screen: Terminal, report: dict[str, Any], sliced: Sliced, what: str) -> None:
+    views: list[Any] = [f"{what}, context {report['context']}: perplexity {report['perplexity']:.2f}"]
+    nats = sliced.evaluation.nats
+    for name, rows in report["slices"].items():
+        view = table(sliced.slices[name].title, "predictions", "share", "perplexity", "share of loss")
+        for row in rows:
+            view.add_row(
+                row["slice"],
+                count(row["tokens"]),
+                percent(row["tokens"], report["tokens"]),
+                f"{perplexity(row['nats_per_token']):,.2f}",
+                f"{100 * row['nats'] / nats:.2f} %" if nats else "-",
+            )
+        views += ["", view]
+    view = table("confidence", "predictions", "mean", "accuracy")
+    for row in report["calibration"]["bins"]:
+        view.add_row(
+            f"{row['from']:.2f}-{row['to']:.2f}",
+            count(row["predictions"]),
+            f"{row['confidence']:.3f}",
+            f"{row['accuracy']:.3f}",
+        )
+    views += ["", view, f"expected calibration error {report['calibration']['expected_calibration_error']:.4f}"]
+    keys = report["keystrokes"]
+    if keys is not None and keys["saved_fraction"] is not None:
+        views.append(
+            f"the {keys['offers']} best completions save {keys['saved_fraction']:.1%} "
+            f"of {keys['keystrokes']:,} keystrokes"
+        )
+    screen.result(report, *views)

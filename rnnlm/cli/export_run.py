@@ -1,0 +1,80 @@
+"""The body of `rnnlm export`: where a model is written, and in which form."""
+
+from pathlib import Path
+
+from rnnlm.artifacts import MANIFEST, read_json
+from rnnlm.cli.export_arpa import export_arpa
+from rnnlm.cli.export_int8 import export_int8
+from rnnlm.cli.export_onnx import ONNX_FORMAT, export_onnx
+from rnnlm.cli.models import Found, find_model
+from rnnlm.cli.options import Invocation
+from rnnlm.cli.stages import terminal
+from rnnlm.cli.terminal import count, table
+from rnnlm.corpus.tokenizer import tokens_by_id
+from rnnlm.errors import InputError, UsageError
+from rnnlm.model.embedding import whole_layer
+from rnnlm.model.ngram.arpa import arpa_token
+from rnnlm.model.quantized import sealed_weights
+from rnnlm.model.sealed import FORMAT as MODEL_FORMAT
+from rnnlm.use.export.word2vec import write_word2vec
+from rnnlm.use.settings import ExportSettings
+
+_DIRECTORIES = ("int8", "onnx")  # the others are one file
+
+
+def export_model(invocation: Invocation) -> None:
+    """Write the model that the arguments name in the form asked for."""
+    given: ExportSettings = invocation.settings("export").settings
+    out: Path | None = invocation.arguments["out"]
+    if out is None:
+        raise UsageError("--out is missing", "name the file or directory to write")
+    if str(out) == "-":
+        raise UsageError("--out is -", "name a file or directory; nothing is written to standard output")
+    found = find_model(invocation)
+    _check_free(out, found, directory=given.to in _DIRECTORIES, force=invocation.run.force)
+    if given.to == "int8":
+        export_int8(invocation, found, out)
+    elif given.to == "onnx":
+        export_onnx(invocation, found, out)
+    elif given.to == "arpa":
+        export_arpa(invocation, found, out)
+    else:
+        export_word2vec(invocation, found, out)
+
+
+def _check_free(out: Path, found: Found, *, directory: bool, force: bool) -> None:
+    """Raise UsageError where something stands that must not be replaced, InputError where there is no directory."""
+    if not out.resolve().parent.is_dir():
+        raise InputError(f"--out {out}: there is no directory {out.parent}", "make it first")
+    if not out.exists():
+        return
+    model = found.model.path.resolve()
+    if out.resolve() in (model, *model.parents):
+        raise UsageError(f"--out {out} is the model itself, or holds it", "name another")
+    if not force:
+        raise UsageError(f"--out {out} exists", "name another, or replace it with --force")
+    if out.is_dir() != directory or (directory and not _exported(out)):
+        raise UsageError(f"--out {out} is not of this command's making", "name another")
+
+
+def _exported(directory: Path) -> bool:
+    """Whether a directory is one that this command writes, by its manifest."""
+    if not (directory / MANIFEST).is_file():
+        return False
+    return read_json(directory / MANIFEST, remedy="remove it").get("format") in (MODEL_FORMAT, ONNX_FORMAT)
+
+
+def export_word2vec(invocation: Invocation, found: Found, out: Path) -> None:
+    """The embedding of every token but `<pad>`."""
+    sealed = found.model
+    rules = sealed.rules
+    layer = whole_layer(sealed_weights(sealed)[0])
+    names = [arpa_token(token, rules.kind) for token in tokens_by_id(rules.tokenizer)]
+    vectors = write_word2vec(out, names, layer)
+    report = {
+        "to": "word2vec", "out": str(out), "vectors": vectors, "dimensions": layer.shape[1], "model": sealed.name,
+        "model_sha256": sealed.model_sha256,
+    }  # fmt: skip
+    view = table("written", "vectors", "numbers")
+    view.add_row(str(out), count(vectors), count(layer.shape[1]))
+    terminal(invocation).result(report, view)

@@ -1,0 +1,58 @@
+"""The text that an exported model is measured on beside the one that it was made from."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rnnlm.cli.models import Found
+from rnnlm.cli.options import Invocation
+from rnnlm.cli.stages import terminal
+from rnnlm.cli.texts import choose_text
+from rnnlm.corpus.text import EncodedText, encode_text
+from rnnlm.model.likelihood import LanguageModel
+from rnnlm.use.evaluate import evaluate
+from rnnlm.use.settings import EvaluateSettings, ExportSettings, SplitName
+from rnnlm.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A text as a model's ids; `split` where it is one."""
+
+    text: EncodedText
+    name: str
+    split: str | None
+
+    def perplexity(self, model: LanguageModel, context: str) -> float:
+        """Of the text under a model that reads the same ids."""
+        return float(evaluate(model, self.text, context, EvaluateSettings().batch_size).report()["perplexity"])
+
+    def described(self) -> dict[str, Any]:
+        """What the figures are of."""
+        return {"split": self.split, "tokens": len(self.text.ids.ids), "raw_sha256": self.text.raw_sha256}
+
+
+@contextmanager
+def measuring_text(invocation: Invocation, found: Found) -> Iterator[Measure | None]:
+    """The text that the flags name, or the workspace's valid split, or test; None, with a notice, where none is."""
+    given: ExportSettings = invocation.settings("export").settings
+    split = given.split
+    if given.text is None and split is None:
+        split = None if found.workspace is None else _split(found.workspace)
+        if split is None:
+            terminal(invocation).notice("no text to measure it on: name one with --text FILE")
+            yield None
+            return
+    chosen = choose_text(found, EvaluateSettings(split=split, text=given.text))
+    with tempfile.TemporaryDirectory(prefix="rnnlm-") as directory:
+        yield Measure(encode_text(chosen.blocks, found.model.rules, Path(directory)), chosen.name, chosen.split)
+
+
+def _split(workspace: Workspace) -> SplitName | None:
+    """The first of valid and test that holds anything."""
+    splits: tuple[SplitName, ...] = ("valid", "test")
+    files = {split: workspace.directory("raw") / f"{split}.txt" for split in splits}
+    return next((split for split, file in files.items() if file.is_file() and file.stat().st_size), None)

@@ -1,0 +1,18 @@
+"""`rnnlm export`: a trained model for other programs and smaller machines."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rnnlm.cli.options import MODEL, Invocation, command
+
+TO = Annotated[Path | None, typer.Option("--out", help="the file or directory to write", show_default=False)]
+
+
+@command("export", "model", arguments={"path": (MODEL, ...), "out": (TO, None)})
+def export(invocation: Invocation) -> None:
+    """Write a model with 8-bit weights, as ONNX, its vectors as text, or an n-gram model that comes near to it."""
+    from rnnlm.cli.export_run import export_model
+
+    export_model(invocation)

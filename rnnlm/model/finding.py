@@ -1,0 +1,56 @@
+"""From a path to a sealed model: its own directory, or a workspace that has some."""
+
+from pathlib import Path
+
+from rnnlm.errors import ArtifactError, InputError, UsageError
+from rnnlm.model.sealed import Sealed, is_sealed, read_sealed
+from rnnlm.workspace import Workspace
+
+
+def find_sealed(path: Path, name: str | None) -> tuple[Sealed, Workspace | None]:
+    """The model at `path`, a sealed directory, or a workspace, of which it is the one `name` or the last one sealed.
+
+    Raises InputError, with the command that trains one, where there is none, and UsageError for a name within a model.
+    """
+    if is_sealed(path):
+        if name is not None:
+            raise UsageError(f"--model with {path}, which is a model itself", "leave --model away")
+        return read_sealed(path), None
+    workspace = Workspace.open(path)
+    return last_trained(workspace, name), workspace
+
+
+def last_trained(workspace: Workspace, name: str | None) -> Sealed:
+    """The workspace's model `name`, or the last one sealed; InputError, with the command that trains one."""
+    path = workspace.path
+    train = f"train one with: rnnlm train {path}"
+    if name is None:
+        latest = path / "models" / "LATEST"
+        if not latest.is_file():
+            raise InputError(f"{path} has no trained model", train)
+        name = _latest(latest)
+    directory = path / "models" / name
+    if "/" in name or not is_sealed(directory):
+        sealed = sorted(each.name for each in (path / "models").glob("*") if is_sealed(each))
+        there = f"there are: {', '.join(sealed)}" if sealed else train
+        if (directory / "run.json").is_file():
+            there = f"its training is not finished; go on with: rnnlm train {path} --name {name} --resume"
+        raise InputError(f"{path} has no sealed model {name!r}", there)
+    return read_sealed(directory)
+
+
+def _latest(path: Path) -> str:
+    """The model that `models/LATEST` names; ArtifactError where it does not name one of those beside it."""
+    name = path.read_text("utf-8", "replace")
+    sealed = sorted(each.name for each in path.parent.glob("[!.]*") if is_sealed(each))
+    if name.removesuffix("\n") not in sealed or not name.endswith("\n"):
+        there = f"; there are: {', '.join(sealed)}" if sealed else ""
+        raise ArtifactError(f"{path} names {name.strip()!r}, which is no sealed model here", f"use --model NAME{there}")
+    return name.removesuffix("\n")
+
+
+def check_language(sealed: Sealed) -> None:
+    """Raise UsageError for a model of another task than language."""
+    if sealed.task != "language":
+        does = "forecasts" if sealed.task == "forecast" else "labels"
+        raise UsageError(f"{sealed.path} {does}; it is no language model", f"use: rnnlm predict {sealed.path}")

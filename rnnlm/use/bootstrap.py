@@ -1,0 +1,115 @@
+"""How far a figure would move if the text were another of its kind: resampling of lines or documents.
+
+A text is units (lines or documents) drawn from a source; each resample draws as many with replacement (Efron &
+Tibshirani 1993). Figures are ratios of sums over units. Figures of one text share the resamples, so that differences
+are those of pairs.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rnnlm.corpus.ids import Ids
+from rnnlm.model.likelihood import SpanNats
+
+Sums = NDArray[np.float64]
+
+_FEWEST_DOCUMENTS = 30  # with fewer, lines are drawn
+FEWEST_UNITS = 10  # with fewer, resamples say nothing of another text
+_MOST_UNITS = 20_000  # neighbours beyond are drawn together, which is no less right, and bounded
+_AT_ONCE = 2**20  # drawn units in memory
+
+
+@dataclass(frozen=True)
+class Units:
+    """What is drawn, and its `name`: unit i is the lines from `lines[i]` to before `lines[i + 1]`.
+
+    Its tokens are those from `offsets[i]` to before `offsets[i + 1]`.
+    """
+
+    name: str
+    lines: NDArray[np.int64]
+    offsets: NDArray[np.int64]
+
+    @property
+    def tokens(self) -> Sums:
+        """(units,) the tokens of each."""
+        return np.diff(self.offsets).astype(np.float64)
+
+    def of(self, ids: Ids) -> "Units":
+        """The same lines in other tokens."""
+        return Units(self.name, self.lines, ids.offsets[self.lines])
+
+    def sums(self, spans: Iterable[SpanNats]) -> Sums:
+        """(units,) nats of each, out of pieces in any order."""
+        sums = np.zeros(len(self.lines) - 1)
+        for span in spans:
+            first = int(np.searchsorted(self.offsets, span.start, "right")) - 1
+            last = int(np.searchsorted(self.offsets, span.start + len(span.nats)))
+            inside = (self.offsets[first:last] - span.start).clip(min=0)
+            sums[first:last] += np.add.reduceat(span.nats, inside)
+        return sums
+
+
+def units_of(ids: Ids) -> Units:
+    """Documents where a text has enough of them, lines otherwise; runs of neighbours where there are very many."""
+    name, lines = "lines", np.arange(ids.lines + 1)
+    if len(ids.documents) >= _FEWEST_DOCUMENTS:
+        name, lines = "documents", np.union1d(ids.documents.astype(np.int64), [0, ids.lines])
+    count = len(lines) - 1
+    if count > _MOST_UNITS:
+        lines = lines[np.linspace(0, count, _MOST_UNITS + 1).astype(np.int64)]
+    return Units(name, lines, ids.offsets[lines])
+
+
+def resample(values: Sums, resamples: int, seed: int) -> Sums:
+    """values (units, figures) → (resamples, figures): the sums over as many units drawn with replacement."""
+    units = len(values)
+    generator = np.random.Generator(np.random.PCG64(seed))
+    rows = max(1, _AT_ONCE // units)
+    found = []
+    for start in range(0, resamples, rows):
+        count = min(rows, resamples - start)
+        drawn = generator.integers(0, units, (count, units)) + units * np.arange(count)[:, None]
+        times = np.bincount(drawn.ravel(), minlength=count * units).reshape(count, units)
+        found.append(times @ values)
+    return np.concatenate(found)
+
+
+def interval(samples: Sums) -> tuple[float, float]:
+    """The 95 % percentile interval of resampled figures (resamples,)."""
+    low, high = np.quantile(samples, (0.025, 0.975))
+    return float(low), float(high)
+
+
+def mean_interval(sums: Sums, sizes: Sums, resamples: int, seed: int) -> tuple[float, float] | None:
+    """The 95 % interval of Σ sums / Σ sizes, both (units,); None where there are too few units for one."""
+    if len(sums) < FEWEST_UNITS:
+        return None
+    drawn = resample(np.stack([sums, sizes], 1), resamples, seed)
+    return interval(drawn[:, 0] / drawn[:, 1])
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A difference of two means over the same units, its 95 % interval, and how likely one as large is by chance."""
+
+    mean: float
+    low: float
+    high: float
+    p_value: float
+
+
+def paired_difference(a: Sums, b: Sums, sizes: Sums, resamples: int, seed: int) -> Difference:
+    """(Σ a − Σ b) / Σ sizes, all (units,): a paired bootstrap.
+
+    The p value is two-sided: the share of resamples that lie as far from the mean found as that lies from 0 (Efron &
+    Tibshirani 1993, chapter 16), the text itself counted as one of them, so that it is never 0.
+    """
+    drawn = resample(np.stack([a - b, sizes], 1), resamples, seed)
+    means = drawn[:, 0] / drawn[:, 1]
+    mean = float((a - b).sum() / sizes.sum())
+    beyond = int((np.abs(means - mean) >= abs(mean)).sum())
+    return Difference(mean, *interval(means), (1 + beyond) / (1 + resamples))

@@ -1,0 +1,104 @@
+"""One step of each recurrent cell in ONNX operators: the equations of `model/cells/`, in the same letters.
+
+A step takes `drive` = b + U x(t) and the state before it, all (batch, ·), and gives the state after it, h(t) first. A
+row of `STEPS` and an entry of `STATE` for each cell.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rnnlm.model.architecture import Architecture
+from rnnlm.use.export.onnx_nodes import Nodes
+
+State = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A layer's weights under their letters, the name that its constants begin with, and the forms of its cell.
+
+    `output` adds the output layer: h (…, hidden) → o (…, outputs).
+    """
+
+    name: str
+    weights: Mapping[str, NDArray[Any]]
+    architecture: Architecture
+    output: Callable[[Nodes, str], str]
+
+    def turned(self, nodes: Nodes, letter: str) -> str:
+        """The transpose of a matrix, as products of rows want it."""
+        return nodes.constant(f"{self.name}.{letter}.T", self.weights[letter].T)
+
+    def drive(self, nodes: Nodes, x: str) -> str:
+        """b + U x: (…, inputs) → (…, rows)."""
+        b = nodes.constant(f"{self.name}.b", self.weights["b"])
+        return nodes.op("Add", nodes.op("MatMul", x, self.turned(nodes, "U")), b)
+
+    def recur(self, nodes: Nodes, h: str) -> str:
+        """W h: (batch, ·) → (batch, rows)."""
+        return nodes.op("MatMul", h, self.turned(nodes, "W"))
+
+
+def _elman(nodes: Nodes, layer: Layer, drive: str, state: State, act: str = "Tanh") -> State:
+    """h(t) = tanh(b + U x(t) + W h(t−1)), or max(0, …)."""
+    return (nodes.op(act, nodes.op("Add", drive, layer.recur(nodes, state[0]))),)
+
+
+def _elman_relu(nodes: Nodes, layer: Layer, drive: str, state: State) -> State:
+    return _elman(nodes, layer, drive, state, "Relu")
+
+
+def _gru(nodes: Nodes, layer: Layer, drive: str, state: State) -> State:
+    """r and z are gates, n = tanh(bⁿ + Uⁿ x + r Wⁿ h(t−1)), h(t) = (1 − z) n + z h(t−1)."""
+    (h,) = state
+    r, z, n = nodes.split(drive, 3)
+    Wr, Wz, Wn = nodes.split(layer.recur(nodes, h), 3)
+    r, z = (nodes.op("Sigmoid", nodes.op("Add", *pair)) for pair in ((r, Wr), (z, Wz)))
+    n = nodes.op("Tanh", nodes.op("Add", n, nodes.op("Mul", r, Wn)))
+    renewed = nodes.op("Mul", nodes.op("Sub", nodes.constant("one", np.float32(1).reshape(1)), z), n)
+    return (nodes.op("Add", renewed, nodes.op("Mul", z, h)),)
+
+
+def _lstm(nodes: Nodes, layer: Layer, drive: str, state: State) -> State:
+    """s(t) = f s(t−1) + g c, h(t) = tanh(s(t)) q; with peepholes P the gates see s."""
+    h, s = state
+    g, f, c, q = nodes.split(nodes.op("Add", drive, layer.recur(nodes, h)), 4)
+    seen = layer.weights.get("P")
+
+    def see(gate: str, row: int, cell: str) -> str:
+        if seen is None:
+            return gate
+        return nodes.op("Add", gate, nodes.op("Mul", nodes.constant(f"{layer.name}.P.{row}", seen[row]), cell))
+
+    g, f = nodes.op("Sigmoid", see(g, 0, s)), nodes.op("Sigmoid", see(f, 1, s))
+    c = nodes.op("Tanh", c) if layer.architecture.activation == "tanh" else c
+    s = nodes.op("Add", nodes.op("Mul", f, s), nodes.op("Mul", g, c))
+    return nodes.op("Mul", nodes.op("Tanh", s), nodes.op("Sigmoid", see(q, 2, s))), s
+
+
+def _output_recurrent(nodes: Nodes, layer: Layer, drive: str, state: State) -> State:
+    """h(t) = tanh(b + U x(t) + W ŷ(t−1)), ŷ(t) = softmax(V h(t) + c), or V h(t) + c."""
+    _, y = state
+    h = nodes.op("Tanh", nodes.op("Add", drive, layer.recur(nodes, y)))
+    o = layer.output(nodes, h)
+    return h, nodes.op("Softmax", o, axis=-1) if layer.architecture.feedback == "probabilities" else o
+
+
+STEPS: dict[str, Callable[[Nodes, Layer, str, State], State]] = {
+    "elman": _elman,
+    "elman-relu": _elman_relu,
+    "gru": _gru,
+    "lstm": _lstm,
+    "output-recurrent": _output_recurrent,
+}
+STATE: dict[str, State] = {
+    "elman": ("h",),
+    "elman-relu": ("h",),
+    "gru": ("h",),
+    "lstm": ("h", "s"),
+    "output-recurrent": ("h", "y"),
+}

@@ -1,0 +1,32 @@
+"""An embedding layer as word2vec's text form, which gensim, fastText's tools and `rnnlm embed --vectors` read.
+
+A header `rows numbers`, then a line for each token: the token and its numbers, all apart by one blank. Source: the
+word2vec tool (Mikolov et al. 2013), with `-binary 0`.
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from rnnlm.artifacts import durable
+from rnnlm.corpus.tokenizer import PAD_ID
+from rnnlm.model.embedding import Layer
+
+_BLOCK = 256  # rows turned into text at once
+
+
+def write_word2vec(path: Path, names: Sequence[str], layer: Layer) -> int:
+    """Write the rows of `layer` (V, D) durably under their `names`, which hold no white space; how many were written.
+
+    The row of `<pad>`, which is 0 and stands for nothing, is left out: a vector of length 0 has no cosine.
+    """
+    with durable(path) as file:
+        file.writelines(_lines(names, layer))
+    return len(names) - 1
+
+
+def _lines(names: Sequence[str], layer: Layer) -> Iterator[bytes]:
+    """The file in blocks of whole lines; nine digits give the same float32 numbers when they are read."""
+    yield f"{len(names) - 1} {layer.shape[1]}\n".encode()
+    for start in range(PAD_ID + 1, len(names), _BLOCK):
+        rows = zip(names[start : start + _BLOCK], layer[start : start + _BLOCK].tolist(), strict=True)
+        yield "".join(f"{name} {' '.join(f'{number:.9g}' for number in row)}\n" for name, row in rows).encode()

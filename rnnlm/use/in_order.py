@@ -1,0 +1,32 @@
+"""A text read from its beginning to its end, one stretch after the other: what models that learn on the way need."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from rnnlm.corpus.ids import Ids
+from rnnlm.corpus.tokenizer import START_ID
+from rnnlm.model.likelihood import spans_of
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Tokens from `start` on: `inputs` (time, 1) and `targets` (time,) of ids; `fresh` where the state starts anew."""
+
+    start: int
+    inputs: Tensor
+    targets: Tensor
+    fresh: bool
+
+
+def stretches(ids: Ids, context: str, steps: int) -> Iterator[Stretch]:
+    """The text in stretches of `steps` tokens at most, none over a border at which `context` starts anew."""
+    for first, end in spans_of(ids, context):
+        for start in range(int(first), int(end), steps):
+            targets = np.asarray(ids.ids[start : min(start + steps, end)], np.int64)
+            before = START_ID if start == first else int(ids.ids[start - 1])
+            inputs = np.concatenate([[before], targets[:-1]])
+            yield Stretch(start, torch.from_numpy(inputs).unsqueeze(1), torch.from_numpy(targets), start == first)

@@ -1,0 +1,173 @@
+"""A trained language model in another Python program: what `rnnlm.load` gives.
+
+It puts together what the commands are made of and adds no figure of its own: a score is that of `rnnlm score`, a text
+that of `rnnlm generate`.
+"""
+
+import difflib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, fields
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from rnnlm.config import resolve
+from rnnlm.corpus.normalizer import normalize
+from rnnlm.corpus.settings import WORD_KINDS
+from rnnlm.corpus.tokenizer import FIRST_OUTPUT, START_ID, UNKNOWN_ID, tokens_by_id
+from rnnlm.errors import InputError, UsageError
+from rnnlm.model.device import choose_device
+from rnnlm.model.embedding import Layer, whole_layer
+from rnnlm.model.finding import check_language, find_sealed
+from rnnlm.model.likelihood import LanguageModel, log_probabilities
+from rnnlm.model.loading import load_model
+from rnnlm.model.network import States
+from rnnlm.model.quantized import sealed_weights
+from rnnlm.model.sealed import Sealed
+from rnnlm.use.generate import Generated, generate_from
+from rnnlm.use.prompt import check_unicode, prompt_ids
+from rnnlm.use.scoring.forms import wanted_of
+from rnnlm.use.scoring.rows import Row, Rows
+from rnnlm.use.scoring.scorer import Scorer, Unknown
+from rnnlm.use.scoring.totals import Totals
+from rnnlm.use.settings import Context, GenerateSettings
+from rnnlm.use.streams import read
+
+_OF_THE_COMMAND = ("prompt", "prompt_file", "novelty", "interactive", "candidates")
+
+
+@dataclass(frozen=True)
+class Score:
+    """What a text costs: its rows at the level asked for, and under the names of `rnnlm score` the figures of it all.
+
+    A row has the fields that docs/scoring.md tells of.
+    """
+
+    rows: tuple[Row, ...]
+    figures: Mapping[str, Any]
+
+    @property
+    def bits(self) -> float:
+        """−log₂ p of the text, the end of each line included."""
+        return float(self.figures["bits"])
+
+    @property
+    def perplexity(self) -> float | None:
+        """Of each prediction made; None where there was none."""
+        found: float | None = self.figures["perplexity"]
+        return found
+
+
+class LoadedModel:
+    """A language model, a network or an n-gram model, and the rules by which it reads text; on one device.
+
+    `tokens` are all tokens in the order of their ids. Whatever goes wrong is an RnnlmError.
+    """
+
+    def __init__(self, sealed: Sealed, model: LanguageModel) -> None:
+        self.sealed, self.model, self.rules = sealed, model, sealed.rules
+        self.tokens: tuple[str, ...] = tuple(tokens_by_id(self.rules.tokenizer))
+
+    def score(
+        self,
+        text: str,
+        *,
+        level: Literal["line", "word", "token", "region"] = "token",
+        context: Context = "sentence",
+        unknown: Unknown = "score",
+        batch_size: int = 64,
+    ) -> Score:
+        """What a text costs, line by line: a row for each line, word, token, or raw word, and the sums over all.
+
+        The arguments are the flags of `rnnlm score`. UsageError for text that is no Unicode, InputError for unknown
+        words where they are an error.
+        """
+        check_unicode(text)
+        scorer = Scorer(
+            self.model, self.rules, context=context, batch_size=batch_size, unknown=unknown,
+            wanted=wanted_of("jsonl", level),
+        )  # fmt: skip
+        form, totals = Rows(self.rules, level, ids=False), Totals()
+        rows: list[Row] = []
+        lines = text.replace("\r\n", "\n").replace("\r", "\n")
+        lines += "" if lines.endswith("\n") or not lines else "\n"
+        for scored in scorer.lines([lines.encode()] if lines else []):
+            totals.add(scored)
+            rows += form.of(scored)
+        return Score(tuple(rows), totals.figures(scorer.digests))
+
+    def generate(self, prompt: str = "", **settings: Any) -> Generated:
+        """A text after `prompt`. `settings` are the flags of `rnnlm generate` (`max_tokens=20, top_k=5, seed=3, …`).
+
+        UsageError for one that there is not or whose value cannot be; for several texts see `generate_many`.
+        """
+        if settings.get("n", 1) != 1:
+            raise UsageError("n in generate, which gives one text", "use generate_many([prompt], n=…)")
+        (text,) = self.generate_many([prompt], **settings)
+        return text
+
+    def generate_many(self, prompts: Iterable[str], **settings: Any) -> Iterator[Generated]:
+        """The `n` texts after each prompt, one prompt's after another's, `batch_size` of them drawn side by side."""
+        known = [each.name for each in fields(GenerateSettings) if each.name not in _OF_THE_COMMAND]
+        for name in settings:
+            if name not in known:
+                close = difflib.get_close_matches(name, known, 1)
+                hint = f"did you mean {close[0]}?" if close else f"there are: {', '.join(known)}"
+                raise UsageError(f"there is no setting {name!r} to generate by", hint)
+        return generate_from(self.model, self.rules, _generate_settings(settings), prompts)
+
+    @torch.inference_mode()
+    def step(self, state: States | None = None, id: int = START_ID) -> tuple[NDArray[np.float64], States]:
+        """Read one id in a state, None being the start: log p in nats of every id that may follow, and the new state.
+
+        log p is (vocabulary,), −∞ for `<pad>` and `<s>`, which never follow. A text begins with `<s>`, so that `step()`
+        is the prediction of its first token. A state stays as it is and may be gone on from again. UsageError for an id
+        that there is not.
+        """
+        if not 0 <= id < len(self.tokens):
+            raise UsageError(f"there is no id {id}", f"ids are from 0 to {len(self.tokens) - 1}")
+        hidden, state = read(self.model, [id], state)
+        log_p = np.full(len(self.tokens), -np.inf)
+        log_p[FIRST_OUTPUT:] = log_probabilities(self.model, hidden)[0].cpu().numpy()
+        return log_p, state
+
+    def ids(self, text: str) -> list[int]:
+        """`<s>` and the ids of a text, cleaned by the model's own rules; a line end inside it is `</s>`."""
+        return prompt_ids(self.rules, text)
+
+    def vector(self, word: str) -> NDArray[np.float32]:
+        """The embedding (D,) of a token, cleaned first where it is a word.
+
+        InputError for one outside the vocabulary, UsageError for an n-gram model, which has no vectors.
+        """
+        layer = self._layer
+        check_unicode(word)
+        clean = normalize(self.rules.rule.normalizer(), word) if self.rules.kind in WORD_KINDS else word
+        number = self._numbers.get(clean)
+        if number is None or number <= UNKNOWN_ID:
+            raise InputError(f"{word!r} is not in the vocabulary", "the attribute tokens has all that are")
+        return np.array(layer[number])
+
+    @cached_property
+    def _layer(self) -> Layer:
+        return whole_layer(sealed_weights(self.sealed)[0])
+
+    @cached_property
+    def _numbers(self) -> dict[str, int]:
+        return {name: number for number, name in enumerate(self.tokens)}
+
+
+def _generate_settings(given: Mapping[str, Any]) -> GenerateSettings:
+    """Checked as flags are; what the environment says is meant for the command line."""
+    return resolve(GenerateSettings, flags=given, environment={}).settings
+
+
+def open_loaded(path: str | Path, *, model: str | None = None, device: str = "cpu") -> LoadedModel:
+    """The language model at a path, on a device; see `rnnlm.load`."""
+    sealed, _ = find_sealed(Path(path), model)
+    check_language(sealed)
+    return LoadedModel(sealed, load_model(sealed, choose_device(device)))

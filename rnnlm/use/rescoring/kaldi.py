@@ -1,0 +1,60 @@
+"""Kaldi's n-best lists: `utterance-n words…` on a line, costs in archives of their own, `utterance-n cost`.
+
+The text is what `lattice-to-nbest` and `nbest-to-linear` write with `utils/int2sym.pl`; costs are negated natural
+logarithms, as are the scores that come out, in the form that `rnnlm_compute_scores.sh` leaves behind.
+"""
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from rnnlm.errors import InputError
+from rnnlm.use.rescoring.form import ListForm
+from rnnlm.use.rescoring.lists import Hypothesis
+from rnnlm.use.rescoring.rescorer import Rescored
+
+
+class Kaldi(ListForm):
+    """Lists of texts; `archives` are their costs by name, each an iterable of lines in the order of the lists."""
+
+    def __init__(self, archives: Sequence[tuple[str, Iterable[str]]] = ()) -> None:
+        self._archives = [(name, iter(lines)) for name, lines in archives]
+
+    def read(self, file: str, lines: Iterable[str]) -> Iterator[Hypothesis]:
+        """InputError for a line that does not begin with `utterance-n`, or whose cost does not stand in an archive."""
+        for number, line in enumerate(lines, 1):
+            name, _, text = line.strip().partition(" ")
+            utterance, dash, place = name.rpartition("-")
+            if not (dash and utterance and place.isdecimal()):
+                raise InputError(
+                    f"{file}, line {number:,} begins with {name[:40]!r}, which is no id of a hypothesis",
+                    "begin each with utterance-n, n from 1, a blank and the words",
+                )
+            scores = {source: self._cost(source, costs, name) for source, costs in self._archives}
+            yield Hypothesis(file, number, line, utterance, name, text.strip(), scores)
+
+    @staticmethod
+    def _cost(source: str, costs: Iterator[str], name: str) -> float:
+        """The next line of an archive as a score: minus the cost of the hypothesis `name`."""
+        fields = next(costs, "").split()
+        if len(fields) != 2 or fields[0] != name:
+            what = f"says {' '.join(fields)[:60]!r}" if fields else "ends"
+            raise InputError(
+                f"{source} {what} where the cost of {name} should stand", "give archives in the order of the lists"
+            )
+        try:
+            cost = float(fields[1])
+        except ValueError:
+            cost = math.nan
+        if not math.isfinite(cost):
+            raise InputError(f"{source}: the cost of {name}, {fields[1]!r}, is no number", "write costs as numbers")
+        return -cost
+
+    def score(self, rescored: Rescored, place: int) -> str:
+        """`utterance-n cost`, −ln p."""
+        return f"{rescored.hypotheses[place].name} {-rescored.log_p[place]:.6f}\n"
+
+
+def archive_name(path: str) -> str:
+    """What the costs in the file `path` are called: its name without `.txt`, `.gz` and the like."""
+    return Path(path).name.split(".")[0]

@@ -1,0 +1,68 @@
+"""N-best lists: hypotheses as their file gives them, gathered into utterances. How a file looks is known elsewhere.
+
+Scores are natural logarithms here, larger being better, whatever the file holds.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import groupby
+
+from rnnlm.errors import InputError
+
+LN10 = 2.302585092994046  # nats in a decimal order of magnitude
+
+
+@dataclass(frozen=True)
+class Hypothesis:
+    """A hypothesis: line `number`, from 1, of `file`, which is `line`; `name` is what the file calls it by.
+
+    `text` is what the model reads, `words` what counts as words, `scores` what other models said, by name.
+    """
+
+    file: str
+    number: int
+    line: str
+    utterance: str
+    name: str
+    text: str
+    scores: Mapping[str, float]
+
+    @property
+    def words(self) -> list[str]:
+        """The words, as blanks part them."""
+        return self.text.split()
+
+
+@dataclass(frozen=True)
+class Utterance:
+    """All hypotheses of one utterance in the order of their file."""
+
+    id: str
+    hypotheses: tuple[Hypothesis, ...]
+
+
+def utterances(hypotheses: Iterable[Hypothesis]) -> Iterator[Utterance]:
+    """The same hypotheses, those that follow one another with the same id together.
+
+    Raises InputError for an id that comes back, and for a hypothesis that has other scores than the first of all.
+    """
+    seen: set[str] = set()
+    names: list[str] | None = None
+    for id_, group in groupby(hypotheses, key=lambda each: each.utterance):
+        together = tuple(group)
+        first = together[0]
+        if id_ in seen:
+            raise InputError(
+                f"{first.file}, line {first.number:,}: utterance {id_!r} comes back after another one",
+                "keep the hypotheses of an utterance together (sort them), and begin every line with its id",
+            )
+        seen.add(id_)
+        names = list(first.scores) if names is None else names
+        for each in together:
+            if list(each.scores) != names:
+                raise InputError(
+                    f"{each.file}, line {each.number:,}: scores {', '.join(each.scores) or 'none'}, where the first "
+                    f"hypothesis has {', '.join(names) or 'none'}",
+                    "give every hypothesis the same scores",
+                )
+        yield Utterance(id_, together)

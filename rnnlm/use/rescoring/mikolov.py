@@ -1,0 +1,26 @@
+"""Mikolov's rnnlm: `id words…` on a line, and out of it one log10 probability for each (`-nbest -debug 0`)."""
+
+from collections.abc import Iterable, Iterator
+
+from rnnlm.errors import InputError
+from rnnlm.use.rescoring.form import ListForm
+from rnnlm.use.rescoring.lists import LN10, Hypothesis
+from rnnlm.use.rescoring.rescorer import Rescored
+
+
+class Mikolov(ListForm):
+    """Lists with no other scores."""
+
+    def read(self, file: str, lines: Iterable[str]) -> Iterator[Hypothesis]:
+        """InputError for an empty line, and for one that begins with a blank, whose id is missing."""
+        for number, line in enumerate(lines, 1):
+            if not line.strip() or line[0].isspace():
+                raise InputError(
+                    f"{file}, line {number:,} has no utterance id", "begin each with an id, a blank and the words"
+                )
+            utterance, *words = line.split()
+            yield Hypothesis(file, number, line, utterance, utterance, " ".join(words), {})
+
+    def score(self, rescored: Rescored, place: int) -> str:
+        """log10 p."""
+        return f"{rescored.log_p[place] / LN10:.6f}\n"

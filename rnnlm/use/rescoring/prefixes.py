@@ -1,0 +1,97 @@
+"""What every token of many hypotheses costs, each prefix that some of them share read once.
+
+Hypotheses that begin alike are a tree of prefixes. It is read level by level, all nodes of a level side by side: the
+states of a level's nodes are those of their parents, one token on. Ids and nats are known here, no text.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from rnnlm.corpus.tokenizer import FIRST_OUTPUT, START_ID
+from rnnlm.model.likelihood import LanguageModel, target_nats
+from rnnlm.model.network import Network, States
+from rnnlm.model.states import taken
+
+Ids = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Level:
+    """The distinct prefixes of one length: the `tokens` (nodes,) that end them, the `parents` (nodes,) they go on from,
+    and for the `rows` (n,) that are at least this long the `nodes` (n,) that they pass through."""
+
+    tokens: Ids
+    parents: Ids
+    rows: Ids
+    nodes: Ids
+
+
+@dataclass(frozen=True)
+class Begin:
+    """Where hypotheses go on from: a state of batch 1, and the token that is to be read in it."""
+
+    states: States
+    token: int
+
+
+def levels(sequences: Sequence[Ids]) -> list[Level]:
+    """The tree of some sequences of ids, a level for each length; the parents of the first are all 0, the root."""
+    lengths = np.array([len(sequence) for sequence in sequences])
+    tokens = np.zeros((len(sequences), int(lengths.max())), np.int64)
+    for row, sequence in enumerate(sequences):
+        tokens[row, : len(sequence)] = sequence
+    found = []
+    node = np.zeros(len(sequences), np.int64)
+    radix = int(tokens.max()) + 1
+    for depth in range(tokens.shape[1]):
+        rows = np.flatnonzero(lengths > depth)
+        keys, nodes = np.unique(node[rows] * radix + tokens[rows, depth], return_inverse=True)
+        found.append(Level(keys % radix, keys // radix, rows, nodes))
+        node[rows] = nodes
+    return found
+
+
+class PrefixReader:
+    """Reads forests of hypotheses through a model."""
+
+    def __init__(self, model: LanguageModel) -> None:
+        if isinstance(model, Network):
+            model.eval()
+        self._model = model
+
+    def start(self) -> Begin:
+        """The start of a text."""
+        return Begin(self._model.initial_state(1), START_ID)
+
+    @torch.inference_mode()
+    def nats(self, sequences: Sequence[Ids], begin: Begin) -> tuple[list[NDArray[np.float64]], Begin]:
+        """−ln p of each token of each sequence, which is not empty; and where a text goes on after the first."""
+        costs = [np.empty(len(sequence)) for sequence in sequences]
+        tree = levels(sequences)
+        hidden, states = self._read(np.array([begin.token]), begin.states)
+        read = np.zeros(1, np.int64)  # the nodes of the level before that have been read: those that go on
+        after = states
+        for depth, level in enumerate(tree):
+            parents = self._tensor(np.searchsorted(read, level.parents))
+            nats = target_nats(self._model, hidden[parents], self._tensor(level.tokens) - FIRST_OUTPUT)
+            for row, cost in zip(level.rows.tolist(), nats.cpu().numpy()[level.nodes].tolist(), strict=True):
+                costs[row][depth] = cost
+            if depth + 1 == len(sequences[0]):
+                after = taken(states, parents[int(level.nodes[0])].reshape(1))
+            if depth + 1 < len(tree):
+                read = np.unique(tree[depth + 1].parents)
+                hidden, states = self._read(level.tokens[read], taken(states, parents[self._tensor(read)]))
+        return costs, Begin(after, int(sequences[0][-1]))
+
+    def _read(self, tokens: Ids, states: States) -> tuple[Tensor, States]:
+        """One token for each state: what the output layer reads, (rows, ·), and the states after it."""
+        hidden, states = self._model(self._tensor(tokens).unsqueeze(0), states)
+        return hidden[0], states
+
+    def _tensor(self, numbers: Ids) -> Tensor:
+        return torch.from_numpy(numbers).to(self._model.device)

@@ -1,0 +1,70 @@
+"""The settings of `rnnlm rescore`; imports nothing heavy, so that `--help` stays quick."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from rnnlm.config import at_least, between, setting
+from rnnlm.errors import UsageError
+
+
+@dataclass(frozen=True)
+class RescoreSettings:
+    """What n-best lists look like, how scores are put together, and what is written."""
+
+    format: Literal["kaldi", "mikolov", "srilm", "jsonl"] = setting(
+        "jsonl", "the form of the lists: utterance-n and words; id and words; scores and words; objects", record=False
+    )
+    costs: str | None = setting(
+        None, "with kaldi: files of costs (utterance-n and a number), separated by commas", auto="none", record=False
+    )
+    write: Literal["lists", "best", "scores"] = setting(
+        "lists", "the lists, the best hypothesis first; the best ones alone; or the model's scores in the old order",
+        record=False,
+    )  # fmt: skip
+    weight: float = setting(1.0, "of the model's log probability", record=False)
+    score_weights: str | None = setting(
+        None, "of the lists' other scores, as name=1,name=0.5", auto="1 each; 0 for SRILM's old lm", record=False
+    )
+    word_penalty: float = setting(0.0, "taken off for each word", record=False)
+    ngram_weight: float = setting(
+        0.0, "of the n-gram model's probability in a mixture with the network's", between(0, 1), record=False
+    )
+    ngram: str = setting("ngram", "the n-gram model: its name in the workspace, or its directory", record=False)
+    references: str | None = setting(
+        None, "a file of references (id and words); shows word error rates", auto="none", record=False
+    )
+    tune: bool = setting(False, "find the weights that make the fewest word errors, and show them", record=False)
+    context: Literal["sentence", "stream"] = setting(
+        "sentence", "each utterance from the start, or after the first hypothesis of the one before", record=False
+    )
+    unknown: Literal["score", "exclude", "error"] = setting(
+        "score", "words outside the vocabulary: p(<unk>), left out, or an error", record=False
+    )
+    report: str | None = setting(
+        None, "write weights, counts and word error rates into this file as JSON", auto="none", record=False
+    )
+    batch_size: int = setting(256, "hypotheses read side by side", at_least(1), record=False)
+
+    def check(self) -> None:
+        """Flags that need one another."""
+        if self.tune and self.references is None:
+            raise UsageError("--tune without --references", "name the file of references")
+        if self.tune and self.write != "lists":
+            raise UsageError(f"--tune with --write {self.write}", "it shows weights alone; rescore with them after it")
+        if self.costs is not None and self.format != "kaldi":
+            raise UsageError(f"--costs with --format {self.format}", "its lists hold their scores themselves")
+        if self.score_weights is not None:
+            self.weights_of_scores()
+
+    def weights_of_scores(self) -> dict[str, float]:
+        """--score-weights by name; UsageError where it is something else."""
+        found = {}
+        for part in (self.score_weights or "").split(","):
+            name, _, value = part.rpartition("=")
+            try:
+                found[name.strip()] = float(value)
+            except ValueError:
+                found = {"": 0.0}
+            if "" in found or not all(abs(each) < float("inf") for each in found.values()):
+                raise UsageError(f"--score-weights {self.score_weights!r}", "write name=number, with commas between")
+        return found

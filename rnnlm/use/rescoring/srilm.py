@@ -1,0 +1,57 @@
+"""SRILM's n-best lists (nbest-format(5)): a file an utterance, `acoustic lm words w1 w2 …` on a line, scores in log10.
+
+Out of it comes what `nbest-rescore` writes: the language model's score replaced by ours.
+"""
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import ClassVar
+
+from rnnlm.errors import InputError
+from rnnlm.use.rescoring.form import ListForm
+from rnnlm.use.rescoring.lists import LN10, Hypothesis
+from rnnlm.use.rescoring.rescorer import Rescored
+
+_SILENT = {"<s>", "</s>", "-pau-"}  # what no language model reads, as in SRILM
+
+
+class Srilm(ListForm):
+    """Lists with two scores; the old language model's has no weight by default, since ours takes its place."""
+
+    weights: ClassVar[Mapping[str, float]] = {"acoustic": 1.0, "lm": 0.0}
+
+    def read(self, file: str, lines: Iterable[str]) -> Iterator[Hypothesis]:
+        """The utterance is the name of the file, without its ending.
+
+        Raises InputError for a line without three numbers, and for one whose number of words is not that of its words,
+        silence and sentence marks counted or not.
+        """
+        utterance = "-" if file == "-" else Path(file).name.split(".")[0]
+        for number, line in enumerate(lines, 1):
+            fields = line.split()
+            try:
+                acoustic, lm, count = float(fields[0]), float(fields[1]), int(fields[2])
+            except (ValueError, IndexError):
+                acoustic, lm, count = math.nan, math.nan, 0
+            if not (math.isfinite(acoustic) and math.isfinite(lm)):
+                raise InputError(
+                    f"{file}, line {number:,} does not begin with three numbers",
+                    "write: acoustic score, language model's score (log10), number of words, words",
+                )
+            words = [word for word in fields[3:] if word not in _SILENT]
+            if count not in (len(words), len(fields) - 3):
+                raise InputError(
+                    f"{file}, line {number:,} says {count} words and has {len(words)}", "correct its third field"
+                )
+            scores = {"acoustic": acoustic * LN10, "lm": lm * LN10}
+            yield Hypothesis(file, number, line, utterance, utterance, " ".join(words), scores)
+
+    def hypothesis(self, rescored: Rescored, place: int) -> str:
+        """The line with our log10 p in the place of the old language model's."""
+        acoustic, _, rest = rescored.hypotheses[place].line.split(maxsplit=2)
+        return f"{acoustic} {rescored.log_p[place] / LN10:.6f} {rest}\n"
+
+    def score(self, rescored: Rescored, place: int) -> str:
+        """The same line: scores stand nowhere else in this form."""
+        return self.hypothesis(rescored, place)

@@ -1,0 +1,51 @@
+"""Word error rates over lists: of the hypotheses as they came, as rescored, and of the best that each list holds."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rnnlm.errors import InputError
+from rnnlm.use.rescoring.rescorer import Rescored
+from rnnlm.use.rescoring.word_errors import edit_distances
+
+
+class WordRates:
+    """Counts word errors against references by utterance, which stand in the file `name`."""
+
+    def __init__(self, references: dict[str, list[str]], name: str) -> None:
+        self._references, self._name = references, name
+        self._words = self._listed = self._rescored = self._fewest = 0
+
+    def add(self, rescored: Rescored) -> NDArray[np.int64]:
+        """Count an utterance, and give the word errors of its hypotheses (n,); InputError without a reference."""
+        first = rescored.hypotheses[0]
+        reference = self._references.get(rescored.utterance.id)
+        if reference is None:
+            raise InputError(
+                f"{first.file}, line {first.number:,}: {self._name} has no reference for {rescored.utterance.id!r}",
+                "begin every line of both files with the utterance's id",
+            )
+        errors = edit_distances(reference, [each.words for each in rescored.hypotheses])
+        self._words += len(reference)
+        self._listed += int(errors[0])
+        self._rescored += int(errors[rescored.order[0]])
+        self._fewest += int(errors.min())
+        return errors
+
+    def figures(self) -> dict[str, Any]:
+        """Words of the references, and errors and rates (None without a word)."""
+        return {
+            "reference_words": self._words,
+            **self._rate("listed", self._listed),
+            **self._rate("rescored", self._rescored),
+            **self._rate("fewest", self._fewest),
+        }
+
+    def tuned(self, errors: int) -> dict[str, Any]:
+        """Errors and rate after tuning."""
+        return self._rate("tuned", errors)
+
+    def _rate(self, key: str, errors: int) -> dict[str, Any]:
+        rate = errors / self._words if self._words else None
+        return {f"{key}_word_errors": errors, f"{key}_word_error_rate": rate}

@@ -1,0 +1,276 @@
+"""`docs/model-format.md` is enough to run a model: `Runner` is written from it alone, in NumPy, and says the same.
+
+Nothing of rnnlm is used by the runner; it reads the files by their bytes.
+"""
+
+import hashlib
+import json
+import shutil
+import struct
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+import pytest
+import torch
+from tokenizers import Tokenizer
+
+import rnnlm
+from rnnlm.arrays import write_tensors
+from rnnlm.artifacts import write_bytes, write_json
+from rnnlm.corpus.clean import UnitRule
+from rnnlm.corpus.normalizer import CleanRule
+from rnnlm.corpus.settings import CleanSettings
+from rnnlm.corpus.text import TextRules
+from rnnlm.corpus.tokenizer import build_tokenizer
+from rnnlm.model.architecture import Architecture
+from rnnlm.model.network import Network
+from rnnlm.model.quantized import seal_quantized
+from rnnlm.model.sealed import model_config, read_sealed, seal_model, text_description
+from rnnlm.training.settings import Cell
+
+DOCUMENT = (Path(__file__).resolve().parents[1] / "docs" / "model-format.md").read_text("utf-8")
+Array = np.ndarray[Any, np.dtype[np.float64]]
+
+
+def sigmoid(a: Array) -> Array:
+    return 1 / (1 + np.exp(-a))
+
+
+def log_softmax(o: Array) -> Array:
+    o = o - o.max()
+    return np.asarray(o - np.log(np.exp(o).sum()))
+
+
+class Runner:
+    """A sealed language model in NumPy and float64."""
+
+    def __init__(self, path: Path) -> None:
+        manifest = json.loads((path / "manifest.json").read_text("utf-8"))
+        assert (manifest["format"], manifest["version"]) == ("rnnlm model", 1)
+        for name, digest in manifest["outputs"].items():
+            assert hashlib.sha256((path / name).read_bytes()).hexdigest() == digest
+        told = manifest.pop("sha256")
+        assert told == self.digest(manifest)
+        parts = ("config.json", "weights.safetensors", "tokenizer.json")
+        self.model_sha256 = self.digest({name: manifest["outputs"][name] for name in parts})
+        self.config = json.loads((path / "config.json").read_text("utf-8"))
+        self.a = self.config["architecture"]
+        self.tokenizer = Tokenizer.from_file(str(path / "tokenizer.json"))
+        self.w = self.read((path / "weights.safetensors").read_bytes())
+        self.E = self.w["embedding"]
+        for k in range(len(self.a["cuts"])):
+            self.E = np.concatenate([self.E, self.band(k)])
+
+    @staticmethod
+    def digest(value: Any) -> str:
+        text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def read(self, content: bytes) -> dict[str, Array]:
+        """The tensors by name, 8 bits multiplied out."""
+        (length,) = struct.unpack("<Q", content[:8])
+        header, data = json.loads(content[8 : 8 + length]), content[8 + length :]
+        header.pop("__metadata__", None)
+        found = {}
+        for name, each in header.items():
+            begin, end = each["data_offsets"]
+            numbers = np.frombuffer(data[begin:end], {"F32": "<f4", "I8": "i1"}[each["dtype"]])
+            found[name] = numbers.reshape(each["shape"]).astype(np.float64)
+        if self.config.get("weights") == "int8":
+            for name in [name for name in found if name.endswith(".scale")]:
+                scale = found.pop(name)
+                found[name.removesuffix(".scale")] *= scale[:, None]
+        return found
+
+    def band(self, k: int) -> Array:
+        rows, up = self.w[f"bands.later.{k}.rows"], self.w.get(f"bands.later.{k}.up")
+        return rows if up is None else rows @ up.T
+
+    def start(self) -> list[dict[str, Array]]:
+        H, outputs = self.a["hidden"], self.a["vocabulary"] - 2
+        return [{"h": np.zeros(H), "s": np.zeros(H), "y": np.zeros(outputs)} for _ in range(self.a["layers"])]
+
+    def output(self, h: Array) -> Array:
+        """o(t), or log p with bands."""
+        w, cuts = self.w, self.a["cuts"]
+        u = w["projection"] @ h if "projection" in w else h
+        V, c = w["output"] if "output" in w else w["embedding"][2:], w["bias"]
+        if not cuts:
+            return np.asarray(V @ u + c)
+        first = log_softmax(np.concatenate([V @ u + c[: cuts[0]], w["bands.G"] @ u + w["bands.a"]]))
+        parts = [first[: cuts[0]]]
+        for k, (begin, end) in enumerate(zip(cuts, [*cuts[1:], len(c)], strict=True)):
+            parts.append(first[cuts[0] + k] + log_softmax(self.band(k) @ u + c[begin:end]))
+        return np.concatenate(parts)
+
+    def step(self, state: list[dict[str, Array]], number: int) -> Array:
+        """Read one id, changing the state; log p of the outputs."""
+        x = self.E[number]
+        for i, own in enumerate(state):
+            U, W, b, P = (self.w.get(f"layers.{i}.{letter}", np.zeros(1)) for letter in "UWbP")
+            cell, h, s = self.a["cell"], own["h"], own["s"]
+            if cell in ("elman", "elman-relu"):
+                a = b + U @ x + W @ h
+                h = np.tanh(a) if cell == "elman" else np.maximum(0, a)
+            elif cell == "gru":
+                (ur, uz, un), (wr, wz, wn) = np.split(b + U @ x, 3), np.split(W @ h, 3)
+                r, z = sigmoid(ur + wr), sigmoid(uz + wz)
+                h = (1 - z) * np.tanh(un + r * wn) + z * h
+            elif cell == "lstm":
+                g, f, c, q = np.split(b + U @ x + W @ h, 4)
+                Pg, Pf, Pq = P if self.a["peepholes"] else np.zeros((3, len(h)))
+                g, f = sigmoid(g + Pg * s), sigmoid(f + Pf * s)
+                s = f * s + g * (np.tanh(c) if self.a["activation"] == "tanh" else c)
+                h = np.tanh(s) * sigmoid(q + Pq * s)
+            else:
+                fed = W @ own["y"]
+                if self.a["forced"]:
+                    fed = W[:, number - 2] if number >= 2 else 0
+                h = np.tanh(b + U @ x + fed)
+                o = self.output(h)
+                own["y"] = np.exp(log_softmax(o)) if self.a["feedback"] == "probabilities" else o
+            own["h"], own["s"], x = h, s, h
+        return log_softmax(self.output(x))
+
+    def nats(self, text: str, context: str) -> list[float]:
+        """−log p of every token of a text, line ends included."""
+        state, number, costs = self.start(), 1, []
+        for line in text.splitlines():
+            ids = self.tokenizer.encode(line, add_special_tokens=False).ids
+            if not ids and not self.config["text"]["units"]["blank_lines"]:
+                continue
+            if context == "sentence":
+                state, number = self.start(), 1
+            for following in [*ids, 2]:
+                costs.append(-float(self.step(state, number)[following - 2]))
+                number = following
+        return costs
+
+
+WORDS = ["the", "old", "cat", "sees", "milk", "dogs", "like", "bread", "annas", "toms", "ball", "a", "tree",
+         "small", "bird", "finds", "see", "birds", "thing", "and", "of", "in", "to", "is", "it", "on", "at",
+         "by", "be"]  # fmt: skip
+TEXT = "The old cat — sees Milk!\n\n...\nthe zeppelin, dogs like Anna's ball\na tree\n"
+BASE = Architecture("lstm", 4 + len(WORDS), 6, 9, 1, True)
+FORMS = {
+    "lstm": replace(BASE, layers=2),
+    "lstm, untied": replace(BASE, tied=False),
+    "lstm, peepholes": replace(BASE, peepholes=True, activation="none"),
+    "lstm, bands": replace(BASE, cuts=(10, 20), widths=(6, 3)),
+    "gru": replace(BASE, cell="gru", layers=2),
+    "gru, no projection": replace(BASE, cell="gru", embedding=9),
+    "elman": replace(BASE, cell="elman"),
+    "elman-relu": replace(BASE, cell="elman-relu"),
+    "output-recurrent": replace(BASE, cell="output-recurrent"),
+    "output-recurrent, logits": replace(BASE, cell="output-recurrent", feedback="logits"),
+    "output-recurrent, forced": replace(BASE, cell="output-recurrent", forced=True),
+}
+
+
+def sealed(directory: Path, architecture: Architecture) -> Path:
+    """A model with random weights that all matter."""
+    directory.mkdir()
+    rule = CleanRule.of(CleanSettings(), "word")
+    rules = TextRules("word", rule, UnitRule.of(CleanSettings(), "word"), build_tokenizer("word", rule, WORDS))
+    network = Network(architecture, torch.Generator().manual_seed(1))
+    draws = np.random.default_rng(2)
+    weights = {
+        name: (array + draws.normal(0, 0.2, array.shape)).astype(np.float32)
+        for name, array in network.tensors().items()
+    }
+    weights["embedding"][0] = 0
+    described = {"text": text_description(rules), "context": "stream", "data": {"of": "a test, ünïcode"}}
+    write_json(directory / "config.json", model_config(architecture, described))
+    write_tensors(directory / "weights.safetensors", weights)
+    write_bytes(directory / "tokenizer.json", rules.tokenizer.to_str(pretty=True).encode())
+    seal_model(directory, settings={}, inputs={}, report={})
+    return directory
+
+
+def same(path: Path) -> None:
+    """The runner and `rnnlm.load` give the same costs in either context."""
+    runner, model = Runner(path), rnnlm.load(path)
+    assert runner.model_sha256 == model.sealed.model_sha256
+    for context in ("sentence", "stream"):
+        costs = runner.nats(TEXT, context)
+        rows = model.score(TEXT, context=context).rows  # type: ignore[arg-type]
+        assert len(costs) == len(rows) == 16
+        np.testing.assert_allclose([row["bits"] * np.log(2) for row in rows], costs, rtol=0, atol=2e-5)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_program_written_from_the_document_says_the_same(tmp_path: Path, form: str) -> None:
+    same(sealed(tmp_path / "model", FORMS[form]))
+
+
+@pytest.mark.parametrize("form", ["lstm", "gru", "lstm, bands"])
+def test_and_of_a_model_in_8_bits(tmp_path: Path, form: str) -> None:
+    original = sealed(tmp_path / "model", FORMS[form])
+    small = tmp_path / "small"
+    small.mkdir()
+    seal_quantized(read_sealed(original), small, {})
+    same(small)
+    assert Runner(small).nats(TEXT, "stream") != Runner(original).nats(TEXT, "stream")
+
+
+def test_and_of_a_model_that_was_trained(trained: Path) -> None:
+    path = trained / "models" / "lstm"
+    text = (trained / "raw" / "test.txt").read_text("utf-8")
+    rows = rnnlm.load(path).score(text, context="stream").rows
+    costs = Runner(path).nats(text, "stream")
+    np.testing.assert_allclose([row["bits"] * np.log(2) for row in rows], costs, rtol=0, atol=2e-5)
+
+
+class NgramRunner:
+    """A sealed n-gram model as Python's dictionaries: n-gram → log p, n-gram → log b."""
+
+    def __init__(self, path: Path) -> None:
+        shape = json.loads((path / "config.json").read_text("utf-8"))["ngram"]
+        self.order, self.apart, size = shape["order"], shape["lines_apart"], shape["vocabulary"]
+        self.tokenizer = Tokenizer.from_file(str(path / "tokenizer.json"))
+        self.log_p: dict[tuple[int, ...], float] = {}
+        self.log_b: dict[tuple[int, ...], float] = {}
+        grams = [(number,) for number in range(size)]
+        for n in range(1, self.order + 1):
+            if n > 1:
+                keys = np.load(path / f"order-{n}.keys.npy").tolist()
+                grams = [(*grams[key // size], key % size) for key in keys]
+            self.log_p |= zip(grams, np.load(path / f"order-{n}.log_p.npy").tolist(), strict=True)
+            if n < self.order:
+                self.log_b |= zip(grams, np.load(path / f"order-{n}.back_off.npy").tolist(), strict=True)
+
+    def after(self, u: tuple[int, ...], w: int) -> float:
+        if (*u, w) in self.log_p:
+            return self.log_p[*u, w]
+        return self.log_b.get(u, 0.0) + self.after(u[1:], w)
+
+    def nats(self, text: str) -> list[float]:
+        """−log p of every token of a text read as one stream."""
+        read, costs = [1], []
+        for line in text.splitlines():
+            ids = self.tokenizer.encode(line, add_special_tokens=False).ids
+            for w in [*ids, 2] if ids else []:
+                costs.append(-self.after(tuple(read[-(self.order - 1) :]), w))
+                read.append(1 if w == 2 and self.apart else w)
+        return costs
+
+
+@pytest.mark.parametrize("context", ["sentence", "stream"])
+def test_and_of_an_ngram_model(trained: Path, tmp_path: Path, run: Any, context: str) -> None:
+    work = shutil.copytree(trained, tmp_path / "work")
+    run("ngram", work, "--order", 3, "--context", context).ok()
+    path = work / "models" / "ngram"
+    rows = rnnlm.load(path).score(TEXT, context="stream").rows
+    np.testing.assert_allclose([row["bits"] * np.log(2) for row in rows], NgramRunner(path).nats(TEXT), atol=1e-6)
+
+
+def test_the_document_names_all_there_is() -> None:
+    named = DOCUMENT[DOCUMENT.index("## architecture") : DOCUMENT.index("## weights.safetensors")]
+    for field in fields(Architecture):
+        assert f"`{field.name}`" in named, field.name
+    for cell in get_args(Cell):
+        assert f"`{cell}`" in named
+    for kind in ("language", "tag", "classify", "forecast", "stream", "sentence", "document"):
+        assert f"`{kind}`" in DOCUMENT

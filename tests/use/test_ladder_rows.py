@@ -1,0 +1,93 @@
+"""Rows of the ladder: each is the mixture of its parts that its weights say, summed over lines by a slow loop."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from test_adaptive import network, text
+
+from rnnlm.corpus.ids import Ids
+from rnnlm.model.likelihood import text_nats
+from rnnlm.model.network import Network
+from rnnlm.model.ngram.scratch import Scratch
+from rnnlm.use import ladder as module
+from rnnlm.use.components import Voice
+from rnnlm.use.dynamic import DynamicRule, dynamic_nats
+from rnnlm.use.ladder import Ladder, Row
+from rnnlm.use.neural_cache import CacheShape, cache_nats
+
+
+def repeated(ids: Ids, times: int) -> Ids:
+    """A text again and again, which a cache and a learner can profit from."""
+    starts = np.arange(times)[:, None] * len(ids.ids)
+    offsets = np.append((ids.offsets[:-1] + starts).ravel(), times * len(ids.ids))
+    return Ids(np.tile(ids.ids, times), offsets, np.zeros(1, np.uint32))
+
+
+def costs(model: Network, ids: Ids, context: str) -> np.ndarray:
+    """What every token costs."""
+    found = np.zeros(len(ids.ids))
+    for span in text_nats(model, ids, context, 3):
+        found[span.start : span.start + len(span.nats)] = span.nats
+    return found
+
+
+@pytest.fixture(scope="module")
+def rows(tmp_path_factory: pytest.TempPathFactory) -> tuple[Ids, dict[str, Row]]:
+    """A ladder whose n-gram and whose other model are networks too, for nothing depends on what they are."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "_TOKENS", 16)
+        fit, test = repeated(text(), 6), repeated(text(31), 3)
+        ladder = Ladder(fit, test, Scratch(tmp_path_factory.mktemp("scratch")), 4)
+        own = Voice("own", network(), "stream")
+        beside, other = (
+            Voice("beside", network(cell="gru"), "sentence"),
+            Voice("other", network(cell="elman"), "stream"),
+        )
+        return test, {row.name: row for row in ladder.rows(own, beside, [other])}
+
+
+def test_a_row_is_the_mixture_that_it_says(rows: tuple[Ids, dict[str, Row]]) -> None:
+    test, found = rows
+    own, beside = costs(network(), test, "stream"), costs(network(cell="gru"), test, "sentence")
+    dynamic = found["+ dynamic"].described()
+    shape = CacheShape(int(dynamic[2]["window"]), dynamic[2]["theta"])
+    rule = DynamicRule(dynamic[3]["rate"], dynamic[3]["decay"], int(dynamic[3]["segment"]))
+    cache = np.concatenate([part[0] for _, part in cache_nats(network(), test, "stream", [shape])])
+    learned = np.concatenate([span.nats for span in dynamic_nats(network(), test, "stream", rule)])
+    assert rule.rate > 0 and found["+ dynamic"].adapts and not found["ensemble"].adapts
+    parts = {
+        "n-gram": [beside],
+        "network": [own],
+        "+ n-gram": [own, beside],
+        "+ cache": [own, beside, cache],
+        "+ dynamic": [own, beside, cache, learned],
+        "ensemble": [own, costs(network(cell="elman"), test, "stream")],
+    }
+    assert list(found) == list(parts)
+    for name, row in found.items():
+        slow = []
+        for first, end in zip(test.offsets[:-1], test.offsets[1:], strict=True):
+            nats = 0.0
+            for token in range(first, end):
+                pairs = zip(row.weights, parts[name], strict=True)
+                nats -= math.log(sum(weight * math.exp(-cost[token]) for weight, cost in pairs))
+            slow.append(nats)
+        assert row.sums == pytest.approx(np.array(slow), abs=1e-6), name
+
+
+def test_on_the_text_of_the_fit_no_row_is_above_the_one_before(rows: tuple[Ids, dict[str, Row]]) -> None:
+    _, found = rows
+    steps = [row.fit_nats_per_token for row in found.values() if not row.apart]
+    assert steps[2] <= min(steps[:2]) + 1e-7
+    assert steps[3] < steps[2] - 0.01 and steps[4] < steps[3] - 0.01
+
+
+def test_scratch_is_all_that_grows(tmp_path: Path) -> None:
+    """One number a token and component lies in files: own, cache (the grid on the text of the fit alone), dynamic."""
+    fit, test = repeated(text(), 2), repeated(text(), 40)
+    own = Voice("own", network(), "stream")
+    assert len(list(Ladder(fit, test, Scratch(tmp_path), 4).rows(own, None))) == 3
+    whole = [path for path in tmp_path.iterdir() if path.stat().st_size == 8 * len(test.ids)]
+    assert len(whole) in (2, 3) and all(path.stat().st_size <= 8 * len(test.ids) for path in tmp_path.iterdir())
