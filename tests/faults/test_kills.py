@@ -187,4 +187,4 @@ def test_a_run_goes_on_with_nothing_but_its_own_data_and_settings(
     os.kill(running.process_id, signal.SIGTERM)
     code, said = running.wait()
     assert code == 143
-    assert f"{newest} is damaged; the checkpoint before it is used" in said
+    assert f"{newest} is damaged: " in said and "; the checkpoint before it is used" in said

@@ -289,7 +289,7 @@ BROKEN = {
     "padding": (KENLM_FORM.replace("\tcat\t", "\t<pad>\t"), "line 11: the word <pad>"),
     "no line end": (KENLM_FORM.replace("</s>", "<end>"), "has no </s>"),
     "not UTF-8": (KENLM_FORM.replace("the", "thé").encode("latin-1"), "not UTF-8 at byte"),
-    "damaged": (gzip.compress(KENLM_FORM.encode())[:60], "cannot read"),
+    "damaged": (gzip.compress(KENLM_FORM.encode())[:60], "cut short"),
 }  # fmt: skip
 
 
