@@ -19,8 +19,9 @@ demo: .venv/ready
 	$(BIN)/rnnlm generate $(DEMO) -n 3
 	$(BIN)/rnnlm next $(DEMO) --prompt "the little " -k 5
 
+# Two processes, each with whole files, so that what a file's tests share is made once.
 test: .venv/ready
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: .venv/ready
 	$(BIN)/ruff format --check .

@@ -70,6 +70,25 @@ def durable(path: Path) -> Iterator[BinaryIO]:
         raise
 
 
+def tidy(directory: Path) -> None:
+    """Remove files that processes which were killed had not finished writing."""
+    for path in directory.glob(".*.partial"):
+        writer = path.name.split(".")[-2]
+        if writer.isdecimal() and not _runs(int(writer)):
+            path.unlink(missing_ok=True)
+
+
+def _runs(process: int) -> bool:
+    """Whether there is a process of that number; true where that cannot be known."""
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except OSError:
+        return True
+    return True
+
+
 def check_target(path: Path, inputs: Iterable[Path]) -> None:
     """Before an hour of work: that its result can be written to `path`, and harms nothing that is read.
 

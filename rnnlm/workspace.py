@@ -24,6 +24,7 @@ from rnnlm.artifacts import (
     seal,
     sha256_bytes,
     storage_error,
+    tidy,
     write_json,
 )
 from rnnlm.config import canonical
@@ -268,6 +269,8 @@ class Workspace:
     def lock(self) -> Iterator[None]:
         """Keep a second run out; the lock of a process that died does not block."""
         with locked(self.path / ".lock", f"another rnnlm is at work in {self.path}"):
+            for directory in (self.path, self.path / "models"):
+                tidy(directory)
             yield
 
 

@@ -3,8 +3,11 @@
 import hashlib
 import io
 import json
+import os
 import resource
 import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +27,7 @@ from rnnlm.artifacts import (
     rebuilt,
     recover,
     seal,
+    tidy,
     write_bytes,
     write_json,
 )
@@ -270,3 +274,13 @@ def test_tensors_are_read_back_and_damage_is_refused(tmp_path: Path) -> None:
             read_tensors(path, remedy="")
     with pytest.raises(ArtifactError, match="cannot read"):
         read_tensors(tmp_path / "none.safetensors", remedy="")
+
+
+def test_what_a_killed_process_left_is_removed_and_nothing_else(tmp_path: Path) -> None:
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    kept = [f".a.toml.{os.getpid()}.partial", ".corpus.partial", "a.1.partial", ".a.toml"]
+    for name in [f".a.toml.{gone.pid}.partial", f".b.{10**30}.partial", *kept]:
+        (tmp_path / name).touch()
+    tidy(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(kept)

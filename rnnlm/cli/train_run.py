@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from rnnlm.artifacts import recover, write_bytes
+from rnnlm.artifacts import recover, tidy, write_bytes
 from rnnlm.cli.budget_run import Reserved
 from rnnlm.cli.replay_run import REPLAY
 from rnnlm.cli.stages import Pipeline
@@ -21,7 +21,7 @@ from rnnlm.model.device import choose_device, set_threads
 from rnnlm.model.network import Network
 from rnnlm.model.sealed import read_sealed
 from rnnlm.training.progress import Outcome
-from rnnlm.training.run import CHECKPOINTS, LATEST, Place, begin, find_place, finish, settle, tidy
+from rnnlm.training.run import CHECKPOINTS, LATEST, Place, begin, find_place, finish, settle
 from rnnlm.training.settings import TrainSettings, check_forms
 from rnnlm.training.timing import read_timing, write_timing
 from rnnlm.workspace import locked

@@ -29,6 +29,7 @@ from rnnlm.training.state import RunState
 _LOGS = 200  # lines of metrics.jsonl for a run, about
 _VALIDATIONS = 10  # at least, in a run of few epochs
 _IN_BUDGET = 4  # where they take of the time that is there
+_FIRST_SAVED = 0.02  # of a budget, after which there is a checkpoint: a run killed before it begins its budget anew
 _SAVED_AT_THE_END = 10.0  # seconds of training worth a checkpoint before the model is measured and sealed
 
 
@@ -64,6 +65,9 @@ class Trainer:
         tokens = settings.tokens or math.ceil((settings.epochs or 0) * self._per_epoch)
         self._pace = Pace(settings.steps, tokens, budget) if record is None else ReplayedPace(record)
         in_time = budget is not None or record is not None
+        interval = seconds(settings.checkpoint_every)
+        # Seconds up to the first checkpoint, and between later ones.
+        self._intervals = min(interval, _FIRST_SAVED * budget.seconds) if budget else interval, interval
         self._validations = _IN_BUDGET if in_time else max(_VALIDATIONS, round(tokens / self._per_epoch))
         self._state = RunState()
         self._good: Mapping[str, NDArray[Any]] = {}
@@ -76,7 +80,7 @@ class Trainer:
         """
         state = self._begin(resume=resume)
         before, started_at = state.seconds, time.monotonic()
-        saved_at, saved_step, interval = started_at, state.step, seconds(self._settings.checkpoint_every)
+        saved_at, saved_step = started_at, state.step
         batches = iter(self._objective.batches)
         with Log(self._directory) as log:
             while state.share < 1.0:
@@ -89,7 +93,7 @@ class Trainer:
                 self._observer.progress(self._progress(loss))
                 number, every = self._observer.stop_signal(), self._settings.checkpoint_steps
                 waited = time.monotonic() - saved_at
-                due = waited >= interval or bool(every and state.step % every == 0)
+                due = waited >= self._intervals[saved_step > 0] or bool(every and state.step % every == 0)
                 if done:  # a budget has no time for it
                     due = waited >= _SAVED_AT_THE_END and self._journal is None
                 if (due or number is not None) and self._learner.finite():

@@ -134,12 +134,6 @@ def begin(directory: Path, run: Identity, files: Mapping[str, bytes]) -> None:
         write_json(fresh / RUN, {**begun, "sha256": sha256_bytes(canonical(begun))})
 
 
-def tidy(directory: Path) -> None:
-    """Remove what a process that was killed had not finished writing into an unfinished run."""
-    for path in directory.glob(".*.partial"):
-        path.unlink(missing_ok=True)
-
-
 def finish(
     directory: Path,
     outcome: Outcome,
