@@ -17,6 +17,9 @@ from rnnlm.model.likelihood import LanguageModel, target_nats
 from rnnlm.model.network import Network, States
 from rnnlm.model.states import taken
 
+# Predictions that the output layer makes at once: for each level by itself it would read its matrices for a few rows,
+# which made the tree slower than reading every hypothesis (0.84 times as fast).
+_ROWS = 4096
 Ids = NDArray[np.int64]
 
 
@@ -75,18 +78,31 @@ class PrefixReader:
         tree = levels(sequences)
         hidden, states = self._read(np.array([begin.token]), begin.states)
         read = np.zeros(1, np.int64)  # the nodes of the level before that have been read: those that go on
-        after = states
+        after, waiting, rows = states, [], 0
         for depth, level in enumerate(tree):
             parents = self._tensor(np.searchsorted(read, level.parents))
-            nats = target_nats(self._model, hidden[parents], self._tensor(level.tokens) - FIRST_OUTPUT)
-            for row, cost in zip(level.rows.tolist(), nats.cpu().numpy()[level.nodes].tolist(), strict=True):
-                costs[row][depth] = cost
+            waiting.append((depth, level, hidden[parents]))
+            rows += len(parents)
             if depth + 1 == len(sequences[0]):
                 after = taken(states, parents[int(level.nodes[0])].reshape(1))
             if depth + 1 < len(tree):
                 read = np.unique(tree[depth + 1].parents)
                 hidden, states = self._read(level.tokens[read], taken(states, parents[self._tensor(read)]))
+            if rows >= _ROWS or depth + 1 == len(tree):
+                self._fill(costs, waiting)
+                waiting, rows = [], 0
         return costs, Begin(after, int(sequences[0][-1]))
+
+    def _fill(self, costs: list[NDArray[np.float64]], waiting: list[tuple[int, Level, Tensor]]) -> None:
+        """Put the costs of some levels in their places; they come with what the output layer reads, (nodes, ·)."""
+        targets = self._tensor(np.concatenate([level.tokens for _, level, _ in waiting])) - FIRST_OUTPUT
+        nats = target_nats(self._model, torch.cat([hidden for _, _, hidden in waiting]), targets).cpu().numpy()
+        first = 0
+        for depth, level, hidden in waiting:
+            here = nats[first : first + len(hidden)][level.nodes]
+            for row, cost in zip(level.rows.tolist(), here.tolist(), strict=True):
+                costs[row][depth] = cost
+            first += len(hidden)
 
     def _read(self, tokens: Ids, states: States) -> tuple[Tensor, States]:
         """One token for each state: what the output layer reads, (rows, ·), and the states after it."""

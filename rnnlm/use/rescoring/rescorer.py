@@ -88,7 +88,7 @@ class Rescorer:
         *,
         ngram: LanguageModel | None = None,
         carry: bool = False,
-        batch_size: int = 256,
+        batch_size: int = 1024,
         unknown: Unknown = "score",
     ) -> None:
         models = [model] if ngram is None else [model, ngram]

@@ -43,7 +43,7 @@ class RescoreSettings:
     report: str | None = setting(
         None, "write weights, counts and word error rates into this file as JSON", auto="none", record=False
     )
-    batch_size: int = setting(256, "hypotheses read side by side", at_least(1), record=False)
+    batch_size: int = setting(1024, "hypotheses read side by side", at_least(1), record=False)
 
     def check(self) -> None:
         """Flags that need one another."""
