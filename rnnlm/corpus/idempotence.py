@@ -17,7 +17,7 @@ from tokenizers import normalizers
 from rnnlm.config import canonical
 from rnnlm.corpus.normalizer import CleanRule, load_normalizer, normalize, normalizer_json
 from rnnlm.corpus.panics import silenced
-from rnnlm.errors import InputError
+from rnnlm.errors import InputError, StoppedError
 
 HINT = "use another tokenizer.json, or leave out --tokenizer to have one made"
 _ROUNDS = 3
@@ -33,7 +33,7 @@ def guarded(origin: str, part: str) -> Iterator[None]:
     try:
         with silenced():
             yield
-    except (KeyboardInterrupt, SystemExit, MemoryError):
+    except (KeyboardInterrupt, SystemExit, MemoryError, StoppedError):
         raise
     except BaseException as error:
         raise refusal(origin, part, f"is refused by the tokenizers library ({str(error)[:200]})") from None

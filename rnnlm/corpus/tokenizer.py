@@ -12,7 +12,7 @@ from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, train
 from rnnlm.corpus.normalizer import SPECIALS, UNKNOWN, CleanRule
 from rnnlm.corpus.panics import silenced
 from rnnlm.corpus.settings import WORD_KINDS
-from rnnlm.errors import ArtifactError
+from rnnlm.errors import ArtifactError, StoppedError
 
 PAD_ID, START_ID, END_ID, UNKNOWN_ID = 0, 1, 2, 3
 FIRST_OUTPUT = 2  # <pad> and <s> are never predicted
@@ -102,7 +102,7 @@ def load_tokenizer(content: str, origin: str) -> Tokenizer:
             ids = [tokenizer.token_to_id(special) for special in SPECIALS]
             for text in _TRIAL:  # what can be read may still panic where it is used
                 tokenizer.decode(tokenizer.encode(text, add_special_tokens=False).ids)
-    except (KeyboardInterrupt, SystemExit):
+    except (KeyboardInterrupt, SystemExit, MemoryError, StoppedError):
         raise
     except BaseException as error:
         raise ArtifactError(f"{origin} is damaged ({error})", "restore it, or rebuild it with: rnnlm vocab") from None

@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ from rnnlm.corpus.text import TextRules, encode_text
 from rnnlm.corpus.tokenize import tokenize
 from rnnlm.corpus.tokenizer import END_ID, UNKNOWN_ID, build_tokenizer, load_tokenizer, shown, tokens_by_id
 from rnnlm.corpus.vocabulary import VocabRule, vocab
+from rnnlm.errors import StoppedError
 
 TRAIN = """The cat sat on the mat, didn't it?
 The dog sat on the cat. <s> <unk> ▁ \\ x▁y
@@ -300,3 +302,19 @@ def test_a_tokenizer_with_other_ids_is_refused() -> None:
     content["model"]["vocab"] = {"<pad>": 1, "<s>": 0, "</s>": 2, "<unk>": 3, "a": 4}
     with pytest.raises(ArtifactError, match="ids 0 to 3"):
         load_tokenizer(json.dumps(content), "tokenizer.json")
+
+
+@pytest.mark.parametrize(
+    "error", [KeyboardInterrupt(), SystemExit(3), MemoryError(), StoppedError("stopped by SIGTERM", "go on", 15)]
+)
+def test_a_signal_while_a_tokenizer_is_read_is_no_damage_to_it(
+    monkeypatch: pytest.MonkeyPatch, error: BaseException
+) -> None:
+    from rnnlm.corpus import tokenizer
+
+    def interrupted(content: str) -> None:
+        raise error
+
+    monkeypatch.setattr(tokenizer, "Tokenizer", SimpleNamespace(from_str=interrupted))
+    with pytest.raises(type(error)):
+        load_tokenizer("{}", "tokenizer.json")
