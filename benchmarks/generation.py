@@ -1,11 +1,11 @@
 """One stream of words, as fast as the weights can be read: `generate`'s own loop against a plain one, in one run.
 
-    python benchmarks/generation.py [--threads 2] [--seconds 2] [--hidden 650] [--layers 2] [--words 10000]
+    python benchmarks/generation.py [--threads 2] [--rounds 7] [--hidden 650] [--layers 2] [--words 10000]
 
 The plain loop is `nn.LSTM`, `nn.Linear` and `torch.multinomial` for each token, without gradients. All weights are
 random: speed does not depend on them. The memory's bandwidth is that of adding up 1 GiB, which no cache holds; a
-network's is the bytes of its weights, each needed once a token, over the time of a token. Rounds of everything take
-turns, and the medians of the rounds are compared, so that other work on the machine falls on all alike.
+network's is the bytes of its weights, each needed once a token, over the time of a token. Rounds of the loops take
+turns, the memory is read before and after them all, and medians are compared, so that other work falls on all alike.
 """
 
 import argparse

@@ -11,10 +11,10 @@ like length; one hypothesis after the other. The figures of all must agree.
 import argparse
 import json
 import random
-import time
 from pathlib import Path
 
 import numpy as np
+from scoring import seconds
 
 from rnnlm.model.device import set_threads
 from rnnlm.model.loading import load_network
@@ -79,15 +79,8 @@ def main() -> None:
         "batches": lambda: [line.nats for line in Scorer(model, sealed.rules, batch_size=64).lines([texts])],
         "one": lambda: [line.nats for line in Scorer(model, sealed.rules, batch_size=1).lines([texts])],
     }
-    seconds, figures = {}, []
-    for name, work in ways.items():
-        least, found = float("inf"), []
-        for _ in range(given.rounds):
-            started_at = time.perf_counter()
-            found = work()
-            least = min(least, time.perf_counter() - started_at)
-        seconds[name] = least
-        figures.append(found)
+    measured = {name: seconds(work, given.rounds) for name, work in ways.items()}
+    figures = np.array([found for _, found in measured.values()])
     assert np.allclose(figures, figures[0], rtol=1e-5), "the ways differ in what a hypothesis costs"
     ids = [line.ids for window in LineReader(sealed.rules, ids=False).windows([texts]) for line in window]
     tokens, count = sum(map(len, ids)), given.hypotheses
@@ -97,9 +90,9 @@ def main() -> None:
         json.dumps(
             {
                 "threads": threads, "hypotheses": len(ids), "tokens": tokens, "prefixes": nodes,
-                "tree_hypotheses_per_second": round(len(ids) / seconds["tree"]),
-                "tree_over_batches": round(seconds["batches"] / seconds["tree"], 2),
-                "tree_over_one": round(seconds["one"] / seconds["tree"], 2),
+                "tree_hypotheses_per_second": round(len(ids) / measured["tree"][0]),
+                "tree_over_batches": round(measured["batches"][0] / measured["tree"][0], 2),
+                "tree_over_one": round(measured["one"][0] / measured["tree"][0], 2),
             }
         )
     )  # fmt: skip

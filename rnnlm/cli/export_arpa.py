@@ -9,7 +9,6 @@ from rnnlm.cli.models import Found, language_model_of
 from rnnlm.cli.options import Invocation
 from rnnlm.cli.stages import terminal
 from rnnlm.cli.terminal import count, table
-from rnnlm.errors import UsageError
 from rnnlm.model.network import Network
 from rnnlm.model.ngram.arpa import arpa_tokens, write_arpa
 from rnnlm.model.ngram.grams import Grams, read_grams
@@ -17,9 +16,9 @@ from rnnlm.model.ngram.kneser_ney import estimate
 from rnnlm.model.ngram.model import NgramModel
 from rnnlm.model.ngram.scratch import Scratch
 from rnnlm.use.export.samples import sample_text
-from rnnlm.use.settings import ExportSettings
+from rnnlm.use.export.settings import ExportSettings
 
-_CONTEXT = "sentence"  # ARPA knows no other: a line depends on nothing before it
+_CONTEXT = "sentence"  # of the n-gram model: what readers of ARPA files suppose
 
 
 def export_arpa(invocation: Invocation, found: Found, out: Path) -> None:
@@ -29,8 +28,6 @@ def export_arpa(invocation: Invocation, found: Found, out: Path) -> None:
     model = language_model_of(invocation, found)
     report: dict[str, Any] = {"to": "arpa", "out": str(out), "model": sealed.name, "model_sha256": sealed.model_sha256}
     if isinstance(model, NgramModel):
-        if not model.lines_apart:
-            raise UsageError(f"{sealed.path} reaches over lines, which ARPA cannot say", "make one with: rnnlm ngram")
         write_arpa(model.grams, tokens, out)
         report |= {"order": model.grams.order, "ngrams": sum(model.grams.counts)}
         screen.result(report, f"{out}: {report['ngrams']:,} n-grams of orders up to {model.grams.order}")

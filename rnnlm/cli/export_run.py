@@ -16,8 +16,8 @@ from rnnlm.model.embedding import whole_layer
 from rnnlm.model.ngram.arpa import arpa_token
 from rnnlm.model.quantized import sealed_weights
 from rnnlm.model.sealed import FORMAT as MODEL_FORMAT
+from rnnlm.use.export.settings import ExportSettings
 from rnnlm.use.export.word2vec import write_word2vec
-from rnnlm.use.settings import ExportSettings
 
 _DIRECTORIES = ("int8", "onnx")  # the others are one file
 

@@ -14,7 +14,8 @@ from rnnlm.cli.texts import choose_text
 from rnnlm.corpus.text import EncodedText, encode_text
 from rnnlm.model.likelihood import LanguageModel
 from rnnlm.use.evaluate import evaluate
-from rnnlm.use.settings import EvaluateSettings, ExportSettings, SplitName
+from rnnlm.use.export.settings import ExportSettings
+from rnnlm.use.settings import EvaluateSettings, SplitName
 from rnnlm.workspace import Workspace
 
 

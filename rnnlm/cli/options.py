@@ -29,11 +29,12 @@ from rnnlm.corpus.settings import (
 )
 from rnnlm.training.lag_settings import LagSettings
 from rnnlm.training.settings import TrainSettings
+from rnnlm.use.export.settings import ExportSettings
 from rnnlm.use.rescoring.settings import RescoreSettings
+from rnnlm.use.scoring.settings import ScoreSettings
 from rnnlm.use.settings import (
     CompareSettings,
     EvaluateSettings,
-    ExportSettings,
     GenerateSettings,
     InspectSettings,
     LookSettings,
@@ -41,7 +42,6 @@ from rnnlm.use.settings import (
     NextSettings,
     NgramSettings,
     PredictSettings,
-    ScoreSettings,
 )
 
 

@@ -11,9 +11,10 @@ from rnnlm.cli.options import Invocation
 from rnnlm.cli.reading import decoding
 from rnnlm.cli.stages import terminal
 from rnnlm.cli.terminal import Terminal, count, table
+from rnnlm.cli.texts import check_source
 from rnnlm.corpus.decoding import Decoding
-from rnnlm.corpus.sources import find_corpus, read_lines
-from rnnlm.errors import InputError, UsageError
+from rnnlm.corpus.sources import read_lines
+from rnnlm.errors import UsageError
 from rnnlm.model.finding import last_trained
 from rnnlm.model.likelihood import LanguageModel
 from rnnlm.model.sealed import is_sealed, read_sealed
@@ -38,7 +39,7 @@ def rescore_lists(invocation: Invocation) -> None:
     given: RescoreSettings = invocation.settings("rescore").settings
     files = invocation.arguments["files"] or ["-"]
     for name in [*files, *_names(given.costs), *([given.references] if given.references else [])]:
-        _check_file(name)
+        check_source(name)
     screen = terminal(invocation)
     reading = decoding(invocation, screen)
     rates = None
@@ -52,7 +53,8 @@ def rescore_lists(invocation: Invocation) -> None:
         model, found.model.rules, weights, ngram=ngram, carry=given.context == "stream",
         batch_size=given.batch_size, unknown=given.unknown,
     )  # fmt: skip
-    features = Features(list(weights.scores), MIXTURES if ngram is not None else (0.0,)) if given.tune else None
+    mixtures = sorted({*MIXTURES, given.ngram_weight}) if ngram is not None else [0.0]
+    features = Features(list(weights.scores), mixtures) if given.tune else None
     counts = {"utterances": 0, "hypotheses": 0}
     quiet = given.tune or invocation.run.json
     with screen.rate_progress("rescoring", "hypotheses") as advance:
@@ -85,17 +87,12 @@ def _names(listed: str | None) -> list[str]:
     return [] if listed is None else [name.strip() for name in listed.split(",")]
 
 
-def _check_file(name: str) -> None:
-    """InputError for one that does not exist or is a directory."""
-    if name != "-" and Path(name).is_dir():
-        raise InputError(f"{name} is a directory", "name its files")
-    find_corpus([name])
-
-
 def _form(given: RescoreSettings, reading: Decoding) -> ListForm:
     if given.format == "kaldi":
         return Kaldi([(archive_name(name), read_lines(name, reading)) for name in _names(given.costs)])
-    return {"mikolov": Mikolov, "srilm": Srilm, "jsonl": JsonLists}[given.format]()
+    if given.format == "jsonl":
+        return JsonLists(reading)
+    return Mikolov() if given.format == "mikolov" else Srilm()
 
 
 def _hypotheses(form: ListForm, files: list[str], reading: Decoding) -> Iterator[Hypothesis]:

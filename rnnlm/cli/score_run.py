@@ -11,7 +11,8 @@ from rnnlm.cli.options import Invocation
 from rnnlm.cli.reading import decoding
 from rnnlm.cli.stages import terminal
 from rnnlm.cli.terminal import Terminal, count, table
-from rnnlm.corpus.sources import find_corpus, read_blocks, read_lines, whole_lines
+from rnnlm.cli.texts import check_source
+from rnnlm.corpus.sources import read_blocks, read_lines, whole_lines
 from rnnlm.errors import InputError, UsageError
 from rnnlm.model.likelihood import LanguageModel
 from rnnlm.model.network import Network
@@ -19,8 +20,8 @@ from rnnlm.use.scoring.forms import make_form, wanted_of
 from rnnlm.use.scoring.pairs import Tallies, read_pairs, score_pairs
 from rnnlm.use.scoring.plain import json_line, tsv_line
 from rnnlm.use.scoring.scorer import Scorer
+from rnnlm.use.scoring.settings import ScoreSettings
 from rnnlm.use.scoring.totals import Totals
-from rnnlm.use.settings import ScoreSettings
 
 _PLAIN = ("tsv", "jsonl")
 
@@ -30,7 +31,9 @@ def score_texts(invocation: Invocation) -> None:
     given: ScoreSettings = invocation.settings("score").settings
     name, level = _form_and_level(invocation, given, "line")
     unknown = given.unknown or ("exclude" if name in ("srilm", "mikolov") else "score")
-    sources = [(file, _source(file)) for file in invocation.arguments["files"] or ["-"]]
+    files = invocation.arguments["files"] or ["-"]
+    for file in files:
+        check_source(file)
     found, network = _open(invocation, given)
     rules = found.model.rules
     scorer = Scorer(
@@ -44,8 +47,8 @@ def score_texts(invocation: Invocation) -> None:
         screen.notice("the model was trained on sentences; here a line is one, so put each on its own")
     out.write(form.start())
     with screen.rate_progress("scoring", "predictions") as advance:
-        for file, source in sources:
-            for scored in scorer.lines(_sent_on(whole_lines(read_blocks(source, "text", reading)))):
+        for file in files:
+            for scored in scorer.lines(_sent_on(whole_lines(read_blocks(file, "text", reading)))):
                 out.write(form.line(scored))
                 totals.add(scored)
                 advance(scored.tokens)
@@ -53,7 +56,7 @@ def score_texts(invocation: Invocation) -> None:
     out.write(form.close(totals))
     report = {
         **totals.figures(scorer.digests), "context": given.context, "unknown_words": unknown, "level": level,
-        "format": name, "precision": given.precision, "files": [file for file, _ in sources],
+        "format": name, "precision": given.precision, "files": files,
         "model": found.model.name, "model_sha256": found.model.model_sha256,
     }  # fmt: skip
     if level == "corpus" and name in _PLAIN:
@@ -69,14 +72,6 @@ def _form_and_level(invocation: Invocation, given: ScoreSettings, level: str) ->
     if given.format not in (None, "jsonl"):
         raise UsageError(f"--json with --format {given.format}", "give one of them")
     return "jsonl", given.level or "corpus"
-
-
-def _source(name: str) -> str:
-    """A text's name, checked: InputError for one that does not exist or is a directory."""
-    if name != "-" and Path(name).is_dir():
-        raise InputError(f"{name} is a directory", "name its files")
-    find_corpus([name])
-    return name
 
 
 def _open(invocation: Invocation, given: ScoreSettings) -> tuple[Found, LanguageModel]:
@@ -126,7 +121,8 @@ def score_pair_file(invocation: Invocation) -> None:
         raise UsageError("--pairs with another file", "name the pairs alone")
     name, level = _form_and_level(invocation, given, "corpus")
     assert given.pairs is not None
-    source = _source(given.pairs)
+    source = given.pairs
+    check_source(source)
     found, network = _open(invocation, given)
     scorer = Scorer(network, found.model.rules, batch_size=given.batch_size, unknown=given.unknown or "score")
     tallies, header = Tallies(), True

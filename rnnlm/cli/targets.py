@@ -20,5 +20,6 @@ def check_targets(invocation: Invocation) -> None:
     arguments = [value for value in invocation.arguments.values() if value is not None]
     names = [name for value in arguments for name in (value if isinstance(value, list) else [value])]
     names += [values[name] for name in _READ if values.get(name)]
+    names += filter(None, (values.get("costs") or "").split(","))
     for target in targets:
         check_target(target, [Path(name) for name in names if isinstance(name, str | Path)])

@@ -41,6 +41,13 @@ def choose_text(found: Found, given: EvaluateSettings, reading: Decoding | None 
     return Chosen(f"{split} split", line_blocks(path), split, path, str(manifest.settings.get("corpus_sha256")))
 
 
+def check_source(name: str) -> None:
+    """InputError for a text, not `-`, that does not exist or is a directory."""
+    if name != "-" and Path(name).is_dir():
+        raise InputError(f"{name} is a directory", "name its files")
+    find_corpus([name])
+
+
 def choose_split(workspace: Workspace, wanted: str | None) -> tuple[str, Path]:
     """The split asked for, or test, or valid where test is empty, and its raw text; InputError for an empty one."""
     raw = workspace.directory("raw")

@@ -139,52 +139,6 @@ class CompareSettings:
 
 
 @dataclass(frozen=True)
-class ScoreSettings:
-    """What is said of each text, and how it is read."""
-
-    level: Literal["corpus", "line", "word", "token", "region"] | None = setting(
-        None, "one row for all, for each line, word or token, or for each blank-separated word of the raw line",
-        auto="line; corpus with --pairs or --json", record=False,
-    )  # fmt: skip
-    format: Literal["tsv", "jsonl", "srilm", "kenlm", "mikolov"] | None = setting(
-        None, "tab-separated, JSON Lines, or what SRILM, KenLM or Mikolov's rnnlm prints", auto="tsv", record=False
-    )
-    context: Context = setting(
-        "sentence", "state reset at each line or blank line, or carried across all lines and files", record=False
-    )
-    unknown: Literal["score", "exclude", "error"] | None = setting(
-        None, "words outside the vocabulary: p(<unk>), left out, or an error",
-        auto="score; exclude for srilm and mikolov", record=False,
-    )  # fmt: skip
-    ids: bool = setting(False, "each line begins with an identifier and a tab, which are passed on", record=False)
-    pairs: str | None = setting(
-        None, "a file of minimal pairs: better, worse, type; shows how often the better is the more likely",
-        auto="none", record=False,
-    )  # fmt: skip
-    report: str | None = setting(
-        None, "write totals, context and digests into this file as JSON", auto="none", record=False
-    )
-    batch_size: int = setting(64, "lines read side by side", at_least(1), record=False)
-    precision: Literal["float32", "float64"] = setting("float32", "numbers the network computes with", record=False)
-    engine: Literal["fused", "readable"] = setting(
-        "fused", "the fastest form of a cell, or one step after the other", record=False
-    )
-
-    def check(self) -> None:
-        """Levels, formats and pairs that go together."""
-        if self.format in ("srilm", "kenlm", "mikolov") and self.level in ("token", "region"):
-            raise UsageError(f"--level {self.level} with --format {self.format}", "it has corpus, line and word")
-        if self.pairs is None:
-            return
-        if self.level not in (None, "corpus", "line") or self.format not in (None, "tsv", "jsonl"):
-            raise UsageError("--pairs with this --level or --format", "pairs have corpus and line, tsv and jsonl")
-        if self.context != "sentence" or self.ids or self.unknown == "exclude":
-            raise UsageError(
-                "--pairs with --context, --ids or --unknown exclude", "both lines are read whole, from the start"
-            )
-
-
-@dataclass(frozen=True)
 class GenerateSettings:
     """How text is drawn from the model."""
 
@@ -361,32 +315,3 @@ class LookSettings:
             raise UsageError(
                 "--split with --of-model", "the split's ids are the workspace's; name its text with --text"
             )
-
-
-@dataclass(frozen=True)
-class ExportSettings:
-    """What a model is written as."""
-
-    to: Literal["int8", "onnx", "word2vec", "arpa"] | None = setting(
-        None, "a sealed model with weights of 8 bits, ONNX graphs, vectors in word2vec's text form, or an n-gram model",
-        auto="one must be named", record=False,
-    )  # fmt: skip
-    split: SplitName | None = setting(
-        None, "the split that int8 and arpa are measured on", auto="valid, or test where valid is empty", record=False
-    )
-    text: str | None = setting(None, "a text file instead of a split; - for standard input", auto="none", record=False)
-    tokens: int = setting(1_000_000, "of arpa: tokens drawn from the network to count", at_least(1), record=False)
-    order: int = setting(5, "of arpa: words in the longest n-gram", between(1, 16), record=False)
-    seed: int = setting(1, "of arpa: seed of the draws", between(0, 2**63 - 1), record=False)
-
-    def check(self) -> None:
-        """One form, and what goes with it."""
-        if self.to is None:
-            raise UsageError("--to is missing", "name a form: int8, onnx, word2vec or arpa")
-        if self.text is not None and self.split is not None:
-            raise UsageError("--text with --split", "give one of them")
-        unmeasured = self.to in ("onnx", "word2vec")
-        wrong = ("split", "text") if unmeasured else ()
-        for name in (*wrong, *(("tokens", "order", "seed") if self.to != "arpa" else ())):
-            if getattr(self, name) != getattr(type(self), name):
-                raise UsageError(f"--{name} with --to {self.to}", "leave it away")

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from rnnlm.use.settings import ScoreSettings
+from rnnlm.use.scoring.settings import ScoreSettings
 
 TEXT = """The old cat sees milk.
 The small birds like Anna's ball, and the dog finds a flying bread tree!

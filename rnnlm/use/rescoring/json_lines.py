@@ -5,6 +5,7 @@ import math
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from rnnlm.corpus.decoding import Decoding
 from rnnlm.errors import InputError
 from rnnlm.use.rescoring.form import ListForm
 from rnnlm.use.rescoring.lists import Hypothesis
@@ -14,12 +15,18 @@ from rnnlm.use.rescoring.rescorer import Rescored
 class JsonLists(ListForm):
     """An object a hypothesis; `log_probability`, `total` and `place` are added to it."""
 
+    def __init__(self, reading: Decoding) -> None:
+        self._reading = reading
+
     def read(self, file: str, lines: Iterable[str]) -> Iterator[Hypothesis]:
         """InputError for a line that is no such object."""
         for number, line in enumerate(lines, 1):
             if line.strip():
-                id_, text, scores = _fields(line, f"{file}, line {number:,}")
-                yield Hypothesis(file, number, line, id_, id_, text, scores)
+                where = f"{file}, line {number:,}"
+                # Half of a surrogate pair, which JSON can spell and no text can hold, is refused or replaced.
+                whole = self._reading.line(json.dumps(_object(line, where), ensure_ascii=False), where)
+                id_, text, scores = _fields(json.loads(whole), where)
+                yield Hypothesis(file, number, whole, id_, id_, self._reading.line(text, where), scores)
 
     def hypothesis(self, rescored: Rescored, place: int) -> str:
         """The object with ln p, the sum of all weighted scores, and the place in the new order, from 1."""
@@ -40,20 +47,32 @@ class JsonLists(ListForm):
         return self.hypothesis(rescored, rescored.order[0])
 
 
-def _fields(line: str, where: str) -> tuple[str, str, dict[str, float]]:
-    """Id, text and scores of a line."""
+def _object(line: str, where: str) -> dict[str, Any]:
+    """A line's object; InputError for anything else."""
     try:
         value: Any = json.loads(line)
     except (ValueError, RecursionError):
         value = None
     if not isinstance(value, dict):
         raise InputError(f"{where} is no JSON object", 'write {"id": …, "text": …, "scores": {…}}')
+    return value
+
+
+def _fields(value: dict[str, Any], where: str) -> tuple[str, str, dict[str, float]]:
+    """Id, text and scores of an object."""
     id_, text, scores = value.get("id"), value.get("text"), value.get("scores", {})
     if not isinstance(id_, str) or not isinstance(text, str):
         raise InputError(f"{where} lacks a string 'id' or 'text'", 'write {"id": …, "text": …, "scores": {…}}')
     if "\n" in text:
         raise InputError(f"{where}: the text has a line end in it", "a hypothesis is one line")
-    numbers = isinstance(scores, dict) and all(type(each) in (int, float) for each in scores.values())
-    if not numbers or not all(math.isfinite(each) for each in scores.values()):
+    if not isinstance(scores, dict) or not all(map(_finite, scores.values())):
         raise InputError(f"{where}: 'scores' is no object of numbers", "write natural logarithms by name")
     return id_, text, {name: float(each) for name, each in scores.items()}
+
+
+def _finite(value: Any) -> bool:
+    """Whether it is a number that a float can hold."""
+    try:
+        return type(value) in (int, float) and math.isfinite(value)
+    except OverflowError:
+        return False

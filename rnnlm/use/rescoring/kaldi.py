@@ -23,7 +23,7 @@ class Kaldi(ListForm):
     def read(self, file: str, lines: Iterable[str]) -> Iterator[Hypothesis]:
         """InputError for a line that does not begin with `utterance-n`, or whose cost does not stand in an archive."""
         for number, line in enumerate(lines, 1):
-            name, _, text = line.strip().partition(" ")
+            name, text = (*line.split(maxsplit=1), "", "")[:2]
             utterance, dash, place = name.rpartition("-")
             if not (dash and utterance and place.isdecimal()):
                 raise InputError(

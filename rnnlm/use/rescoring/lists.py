@@ -9,8 +9,6 @@ from itertools import groupby
 
 from rnnlm.errors import InputError
 
-LN10 = 2.302585092994046  # nats in a decimal order of magnitude
-
 
 @dataclass(frozen=True)
 class Hypothesis:

@@ -4,8 +4,9 @@ from collections.abc import Iterable, Iterator
 
 from rnnlm.errors import InputError
 from rnnlm.use.rescoring.form import ListForm
-from rnnlm.use.rescoring.lists import LN10, Hypothesis
+from rnnlm.use.rescoring.lists import Hypothesis
 from rnnlm.use.rescoring.rescorer import Rescored
+from rnnlm.use.scoring.scored import LOG10
 
 
 class Mikolov(ListForm):
@@ -23,4 +24,4 @@ class Mikolov(ListForm):
 
     def score(self, rescored: Rescored, place: int) -> str:
         """log10 p."""
-        return f"{rescored.log_p[place] / LN10:.6f}\n"
+        return f"{rescored.log_p[place] * LOG10:.6f}\n"

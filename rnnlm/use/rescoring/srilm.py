@@ -10,8 +10,9 @@ from typing import ClassVar
 
 from rnnlm.errors import InputError
 from rnnlm.use.rescoring.form import ListForm
-from rnnlm.use.rescoring.lists import LN10, Hypothesis
+from rnnlm.use.rescoring.lists import Hypothesis
 from rnnlm.use.rescoring.rescorer import Rescored
+from rnnlm.use.scoring.scored import LOG10
 
 _SILENT = {"<s>", "</s>", "-pau-"}  # what no language model reads, as in SRILM
 
@@ -44,13 +45,13 @@ class Srilm(ListForm):
                 raise InputError(
                     f"{file}, line {number:,} says {count} words and has {len(words)}", "correct its third field"
                 )
-            scores = {"acoustic": acoustic * LN10, "lm": lm * LN10}
+            scores = {"acoustic": acoustic / LOG10, "lm": lm / LOG10}
             yield Hypothesis(file, number, line, utterance, utterance, " ".join(words), scores)
 
     def hypothesis(self, rescored: Rescored, place: int) -> str:
         """The line with our log10 p in the place of the old language model's."""
         acoustic, _, rest = rescored.hypotheses[place].line.split(maxsplit=2)
-        return f"{acoustic} {rescored.log_p[place] / LN10:.6f} {rest}\n"
+        return f"{acoustic} {rescored.log_p[place] * LOG10:.6f} {rest}\n"
 
     def score(self, rescored: Rescored, place: int) -> str:
         """The same line: scores stand nowhere else in this form."""

@@ -1,0 +1,37 @@
+"""The settings of `rnnlm export`; imports nothing heavy, so that `--help` stays quick."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from rnnlm.config import at_least, between, setting
+from rnnlm.errors import UsageError
+from rnnlm.use.settings import SplitName
+
+
+@dataclass(frozen=True)
+class ExportSettings:
+    """What a model is written as."""
+
+    to: Literal["int8", "onnx", "word2vec", "arpa"] | None = setting(
+        None, "a sealed model with weights of 8 bits, ONNX graphs, vectors in word2vec's text form, or an n-gram model",
+        auto="one must be named", record=False,
+    )  # fmt: skip
+    split: SplitName | None = setting(
+        None, "the split that int8 and arpa are measured on", auto="valid, or test where valid is empty", record=False
+    )
+    text: str | None = setting(None, "a text file instead of a split; - for standard input", auto="none", record=False)
+    tokens: int = setting(1_000_000, "of arpa: tokens drawn from the network to count", at_least(1), record=False)
+    order: int = setting(5, "of arpa: words in the longest n-gram", between(1, 16), record=False)
+    seed: int = setting(1, "of arpa: seed of the draws", between(0, 2**63 - 1), record=False)
+
+    def check(self) -> None:
+        """One form, and what goes with it."""
+        if self.to is None:
+            raise UsageError("--to is missing", "name a form: int8, onnx, word2vec or arpa")
+        if self.text is not None and self.split is not None:
+            raise UsageError("--text with --split", "give one of them")
+        unmeasured = self.to in ("onnx", "word2vec")
+        wrong = ("split", "text") if unmeasured else ()
+        for name in (*wrong, *(("tokens", "order", "seed") if self.to != "arpa" else ())):
+            if getattr(self, name) != getattr(type(self), name):
+                raise UsageError(f"--{name} with --to {self.to}", "leave it away")
