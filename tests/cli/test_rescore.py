@@ -100,6 +100,18 @@ def test_json_lines_keep_their_keys(trained: Path, run: Any, bits: dict[str, flo
     assert [row["total"] for row in out] == sorted((row["total"] for row in out), reverse=True)
 
 
+def test_halves_of_characters_are_replaced_where_asked_for(trained: Path, run: Any) -> None:
+    stdin = b'{"id": "a", "text": "the cat \\ud800"}\n'
+    (line,) = run("rescore", trained, "--errors", "replace", stdin=stdin).ok().out.splitlines()
+    assert json.loads(line)["text"] == "the cat \ufffd"
+
+
+def test_kaldi_lists_may_have_tabs(trained: Path, run: Any) -> None:
+    flags = ("--format", "kaldi", "--write", "scores")
+    plain = run("rescore", trained, *flags, stdin=b"u1-1 the cat\n").ok().out
+    assert run("rescore", trained, *flags, stdin=b"u1-1\tthe  cat\n").ok().out == plain
+
+
 def test_an_empty_hypothesis_is_an_empty_sentence(trained: Path, run: Any) -> None:
     stdin = b"u1-1\nu1-2 ...\nu1-3 the cat\n"
     out = run("rescore", trained, "--format", "kaldi", "--write", "scores", stdin=stdin).ok().out
@@ -139,6 +151,11 @@ def test_a_mixture_with_the_workspaces_ngram_model(trained: Path, run: Any, tmp_
         flags = ("--format", "mikolov", "--write", "scores", *flags)
         return [float(line) for line in run("rescore", work, *flags, stdin=mikolov().encode()).ok().out.split()]
 
+    references = tmp_path / "references.txt"
+    references.write_text("u1 the old cat finds milk\nu2 the birds like bread\n")
+    flags = ("--format", "mikolov", "--references", references, "--tune", "--ngram-weight", 0.25, "--json")
+    tuned = run("rescore", work, *flags, stdin=mikolov().encode()).ok().json
+    assert tuned["tuned_word_errors"] <= tuned["rescored_word_errors"]
     network, mixed, ngram = scores(), scores("--ngram-weight", 0.5), scores("--ngram-weight", 1)
     assert ngram == pytest.approx(scores("--model", "ngram"), abs=1e-6)
     assert all(
@@ -162,6 +179,12 @@ BROKEN = {
     "an infinite score": ("jsonl", '{"id": "a", "text": "x", "scores": {"ac": Infinity}}\n', 3, "line 1", "'scores'"),
     "other scores": ("jsonl", '{"id": "a", "text": "x", "scores": {"ac": 1}}\n{"id": "a", "text": "x"}\n', 3, "line 2",
                      "the same scores"),
+    "a number that no float holds": ("jsonl", '{"id": "a", "text": "x", "scores": {"ac": 1' + "0" * 400 + "}}\n", 3,
+                                     "line 1", "'scores'"),
+    "half of a character": ("jsonl", '{"id": "a", "text": "\\ud800"}\n', 3, "line 1", "surrogate"),
+    "half of a character elsewhere": ("jsonl", '{"id": "a", "text": "x", "own": "\\ud800"}\n', 3, "line 1",
+                                      "surrogate"),
+    "a zero byte": ("jsonl", '{"id": "a", "text": "x\\u0000y"}\n', 3, "line 1", "zero byte"),
     "two lines in one": ("jsonl", '{"id": "a", "text": "x\\ny"}\n', 3, "line 1", "line end"),
 }  # fmt: skip
 
@@ -199,5 +222,8 @@ def test_costs_and_references_that_do_not_match(trained: Path, run: Any, tmp_pat
     refused("u1-1 3\n", "--costs", "other ends", "u1-2")
     refused("u1-1 3\nu2-1 3\n", "--costs", "'u2-1 3'", "u1-2")
     refused("u1-1 x\n", "--costs", "'x'")
+    other.write_text("u1-1 3\nu1-2 4\n")
+    over = run("rescore", trained, "--format", "kaldi", "--costs", other, "--report", other, stdin=b"u1-1 a\nu1-2 b\n")
+    over.refused(2, "what this command reads")
     refused("u2 a\n", "--references", "no reference for 'u1'")
     refused("u1 a\nu1 b\n", "--references", "line 2")

@@ -14,7 +14,7 @@ from rnnlm.corpus.ids import Ids
 from rnnlm.errors import ArtifactError
 from rnnlm.model.architecture import Architecture
 from rnnlm.model.network import Network
-from rnnlm.training import pace
+from rnnlm.training import loop, pace
 from rnnlm.training.journal import Header, Journal, Record, read_journal
 from rnnlm.training.language import LanguageObjective
 from rnnlm.training.loop import Trainer
@@ -130,6 +130,15 @@ def test_so_is_one_that_was_stopped_and_killed(tmp_path: Path, monkeypatch: pyte
     assert record.fractions[31] > reached
     again = trained(tmp_path / "again", REPLAYED, Watcher(), record=record)
     same(broken, tmp_path / "again", (broken_off, again))
+
+
+def test_a_run_killed_early_has_a_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = replace(SETTINGS, checkpoint_every="60s")
+    monkeypatch.setattr(loop, "time", UnevenClock(2))
+    with pytest.raises(KilledError):
+        trained(tmp_path, settings, Watcher(kill_at=12), monkeypatch=monkeypatch)
+    (checkpoint,) = (tmp_path / "checkpoints").glob("step-*")
+    assert 0 < int(checkpoint.name.removeprefix("step-")) < 12
 
 
 def test_a_journal_says_what_the_run_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
