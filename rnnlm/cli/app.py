@@ -75,3 +75,6 @@ def main(
     ] = False,
 ) -> None:
     """Recurrent language models from raw text."""
+
+
+command_line = typer.main.get_command(app)

@@ -25,10 +25,10 @@ def run(arguments: list[str]) -> int:
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # which nohup has set
         signal.signal(signal.SIGHUP, _stop)
     debug = "--debug" in arguments or os.environ.get("RNNLM_DEBUG", "") not in ("", "0")
-    from rnnlm.cli.app import app
+    from rnnlm.cli.app import command_line
 
     try:
-        code = app(arguments, prog_name="rnnlm", standalone_mode=False)
+        code = command_line(arguments, prog_name="rnnlm", standalone_mode=False)
         sys.stdout.flush()
         if code == 130:
             return _report("stopped", 130)

@@ -1,5 +1,6 @@
 """A training run as a directory: found again when it is the same, resumed when it is unfinished, sealed when done."""
 
+import itertools
 import re
 import shutil
 from collections.abc import Mapping
@@ -65,7 +66,8 @@ def find_place(models: Path, cell: str, name: str | None, run: Identity, *, resu
         )
     if name is None:
         taken = {path.name for path in existing}
-        free = next(each for each in (cell, *(f"{cell}-{n}" for n in range(2, 10**6))) if each not in taken)
+        numbered = (f"{cell}-{n}" for n in itertools.count(2))
+        free = next(each for each in itertools.chain([cell], numbered) if each not in taken)
         return Place(models / free, "new")
     if existing and not force:
         state = "a sealed model" if is_sealed(existing[0]) else "an unfinished run"
