@@ -118,8 +118,24 @@ def write_bytes(path: Path, content: bytes) -> str:
 
 
 def write_json(path: Path, value: Any) -> str:
-    """Write JSON durably, readable and in a fixed order; the SHA-256 of what was written."""
-    return write_bytes(path, (json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode())
+    """Write JSON durably, as `json_bytes` has it; the SHA-256 of what was written."""
+    return write_bytes(path, json_bytes(value))
+
+
+def json_bytes(value: Any) -> bytes:
+    """JSON as every file of an artifact has it: readable, in the order of its keys, a line end last."""
+    return (json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
+
+
+def with_digest(content: Mapping[str, Any]) -> dict[str, Any]:
+    """JSON with the digest of its other fields last."""
+    others = {name: value for name, value in content.items() if name != "sha256"}
+    return {**others, "sha256": sha256_bytes(canonical(others))}
+
+
+def is_as_written(path: Path, content: Mapping[str, Any]) -> bool:
+    """Whether a file that says `content` has its digest, and every byte, blanks too, as `write_json` has them."""
+    return path.read_bytes() == json_bytes(with_digest(content))
 
 
 def read_json(path: Path, *, remedy: str, most: int = _JSON_LIMIT) -> dict[str, Any]:
@@ -191,7 +207,7 @@ class Manifest:
             "outputs": dict(self.outputs),
             "report": dict(self.report),
         }
-        return content | {"sha256": sha256_bytes(canonical(content))}
+        return with_digest(content)
 
 
 def seal(
@@ -220,15 +236,15 @@ def read_manifest(directory: Path, format: str, version: int, *, remedy: str) ->
     if not path.exists():
         return None
     content = read_json(path, remedy=remedy, most=UNVERIFIED_JSON)
-    digest = content.pop("sha256", None)
+    as_written = is_as_written(path, content)
+    content.pop("sha256", None)
     if content.get("format") != format:
         raise ArtifactError(f"{path} describes {content.get('format')!r}, not {format!r}", remedy)
     if content.get("version") != version:
         raise ArtifactError(f"{path} has version {content.get('version')!r}, this program reads {version}", remedy)
     try:
-        good = digest == sha256_bytes(canonical(content))
         manifest = Manifest(**content)
-        good = good and all(
+        good = as_written and all(
             isinstance(getattr(manifest, part), dict) for part in ("settings", "inputs", "outputs", "report")
         )
     except (TypeError, ValueError):

@@ -17,17 +17,17 @@ from rnnlm.artifacts import (
     UNVERIFIED_JSON,
     Manifest,
     changed_outputs,
+    is_as_written,
     read_json,
     read_manifest,
     rebuilt,
     recover,
     seal,
-    sha256_bytes,
     storage_error,
     tidy,
+    with_digest,
     write_json,
 )
-from rnnlm.config import canonical
 from rnnlm.edits import check_labels, check_lines, check_text
 from rnnlm.errors import ArtifactError, InputError, UsageError
 from rnnlm.graph import SOURCES, STAGES, later_stages
@@ -50,8 +50,7 @@ class Built:
 
 def _description(settings: Mapping[str, Any]) -> dict[str, Any]:
     """What `workspace.json` holds, the digest of the rest last."""
-    content = {"format": _FORMAT, "version": _VERSION, "settings": dict(settings)}
-    return {**content, "sha256": sha256_bytes(canonical(content))}
+    return with_digest({"format": _FORMAT, "version": _VERSION, "settings": dict(settings)})
 
 
 class Workspace:
@@ -70,7 +69,7 @@ class Workspace:
                 f"{path / DESCRIPTION} has version {content.get('version')!r}, this program reads {_VERSION}",
                 "use the program that wrote it, or start anew in another --out",
             )
-        if content.get("sha256") != _description(content["settings"])["sha256"]:
+        if not is_as_written(path / DESCRIPTION, content):
             raise ArtifactError(
                 f"{path / DESCRIPTION} has changed since it was written", "restore it, or start anew in another --out"
             )

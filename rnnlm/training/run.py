@@ -9,7 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from rnnlm.arrays import write_tensors
-from rnnlm.artifacts import UNVERIFIED_JSON, read_json, rebuilt, sha256_bytes, write_bytes, write_json
+from rnnlm.artifacts import (
+    UNVERIFIED_JSON,
+    is_as_written,
+    read_json,
+    rebuilt,
+    sha256_bytes,
+    with_digest,
+    write_bytes,
+    write_json,
+)
 from rnnlm.config import canonical
 from rnnlm.errors import ArtifactError, UsageError
 from rnnlm.model.sealed import CONFIG, TOKENIZER, WEIGHTS, is_sealed, seal_model
@@ -114,8 +123,7 @@ def _begun(directory: Path) -> dict[str, Any]:
     """What a directory was begun for; ArtifactError where that is not there or was changed."""
     path = directory / RUN
     content = read_json(path, remedy="start anew with --force", most=UNVERIFIED_JSON)
-    digest = content.pop("sha256", None)
-    if digest != sha256_bytes(canonical(content)):
+    if not is_as_written(path, content):
         raise ArtifactError(f"{path} has changed since it was written", "start anew with --force")
     return content
 
@@ -133,7 +141,7 @@ def begin(directory: Path, run: Identity, files: Mapping[str, bytes]) -> None:
         for name, content in files.items():
             write_bytes(fresh / name, content)
         begun = {"run_sha256": run.digest, "settings": dict(run.settings), "inputs": dict(run.inputs)}
-        write_json(fresh / RUN, {**begun, "sha256": sha256_bytes(canonical(begun))})
+        write_json(fresh / RUN, with_digest(begun))
 
 
 def finish(

@@ -4,14 +4,12 @@ import json
 from pathlib import Path
 from typing import Any
 
-from rnnlm.artifacts import MANIFEST, sha256_bytes, sha256_file
-from rnnlm.config import canonical
+from rnnlm.artifacts import MANIFEST, json_bytes, sha256_file, with_digest
 
 
 def sealed_json(content: dict[str, Any]) -> bytes:
     """JSON whose last field is the digest of the others, as manifests and `workspace.json` have it."""
-    content = {name: value for name, value in content.items() if name != "sha256"}
-    return json.dumps({**content, "sha256": sha256_bytes(canonical(content))}).encode()
+    return json_bytes(with_digest(content))
 
 
 def reseal(directory: Path, **changes: Any) -> None:

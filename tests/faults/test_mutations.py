@@ -179,6 +179,24 @@ def test_any_byte_changed_and_any_end_cut_off_is_named(zoo: Path, run: Any, name
     check()
 
 
+@pytest.mark.parametrize("name", ["workspace", "vocabulary and ids", "network", "table"])
+def test_another_blank_in_json_that_bears_its_own_digest_is_named(zoo: Path, run: Any, name: str) -> None:
+    """Found by the long form of the test above: the digest is of what is said, and a tab said the same."""
+    kind = KINDS[name]
+    path = next(path for path in files_of(zoo, kind) if path.name in (MANIFEST, "workspace.json"))
+    content = path.read_bytes()
+    for other in (
+        content.replace(b" ", b"\t", 1),
+        content[:-1] + b" ",
+        content + b"\n",
+        content.replace(b"\n", b"\r\n"),
+    ):
+        path.write_bytes(other)
+        run(*at(zoo, kind.verifies)).refused(4, f"{path.parent.name}/{path.name}")
+    path.write_bytes(content)
+    run(*at(zoo, kind.verifies)).ok()
+
+
 HOSTILE = (None, True, -1, 0, 1, 2**31, 2**63, 10**30, 0.5, 1e308, -1e308, "", "lstm", "../..", "\0", "\ud800",
            "x" * 1000, [], {}, [[]], {"a": 1}, "delete")  # fmt: skip
 
