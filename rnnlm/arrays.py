@@ -6,6 +6,7 @@ A header may claim any size, so it is held against the length of the file before
 import contextlib
 import hashlib
 import json
+import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from tokenize import TokenError
@@ -76,7 +77,7 @@ def open_npy(path: Path, *, kinds: str, dimensions: int, remedy: str) -> Array:
     more than it holds, or holds something else.
     """
     try:
-        with path.open("rb") as file:
+        with path.open("rb") as file, warnings.catch_warnings(action="error"):
             version = npy.read_magic(file)
             if version != (1, 0):
                 raise ValueError(f"version {version} of the format")
@@ -86,7 +87,7 @@ def open_npy(path: Path, *, kinds: str, dimensions: int, remedy: str) -> Array:
             length = file.tell() - start
     except OSError as error:
         raise ArtifactError(f"cannot read {path}: {error.strerror}", remedy) from None
-    except (ValueError, SyntaxError, TypeError, KeyError, RecursionError, MemoryError, TokenError) as error:
+    except (ValueError, SyntaxError, TypeError, KeyError, RecursionError, MemoryError, TokenError, Warning) as error:
         raise ArtifactError(f"{path} is damaged ({error})", remedy) from None
     wanted = dtype.itemsize
     for size in shape:

@@ -159,7 +159,7 @@ class Pipeline:
         """A split as ids, checked."""
         manifest = self.workspace.verified("vocab")
         documents = self.workspace.directory("clean") / f"{split}.documents.npy"
-        return open_ids(self.workspace.directory("vocab"), split, int(manifest.report["size"]), documents)
+        return open_ids(self.workspace.directory("vocab"), split, manifest.report.get("size"), documents)
 
     def label_set(self) -> tuple[str, ...]:
         """The labels of the training split, in the order of their numbers."""

@@ -45,12 +45,14 @@ class Ids:
         return np.diff(self.offsets)
 
 
-def open_ids(directory: Path, split: str, size: int, documents: Path) -> Ids:
+def open_ids(directory: Path, split: str, size: object, documents: Path) -> Ids:
     """Open a split of the `vocab` stage whose vocabulary has `size` ids, with the `clean` stage's document starts.
 
-    Raises ArtifactError when the parts are damaged or do not belong together.
+    Raises ArtifactError when the parts are damaged or do not belong together, or `size` is no number.
     """
     remedy = "rebuild it with: rnnlm vocab --force"
+    if isinstance(size, bool) or not isinstance(size, int):
+        raise ArtifactError(f"{directory} does not say how many ids there are", remedy)
     ids = open_npy(directory / f"{split}.ids.npy", kinds="u", dimensions=1, remedy=remedy)
     offsets = open_npy(directory / f"{split}.offsets.npy", kinds="i", dimensions=1, remedy=remedy)
     starts = open_npy(documents, kinds="u", dimensions=1, remedy="rebuild it with: rnnlm clean --force")

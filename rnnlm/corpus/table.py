@@ -166,6 +166,8 @@ def open_table(directory: Path) -> Table:
         table = Table(str(content["source"]), columns, numbers, codes, content["sequence_column"])
     except (KeyError, TypeError, IndexError, AttributeError):
         raise ArtifactError(f"{path} is damaged", _REMEDY) from None
+    if table.sequence_column is not None and not table.has(table.sequence_column):
+        raise ArtifactError(f"{path} is damaged", _REMEDY)
     texts = [column for column in columns if column.kind == "text"]
     fits = (
         all(column.kind in get_args(Kind) for column in columns)

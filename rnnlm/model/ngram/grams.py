@@ -20,6 +20,7 @@ from rnnlm.errors import ArtifactError
 KEYS, LOG_P, BACK_OFF = "order-{}.keys.npy", "order-{}.log_p.npy", "order-{}.back_off.npy"
 MOST_ORDER = 16
 _BLOCK = 2**20
+_LARGEST = 700  # of a logarithm: no float64 is as small as exp of less
 
 Rows = NDArray[np.int64]
 
@@ -123,15 +124,16 @@ def read_grams(directory: Path, vocabulary: int, order: int) -> Grams:
     back_off = tuple(opened(BACK_OFF, n, "f", np.float32) for n in range(1, order))
     lengths = [vocabulary, *map(len, keys)]
     for n in range(1, order + 1):
-        good = len(log_p[n - 1]) == lengths[n - 1] and _finite(log_p[n - 1][FIRST_OUTPUT if n == 1 else 0 :])
-        good = good and (n == order or (len(back_off[n - 1]) == lengths[n - 1] and _finite(back_off[n - 1])))
+        good = len(log_p[n - 1]) == lengths[n - 1] and _plausible(log_p[n - 1][FIRST_OUTPUT if n == 1 else 0 :])
+        good = good and (n == order or (len(back_off[n - 1]) == lengths[n - 1] and _plausible(back_off[n - 1])))
         if not (good and (n == 1 or _ascending(keys[n - 2], lengths[n - 2] * vocabulary))):
             raise ArtifactError(f"{directory}: the arrays of order {n} do not belong together", remedy)
     return Grams(vocabulary, keys, log_p, back_off)
 
 
-def _finite(array: NDArray[np.float32]) -> bool:
-    return all(np.isfinite(array[start : start + _BLOCK]).all() for start in range(0, len(array), _BLOCK))
+def _plausible(array: NDArray[np.float32]) -> bool:
+    blocks = (array[start : start + _BLOCK] for start in range(0, len(array), _BLOCK))
+    return all((np.abs(block) < _LARGEST).all() for block in blocks)
 
 
 def _ascending(keys: NDArray[np.uint64], below: int) -> bool:
