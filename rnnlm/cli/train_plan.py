@@ -8,8 +8,8 @@ from rnnlm.cli.terminal import table
 from rnnlm.cli.train_describe import Run, network_of
 from rnnlm.cli.train_memory import demand, smaller
 from rnnlm.config import seconds
+from rnnlm.model.parameters import parameter_count
 from rnnlm.training.available import memory_left, process_memory
-from rnnlm.training.memory import parameter_count
 from rnnlm.training.trial import trial_speed
 
 

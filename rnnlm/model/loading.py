@@ -8,8 +8,9 @@ from rnnlm.model.likelihood import LanguageModel
 from rnnlm.model.network import Network
 from rnnlm.model.ngram.grams import read_grams
 from rnnlm.model.ngram.model import NgramModel
+from rnnlm.model.parameters import parameter_count
 from rnnlm.model.quantized import dequantize, quantize, sealed_weights
-from rnnlm.model.sealed import WEIGHTS, NgramShape, Sealed
+from rnnlm.model.sealed import CONFIG, REMEDY, WEIGHTS, NgramShape, Sealed
 
 
 def load_model(sealed: Sealed, device: str = "cpu") -> LanguageModel:
@@ -31,6 +32,8 @@ def load_network(sealed: Sealed, device: str = "cpu", *, int8: bool = False) -> 
         weights, rows = dequantize(quantize(weights), str(sealed.path / WEIGHTS))
     if architecture.cell not in CELLS:
         raise ArtifactError(f"{sealed.path}: there is no cell {architecture.cell!r}", "use the program that wrote it")
+    if parameter_count(architecture) != sum(array.size for array in weights.values()):  # before memory is taken for it
+        raise ArtifactError(f"{sealed.path / WEIGHTS} holds other numbers than {CONFIG} asks for", REMEDY)
     model = Network(architecture, torch.Generator())
     model.load(weights, str(sealed.path / WEIGHTS))
     model = model.to(device).eval()

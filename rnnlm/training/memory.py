@@ -10,11 +10,9 @@ units, 1 to 3 layers, 100 to 50,000 words, 8 to 128 streams) on one core, of 450
 81 and 107 %; the last factor was then raised from 1.4 for the sake of longer runs. `benchmarks/memory.py` compares.
 """
 
-from itertools import pairwise
-
-from rnnlm.corpus.tokenizer import FIRST_OUTPUT
 from rnnlm.model.architecture import Architecture
 from rnnlm.model.cells.table import CELLS
+from rnnlm.model.parameters import layer_parameters, parameter_count
 from rnnlm.training.settings import TrainSettings
 
 _KERNELS = 185 * 2**20  # what torch, oneDNN and the first steps load and keep
@@ -33,25 +31,5 @@ def demand_bytes(architecture: Architecture, settings: TrainSettings, steps: int
     churn = (_CHURN if table < _SMALL else _CHURN_OF_LARGE) * table
     per_row = a.layers * (2 * len(cell.BLOCKS) + 4) * a.hidden  # numbers kept for the way back
     outputs = 0 if a.task == "language" and (a.forced or not cell.FEEDS_BACK) else 3 * rows * a.outputs
-    floats = copies * parameter_count(a) + _LAYERS * _of_layers(a) + _ROWS * rows * per_row + outputs
+    floats = copies * parameter_count(a) + _LAYERS * layer_parameters(a) + _ROWS * rows * per_row + outputs
     return int(_KERNELS + churn + _FLOAT * floats)
-
-
-def parameter_count(architecture: Architecture) -> int:
-    """The trained numbers of a network that has not been built: `Network.parameter_count` without its memory."""
-    a = architecture
-    rows = a.cuts[0] + FIRST_OUTPUT if a.cuts else a.vocabulary
-    total = rows * a.embedding + _of_layers(a) + a.outputs
-    total += a.embedding * a.hidden if a.projected else 0
-    total += 0 if a.tied else a.outputs * a.width
-    for (begin, end), width in zip(pairwise((*a.cuts, a.outputs)), a.widths, strict=True):
-        total += (end - begin) * width + (a.embedding * width if width < a.embedding else 0)
-    return total + len(a.cuts) * (a.embedding + 1)
-
-
-def _of_layers(a: Architecture) -> int:
-    """The trained numbers of the recurrent layers: U, W, b, and peepholes."""
-    cell = CELLS[a.cell]
-    rows, fed = len(cell.BLOCKS) * a.hidden, a.outputs if cell.FEEDS_BACK else a.hidden
-    widths = [a.embedding if a.vocabulary else a.features, *[a.hidden] * (a.layers - 1)]
-    return sum(rows * (width + fed + 1) for width in widths) + (3 * a.hidden * a.layers if a.peepholes else 0)

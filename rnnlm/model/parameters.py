@@ -1,0 +1,27 @@
+"""How many numbers a network has, from its architecture alone, so that it is known before any memory is taken."""
+
+from itertools import pairwise
+
+from rnnlm.corpus.tokenizer import FIRST_OUTPUT
+from rnnlm.model.architecture import Architecture
+from rnnlm.model.cells.table import CELLS
+
+
+def parameter_count(architecture: Architecture) -> int:
+    """The trained numbers of a network that has not been built: `Network.parameter_count` without its memory."""
+    a = architecture
+    rows = a.cuts[0] + FIRST_OUTPUT if a.cuts else a.vocabulary
+    total = rows * a.embedding + layer_parameters(a) + a.outputs
+    total += a.embedding * a.hidden if a.projected else 0
+    total += 0 if a.tied else a.outputs * a.width
+    for (begin, end), width in zip(pairwise((*a.cuts, a.outputs)), a.widths, strict=True):
+        total += (end - begin) * width + (a.embedding * width if width < a.embedding else 0)
+    return total + len(a.cuts) * (a.embedding + 1)
+
+
+def layer_parameters(a: Architecture) -> int:
+    """The trained numbers of the recurrent layers: U, W, b, and peepholes."""
+    cell = CELLS[a.cell]
+    rows, fed = len(cell.BLOCKS) * a.hidden, a.outputs if cell.FEEDS_BACK else a.hidden
+    widths = [a.embedding if a.vocabulary else a.features, *[a.hidden] * (a.layers - 1)]
+    return sum(rows * (width + fed + 1) for width in widths) + (3 * a.hidden * a.layers if a.peepholes else 0)
