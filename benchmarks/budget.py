@@ -58,6 +58,7 @@ _ABLATIONS = {
     "down in a line": ("--schedule", "linear"),
     "no dropout": ("--dropout", "0"),
     "batches of 32": ("--batch-size", "32"),
+    "batches of 128": ("--batch-size", "128"),
     "segments of 20": ("--bptt", "20"),
     "weights averaged at the end": ("--average", "0.998", "--average-from", "0.8"),
     "gradient descent": ("--optimizer", "sgd", "--learning-rate", "20", "--clip", "0.25", "--weight-decay", "0"),
