@@ -20,7 +20,7 @@ from rnnlm.errors import ArtifactError
 KEYS, LOG_P, BACK_OFF = "order-{}.keys.npy", "order-{}.log_p.npy", "order-{}.back_off.npy"
 MOST_ORDER = 16
 _BLOCK = 2**20
-_LARGEST = 700  # of a logarithm: no float64 is as small as exp of less
+_LARGEST = 10_000  # of a logarithm; some write -1,000 to base 10 for what never occurs
 
 Rows = NDArray[np.int64]
 
