@@ -5,6 +5,7 @@ import torch
 from torch.nn import functional
 
 from rnnlm.model.outputs import loss as loss_module
+from rnnlm.model.outputs import product as product_module
 from rnnlm.model.outputs.loss import linear_cross_entropy
 
 
@@ -34,6 +35,27 @@ def test_equals_cross_entropy_whatever_the_block(block: int, monkeypatch: pytest
     torch.testing.assert_close(value, expected, rtol=1e-12, atol=0)
     for mine, other in zip(ours, theirs, strict=True):
         torch.testing.assert_close(mine.grad, other.grad, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("onednn", [False, True])
+def test_equals_cross_entropy_whichever_library_multiplies(onednn: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each processor takes one of the two; both are here wherever torch was built with them."""
+    assert product_module._HAS_ONEDNN
+    monkeypatch.setattr(product_module, "_ONEDNN", onednn)
+    monkeypatch.setattr(loss_module, "_BLOCK", 64 * 70)  # several blocks, the last of them a smaller one
+    h, V, c, targets = problem(200, 50, 70)
+    ours = [tensor.float().requires_grad_() for tensor in (h, V, c)]
+    theirs = [tensor.clone().requires_grad_() for tensor in (h, V, c)]
+    value = linear_cross_entropy(*ours, targets)
+    expected = functional.cross_entropy(
+        functional.linear(*theirs), targets.where(targets >= 0, -100), reduction="sum", ignore_index=-100
+    )
+    value.backward()
+    expected.backward()
+    assert value.item() == pytest.approx(expected.item(), rel=1e-5)
+    for mine, other in zip(ours, theirs, strict=True):
+        assert mine.grad is not None and other.grad is not None and mine.grad.is_contiguous()
+        torch.testing.assert_close(mine.grad.double(), other.grad, rtol=1e-3, atol=1e-4)
 
 
 def test_gradients_by_finite_differences() -> None:
