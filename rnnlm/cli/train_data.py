@@ -18,6 +18,7 @@ from rnnlm.corpus.text import TextRules, encode_text
 from rnnlm.corpus.tokenizer import load_tokenizer
 from rnnlm.model.network import Network
 from rnnlm.model.sealed import Sealed, text_description
+from rnnlm.training.calibration import calibrate
 from rnnlm.training.language import LanguageObjective, language_report, output_counts
 from rnnlm.training.objective import Objective
 from rnnlm.training.sequences import SequenceObjective, forecast_report, label_counts, labels_report
@@ -33,7 +34,7 @@ class Data:
     (outputs,) how often each token that can be predicted occurs there. `labels` names outputs that are not tokens:
     labels, or the columns that are forecast. `described` goes into `config.json`, `inputs` are digests. `objective`
     takes how many tokens a quick validation may read, `report` the time on the monotonic clock by which it should have
-    what it tells.
+    what it tells. `calibrate` sets a language model's temperature by validation and returns it.
     """
 
     task: str
@@ -52,6 +53,7 @@ class Data:
     labels: tuple[str, ...] = ()
     ids: Ids | None = None
     counts: NDArray[np.int64] | None = None
+    calibrate: Callable[[Network], float] | None = None
 
 
 def language_data(pipeline: Pipeline, given: TrainSettings, base: Sealed | None, text: Path) -> Data:
@@ -91,6 +93,7 @@ def language_data(pipeline: Pipeline, given: TrainSettings, base: Sealed | None,
         size,
         ids=train,
         counts=counts,
+        calibrate=lambda network: calibrate(network, valid, context),
     )
 
 

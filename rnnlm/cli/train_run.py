@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,6 @@ from rnnlm.cli.budget_run import Reserved
 from rnnlm.cli.replay_run import REPLAY
 from rnnlm.cli.stages import Pipeline
 from rnnlm.cli.terminal import table, valid_figure
-from rnnlm.cli.train_data import Data
 from rnnlm.cli.train_describe import Run, base_of, describe, network_of
 from rnnlm.cli.train_files import first_files, replay_file
 from rnnlm.cli.train_loop import resumable, train_network
@@ -119,7 +119,7 @@ def _train(pipeline: Pipeline, run: Run, place: Place, device: str) -> None:
     if outcome.ends_at is not None:
         whole = seconds(run.settings.budget or "")
         deadline = outcome.ends_at - Reserved.of(whole, network.parameter_count).sealing
-    report = _report(network, outcome, run.data, deadline)
+    outcome, report = _measured(network, outcome, run, deadline)
     write_timing(place.directory, outcome.seconds, outcome.tokens_seen, report["operations"], device)
     if run.choice is not None:
         write_bytes(place.directory / REPLAY, replay_file(pipeline, run))
@@ -134,11 +134,16 @@ def _train(pipeline: Pipeline, run: Run, place: Place, device: str) -> None:
     )
 
 
-def _report(network: Network, outcome: Outcome, data: Data, deadline: float | None) -> dict[str, Any]:
-    """What is shown of a finished run, but for times, which are never the same twice."""
+def _measured(network: Network, outcome: Outcome, run: Run, deadline: float | None) -> tuple[Outcome, dict[str, Any]]:
+    """A finished run with its weights calibrated, and what is shown of it, but for times: they are never the same."""
     network.load(outcome.tensors, "the best weights")
-    return {
-        **data.report(network, deadline),
+    calibrated = {}
+    if run.settings.calibrate and run.data.calibrate is not None:
+        calibrated["temperature"] = round(run.data.calibrate(network), 4)
+        outcome = replace(outcome, tensors=network.tensors())
+    return outcome, {
+        **run.data.report(network, deadline),
+        **calibrated,
         "parameters": network.parameter_count,
         "tokens_seen": outcome.tokens_seen,
         "epochs": round(outcome.epochs, 4),

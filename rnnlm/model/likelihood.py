@@ -137,18 +137,43 @@ def text_nats(model: LanguageModel, ids: Ids, context: str, batch_size: int) -> 
     """
     if isinstance(model, Network):
         model.eval()
-    spans = spans_of(ids, context)
+    for some in _side_by_side(spans_of(ids, context), batch_size):
+        states = model.initial_state(len(some))
+        for places, inside, inputs, targets in _segments(ids, some, model.device):
+            nats, states = segment_nats(model, inputs, targets, states)
+            costs = nats.cpu().numpy()
+            for column in np.flatnonzero(inside[0]):
+                count = int(inside[:, column].sum())
+                yield SpanNats(int(places[0, column]), costs[:count, column])
+
+
+@torch.inference_mode()
+def text_outputs(model: Network, ids: Ids, context: str, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """What the output layer reads, and is to predict: (rows, width) and (rows,) of output numbers, as `text_nats` does.
+
+    Targets are negative where a sequence is over.
+    """
+    for some in _side_by_side(spans_of(ids, context), batch_size):
+        states = model.initial_state(len(some))
+        for _, _, inputs, targets in _segments(ids, some, model.device):
+            output, states = model(inputs, states)
+            yield output.flatten(0, 1), targets.flatten() - FIRST_OUTPUT
+
+
+def _side_by_side(spans: NDArray[np.int64], batch_size: int) -> Iterator[NDArray[np.int64]]:
+    """The spans that are read together, of like length."""
     pool = batch_size * _POOL
     for first in range(0, len(spans), pool):
         some = spans[first : first + pool]
         some = some[np.argsort(some[:, 1] - some[:, 0], kind="stable")]
         for place in range(0, len(some), batch_size):
-            yield from _side_by_side(model, ids, some[place : place + batch_size])
+            yield some[place : place + batch_size]
 
 
-def _side_by_side(model: LanguageModel, ids: Ids, spans: NDArray[np.int64]) -> Iterator[SpanNats]:
-    device = model.device
-    states = model.initial_state(len(spans))
+def _segments(
+    ids: Ids, spans: NDArray[np.int64], device: torch.device
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.bool_], Tensor, Tensor]]:
+    """Places in the text and whether they are inside their span, inputs and targets: (steps, spans) each."""
     lengths = spans[:, 1] - spans[:, 0]
     segment = max(1, _SEGMENT // len(spans)) if len(spans) > 1 else _SEGMENT
     for start in range(0, int(lengths.max()), segment):
@@ -159,10 +184,4 @@ def _side_by_side(model: LanguageModel, ids: Ids, spans: NDArray[np.int64]) -> I
         targets = np.where(inside, ids.ids[places.clip(0, last)].astype(np.int64), PAD_ID)
         before = ids.ids[(places - 1).clip(0, last)].astype(np.int64)
         inputs = np.where(inside, np.where(places == spans[:, 0], START_ID, before), PAD_ID)
-        nats, states = segment_nats(
-            model, torch.from_numpy(inputs).to(device), torch.from_numpy(targets).to(device), states
-        )
-        costs = nats.cpu().numpy()
-        for column in np.flatnonzero(inside[0]):
-            count = int(inside[:, column].sum())
-            yield SpanNats(int(places[0, column]), costs[:count, column])
+        yield places, inside, torch.from_numpy(inputs).to(device), torch.from_numpy(targets).to(device)

@@ -113,6 +113,7 @@ def _regularised(given: TrainSettings, epochs: float, *, long: bool) -> TrainSet
         dropout_words=filled(given.dropout_words, 0.1 if long else 0.0),
         dropout_recurrent=filled(given.dropout_recurrent, 0.4 if long else 0.0),
         locked=filled(given.locked, long),
+        calibrate=filled(given.calibrate, given.cell not in FEEDS_BACK),
     )
 
 

@@ -63,6 +63,7 @@ def fill_in(
         dropout_words=settings.dropout_words or 0.0,
         dropout_recurrent=settings.dropout_recurrent or 0.0,
         locked=bool(settings.locked),
+        calibrate=bool(settings.calibrate),
         # A value or marker that is set to zero is another value: real inputs are dropped only where it is asked for.
         dropout_inputs=0.0 if kind == "series" and settings.dropout_inputs is None else settings.dropout_inputs,
     )
@@ -81,6 +82,9 @@ def _check_task(settings: TrainSettings, task: str) -> None:
         raise UsageError("--cell output-recurrent with --task classify", "it has no output to feed back before the end")
     if settings.direct and settings.head in ("mean", "max"):
         raise UsageError(f"--direct with --head {settings.head}", "x(t) is read at the last step; use last or steps")
+    if settings.calibrate and (task != "language" or settings.cell in FEEDS_BACK):
+        what = f"--task {task}" if task != "language" else f"--cell {settings.cell}"
+        raise UsageError(f"--calibrate with {what}", "it is for language models that do not feed their output back")
     if task != "forecast" and settings.direct:
         raise UsageError(f"--direct with --task {task}", "only a forecast reads the values that it continues")
 

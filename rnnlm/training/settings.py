@@ -154,6 +154,11 @@ class TrainSettings:
     keep: Literal["best", "last"] = setting(
         "best", "the weights with the best validation figure, or the last ones, whose rate has come down to 0"
     )
+    calibrate: bool | None = setting(
+        None,
+        "divide a language model's logits by the temperature that suits validation best",
+        auto="off; on with --budget",
+    )
     seed: int = setting(1, "seed of everything random", between(0, 2**63 - 1))
     recipe: str | None = setting(None, "settings under a name; rnnlm recipes lists them", auto="none", record=False)
     from_: str | None = setting(None, "go on from a sealed model, with its tokenizer", auto="none", record=False)

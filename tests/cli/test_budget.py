@@ -28,6 +28,7 @@ def test_a_budget_buys_a_model_that_is_found_again(tmp_path: Path, spawn: Any, r
     report = spawn("train", long_corpus, "--out", work, *SHORT).ok().json
     assert report["valid_perplexity"] > 1 and report["valid_tokens"] > 0
     assert report["epochs"] > 1 and 0 < report["peak_fraction"] < 1
+    assert 0.5 < report["temperature"] < 4
     last = [json.loads(line) for line in (work / "models" / "lstm" / "metrics.jsonl").read_text().splitlines()][-1]
     assert last["learning_rate"] < 1e-4  # it has come down to 0
     again = spawn("train", work, *SHORT).ok()
@@ -171,6 +172,19 @@ def test_every_output_layer_trains_and_is_exact_at_use(tmp_path: Path, run: Any,
     assert sum(each["probability"] for each in found) == pytest.approx(1, abs=1e-5)
     assert run("generate", work, "--prompt", "the", "--max-tokens", "20", "--quiet").ok().out.startswith("the")
     assert run("embed", work, "--of-model", "lstm", "--neighbours", "the", "--json").ok().json["neighbours"]["tokens"]
+
+
+def test_a_temperature_is_found_where_it_is_asked_for(tmp_path: Path, run: Any, corpus: Path) -> None:
+    work = tmp_path / "work"
+    flags = ("--epochs", "6", "--dropout", "0", "--keep", "last", "--hidden", "48", "--json")
+    plain = run("train", corpus, "--out", work, *flags).ok().json
+    found = run("train", work, *flags, "--calibrate").ok().json
+    assert "temperature" not in plain and found["temperature"] != 1
+    assert found["valid_perplexity"] < plain["valid_perplexity"]
+    assert run("evaluate", work, "--split", "valid", "--json").ok().json["perplexity"] == pytest.approx(
+        found["valid_perplexity"]
+    )
+    run("train", work, "--calibrate", "--cell", "output-recurrent").refused(2, "--calibrate with --cell")
 
 
 def test_output_layers_are_refused_where_they_cannot_be(tmp_path: Path, run: Any, corpus: Path) -> None:
