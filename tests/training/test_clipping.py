@@ -64,17 +64,18 @@ def test_a_gradient_that_is_no_number_is_seen() -> None:
     assert not np.isfinite(clip_gradients(made, 1.0, 0.0)[0])
 
 
-def test_penalties_are_the_means_over_true_steps_that_they_say() -> None:
+@pytest.mark.parametrize("lengths", [(6, 2, 1), (6, 6, 6)])
+def test_penalties_are_the_means_over_true_steps_that_they_say(lengths: tuple[int, int, int]) -> None:
     h, dropped = torch.randn(6, 3, 4), torch.randn(6, 3, 4)
     reading = Reading(h, dropped, dropped, ())
-    inside = torch.arange(6).unsqueeze(1) < torch.tensor([6, 2, 1])
+    inside = torch.arange(6).unsqueeze(1) < torch.tensor(lengths)
     assert penalties(TrainSettings(), reading, inside) is None
     alpha = penalties(TrainSettings(activation_penalty=2.0), reading, inside)
     beta = penalties(TrainSettings(temporal_penalty=3.0), reading, inside)
     both = penalties(TrainSettings(activation_penalty=2.0, temporal_penalty=3.0), reading, inside)
     assert alpha is not None and beta is not None and both is not None
-    true = torch.cat([dropped[:6, 0], dropped[:2, 1], dropped[:1, 2]])
-    changes = torch.cat([h[1:6, 0] - h[:5, 0], h[1:2, 1] - h[:1, 1]])
+    true = torch.cat([dropped[:length, k] for k, length in enumerate(lengths)])
+    changes = torch.cat([h[1:length, k] - h[: length - 1, k] for k, length in enumerate(lengths)])
     assert float(alpha) == pytest.approx(2 * float((true**2).mean()), rel=1e-5)
     assert float(beta) == pytest.approx(3 * float((changes**2).mean()), rel=1e-5)
     assert float(both) == pytest.approx(float(alpha + beta), rel=1e-5)
