@@ -61,6 +61,7 @@ _ABLATIONS = {
     "batches of 128": ("--batch-size", "128"),
     "segments of 20": ("--bptt", "20"),
     "weights averaged at the end": ("--average", "0.998", "--average-from", "0.8"),
+    "no temperature": ("--no-calibrate",),
     "gradient descent": ("--optimizer", "sgd", "--learning-rate", "20", "--clip", "0.25", "--weight-decay", "0"),
     "gru": ("--cell", "gru"),
 }

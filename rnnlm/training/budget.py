@@ -21,7 +21,9 @@ _SIZES = (128, 192, 256, 384, 512, 640, 768, 1024, 1280, 1536, 2048)
 _SMALL_UNITS = ("char", "byte")
 _ADAPTIVE = 50_000  # outputs from which on the rows of rare words are made shorter
 _PASSES, _UNITS = 2.8, 384  # passes that so many units want; they grow with the number of weights
-_LONG = 20  # passes from which on words are learned by heart, and more than outputs must be dropped
+# Passes from which on dropped outputs do not keep a text from being learned by heart: h(t) has penalties, and after
+# more of them recurrent weights are dropped too.
+_SOME, _MANY = 4, 12
 _REACHED = 0.65  # of the speed of a layer alone, with all that a step has beside it
 _CLUSTERS = 3_000  # outputs from which on bands pay
 
@@ -92,15 +94,15 @@ def _plan(given: TrainSettings, hidden: int, embedding: int | None, situation: S
     settings = replace(settings, output_layer=given.output_layer or _output_layer(settings, len(situation.counts)))
     speed = _REACHED * situation.speed / operations_per_token(settings, dimensions, situation)
     epochs = situation.seconds * speed / situation.tokens
-    settings = _regularised(settings, epochs, long=epochs >= _LONG and not small)
+    settings = _regularised(settings, epochs, words=not small)
     return Choice(settings, dimensions, situation.seconds, speed, epochs, ())
 
 
-def _regularised(given: TrainSettings, epochs: float, *, long: bool) -> TrainSettings:
-    """What is dropped: outputs by the passes; in long runs also words and recurrent weights, by locked masks.
-
-    Source of the long runs' forms: Merity et al. 2018.
+def _regularised(given: TrainSettings, epochs: float, *, words: bool) -> TrainSettings:
+    """Outputs are dropped by the passes; where words are read often, large or restless h(t) cost, and recurrent weights
+    are dropped (Merity et al. 2017, 2018).
     """
+    some, many = words and epochs >= _SOME, words and epochs >= _MANY
 
     def filled(value: Any, otherwise: Any) -> Any:
         return otherwise if value is None else value
@@ -109,10 +111,9 @@ def _regularised(given: TrainSettings, epochs: float, *, long: bool) -> TrainSet
     return replace(
         given,
         dropout=filled(given.dropout, _dropout(epochs, given.hidden)),
-        dropout_inputs=filled(given.dropout_inputs, 0.25 if long and given.dropout is None else None),
-        dropout_words=filled(given.dropout_words, 0.1 if long else 0.0),
-        dropout_recurrent=filled(given.dropout_recurrent, 0.4 if long else 0.0),
-        locked=filled(given.locked, long),
+        dropout_recurrent=filled(given.dropout_recurrent, 0.2 if many else 0.0),
+        activation_penalty=filled(given.activation_penalty, 2.0 if some else 0.0),
+        temporal_penalty=filled(given.temporal_penalty, 1.0 if some else 0.0),
         calibrate=filled(given.calibrate, given.cell not in FEEDS_BACK),
     )
 
@@ -162,12 +163,9 @@ def _reasons(given: TrainSettings, choice: Choice, situation: Situation) -> tupl
         f"{choice.seconds * choice.tokens_per_second / 1e6:.1f} million tokens, {choice.epochs:.1f} passes",
         size,
         f"dropout {settings.dropout:g}: {'as asked' if given.dropout is not None else 'follows from the passes'}"
-        + (
-            f"; of words {settings.dropout_words:g}, of recurrent weights {settings.dropout_recurrent:g}, "
-            "a mask a segment"
-            if settings.locked
-            else ""
-        ),
+        + (f"; of recurrent weights {settings.dropout_recurrent:g}" if settings.dropout_recurrent else "")
+        + (f"; penalties of h(t) {settings.activation_penalty:g}" if settings.activation_penalty else "")
+        + (f" and of its changes {settings.temporal_penalty:g}" if settings.temporal_penalty else ""),
         f"output layer {settings.output_layer}: {len(situation.counts):,} outputs"
         + (f" in bands that begin at {', '.join(f'{each:,}' for each in cut.cuts)}" if cut.cuts else ""),
     )

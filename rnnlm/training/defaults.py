@@ -63,6 +63,8 @@ def fill_in(
         dropout_words=settings.dropout_words or 0.0,
         dropout_recurrent=settings.dropout_recurrent or 0.0,
         locked=bool(settings.locked),
+        activation_penalty=settings.activation_penalty or 0.0,
+        temporal_penalty=settings.temporal_penalty or 0.0,
         calibrate=bool(settings.calibrate),
         # A value or marker that is set to zero is another value: real inputs are dropped only where it is asked for.
         dropout_inputs=0.0 if kind == "series" and settings.dropout_inputs is None else settings.dropout_inputs,

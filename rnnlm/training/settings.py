@@ -85,7 +85,7 @@ class TrainSettings:
         auto="follows from the corpus",
     )  # fmt: skip
     dropout_words: float | None = setting(
-        None, "share of the vocabulary dropped in a batch", between(0, 1, below=True), auto="0; more in long budgets"
+        None, "share of the vocabulary dropped in a batch", between(0, 1, below=True), auto="0"
     )
     dropout_inputs: float | None = setting(
         None, "dropout of embeddings", between(0, 1, below=True), auto="0.4 of --dropout"
@@ -99,9 +99,13 @@ class TrainSettings:
     dropout_recurrent: float | None = setting(
         None, "share of recurrent weights dropped in a batch", between(0, 1, below=True), auto="0; more in long budgets"
     )
-    locked: bool | None = setting(None, "one dropout mask for all steps of a segment", auto="off; on in long budgets")
-    activation_penalty: float = setting(0.0, "cost of the mean square of h(t)", at_least(0))
-    temporal_penalty: float = setting(0.0, "cost of the mean square of h(t) − h(t−1)", at_least(0))
+    locked: bool | None = setting(None, "one dropout mask for all steps of a segment", auto="off")
+    activation_penalty: float | None = setting(
+        None, "cost of the mean square of h(t)", at_least(0), auto="0; more in long budgets"
+    )
+    temporal_penalty: float | None = setting(
+        None, "cost of the mean square of h(t) − h(t−1)", at_least(0), auto="0; more in long budgets"
+    )
     epochs: float | None = setting(
         None, "passes over the training split", above(0), auto="follows from the corpus", group="length"
     )

@@ -111,16 +111,24 @@ def test_more_time_buys_a_larger_network_and_more_dropout() -> None:
         assert choice.epochs == pytest.approx(choice.seconds * choice.tokens_per_second / 1_000_000)
 
 
-def test_many_passes_over_words_drop_words_and_recurrent_weights_too() -> None:
-    short, long, letters = chosen(100), chosen(36_000), chosen(36_000, outputs=70, kind="char")
-    assert short.epochs < 20 < long.epochs and letters.epochs > 20
-    assert long.settings.locked and long.settings.dropout_recurrent and long.settings.dropout_words
+def test_many_passes_over_words_have_penalties_and_drop_recurrent_weights_too() -> None:
+    short, some, many = chosen(100), chosen(1_500), chosen(36_000)
+    letters = chosen(36_000, outputs=70, kind="char")
+    assert short.epochs < 4 < some.epochs < 12 < many.epochs and letters.epochs > 12
+    forms = ("dropout_recurrent", "activation_penalty", "temporal_penalty")
+    assert all(getattr(many.settings, form) for form in forms)
+    assert [getattr(some.settings, form) for form in forms] == [0, 2, 1]
     for choice in (short, letters):
-        assert choice.settings.locked is False
-        assert choice.settings.dropout_recurrent == choice.settings.dropout_words == 0
-    given = TrainSettings(budget="1m", locked=False, dropout_recurrent=0.2, dropout_words=0.0)
+        assert not any(getattr(choice.settings, form) for form in forms)
+    given = TrainSettings(budget="1m", dropout_recurrent=0.3, activation_penalty=0.0, temporal_penalty=4.0)
     kept = choose(given, None, situation(36_000)).settings
-    assert (kept.locked, kept.dropout_recurrent, kept.dropout_words) == (False, 0.2, 0.0)
+    assert (kept.dropout_recurrent, kept.activation_penalty, kept.temporal_penalty) == (0.3, 0.0, 4.0)
+
+
+def test_a_budget_is_calibrated_unless_it_is_not_to_be() -> None:
+    assert chosen(100).settings.calibrate is True
+    assert choose(TrainSettings(calibrate=False), None, situation(100)).settings.calibrate is False
+    assert choose(TrainSettings(cell="output-recurrent"), None, situation(100)).settings.calibrate is False
 
 
 def test_the_output_layer_follows_from_the_vocabulary() -> None:
