@@ -153,6 +153,7 @@ def text_outputs(model: Network, ids: Ids, context: str, batch_size: int) -> Ite
 
     Targets are negative where a sequence is over.
     """
+    model.eval()
     for some in _side_by_side(spans_of(ids, context), batch_size):
         states = model.initial_state(len(some))
         for _, _, inputs, targets in _segments(ids, some, model.device):

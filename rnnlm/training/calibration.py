@@ -34,7 +34,6 @@ def calibrate(network: Network, valid: Ids, context: str) -> float:
     """
     if not valid.lines:
         return 1.0
-    network.eval()
     outputs, targets, count = [], [], 0
     lines = max(1, int(np.searchsorted(valid.offsets, _TOKENS, side="right")) - 1)
     for output, wanted in text_outputs(network, valid.part(0, lines), context, _SIDE_BY_SIDE[context]):

@@ -13,7 +13,7 @@ FEEDS_BACK: tuple[Cell, ...] = ("output-recurrent",)  # cells whose memory is th
 # Settings that are forms of some cells alone; layers, direct and head are what a cell that feeds back has no choice of.
 _FORMS = {"peepholes": ("lstm",), "activation": ("lstm",), "feedback": FEEDS_BACK, "forcing": FEEDS_BACK,
           "own_outputs": FEEDS_BACK}  # fmt: skip
-_NOT_FED_BACK = ("layers", "direct", "head")
+_NOT_FED_BACK = ("layers", "direct", "head", "calibrate")
 Head = Literal["steps", "last", "mean", "max"]
 OutputLayer = Literal["full", "clusters", "adaptive", "sampled"]
 

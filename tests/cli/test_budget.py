@@ -185,6 +185,7 @@ def test_a_temperature_is_found_where_it_is_asked_for(tmp_path: Path, run: Any, 
         found["valid_perplexity"]
     )
     run("train", work, "--calibrate", "--cell", "output-recurrent").refused(2, "--calibrate with --cell")
+    run("train", work, "--cell", "output-recurrent", "--steps", "2").ok()  # it was meant for the other network
 
 
 def test_output_layers_are_refused_where_they_cannot_be(tmp_path: Path, run: Any, corpus: Path) -> None:

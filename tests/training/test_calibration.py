@@ -50,10 +50,10 @@ def cost(model: Network, ids: Ids, context: str) -> float:
     return float(np.concatenate([piece.nats for piece in text_nats(model, ids, context, 8)]).mean())
 
 
-def logarithms(softmaxes: list[NDArray[Any]], temperature: float) -> list[NDArray[Any]]:
-    """Logarithms of each row's probabilities when its logits, known up to a constant, are divided by `temperature`."""
-    divided = [rows / temperature for rows in softmaxes]
-    return [rows - np.log(np.exp(rows).sum(-1, keepdims=True)) for rows in divided]
+def logarithms(logits: NDArray[Any], temperature: float) -> NDArray[Any]:
+    """Logarithms of each row's probabilities when its logits are divided by `temperature`."""
+    divided = logits / temperature
+    return np.asarray(divided - np.log(np.exp(divided).sum(-1, keepdims=True)))
 
 
 def slow_log_p(model: Network, output: torch.Tensor, temperature: float) -> NDArray[Any]:
@@ -63,14 +63,14 @@ def slow_log_p(model: Network, output: torch.Tensor, temperature: float) -> NDAr
     V = w["embedding"][2:] if "output" not in w else w["output"]
     c = w["bias"]
     if not model.architecture.cuts:
-        return logarithms([h @ V.T + c], temperature)[0]
+        return logarithms(h @ V.T + c, temperature)
     bounds = [*model.architecture.cuts, 28]
     first = bounds[0]
     softmaxes = [h @ np.vstack([V, w["bands.G"]]).T + np.append(c[:first], w["bands.a"])]
     for number, (begin, end) in enumerate(itertools.pairwise(bounds)):
         up = w.get(f"bands.later.{number}.up")
         softmaxes.append((h if up is None else h @ up) @ w[f"bands.later.{number}.rows"].T + c[begin:end])
-    choices, *bands = logarithms(softmaxes, temperature)
+    choices, *bands = (logarithms(logits, temperature) for logits in softmaxes)
     return np.concatenate(
         [choices[..., :first], *(choices[..., first + k, None] + band for k, band in enumerate(bands))], -1
     )
@@ -107,7 +107,7 @@ def test_the_temperature_is_that_of_a_slow_search() -> None:
         for term in terms:
             there = term.targets.numpy() >= 0
             o = (term.h.numpy().astype(np.float64) @ term.V.numpy().T + term.c.numpy())[there]
-            log_p = logarithms([o], temperature)[0]
+            log_p = logarithms(o, temperature)
             total -= float(log_p[np.arange(len(o)), term.targets.numpy()[there]].sum())
         return total
 
