@@ -1,5 +1,6 @@
 """`rnnlm train --budget`: what the time that is left buys, by the rule or as an unfinished run has it."""
 
+import math
 import time
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -12,10 +13,12 @@ from rnnlm.config import read_settings_file, seconds
 from rnnlm.errors import UsageError
 from rnnlm.model.peak import recurrent_speed
 from rnnlm.training.budget import Choice, Situation, choose
+from rnnlm.training.calibration import CALIBRATION_TOKENS
 from rnnlm.training.pace import Budget
 from rnnlm.training.settings import TrainSettings
 
-_EVALUATION = 0.02  # of the budget for the validation figure, at most a minute
+_EVALUATION = 0.02  # of the budget for the temperature and the validation figure, at most a minute
+_AS_TRAINING = 1.5  # times the seconds of a trained token for one that is read alone: the weights are read each time
 _EXIT = 0.7  # seconds for the machine's peak, and for Python to leave
 _BYTES_PER_SECOND = 60e6  # of weights that are written, read back for digests and sealed
 
@@ -28,9 +31,10 @@ class Reserved:
     sealing: float
 
     @classmethod
-    def of(cls, budget: float, parameters: int) -> "Reserved":
-        """For a model of so many parameters."""
-        return cls(min(60.0, _EVALUATION * budget), _EXIT + 4 * parameters / _BYTES_PER_SECOND)
+    def of(cls, budget: float, parameters: int, evaluation: float = math.inf) -> "Reserved":
+        """For a model of so many parameters; `evaluation` is how long it is expected to take, where that is known."""
+        evaluation = min(60.0, _EVALUATION * budget, evaluation)
+        return cls(evaluation, _EXIT + 4 * parameters / _BYTES_PER_SECOND)
 
     @property
     def seconds(self) -> float:
@@ -38,12 +42,14 @@ class Reserved:
         return self.evaluation + self.sealing
 
 
-def budget_of(settings: TrainSettings, parameters: int) -> Budget | None:
+def budget_of(settings: TrainSettings, choice: Choice | None, valid_tokens: int, parameters: int) -> Budget | None:
     """The budget as the trainer takes it."""
-    if settings.budget is None:
+    if settings.budget is None or choice is None:
         return None
     whole = seconds(settings.budget)
-    return Budget(whole, started_at(), Reserved.of(whole, parameters).seconds)
+    read = valid_tokens + min(valid_tokens, CALIBRATION_TOKENS)
+    evaluation = _AS_TRAINING * read / choice.tokens_per_second
+    return Budget(whole, started_at(), Reserved.of(whole, parameters, evaluation).seconds)
 
 
 def chosen(pipeline: Pipeline, given: TrainSettings, data: Data, directory: Path | None, device: str) -> Choice:

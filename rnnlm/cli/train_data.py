@@ -34,7 +34,7 @@ class Data:
     (outputs,) how often each token that can be predicted occurs there. `labels` names outputs that are not tokens:
     labels, or the columns that are forecast. `described` goes into `config.json`, `inputs` are digests. `objective`
     takes how many tokens a quick validation may read, `report` the time on the monotonic clock by which it should have
-    what it tells. `calibrate` sets a language model's temperature by validation and returns it.
+    what it tells. `calibrate` sets a language model's temperature by validation, of `valid_tokens`, and returns it.
     """
 
     task: str
@@ -54,6 +54,7 @@ class Data:
     ids: Ids | None = None
     counts: NDArray[np.int64] | None = None
     calibrate: Callable[[Network], float] | None = None
+    valid_tokens: int = 0
 
 
 def language_data(pipeline: Pipeline, given: TrainSettings, base: Sealed | None, text: Path) -> Data:
@@ -94,6 +95,7 @@ def language_data(pipeline: Pipeline, given: TrainSettings, base: Sealed | None,
         ids=train,
         counts=counts,
         calibrate=lambda network: calibrate(network, valid, context),
+        valid_tokens=len(valid.ids),
     )
 
 

@@ -79,7 +79,8 @@ def train_network(pipeline: Pipeline, network: Network, run: Run, directory: Pat
                 screen.notice(doubt)
         trainer = Trainer(
             network, run.data.objective(settings, validated), settings, directory, watcher,
-            budget_of(settings, network.parameter_count), origin=origin, journal=journal, record=run.record,
+            budget_of(settings, run.choice, run.data.valid_tokens, network.parameter_count),
+            origin=origin, journal=journal, record=run.record,
         )  # fmt: skip
         return trainer.run(resume=resume)
 

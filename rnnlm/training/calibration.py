@@ -18,7 +18,7 @@ from rnnlm.model.network import Network
 from rnnlm.model.outputs.product import product
 from rnnlm.model.outputs.term import Term
 
-_TOKENS = 20_000  # of validation; T was within 0.003 of that of 73,760 for three networks
+CALIBRATION_TOKENS = 20_000  # of validation; T was within 0.003 of that of 73,760 for three networks
 _SIDE_BY_SIDE = {"stream": 1, "sentence": 64}
 _LOGITS = 2**20  # at once
 _COLDEST, _HOTTEST = 0.5, 4.0
@@ -35,12 +35,12 @@ def calibrate(network: Network, valid: Ids, context: str) -> float:
     if not valid.lines:
         return 1.0
     outputs, targets, count = [], [], 0
-    lines = max(1, int(np.searchsorted(valid.offsets, _TOKENS, side="right")) - 1)
+    lines = max(1, int(np.searchsorted(valid.offsets, CALIBRATION_TOKENS, side="right")) - 1)
     for output, wanted in text_outputs(network, valid.part(0, lines), context, _SIDE_BY_SIDE[context]):
         outputs.append(output)
         targets.append(wanted)
         count += len(wanted)
-        if count >= _TOKENS:
+        if count >= CALIBRATION_TOKENS:
             break
     temperature = best_temperature(list(network.terms(torch.cat(outputs), torch.cat(targets))))
     fold(network, temperature)
