@@ -160,7 +160,8 @@ def show_training(pipeline: Pipeline, directory: Path) -> None:
     model = read_sealed(directory)
     report = {**model.report, **read_timing(directory), "model": str(directory), "model_sha256": model.model_sha256}
     name, figure = valid_figure(report)
-    view = table("model", "parameters", "epochs", "tokens/s", "share of peak", name)
+    calibrated = ["temperature"] if "temperature" in report else []
+    view = table("model", "parameters", "epochs", "tokens/s", "share of peak", *calibrated, name)
     share = report["peak_fraction"]
     view.add_row(
         str(directory),
@@ -168,6 +169,7 @@ def show_training(pipeline: Pipeline, directory: Path) -> None:
         f"{report['epochs']:g}",
         "-" if report["tokens_per_second"] is None else f"{report['tokens_per_second']:,.0f}",
         "-" if share is None else f"{share:.0%}",
+        *(f"{report[each]:.3g}" for each in calibrated),
         figure,
     )
     pipeline.screen.result(report, view)
