@@ -144,6 +144,13 @@ def test_the_output_layer_follows_from_the_vocabulary() -> None:
     assert chosen(100, outputs=70, kind="char").settings.output_layer == "full"
 
 
+def test_a_tied_output_reads_a_projection() -> None:
+    for seconds in (20, 120, 3_600):
+        choice = chosen(seconds)
+        assert choice.embedding == min(256, (choice.settings.hidden or 0) * 3 // 4)
+    assert chosen(120, kind="char").embedding == 64
+
+
 def test_flags_stand_and_the_rest_follows() -> None:
     given = TrainSettings(budget="1m", hidden=96, dropout=0.7, learning_rate=0.5, batch_size=3, output_layer="full")
     choice = choose(given, 40, situation(600))
