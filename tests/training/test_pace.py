@@ -147,7 +147,7 @@ def test_the_output_layer_follows_from_the_vocabulary() -> None:
 def test_a_tied_output_reads_a_projection() -> None:
     for seconds in (20, 120, 3_600):
         choice = chosen(seconds)
-        assert choice.embedding == min(256, (choice.settings.hidden or 0) * 3 // 4)
+        assert choice.embedding == min(256, (choice.settings.hidden or 0) // 2)
     assert chosen(120, kind="char").embedding == 64
 
 
