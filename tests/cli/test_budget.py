@@ -37,7 +37,7 @@ def test_a_budget_buys_a_model_that_is_found_again(tmp_path: Path, spawn: Any, r
     assert run("evaluate", work, "--json").ok().json["perplexity"] < 40
     kept = (work / "models" / "lstm" / "settings.toml").read_text()
     assert 'budget = "20s"' in kept and "hidden = 32" in kept and "batch_size = " in kept
-    other = spawn("train", work, *SHORT, "--embedding", "20").ok().json
+    other = spawn("train", work, *SHORT, "--embedding", "8").ok().json
     assert other["parameters"] < report["parameters"]
     assert (work / "models" / "lstm-2").is_dir()
 
