@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from rnnlm.builtin.recipes import read_recipe, recipe_names
+from rnnlm.cli.budget_run import Reserved
 from rnnlm.cli.options import SECTIONS
 from rnnlm.config import resolve
 
@@ -174,6 +175,12 @@ def test_every_output_layer_trains_and_is_exact_at_use(tmp_path: Path, run: Any,
     assert run("embed", work, "--of-model", "lstm", "--neighbours", "the", "--json").ok().json["neighbours"]["tokens"]
 
 
+def test_time_is_kept_back_for_the_evaluation_that_there_will_be() -> None:
+    assert Reserved.of(3_600, 6_000_000).evaluation == 60
+    assert Reserved.of(3_600, 6_000_000, evaluation=20).evaluation == 20
+    assert Reserved.of(100, 6_000_000, evaluation=20).evaluation == 2
+
+
 def test_a_temperature_is_found_where_it_is_asked_for(tmp_path: Path, run: Any, corpus: Path) -> None:
     work = tmp_path / "work"
     flags = ("--epochs", "6", "--dropout", "0", "--keep", "last", "--hidden", "48", "--json")
@@ -184,6 +191,7 @@ def test_a_temperature_is_found_where_it_is_asked_for(tmp_path: Path, run: Any, 
     assert run("evaluate", work, "--split", "valid", "--json").ok().json["perplexity"] == pytest.approx(
         found["valid_perplexity"]
     )
+    assert "temperature" in run("train", work, *flags[:-1], "--calibrate").ok().out
     run("train", work, "--calibrate", "--cell", "output-recurrent").refused(2, "--calibrate with --cell")
     run("train", work, "--cell", "output-recurrent", "--steps", "2").ok()  # it was meant for the other network
 
