@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import torch
+
 from rnnlm.cli.train_describe import Run
 from rnnlm.errors import OutOfMemoryError
 from rnnlm.training.available import memory_left
@@ -14,7 +16,8 @@ def demand(run: Run, settings: TrainSettings | None = None) -> int:
     settings = settings or run.settings
     whole = settings.bptt in (None, "full") or run.data.task != "language"  # labels: all segments wait for the way back
     longest = run.data.longest or run.data.tokens // (settings.batch_size or 1)
-    return demand_bytes(run.architecture, settings, longest if whole else min(int(settings.bptt or 1), longest))
+    steps = longest if whole else min(int(settings.bptt or 1), longest)
+    return demand_bytes(run.architecture, settings, steps, torch.get_num_threads())
 
 
 def refuse_too_large(run: Run, device: str, *, force: bool) -> None:

@@ -37,6 +37,10 @@ class Batch:
         """Number of targets."""
         return int((self.targets != PAD_ID).sum())
 
+    def part(self, columns: slice) -> "Batch":
+        """Some of the sequences."""
+        return Batch(self.inputs[:, columns], self.targets[:, columns], self.fresh[columns], self.epoch)
+
 
 class StreamBatches:
     """The text as `batch_size` contiguous stripes, read side by side in segments of about `bptt` steps.

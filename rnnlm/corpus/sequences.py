@@ -36,6 +36,11 @@ class SequenceBatch:
     lengths: NDArray[np.int64]
     epoch: int
 
+    def part(self, columns: slice) -> "SequenceBatch":
+        """Some of the sequences."""
+        targets = self.targets[columns] if self.targets.ndim == 1 else self.targets[:, columns]
+        return SequenceBatch(self.inputs[:, columns], targets, self.lengths[columns], self.epoch)
+
 
 class SequenceBatches:
     """Sequences of like length side by side; a pass visits each once in random order."""

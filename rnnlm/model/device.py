@@ -1,6 +1,8 @@
 """Which device, and how many threads; nothing else asks torch for them."""
 
+import contextlib
 import os
+from collections.abc import Iterator
 
 import torch
 
@@ -24,3 +26,14 @@ def set_threads(threads: int | None) -> int:
     count = threads or available
     torch.set_num_threads(count)
     return count
+
+
+@contextlib.contextmanager
+def using_threads(count: int) -> Iterator[None]:
+    """So many threads in here, and as many as before afterwards."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -5,9 +5,8 @@ shown, is not known here. Sources: Bengio, Simard & Frasconi 1994 and Pascanu, M
 Benettin et al. 1980 on the exponent; Tallec & Ollivier 2018 on what gates keep.
 """
 
-import contextlib
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from rnnlm.model.cells.cell import Cell, State
+from rnnlm.model.device import using_threads
 from rnnlm.model.network import Network, States
 from rnnlm.model.windows import Windows
 
@@ -192,27 +192,16 @@ def weight_spectra(network: Network) -> list[BlockSpectrum]:
     for number, cell in enumerate(network.cells):
         for place, block in enumerate(cell.W.detach().chunk(len(cell.BLOCKS))):
             square = block.shape[0] == block.shape[1] <= LARGEST
-            with _one_thread():
+            with using_threads(1):  # two on busy cores took from 2 to 25 s for what takes one 0.4 s
                 norm = float(torch.linalg.matrix_norm(block.double().cpu(), 2))
             name = f"W {cell.BLOCKS[place]}" if len(cell.BLOCKS) > 1 else "W"
             found.append(BlockSpectrum(number + 1, name, norm, _eigenvalues(block) if square else None))
     return found
 
 
-@contextlib.contextmanager
-def _one_thread() -> Iterator[None]:
-    """One thread for LAPACK: 0.4 s for 650 eigenvalues, where two on busy cores took from 2 to 25 s."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
-
-
 def _eigenvalues(matrix: Tensor) -> Complexes:
     """Those of a square matrix, complex128."""
-    with _one_thread():
+    with using_threads(1):  # two on busy cores took from 2 to 25 s for what takes one 0.4 s
         return np.asarray(torch.linalg.eigvals(matrix.double().cpu()).numpy())
 
 

@@ -12,12 +12,12 @@ from torch import Tensor
 
 from rnnlm.corpus.batches import Batch, SentenceBatches, StreamBatches
 from rnnlm.corpus.ids import Ids
-from rnnlm.corpus.tokenizer import FIRST_OUTPUT
+from rnnlm.corpus.tokenizer import FIRST_OUTPUT, PAD_ID
 from rnnlm.model.likelihood import SpanNats, perplexity, text_nats
 from rnnlm.model.network import Network, States, Teacher
 from rnnlm.model.noise import Noise
 from rnnlm.model.outputs.sampled import Sampler
-from rnnlm.training.objective import Cost
+from rnnlm.training.objective import Cost, Extent
 from rnnlm.training.settings import TrainSettings
 from rnnlm.training.validation import striped_nats
 
@@ -58,14 +58,17 @@ class LanguageObjective:
             self.batches = SentenceBatches(train, settings.batch_size, bptt, max_length, settings.seed)
         self.states: States = ()
 
-    def cost(self, model: Network, batch: Batch, noise: Noise, share: float) -> Cost:
+    def extent(self, model: Network, batch: Batch) -> Extent:
+        """Its targets; padding has none."""
+        return Extent(batch.predictions, batch.predictions, int((batch.targets[1:] != PAD_ID).sum()))
+
+    def cost(self, model: Network, batch: Batch, states: States, noise: Noise, share: float) -> Cost:
         """Σ −log p of a segment's tokens."""
-        states = self._carried(model, batch)
         device = model.bias.device
         inputs = torch.from_numpy(batch.inputs).to(device)
         targets = torch.from_numpy(batch.targets).to(device) - FIRST_OUTPUT
         reading = model.read(inputs, states, noise, self._teacher(model, inputs, noise, share))
-        self.states = tuple(tuple(part.detach() for part in state) for state in reading.states)
+        after = tuple(tuple(part.detach() for part in state) for state in reading.states)
         output, wanted = reading.output.flatten(0, 1), targets.flatten()
         operations = 3 * inputs.numel() * model.operations
         if self._sampler is not None and share < self._settings.sampled_share:
@@ -75,15 +78,15 @@ class LanguageObjective:
         else:
             total = model.loss(output, wanted)
             operations += 3 * model.output_operations(wanted)
-        return Cost(total, batch.predictions, batch.predictions, operations, reading, targets >= 0)
+        return Cost(total, batch.predictions, operations, reading, targets >= 0, after)
 
     def _teacher(self, model: Network, inputs: Tensor, noise: Noise, share: float) -> Teacher | None:
         """Scheduled sampling's mixture; with a teacher at every step the network helps itself to y(t−1) = x(t)."""
         if self._settings.forcing != "scheduled":
             return None
-        return Teacher(inputs - FIRST_OUTPUT, given_steps(inputs, self._settings.own_outputs * share, noise.generator))
+        return Teacher(inputs - FIRST_OUTPUT, noise.steps(inputs, 1 - self._settings.own_outputs * share))
 
-    def _carried(self, model: Network, batch: Batch) -> States:
+    def carried(self, model: Network, batch: Batch) -> States:
         """The states after the last segment, those of fresh sequences back at zero."""
         size = batch.inputs.shape[1]
         if not self.states or self.states[0][0].shape[0] != size:
@@ -98,12 +101,6 @@ class LanguageObjective:
     def figure(self, mean_cost: float) -> float:
         """Perplexity."""
         return perplexity(mean_cost)
-
-
-def given_steps(inputs: Tensor, own: float, generator: torch.Generator) -> Tensor:
-    """(time, batch) of booleans: true, with probability 1 − `own`, where the teacher's y(t−1) is given."""
-    shape = inputs.shape[:2]
-    return torch.empty(shape, device=inputs.device).bernoulli_(1 - own, generator=generator).bool()
 
 
 def output_counts(ids: Ids, vocabulary: int) -> NDArray[np.int64]:

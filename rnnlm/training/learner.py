@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from rnnlm.model.network import Network, States
-from rnnlm.model.noise import INPUT_SHARE, Noise
 from rnnlm.training.average import Average
 from rnnlm.training.clipping import clip_gradients
-from rnnlm.training.objective import Cost, penalties
+from rnnlm.training.gradients import Computed, Gradients
+from rnnlm.training.objective import Batch, Objective
 from rnnlm.training.optimizer import load_optimizer, make_optimizer, optimizer_tensors, set_rate
 from rnnlm.training.settings import TrainSettings
 
@@ -27,35 +27,18 @@ Tensors = Mapping[str, NDArray[Any]]
 
 @dataclass(frozen=True)
 class Update:
-    """What became of a batch: its mean cost, the gradient's norm before clipping, and whether it was clipped."""
+    """What became of a batch: what was computed, the gradient's norm before clipping, and whether it was clipped."""
 
-    loss: float
+    computed: Computed
     norm: float
     clipped: bool
 
     @property
     def lost(self) -> str | None:
         """What of it is not finite, 'loss' or 'gradient', so that the update was left out; None for a good one."""
-        if not math.isfinite(self.loss):
+        if not math.isfinite(self.computed.loss):
             return "loss"
         return None if math.isfinite(self.norm) else "gradient"
-
-
-def noise_of(settings: TrainSettings, generator: torch.Generator) -> Noise:
-    """What training drops; rates that were not given follow from `--dropout`."""
-
-    def rate(given: float | None, share: float = 1.0) -> float:
-        return share * float(settings.dropout or 0) if given is None else given
-
-    return Noise(
-        generator,
-        words=rate(settings.dropout_words, 0.0),
-        inputs=rate(settings.dropout_inputs, INPUT_SHARE),
-        between=rate(settings.dropout_between),
-        outputs=rate(settings.dropout_outputs),
-        recurrent=rate(settings.dropout_recurrent, 0.0),
-        locked=bool(settings.locked),
-    )
 
 
 class Learner:
@@ -63,24 +46,21 @@ class Learner:
 
     def __init__(self, model: Network, settings: TrainSettings) -> None:
         self.model, self._settings = model, settings
-        self.noise = noise_of(settings, torch.Generator(device=model.bias.device).manual_seed(settings.seed))
+        self._gradients = Gradients(model, settings)
         self._optimizer = make_optimizer(model, settings)
         self._average: Average | None = None
 
-    def update(self, cost: Cost, rate: float, share: float) -> Update:
+    def update(self, objective: Objective, batch: Batch, rate: float, share: float) -> Update:
         """One update at `rate` after `share` of training.
 
         A loss or gradient that is not finite never reaches the weights: then nothing changes.
         """
         settings = self._settings
-        loss = cost.total / max(1, cost.count)
-        extra = penalties(settings, cost.reading, cost.inside)
-        self._optimizer.zero_grad(set_to_none=True)
-        (loss if extra is None else loss + extra).backward()  # type: ignore[no-untyped-call]
+        found = self._gradients.compute(objective, batch, share)
         norm, clipped = clip_gradients(list(self.model.parameters()), settings.clip, settings.clip_value)
-        update = Update(float(loss.detach()), norm, clipped)
+        update = Update(found, norm, clipped)
         if update.lost is None:
-            set_rate(self._optimizer, rate * self._scale(cost))
+            set_rate(self._optimizer, rate * self._scale(len(batch.inputs)))
             self._optimizer.step()
             if self._average is not None:
                 self._average.update(self.model)
@@ -88,11 +68,11 @@ class Learner:
                 self._average = Average(self.model, settings.average)
         return update
 
-    def _scale(self, cost: Cost) -> float:
+    def _scale(self, steps: int) -> float:
         """Plain gradient descent takes a step in proportion to the segment's length, as each step sums its gradient."""
         if self._settings.optimizer == "adamw" or self._settings.bptt in (None, "full"):
             return 1.0
-        return len(cost.reading.h) / int(self._settings.bptt or 1)
+        return steps / int(self._settings.bptt or 1)
 
     @property
     def averages(self) -> bool:
@@ -135,7 +115,7 @@ class Learner:
         for layer, parts in enumerate(states):
             for part, tensor in enumerate(parts):
                 tensors[f"state.{layer}.{part}"] = _array(tensor)
-        tensors["noise"] = _array(self.noise.generator.get_state())
+        tensors["noise"] = _array(self._gradients.generator.get_state())
         return tensors
 
     def restore(self, tensors: Tensors) -> States:
@@ -148,7 +128,7 @@ class Learner:
         if "average_updates" in tensors:
             self._average = Average(self.model, self._settings.average or None)
             self._average.load(_group(tensors, "average"), int(tensors["average_updates"]))
-        self.noise.generator.set_state(torch.from_numpy(np.array(tensors["noise"])))
+        self._gradients.generator.set_state(torch.from_numpy(np.array(tensors["noise"])))
         found = _group(tensors, "state")
         layers = len({name.split(".")[0] for name in found})
         parts, device = len(found) // max(1, layers), self.model.bias.device

@@ -125,32 +125,32 @@ class Trainer:
     def _train_step(self, batch: Any, log: Log) -> float:
         """One update; the batch's mean cost."""
         state, objective, learner = self._state, self._objective, self._learner
-        rate, carried = self._pace.rate(state.step), objective.states
+        rate = self._pace.rate(state.step)
         if rate is None:
             rate = rate_at(self._settings, state.share, state.tokens / self._per_epoch) * state.rate_factor
         self._rate = rate
         learner.model.train()
-        cost = objective.cost(learner.model, batch, learner.noise, state.share)
-        length = len(cost.reading.h)
+        length = len(batch.inputs)
         self._pace.check(state.step, length)
-        update = learner.update(cost, rate, state.share)
+        update = learner.update(objective, batch, rate, state.share)
+        computed = update.computed
         if self._journal is not None:
             self._journal.write(state.step, state.share, rate, length)
         self._norm = update.norm
         state.step += 1
-        state.tokens += cost.tokens
-        state.operations += cost.operations
+        state.tokens += computed.tokens
+        state.operations += computed.operations
         if update.lost is not None:
-            objective.states = carried
             self._drop(log, update.lost)
-            return update.loss
+            return computed.loss
+        objective.states = computed.states
         step_taken(state)
-        state.loss_sum += update.loss * cost.count
-        state.loss_count += cost.count
+        state.loss_sum += computed.loss * computed.predictions
+        state.loss_count += computed.predictions
         state.clipped += update.clipped
         state.clipped_since += update.clipped
         state.steps_since += 1
-        return update.loss
+        return computed.loss
 
     def _drop(self, log: Log, what: str) -> None:
         """Record a step that was left out, for its loss or gradient is not finite; go back where it is one of many."""

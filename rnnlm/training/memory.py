@@ -3,16 +3,18 @@
     bytes = kernels + copies · weights + churn · table + 0.4 · layers + 1.6 · rows · Σ over layers (2 blocks + 4) H
             + what the output layer of a task with few outputs makes of all rows
 
-`copies` are weights, gradients, the optimizer's two moments, the good weights that are kept, averages. `table` is the
-embedding with its bands: gradients of its parts come and go in each step, and blocks below 32 MB stay with the C
-library once they were taken, so that the small tables are the dear ones. Fitted to 33 runs of all cells (64 to 1,536
-units, 1 to 3 layers, 100 to 50,000 words, 8 to 128 streams) on one core, of 450 to 1,125 MB: within 7 % but for two, of
-81 and 107 %; the last factor was then raised from 1.4 for the sake of longer runs. `benchmarks/memory.py` compares.
+`copies` are weights, gradients, the optimizer's two moments, the good weights that are kept, averages, and gradients of
+a batch's parts. `table` is the embedding with its bands: gradients of its parts come and go in each step, and blocks
+below 32 MB stay with the C library once they were taken, so that the small tables are the dear ones. Fitted to 33 runs
+of all cells (64 to 1,536 units, 1 to 3 layers, 100 to 50,000 words, 8 to 128 streams) on one core, of 450 to 1,125 MB:
+within 7 % but for two, of 81 and 107 %; the last factor was then raised from 1.4 for the sake of longer runs.
+`benchmarks/memory.py` compares.
 """
 
 from rnnlm.model.architecture import Architecture
 from rnnlm.model.cells.table import CELLS
 from rnnlm.model.parameters import layer_parameters, parameter_count
+from rnnlm.training.data_parallel import parts_of
 from rnnlm.training.settings import TrainSettings
 
 _KERNELS = 185 * 2**20  # what torch, oneDNN and the first steps load and keep
@@ -22,11 +24,14 @@ _LAYERS, _ROWS = 0.4, 1.6
 _FLOAT = 4
 
 
-def demand_bytes(architecture: Architecture, settings: TrainSettings, steps: int) -> int:
+def demand_bytes(architecture: Architecture, settings: TrainSettings, steps: int, threads: int = 1) -> int:
     """Bytes at the peak of training with segments of `steps` steps, beside what the program itself takes."""
     a = architecture
     copies = 3 + 2 * (settings.optimizer == "adamw") + bool(settings.average or settings.optimizer == "nt-asgd")
-    rows, cell = steps * (settings.batch_size or 1), CELLS[a.cell]
+    width = settings.batch_size or 1
+    parts = len(parts_of(width, threads))
+    copies += 0 if parts == 1 else parts
+    rows, cell = steps * width, CELLS[a.cell]
     table = _FLOAT * a.vocabulary * a.embedding
     churn = (_CHURN if table < _SMALL else _CHURN_OF_LARGE) * table
     per_row = a.layers * (2 * len(cell.BLOCKS) + 4) * a.hidden  # numbers kept for the way back

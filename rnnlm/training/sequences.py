@@ -15,8 +15,7 @@ from rnnlm.model.network import Network, Reading, States, Teacher
 from rnnlm.model.noise import Noise
 from rnnlm.model.prediction import label_nats, predictions, previous_of
 from rnnlm.model.summary import summarised
-from rnnlm.training.language import given_steps
-from rnnlm.training.objective import Cost
+from rnnlm.training.objective import Cost, Extent
 from rnnlm.training.settings import TrainSettings
 
 _VALIDATED = 5_000  # sequences that choose the best weights, at most
@@ -38,7 +37,19 @@ class SequenceObjective:
         self.states: States = ()
         self.figure_name = "valid_root_mean_square_scaled" if task == "forecast" else "valid_perplexity_of_labels"
 
-    def cost(self, model: Network, batch: SequenceBatch, noise: Noise, share: float) -> Cost:
+    def extent(self, model: Network, batch: SequenceBatch) -> Extent:
+        """Its targets that are known, and its steps inside the true lengths."""
+        targets, lengths = batch.targets, batch.lengths
+        if self._task == "forecast" and model.architecture.summary != "steps":
+            targets = targets[lengths - 1, np.arange(len(lengths))]
+        known = ~np.isnan(targets) if self._task == "forecast" else targets >= 0
+        return Extent(int(known.sum()), int(lengths.sum()), int((lengths - 1).clip(0).sum()))
+
+    def carried(self, model: Network, batch: SequenceBatch) -> States:
+        """None: every sequence is whole."""
+        return ()
+
+    def cost(self, model: Network, batch: SequenceBatch, states: States, noise: Noise, share: float) -> Cost:
         """The sum over a batch's targets."""
         device = model.bias.device
         inputs = torch.from_numpy(batch.inputs).to(device)
@@ -52,13 +63,12 @@ class SequenceObjective:
             output = summarised(output, lengths, summary)
             if self._task == "forecast":
                 targets = targets[lengths - 1, torch.arange(len(lengths), device=device)]
-        known = ~targets.isnan() if self._task == "forecast" else targets >= 0
         inside = torch.arange(len(inputs), device=device).unsqueeze(1) < lengths
         total = model.loss(output, targets)
         tokens = int(batch.lengths.sum())
         outputs = tokens if summary == "steps" else len(batch.lengths)
         operations = 3 * (tokens * model.operations + outputs * 2 * model.output_matrix.numel())
-        return Cost(total, int(known.sum()), tokens, operations, reading, inside)
+        return Cost(total, tokens, operations, reading, inside)
 
     def _teacher(self, model: Network, inputs: Tensor, targets: Tensor, noise: Noise, share: float) -> Teacher | None:
         """What a network that feeds its output back is given in training."""
@@ -67,7 +77,7 @@ class SequenceObjective:
         previous = previous_of(targets)
         if self._settings.forcing == "teacher":
             return Teacher(previous)
-        return Teacher(previous, given_steps(inputs, self._settings.own_outputs * share, noise.generator))
+        return Teacher(previous, noise.steps(inputs, 1 - self._settings.own_outputs * share))
 
     def _read(self, model: Network, inputs: Tensor, noise: Noise, teacher: Teacher | None) -> Reading:
         """The whole batch, the graph cut every so many steps."""

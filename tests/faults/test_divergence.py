@@ -15,7 +15,7 @@ from rnnlm.corpus.batches import Batch
 from rnnlm.corpus.ids import Ids
 from rnnlm.errors import DivergenceError
 from rnnlm.model.architecture import Architecture
-from rnnlm.model.network import Network
+from rnnlm.model.network import Network, States
 from rnnlm.model.noise import Noise
 from rnnlm.model.sealed import is_sealed
 from rnnlm.training.language import LanguageObjective
@@ -39,13 +39,13 @@ class Spoiled(LanguageObjective):
         self._spoiled = spoiled
         self.number = 0
 
-    def cost(self, model: Network, batch: Batch, noise: Noise, share: float) -> Cost:
-        cost = super().cost(model, batch, noise, share)
+    def cost(self, model: Network, batch: Batch, states: States, noise: Noise, share: float) -> Cost:
+        cost = super().cost(model, batch, states, noise, share)
         self.number += 1
         how = self._spoiled(self.number)
         if how is None:
             return cost
-        self.states = tuple(tuple(part * float("nan") for part in state) for state in self.states)
+        cost = replace(cost, states=tuple(tuple(part * float("nan") for part in state) for state in cost.states))
         if how == "loss":
             return replace(cost, total=cost.total * float("inf"))
         # √ of nothing: the loss is what it was, its gradient 0 · ∞.

@@ -13,7 +13,7 @@ from rnnlm.model.architecture import Architecture
 from rnnlm.model.network import Network, Reading
 from rnnlm.training.average import Average
 from rnnlm.training.clipping import clip_gradients
-from rnnlm.training.objective import penalties
+from rnnlm.training.objective import Extent, penalties
 from rnnlm.training.optimizer import make_optimizer
 from rnnlm.training.settings import TrainSettings, check_forms
 
@@ -69,10 +69,11 @@ def test_penalties_are_the_means_over_true_steps_that_they_say(lengths: tuple[in
     h, dropped = torch.randn(6, 3, 4), torch.randn(6, 3, 4)
     reading = Reading(h, dropped, dropped, ())
     inside = torch.arange(6).unsqueeze(1) < torch.tensor(lengths)
-    assert penalties(TrainSettings(), reading, inside) is None
-    alpha = penalties(TrainSettings(activation_penalty=2.0), reading, inside)
-    beta = penalties(TrainSettings(temporal_penalty=3.0), reading, inside)
-    both = penalties(TrainSettings(activation_penalty=2.0, temporal_penalty=3.0), reading, inside)
+    extent = Extent(0, sum(lengths), sum(lengths) - len(lengths))
+    assert penalties(TrainSettings(), reading, inside, extent) is None
+    alpha = penalties(TrainSettings(activation_penalty=2.0), reading, inside, extent)
+    beta = penalties(TrainSettings(temporal_penalty=3.0), reading, inside, extent)
+    both = penalties(TrainSettings(activation_penalty=2.0, temporal_penalty=3.0), reading, inside, extent)
     assert alpha is not None and beta is not None and both is not None
     true = torch.cat([dropped[:length, k] for k, length in enumerate(lengths)])
     changes = torch.cat([h[1:length, k] - h[: length - 1, k] for k, length in enumerate(lengths)])

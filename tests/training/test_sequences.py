@@ -146,7 +146,8 @@ def test_the_training_loss_is_the_sum_that_evaluation_gives(task: str) -> None:
     objective = SequenceObjective(data, data, settings, task)
     rows = np.arange(24)
     noise = Noise(torch.Generator())
-    cost = objective.cost(model, SequenceBatch(*data.batch(rows), 0), noise, 0.0)
+    batch = SequenceBatch(*data.batch(rows), 0)
+    cost = objective.cost(model, batch, (), noise, 0.0)
     total, count = 0.0, 0
     for piece in predictions(model, data, 5):
         if task == "forecast":
@@ -155,7 +156,7 @@ def test_the_training_loss_is_the_sum_that_evaluation_gives(task: str) -> None:
         else:
             nats = label_nats(piece.outputs, piece.targets)
             total, count = total + float(nats.sum()), count + nats.size
-    assert cost.count == count
+    assert objective.extent(model, batch).predictions == count
     assert cost.tokens == int(data.lengths().sum())
     assert float(cost.total.detach()) == pytest.approx(total, rel=1e-5)
 
@@ -167,7 +168,7 @@ def test_truncation_changes_gradients_but_no_output() -> None:
         settings = replace(SETTINGS, bptt=bptt)
         model = network("classify", head="mean")
         cost = SequenceObjective(data, data, settings, "classify").cost(
-            model, SequenceBatch(*data.batch(np.arange(24)), 0), Noise(torch.Generator()), 0.0
+            model, SequenceBatch(*data.batch(np.arange(24)), 0), (), Noise(torch.Generator()), 0.0
         )
         cost.total.backward()
         gradients.append((float(cost.total.detach()), model.cells[0].W.grad))

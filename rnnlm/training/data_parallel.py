@@ -1,0 +1,56 @@
+"""A batch in parts, by columns, each computed by a core of its own.
+
+A matrix product that two cores share makes them wait for one another at every step of a recurrence; parts of a batch
+meet once, when their gradients are added.
+"""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+from typing import TypeVar
+
+import torch
+
+from rnnlm.model.device import using_threads
+
+_COLUMNS = 16  # of a part, at least: products of fewer rows leave a core half idle
+
+Part = TypeVar("Part")
+
+
+def parts_of(width: int, threads: int) -> list[slice]:
+    """The columns of a batch of `width` in parts of nearly one size, for so many threads to share evenly."""
+    count = max(n for n in range(1, threads + 1) if threads % n == 0 and n * _COLUMNS <= max(width, _COLUMNS))
+    if count == 1:
+        return [slice(None)]
+    return [slice(width * n // count, width * (n + 1) // count) for n in range(count)]
+
+
+class DataParallel:
+    """Threads that run the parts of a step side by side and share the processor's threads among them."""
+
+    def __init__(self) -> None:
+        self._others: ThreadPoolExecutor | None = None
+
+    def run(self, parts: Sequence[Callable[[], Part]]) -> list[Part]:
+        """What each part returns, in order. The first runs in the calling thread; none goes on when this returns.
+
+        Whatever a part raises is raised.
+        """
+        first, *rest = parts
+        if not rest:
+            return [first()]
+        if self._others is None:
+            self._others = ThreadPoolExecutor(len(rest))
+        threads = max(1, torch.get_num_threads() // len(parts))
+
+        def limited(part: Callable[[], Part]) -> Part:
+            torch.set_num_threads(threads)
+            return part()
+
+        with using_threads(threads):
+            others = [self._others.submit(limited, part) for part in rest]
+            try:
+                done = first()
+            finally:
+                wait(others)
+        return [done, *(other.result() for other in others)]

@@ -1,0 +1,198 @@
+"""A batch in parts: the same gradients, loss and states as in one piece, whatever drops, pads or draws."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, get_args
+
+import numpy as np
+import pytest
+import torch
+
+from rnnlm.corpus.batches import Batch
+from rnnlm.corpus.ids import Ids
+from rnnlm.corpus.sequences import SequenceBatch
+from rnnlm.model.architecture import Architecture
+from rnnlm.model.device import using_threads
+from rnnlm.model.network import Network
+from rnnlm.training.data_parallel import DataParallel, parts_of
+from rnnlm.training.gradients import Computed, Gradients
+from rnnlm.training.language import LanguageObjective
+from rnnlm.training.objective import Objective
+from rnnlm.training.sequences import SequenceObjective
+from rnnlm.training.settings import Cell, TrainSettings
+
+RANDOM = np.random.Generator(np.random.PCG64(7))
+WIDTH, STEPS, WORDS, HIDDEN = 49, 7, 40, 12
+NOTHING = Ids(np.empty(0, np.uint16), np.zeros(1, np.int64), np.empty(0, np.uint32))
+TEXT = Ids(RANDOM.integers(2, WORDS, 4_000).astype(np.uint16), np.arange(0, 4_001, 10), np.zeros(1, np.uint32))
+EVERYTHING: dict[str, Any] = {
+    "dropout": 0.3,
+    "dropout_words": 0.1,
+    "dropout_recurrent": 0.2,
+    "activation_penalty": 2.0,
+    "temporal_penalty": 1.0,
+}
+
+
+class Nothing:
+    """No sequences."""
+
+    def __len__(self) -> int:
+        return 0
+
+    def lengths(self) -> Any:
+        return np.zeros(0, np.int64)
+
+    def batch(self, rows: Any) -> Any:
+        raise AssertionError
+
+
+def network(cell: str = "lstm", **more: Any) -> Network:
+    """A network whose weights are large enough that everything matters."""
+    generator = torch.Generator().manual_seed(3)
+    sizes = {"vocabulary": WORDS, "embedding": 6, "hidden": HIDDEN, "layers": 2, "tied": True}
+    model = Network(Architecture(cell, **sizes | more), generator)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.copy_(torch.randn(parameter.shape, generator=generator) * 0.5)
+    return model
+
+
+def batch(width: int = WIDTH) -> Batch:
+    """Sequences of random length, of which some begin anew."""
+    inputs = RANDOM.integers(2, WORDS, (STEPS, width))
+    targets = np.where(np.arange(STEPS)[:, None] < RANDOM.integers(0, STEPS + 1, width), inputs, 0)
+    return Batch(inputs, targets, RANDOM.random(width) < 0.3, 0)
+
+
+def language(**more: Any) -> tuple[LanguageObjective, TrainSettings]:
+    """The objective of a text, with settings for it."""
+    settings = TrainSettings(batch_size=WIDTH, bptt=str(STEPS), learning_rate=0.1, **{"dropout": 0.0} | more)
+    counts = np.bincount(TEXT.ids, minlength=WORDS)[2:].astype(np.int64)
+    return LanguageObjective(TEXT, NOTHING, settings, None, counts), settings
+
+
+def sequences(settings: TrainSettings, task: str) -> SequenceObjective:
+    """The objective of sequences; its data are the batches that a test makes."""
+    return SequenceObjective(Nothing(), Nothing(), settings, task)
+
+
+def computed(
+    make: Callable[[], Network], objective: Objective, settings: TrainSettings, batches: list[Any], threads: int
+) -> tuple[list[Computed], list[torch.Tensor | None], torch.Tensor]:
+    """Several batches in a row by so many threads; the last gradients, and where the noise's generator stands."""
+    model = make().train()
+    gradients = Gradients(model, settings)
+    objective.states, found = (), []
+    with using_threads(threads):
+        for each in batches:
+            found.append(gradients.compute(objective, each, 0.2))
+            objective.states = found[-1].states
+    return found, [parameter.grad for parameter in model.parameters()], gradients.generator.get_state()
+
+
+def compare(make: Callable[[], Network], objective: Objective, settings: TrainSettings, batches: list[Any]) -> None:
+    """Three parts against one."""
+    assert len(parts_of(batches[0].inputs.shape[1], 3)) == 3
+    alone, wanted, stands = computed(make, objective, settings, batches, 1)
+    parts, gradients, also = computed(make, objective, settings, batches, 3)
+    assert torch.equal(stands, also)
+    for one, three in zip(alone, parts, strict=True):
+        assert three.loss == pytest.approx(one.loss, rel=1e-5)
+        assert (three.predictions, three.tokens, three.operations) == (one.predictions, one.tokens, one.operations)
+        for layer, other in zip(one.states, three.states, strict=True):
+            assert all(torch.allclose(x, y, atol=1e-5) for x, y in zip(layer, other, strict=True))
+    for gradient, other in zip(wanted, gradients, strict=True):
+        assert gradient is not None and other is not None
+        assert float((gradient - other).norm()) < 1e-4 * float(gradient.norm()) + 1e-7
+
+
+@pytest.mark.parametrize("locked", [False, True])
+@pytest.mark.parametrize("cell", ["elman", "gru", "lstm"])
+def test_a_text_in_parts_has_the_gradients_of_the_whole(cell: str, locked: bool) -> None:
+    objective, settings = language(**EVERYTHING, locked=locked)
+    compare(lambda: network(cell), objective, settings, [batch(), batch(), batch()])
+
+
+@pytest.mark.parametrize(
+    ("more", "network_of"),
+    [
+        ({}, {"cuts": (10, 20), "widths": (6, 6)}),
+        ({"output_layer": "sampled", "samples": 9}, {}),
+        ({}, {"tied": False}),
+    ],
+    ids=["bands", "sampled", "apart"],
+)
+def test_every_output_layer_can_be_read_in_parts(more: dict[str, Any], network_of: dict[str, Any]) -> None:
+    objective, settings = language(**EVERYTHING | more)
+    compare(lambda: network(**network_of), objective, settings, [batch(), batch()])
+
+
+def test_a_batch_too_narrow_for_parts_leaves_the_noise_where_it_would_stand() -> None:
+    objective, settings = language(**EVERYTHING)
+    compare(network, objective, settings, [batch(), batch(9), batch()])
+
+
+@pytest.mark.parametrize("forcing", ["teacher", "scheduled"])
+def test_a_network_that_feeds_back_can_be_read_in_parts(forcing: str) -> None:
+    settings = TrainSettings(batch_size=WIDTH, bptt="full", dropout=0.2, forcing=forcing, own_outputs=0.5)
+    lengths = RANDOM.integers(1, STEPS + 1, WIDTH)
+    inputs = RANDOM.normal(size=(STEPS, WIDTH, 2)).astype(np.float32)
+    inside = np.arange(STEPS)[:, None, None] < lengths[:, None]
+    targets = np.where(inside, inputs[..., :1], np.nan).astype(np.float32)
+    made = {"vocabulary": 0, "embedding": 0, "task": "forecast", "features": 2, "labels": 1, "tied": False, "layers": 1}
+    compare(
+        lambda: network("output-recurrent", forced=forcing == "teacher", **made),
+        sequences(settings, "forecast"), settings, [SequenceBatch(inputs, targets, lengths, 0)],
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("summary", ["last", "mean"])
+@pytest.mark.parametrize("cell", [cell for cell in get_args(Cell) if cell != "output-recurrent"])
+def test_labels_can_be_read_in_parts(cell: str, summary: str) -> None:
+    settings = TrainSettings(batch_size=WIDTH, bptt="full", **EVERYTHING)
+    lengths = RANDOM.integers(1, STEPS + 1, WIDTH)
+    inputs = np.where(np.arange(STEPS)[:, None] < lengths, RANDOM.integers(2, WORDS, (STEPS, WIDTH)), 0)
+    labels = RANDOM.integers(-1, 3, WIDTH)
+    compare(
+        lambda: network(cell, task="classify", labels=3, summary=summary, tied=False),
+        sequences(settings, "classify"), settings, [SequenceBatch(inputs, labels, lengths, 0)],
+    )  # fmt: skip
+
+
+def test_the_same_parts_give_the_same_bits() -> None:
+    objective, settings = language(**EVERYTHING)
+    batches = [batch(), batch()]
+    first, second = (computed(network, objective, settings, batches, 3) for _ in range(2))
+    assert [each.loss for each in first[0]] == [each.loss for each in second[0]]
+    assert all(torch.equal(x, y) for x, y in zip(first[1], second[1], strict=True))
+
+
+def test_parts_are_even_and_share_the_threads() -> None:
+    assert parts_of(64, 1) == parts_of(8, 4) == parts_of(31, 2) == [slice(None)]
+    for width, threads, count in [(32, 2, 2), (64, 4, 4), (64, 8, 4), (64, 6, 3), (49, 3, 3), (100, 16, 4)]:
+        parts = parts_of(width, threads)
+        assert len(parts) == count
+        assert [place for part in parts for place in range(width)[part]] == list(range(width))
+        sizes = [part.stop - part.start for part in parts]
+        assert max(sizes) - min(sizes) <= 1
+
+
+def test_whatever_a_part_raises_is_raised_when_all_have_ended() -> None:
+    ended = []
+
+    def part(number: int, failing: int | None) -> int:
+        ended.append(torch.get_num_threads())
+        if number == failing:
+            raise MemoryError(str(number))
+        return number
+
+    parallel = DataParallel()
+    with using_threads(4):
+        assert parallel.run([partial(part, 0, None), partial(part, 1, None)]) == [0, 1]
+        assert ended == [2, 2]
+        for failing in (0, 1):
+            with pytest.raises(MemoryError, match=str(failing)):
+                parallel.run([partial(part, 0, failing), partial(part, 1, failing)])
+        assert torch.get_num_threads() == 4
+    assert len(ended) == 6
