@@ -7,7 +7,6 @@ import json
 import os
 import random
 import resource
-import shutil
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -333,29 +332,3 @@ def test_a_large_manifest_takes_little_memory(zoo: Path, run: Any, content: byte
         with bounded(len(content)):
             finished = run(*at(zoo, kind.verifies))
     finished.refused(4, "vocab/manifest.json")
-
-
-@pytest.mark.parametrize("stage", ["clean", "tokenize", "vocab", "pad", "embed"])
-def test_what_was_changed_is_rebuilt_when_that_is_asked_for(tmp_path: Path, zoo: Path, run: Any, stage: str) -> None:
-    work = tmp_path / "work"
-    shutil.copytree(zoo / "text", work)
-    largest = max((work / stage).iterdir(), key=lambda path: path.stat().st_size)
-    for path in (largest, work / stage / MANIFEST):
-        path.write_bytes(path.read_bytes()[:-40])
-        run(stage, work, "--quiet").refused(4, f"{stage}/{path.name}", "--force")
-        run(stage, work, "--force").ok()
-        assert path.read_bytes() == (zoo / "text" / stage / path.name).read_bytes()
-
-
-def test_a_text_that_was_edited_is_adopted_when_that_is_asked_for(tmp_path: Path, zoo: Path, run: Any) -> None:
-    work = tmp_path / "work"
-    shutil.copytree(zoo / "text", work)
-    path = work / "clean" / "train.txt"
-    path.write_text(path.read_text().replace("cat", "cow"))
-    run("vocab", work, "--quiet").refused(4, "clean/train.txt has changed since it was written", f"rnnlm accept {work}")
-    assert run("accept", work, "--json").ok().json["adopted"] == {"clean": ["train.txt"]}
-    run("vocab", work).ok()
-    assert "cow" in (work / "vocab" / "vocabulary.tsv").read_text()
-    ids = work / "vocab" / "train.ids.npy"
-    ids.write_bytes(ids.read_bytes()[:-2])
-    run("accept", work, "--quiet").refused(4, "train.ids.npy cannot be adopted", "--force")
