@@ -3,43 +3,30 @@
 Each stage is a pair: the settings that decide its content, and the function that fills its directory.
 """
 
-import functools
 import shutil
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from tokenizers import Tokenizer
-
 from rnnlm.artifacts import sha256_bytes, write_bytes
+from rnnlm.cli.corpus import Corpus
 from rnnlm.cli.options import Invocation
-from rnnlm.cli.sections import (
-    refuse_counting,
-    refuse_for_labels,
-    refuse_forecast,
-    section_order,
-    section_settings,
-)
+from rnnlm.cli.sections import section_order
 from rnnlm.cli.terminal import Terminal
-from rnnlm.config import Resolved, as_dict, to_toml
+from rnnlm.config import as_dict, to_toml
 from rnnlm.corpus.clean import UnitRule, clean
-from rnnlm.corpus.idempotence import settle
-from rnnlm.corpus.ids import Ids, open_ids
-from rnnlm.corpus.imported import Imported, take_over
 from rnnlm.corpus.label_raw import split_labelled
-from rnnlm.corpus.labelled import LabelledText, label_set, open_labelled
-from rnnlm.corpus.normalizer import CleanRule, normalizer_json
+from rnnlm.corpus.normalizer import normalizer_json
 from rnnlm.corpus.pad import pad, padded_size
 from rnnlm.corpus.raw import join_splits, split_raw
-from rnnlm.corpus.settings import LABELS_OF, SPLITS, TASK_OF, WORD_KINDS, Labels, RawSettings, Task
+from rnnlm.corpus.settings import SPLITS, RawSettings
 from rnnlm.corpus.tokenize import tokenize
-from rnnlm.corpus.tokenizer import load_tokenizer, tokens_by_id
-from rnnlm.corpus.vocabulary import VocabRule, read_lexicon, vocab
+from rnnlm.corpus.tokenizer import tokens_by_id
+from rnnlm.corpus.vocabulary import vocab
 from rnnlm.errors import InputError, UsageError
-from rnnlm.files import read_input
 from rnnlm.graph import STAGES, chain
-from rnnlm.workspace import Built, Workspace
+from rnnlm.workspace import Built
 
 Recipe = tuple[dict[str, Any], Callable[[Path], dict[str, Any]]]
 GIGABYTE = 10**9
@@ -51,63 +38,8 @@ def terminal(invocation: Invocation) -> Terminal:
     return Terminal(json_output=invocation.run.json, quiet=invocation.run.quiet)
 
 
-class Pipeline:
-    """A workspace, the settings of this invocation laid over what it recorded, and the stages in between."""
-
-    def __init__(self, workspace: Workspace, invocation: Invocation, screen: Terminal) -> None:
-        self.workspace, self.invocation, self.screen = workspace, invocation, screen
-        self._imported: Imported | None = None
-        self._refuse_task()
-        refuse_for_labels(self.labels, self.settings("clean"), self.settings("tokenize"))
-        tokenizer = self.settings("tokenize").settings.tokenizer
-        if tokenizer is not None:
-            if workspace.directory("vocab").resolve() in Path(tokenizer).resolve().parents:
-                raise UsageError(
-                    f"--tokenizer {tokenizer} is what this workspace itself makes", "copy it elsewhere first"
-                )
-            self._imported = take_over(_read(Path(tokenizer)), tokenizer)
-        if "vocab" in invocation.sections:
-            self._vocab_rule()  # what cannot be is said before any stage runs
-
-    def settings(self, section: str) -> Resolved[Any]:
-        """A section's settings, those recorded in the workspace included."""
-        return section_settings(self.invocation, section, self.workspace.recorded(section), self.labels)
-
-    @functools.cached_property
-    def labels(self) -> Labels | None:
-        """What the workspace's corpus is labelled for: each 'token', each 'text', or nothing."""
-        manifest = self.workspace.manifest("raw")
-        return manifest.settings.get("labels") if manifest else None
-
-    @property
-    def task(self) -> Task:
-        """What is learned: what --task says, or what the workspace's corpus is labelled for, or its table's future."""
-        given = self.settings("raw").settings.task
-        if given is None and self.workspace.manifest("table") is not None:
-            return "forecast"
-        return given or TASK_OF[self.labels]
-
-    @property
-    def kind(self) -> str:
-        """The kind of token: 'imported' for a tokenizer that was taken over."""
-        if self._imported is not None:
-            return "imported"
-        prepared = self.settings("clean").settings.prepared
-        return self.settings("tokenize").settings.kind or ("whitespace" if prepared else "word")
-
-    @functools.cached_property
-    def rule(self) -> CleanRule:
-        """The rules of cleaning for this kind of token, an imported tokenizer's own after them."""
-        rule = CleanRule.of(self.settings("clean").settings, self.kind)
-        if self._imported is None:
-            return rule
-        return settle(rule, self._imported.normalizer, str(self.settings("tokenize").settings.tokenizer))
-
-    @property
-    def tokenizer(self) -> Tokenizer:
-        """The tokenizer of the `vocab` stage."""
-        path = self.workspace.directory("vocab") / "tokenizer.json"
-        return load_tokenizer(path.read_text("utf-8"), str(path))
+class Pipeline(Corpus):
+    """Brings the stages of a corpus up to date."""
 
     def ensure(self, stage: str, *, force: bool = False, asked: bool = True) -> Built:
         """Bring a stage and all it reads up to date; earlier ones that had to run are named on standard error.
@@ -154,42 +86,6 @@ class Pipeline:
         self.workspace.record(given)
         resolved = {section: as_dict(self.settings(section).settings) for section in order}
         write_bytes(self.workspace.path / "settings.toml", to_toml(resolved).encode())
-
-    def ids(self, split: str) -> Ids:
-        """A split as ids, checked."""
-        manifest = self.workspace.verified("vocab")
-        documents = self.workspace.directory("clean") / f"{split}.documents.npy"
-        return open_ids(self.workspace.directory("vocab"), split, manifest.report.get("size"), documents)
-
-    def label_set(self) -> tuple[str, ...]:
-        """The labels of the training split, in the order of their numbers."""
-        self.workspace.verified("raw")
-        return label_set(self.workspace.directory("raw"), per_token=self.labels == "token")
-
-    def labelled(self, split: str, labels: tuple[str, ...]) -> LabelledText:
-        """A split as ids with its labels by their numbers in `labels`, checked."""
-        for stage in ("raw", "clean"):
-            self.workspace.verified(stage)
-        raw, clean = self.workspace.directory("raw"), self.workspace.directory("clean")
-        return open_labelled(raw, clean, self.ids(split), split, labels, per_token=self.labels == "token")
-
-    def _refuse_task(self) -> None:
-        """UsageError for a task that the workspace's corpus is not for."""
-        task = self.settings("raw").settings.task
-        if self.workspace.manifest("table") is not None and task not in (None, "forecast"):
-            raise UsageError(
-                f"--task {task}, but {self.workspace.path} holds a table, which is forecast",
-                "leave --task away, or name a text corpus and another --out",
-            )
-        if self.workspace.manifest("raw") is None:
-            return
-        refuse_forecast(task)
-        if task in LABELS_OF and LABELS_OF[task] != self.labels:
-            each = "word" if task == "tag" else "text"
-            raise UsageError(
-                f"--task {task}, but the corpus of {self.workspace.path} has no label for each {each}",
-                f"read it anew: rnnlm clean CORPUS --task {task} --out ANOTHER",
-            )
 
     def _raw(self) -> Recipe:
         manifest = self.workspace.manifest("raw")
@@ -241,8 +137,8 @@ class Pipeline:
         settings: dict[str, Any] = {"kind": self.kind, "rule": self.rule.described()}
         if self.kind == "bpe":
             settings |= {"vocab_size": given.vocab_size, "sample_megabytes": given.sample_megabytes}
-        if self._imported is not None:
-            settings["tokenizer_sha256"] = self._imported.source_sha256
+        if self.imported is not None:
+            settings["tokenizer_sha256"] = self.imported.source_sha256
 
         def build(directory: Path) -> dict[str, Any]:
             with self.screen.bytes_progress("tokenize", self._bytes("clean")) as advance:
@@ -253,14 +149,14 @@ class Pipeline:
                     rule=self.rule,
                     vocab_size=given.vocab_size,
                     sample_bytes=given.sample_megabytes * 10**6,
-                    imported=self._imported,
+                    imported=self.imported,
                     progress=advance,
                 )
 
         return settings, build
 
     def _vocab(self) -> Recipe:
-        choice = self._vocab_rule()
+        choice = self.vocab_rule()
         settings = {
             "kind": self.kind,
             "rule": self.rule.described(),
@@ -281,19 +177,6 @@ class Pipeline:
                 )
 
         return settings, build
-
-    def _vocab_rule(self) -> VocabRule:
-        resolved = self.settings("vocab")
-        given = resolved.settings
-        if self.kind not in (*WORD_KINDS, "char"):
-            refuse_counting(self.kind, resolved)
-            return VocabRule(1, None)
-        if given.vocabulary is not None:
-            return VocabRule(1, given.max_size, read_lexicon(Path(given.vocabulary), self.rule))
-        # Tagged words are prepared, but rare ones among them have to train `<unk>`, which stands for new ones.
-        prepared = self.settings("clean").settings.prepared and self.labels != "token"
-        kept = self.kind == "char" or given.closed or prepared
-        return VocabRule(given.min_count or (1 if kept else 2), given.max_size)
 
     def _pad(self) -> Recipe:
         given = self.settings("pad").settings
@@ -343,10 +226,3 @@ class Pipeline:
 def _absolute(name: str) -> str:
     """A file's name as it is from any directory; what is no file stays as it is."""
     return str(Path(name).resolve()) if Path(name).exists() else name
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return read_input(path)
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}", "check the path") from None

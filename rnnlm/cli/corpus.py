@@ -1,0 +1,142 @@
+"""A workspace's corpus under the settings of an invocation: its task, its kind of token, its rules and its splits."""
+
+import functools
+from pathlib import Path
+from typing import Any
+
+from tokenizers import Tokenizer
+
+from rnnlm.cli.options import Invocation
+from rnnlm.cli.sections import refuse_counting, refuse_for_labels, refuse_forecast, section_settings
+from rnnlm.cli.terminal import Terminal
+from rnnlm.config import Resolved
+from rnnlm.corpus.idempotence import settle
+from rnnlm.corpus.ids import Ids, open_ids
+from rnnlm.corpus.imported import Imported, take_over
+from rnnlm.corpus.labelled import LabelledText, label_set, open_labelled
+from rnnlm.corpus.normalizer import CleanRule
+from rnnlm.corpus.settings import LABELS_OF, TASK_OF, WORD_KINDS, Labels, Task
+from rnnlm.corpus.tokenizer import load_tokenizer
+from rnnlm.corpus.vocabulary import VocabRule, read_lexicon
+from rnnlm.errors import InputError, UsageError
+from rnnlm.files import read_input
+from rnnlm.workspace import Workspace
+
+
+class Corpus:
+    """A workspace, and the settings of this invocation laid over what it recorded.
+
+    `imported` is a tokenizer that was taken over, where there is one. Raises UsageError for settings that cannot be.
+    """
+
+    def __init__(self, workspace: Workspace, invocation: Invocation, screen: Terminal) -> None:
+        self.workspace, self.invocation, self.screen = workspace, invocation, screen
+        self.imported: Imported | None = None
+        self._refuse_task()
+        refuse_for_labels(self.labels, self.settings("clean"), self.settings("tokenize"))
+        tokenizer = self.settings("tokenize").settings.tokenizer
+        if tokenizer is not None:
+            if workspace.directory("vocab").resolve() in Path(tokenizer).resolve().parents:
+                raise UsageError(
+                    f"--tokenizer {tokenizer} is what this workspace itself makes", "copy it elsewhere first"
+                )
+            self.imported = take_over(_read(Path(tokenizer)), tokenizer)
+        if "vocab" in invocation.sections:
+            self.vocab_rule()  # what cannot be is said before any stage runs
+
+    def settings(self, section: str) -> Resolved[Any]:
+        """A section's settings, those recorded in the workspace included."""
+        return section_settings(self.invocation, section, self.workspace.recorded(section), self.labels)
+
+    @functools.cached_property
+    def labels(self) -> Labels | None:
+        """What the workspace's corpus is labelled for: each 'token', each 'text', or nothing."""
+        manifest = self.workspace.manifest("raw")
+        return manifest.settings.get("labels") if manifest else None
+
+    @property
+    def task(self) -> Task:
+        """What is learned: what --task says, or what the workspace's corpus is labelled for, or its table's future."""
+        given = self.settings("raw").settings.task
+        if given is None and self.workspace.manifest("table") is not None:
+            return "forecast"
+        return given or TASK_OF[self.labels]
+
+    @property
+    def kind(self) -> str:
+        """The kind of token: 'imported' for a tokenizer that was taken over."""
+        if self.imported is not None:
+            return "imported"
+        prepared = self.settings("clean").settings.prepared
+        return self.settings("tokenize").settings.kind or ("whitespace" if prepared else "word")
+
+    @functools.cached_property
+    def rule(self) -> CleanRule:
+        """The rules of cleaning for this kind of token, an imported tokenizer's own after them."""
+        rule = CleanRule.of(self.settings("clean").settings, self.kind)
+        if self.imported is None:
+            return rule
+        return settle(rule, self.imported.normalizer, str(self.settings("tokenize").settings.tokenizer))
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """The tokenizer of the `vocab` stage."""
+        path = self.workspace.directory("vocab") / "tokenizer.json"
+        return load_tokenizer(path.read_text("utf-8"), str(path))
+
+    def ids(self, split: str) -> Ids:
+        """A split as ids, checked."""
+        manifest = self.workspace.verified("vocab")
+        documents = self.workspace.directory("clean") / f"{split}.documents.npy"
+        return open_ids(self.workspace.directory("vocab"), split, manifest.report.get("size"), documents)
+
+    def label_set(self) -> tuple[str, ...]:
+        """The labels of the training split, in the order of their numbers."""
+        self.workspace.verified("raw")
+        return label_set(self.workspace.directory("raw"), per_token=self.labels == "token")
+
+    def labelled(self, split: str, labels: tuple[str, ...]) -> LabelledText:
+        """A split as ids with its labels by their numbers in `labels`, checked."""
+        for stage in ("raw", "clean"):
+            self.workspace.verified(stage)
+        raw, clean = self.workspace.directory("raw"), self.workspace.directory("clean")
+        return open_labelled(raw, clean, self.ids(split), split, labels, per_token=self.labels == "token")
+
+    def vocab_rule(self) -> VocabRule:
+        """Which tokens the vocabulary takes; InputError or UsageError for a choice that cannot be."""
+        resolved = self.settings("vocab")
+        given = resolved.settings
+        if self.kind not in (*WORD_KINDS, "char"):
+            refuse_counting(self.kind, resolved)
+            return VocabRule(1, None)
+        if given.vocabulary is not None:
+            return VocabRule(1, given.max_size, read_lexicon(Path(given.vocabulary), self.rule))
+        # Tagged words are prepared, but rare ones among them have to train `<unk>`, which stands for new ones.
+        prepared = self.settings("clean").settings.prepared and self.labels != "token"
+        kept = self.kind == "char" or given.closed or prepared
+        return VocabRule(given.min_count or (1 if kept else 2), given.max_size)
+
+    def _refuse_task(self) -> None:
+        """UsageError for a task that the workspace's corpus is not for."""
+        task = self.settings("raw").settings.task
+        if self.workspace.manifest("table") is not None and task not in (None, "forecast"):
+            raise UsageError(
+                f"--task {task}, but {self.workspace.path} holds a table, which is forecast",
+                "leave --task away, or name a text corpus and another --out",
+            )
+        if self.workspace.manifest("raw") is None:
+            return
+        refuse_forecast(task)
+        if task in LABELS_OF and LABELS_OF[task] != self.labels:
+            each = "word" if task == "tag" else "text"
+            raise UsageError(
+                f"--task {task}, but the corpus of {self.workspace.path} has no label for each {each}",
+                f"read it anew: rnnlm clean CORPUS --task {task} --out ANOTHER",
+            )
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return read_input(path)
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}", "check the path") from None
