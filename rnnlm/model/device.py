@@ -1,4 +1,4 @@
-"""Which device, and how many threads; nothing else asks torch for them."""
+"""Which device, and how many threads."""
 
 import contextlib
 import os

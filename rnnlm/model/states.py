@@ -21,9 +21,9 @@ def joined(states: Sequence[S]) -> S:
     return cast(S, tuple(joined(parts) for parts in zip(*cast(Sequence[tuple[S, ...]], states), strict=True)))
 
 
-def taken(states: S, rows: Tensor) -> S:
-    """The states of some sequences of a batch: `rows` (n,) are their numbers, any of them more than once."""
+def taken(states: S, rows: Tensor | slice) -> S:
+    """The states of some sequences of a batch: `rows` (n,) are numbers, any more than once, or a slice."""
     if isinstance(states, Tensor):
-        return cast(S, states.index_select(0, rows))
+        return cast(S, states[rows] if isinstance(rows, slice) else states.index_select(0, rows))
     assert isinstance(states, tuple)
     return cast(S, tuple(taken(part, rows) for part in states))

@@ -15,6 +15,7 @@ from rnnlm.corpus.tokenizer import FIRST_OUTPUT, PAD_ID, START_ID
 from rnnlm.errors import InputError
 from rnnlm.model.likelihood import spans_of
 from rnnlm.model.network import Network, States
+from rnnlm.model.states import joined
 
 _SEGMENT = 1024  # steps read in one call on the way to a window
 
@@ -113,12 +114,7 @@ def _carried(network: Network, ids: Ids, starts: NDArray[np.int64], firsts: NDAr
             _, states = network(torch.from_numpy(inputs).to(network.bias.device), states)
             place = end
         found.append(states)
-    return side_by_side(found)
-
-
-def side_by_side(states: list[States]) -> States:
-    """The states of several batches as those of one."""
-    return tuple(tuple(torch.cat(parts) for parts in zip(*layer, strict=True)) for layer in zip(*states, strict=True))
+    return joined(found)
 
 
 def sequence_windows(network: Network, data: Sequences, places: int, steps: int) -> Windows:

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from rnnlm.model.network import Network, States
 from rnnlm.model.noise import INPUT_SHARE, Noise
+from rnnlm.model.states import joined, taken
 from rnnlm.training.data_parallel import DataParallel, parts_of
 from rnnlm.training.objective import Batch, Extent, Objective, penalties
 from rnnlm.training.settings import TrainSettings
@@ -78,7 +79,7 @@ class Gradients:
         model.zero_grad(set_to_none=True)
         done = self._parallel.run([
             functools.partial(
-                self._part, objective, batch.part(columns), _columns_of(states, columns), extent,
+                self._part, objective, batch.part(columns), taken(states, columns), extent,
                 replace(noise, generator=generator, columns=columns, width=width), share,
             )
             for columns, generator in zip(parts, generators, strict=True)
@@ -88,7 +89,7 @@ class Gradients:
             parameter.grad = _sum(gradients)
         return Computed(
             sum(part.loss for part in done), extent.predictions, sum(part.tokens for part in done),
-            sum(part.operations for part in done), _joined([part.states for part in done]),
+            sum(part.operations for part in done), joined([part.states for part in done]),
         )  # fmt: skip
 
     def _part(
@@ -110,18 +111,6 @@ class Gradients:
             return list(torch.autograd.grad(loss, parameters, allow_unused=True))
         loss.backward()  # type: ignore[no-untyped-call]
         return [parameter.grad for parameter in parameters]
-
-
-def _columns_of(states: States, columns: slice) -> States:
-    """The states of some sequences."""
-    return tuple(tuple(part[columns] for part in state) for state in states)
-
-
-def _joined(parts: Sequence[States]) -> States:
-    """The states of all sequences, from those of its parts."""
-    if len(parts) == 1:
-        return parts[0]
-    return tuple(tuple(torch.cat(pieces) for pieces in zip(*layer, strict=True)) for layer in zip(*parts, strict=True))
 
 
 def _sum(gradients: Sequence[Tensor | None]) -> Tensor | None:

@@ -49,6 +49,9 @@ def test_more_of_anything_takes_more() -> None:
         demand_bytes(Architecture("lstm", 5_000, 128, 256, 1, True), TrainSettings(batch_size=16, average=0.9), steps),
     ):
         assert larger > small
+    large, wide = Architecture("lstm", 5_000, 128, 256, 1, True), TrainSettings(batch_size=32)
+    assert demand_bytes(large, wide, steps, 2) > demand_bytes(large, wide, steps)  # each part has gradients of its own
+    assert demand_bytes(large, settings, steps, 2) == small  # too narrow for parts
 
 
 def system(root: Path, files: dict[str, str]) -> tuple[Path, Path]:

@@ -195,4 +195,14 @@ def test_whatever_a_part_raises_is_raised_when_all_have_ended() -> None:
             with pytest.raises(MemoryError, match=str(failing)):
                 parallel.run([partial(part, 0, failing), partial(part, 1, failing)])
         assert torch.get_num_threads() == 4
-    assert len(ended) == 6
+    with using_threads(6):
+        parallel.run([partial(part, 0, None), partial(part, 1, None)])
+    assert ended == [2] * 6 + [3, 3]
+
+
+def test_a_part_of_a_batch_is_some_of_its_sequences() -> None:
+    whole = batch()
+    part = whole.part(slice(20, 33))
+    assert np.array_equal(part.inputs, whole.inputs[:, 20:33])
+    assert np.array_equal(part.targets, whole.targets[:, 20:33])
+    assert np.array_equal(part.fresh, whole.fresh[20:33])

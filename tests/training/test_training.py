@@ -12,6 +12,7 @@ import torch
 from rnnlm.corpus.ids import Ids
 from rnnlm.errors import InputError
 from rnnlm.model.architecture import Architecture
+from rnnlm.model.device import using_threads
 from rnnlm.model.network import Network
 from rnnlm.training.defaults import fill_in
 from rnnlm.training.language import LanguageObjective
@@ -49,6 +50,7 @@ SETTINGS = {
     "sentences": replace(STREAM, batching="sentences", bptt="full"),
     "sentences in segments": replace(STREAM, batching="sentences", bptt="3"),
     "averaged": replace(STREAM, average=0.9, dropout_words=0.1, dropout_recurrent=0.3, locked=True),
+    "in parts": replace(STREAM, batch_size=32, dropout_recurrent=0.3),
 }
 
 
@@ -95,15 +97,20 @@ def equal(one: Outcome, other: Outcome) -> bool:
 @pytest.mark.parametrize("name", SETTINGS)
 def test_a_stopped_run_goes_on_to_the_same_bytes(tmp_path: Path, name: str) -> None:
     settings = SETTINGS[name]
-    whole = trainer(tmp_path / "whole", settings, Watcher()).run(resume=False)
+
+    def run(directory: Path, watcher: Watcher, *, resume: bool) -> Outcome:
+        with using_threads(2):
+            return trainer(directory, settings, watcher).run(resume=resume)
+
+    whole = run(tmp_path / "whole", Watcher(), resume=False)
     for stop in (1, 17, 43):
         directory = tmp_path / f"stopped-{stop}"
         with pytest.raises(Stopped):
-            trainer(directory, settings, Watcher(stop_at=stop)).run(resume=False)
+            run(directory, Watcher(stop_at=stop), resume=False)
         with pytest.raises(Stopped):
-            trainer(directory, settings, Watcher(stop_at=stop + 5)).run(resume=True)
+            run(directory, Watcher(stop_at=stop + 5), resume=True)
         watcher = Watcher()
-        resumed = trainer(directory, settings, watcher).run(resume=True)
+        resumed = run(directory, watcher, resume=True)
         assert watcher.heard[0].step == stop + 6
         assert watcher.notices[0] == f"going on after step {stop + 5:,}"
         assert equal(whole, resumed)

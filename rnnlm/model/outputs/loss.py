@@ -14,8 +14,8 @@ from torch.nn import functional
 from rnnlm.model.outputs.product import add_product, product, zeros
 
 # Logits at once: 16 MB. Steps of 1 × 512 with 10,000 outputs, half of the batch on each of two cores with AVX2, in
-# GFLOPS, twice: 97 and 106, 113 and 110, 122 and 115, 108 and 106 with blocks of 4, 8, 16 and 32 MB. AVX-512 was not
-# timed.
+# GFLOPS, twice: 97 and 106, 113 and 110, 122 and 115, 108 and 106 with blocks of 4, 8, 16 and 32 MB. AVX-512 and a
+# single core were not timed.
 _BLOCK = 2**22
 # Rows are filled up to a multiple of this. Bands meet another number of rows in each batch, and oneDNN makes and keeps
 # a kernel for every shape: with 128 units in bands a step took 50 ms, and 250 of them 965 MB; now 45 ms and 525 MB.
