@@ -96,6 +96,7 @@ class Runner:
         """o(t), or log p with bands."""
         w, cuts = self.w, self.a["cuts"]
         u = w["projection"] @ h if "projection" in w else h
+        u = np.tanh(u) if self.a["read_out"] == "tanh" else u
         V, c = w["output"] if "output" in w else w["embedding"][2:], w["bias"]
         if not cuts:
             return np.asarray(V @ u + c)
@@ -161,6 +162,7 @@ FORMS = {
     "lstm, bands": replace(BASE, cuts=(10, 20), widths=(6, 3)),
     "gru": replace(BASE, cell="gru", layers=2),
     "gru, no projection": replace(BASE, cell="gru", embedding=9),
+    "gru, tanh of a projection": replace(BASE, cell="gru", read_out="tanh"),
     "elman": replace(BASE, cell="elman"),
     "elman-relu": replace(BASE, cell="elman-relu"),
     "output-recurrent": replace(BASE, cell="output-recurrent"),

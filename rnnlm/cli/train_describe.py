@@ -28,7 +28,9 @@ from rnnlm.training.run import Identity, begun_run
 from rnnlm.training.settings import FEEDS_BACK, TrainSettings, is_forced
 
 # Settings that are those of the model to go on from.
-_OF_THE_NETWORK = ("cell", "hidden", "layers", "tied", "activation", "peepholes", "feedback", "head", "direct")
+_OF_THE_NETWORK = (
+    "cell", "hidden", "layers", "tied", "read_out", "activation", "peepholes", "feedback", "head", "direct",
+)  # fmt: skip
 _WORDS = 1_000  # outputs from which on a start from co-occurrence says something
 
 
@@ -151,7 +153,8 @@ def _settled(
 
 def _architecture(settings: TrainSettings, data: Data, dimensions: int) -> Architecture:
     """The network that settled settings describe, for this data."""
-    assert settings.hidden is not None and settings.tied is not None and settings.head is not None
+    assert settings.hidden is not None and settings.tied is not None
+    assert settings.head is not None and settings.read_out is not None
     cut = Cut((), ()) if data.counts is None else cut_of(settings, data.counts, dimensions)
     return Architecture(
         settings.cell,
@@ -171,6 +174,7 @@ def _architecture(settings: TrainSettings, data: Data, dimensions: int) -> Archi
         direct=bool(settings.direct),
         cuts=cut.cuts,
         widths=cut.widths,
+        read_out=settings.read_out,
     )
 
 

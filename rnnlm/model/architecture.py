@@ -17,7 +17,8 @@ class Architecture:
     ('forecast'); `labels` counts them where they are not tokens. `summary` is 'steps' for an output at every step, or
     how a sequence becomes one vector. `forced` is for cells that feed the output back: y(t−1) is given. With `direct`
     the output layer also sees a series' x(t). `cuts` are the outputs at which later bands of rare words begin, none for
-    one softmax over all, and `widths` the lengths of their rows.
+    one softmax over all, and `widths` the lengths of their rows. A tied output whose rows are not as long as h(t) reads
+    P h(t), `read_out` 'linear', or the 'tanh' of it.
     """
 
     cell: str
@@ -37,6 +38,7 @@ class Architecture:
     direct: bool = False
     cuts: tuple[int, ...] = ()
     widths: tuple[int, ...] = ()
+    read_out: str = "linear"
 
     def __post_init__(self) -> None:
         """JSON knows no tuples."""
@@ -86,4 +88,5 @@ class Architecture:
             and list(self.cuts) == sorted(set(self.cuts) & set(range(1, self.outputs)))
             and len(self.widths) == len(self.cuts)
             and all(1 <= width <= self.embedding for width in self.widths)
+            and (self.read_out == "linear" or (self.read_out == "tanh" and self.projected))
         )

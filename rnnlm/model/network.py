@@ -70,7 +70,8 @@ class Network(nn.Module):
 
         e(t) = E[x(t)], or x(t) itself where it is real
         h(t) = layers(e(t), h(t−1))
-        o(t) = V h(t) + c,   V = E[2:] when tied (after a projection where the sizes differ)
+        o(t) = V u(t) + c,   V = E[2:] when tied
+        u(t) = h(t); where a tied V has rows of another length, P h(t) or tanh(P h(t))
         ŷ(t) = softmax o(t), or o(t) itself for real values, or a softmax in `Bands` of rare words
 
     A language model's outputs are the ids from 2 up: `<pad>` and `<s>` are never predicted. The row of `<pad>` is 0
@@ -201,7 +202,10 @@ class Network(nn.Module):
 
     def _read_out(self, h: Tensor) -> Tensor:
         """(…, hidden) → (…, width)."""
-        return h if self.projection is None else linear(h, self.projection, None, self._int8.get("projection"))
+        if self.projection is None:
+            return h
+        u = linear(h, self.projection, None, self._int8.get("projection"))
+        return u.tanh() if self.architecture.read_out == "tanh" else u
 
     def logits(self, output: Tensor) -> Tensor:
         """(…, width) → (…, outputs): o(t), or log p in bands. For a language model the first is that of id 2."""

@@ -85,8 +85,8 @@ def _derivatives(term: Term, a: float) -> tuple[float, float]:
 def fold(network: Network, temperature: float) -> None:
     """Make the weights such that every logit is divided by `temperature`; nothing else that is computed changes.
 
-    V and c are divided by it, or the projection in front of V. Where V is the embedding, what reads the embedding, U of
-    the first layer, is multiplied by it.
+    V and c are divided by it, or the projection in front of V where V reads just that. Where V is the embedding, what
+    reads the embedding, U of the first layer, is multiplied by it.
     """
     a = 1 / temperature
     network.bias.mul_(a)
@@ -94,7 +94,7 @@ def fold(network: Network, temperature: float) -> None:
         network.bands.a.mul_(a)
     if network.output is not None:
         network.output.mul_(a)
-    elif network.projection is not None:
+    elif network.projection is not None and network.architecture.read_out == "linear":
         network.projection.mul_(a)
     else:
         assert network.embedding is not None

@@ -31,6 +31,11 @@ def fill_in(
     hidden = settings.hidden or int(_between(32 * round((12 if small else 8) * tokens**0.25 / 32), 64, 512))
     tied = settings.tied if settings.tied is not None else task == "language" and not small
     _check_output_layer(settings, task, tied)
+    dimensions = embedding or (hidden if tied else min(hidden, 64))
+    if settings.read_out == "tanh" and not (tied and dimensions != hidden):
+        shape = f"{hidden} units and as long an embedding" if tied else "no --tied"
+        remedy = "it is for a tied output with a projection in front of it; give --read-out linear"
+        raise UsageError(f"--read-out tanh with {shape}", remedy)
     epochs = settings.epochs
     bounds = (epochs, settings.tokens, settings.steps, settings.budget, settings.replay)
     if all(bound is None for bound in bounds):
@@ -54,6 +59,7 @@ def fill_in(
         bptt=bptt,
         dropout=dropout,
         learning_rate=rate,
+        read_out=settings.read_out or "linear",
         output_layer=settings.output_layer or "full",
         head=settings.head or ("last" if task == "classify" else "steps"),
         direct=task == "forecast"
@@ -69,7 +75,7 @@ def fill_in(
         # A value or marker that is set to zero is another value: real inputs are dropped only where it is asked for.
         dropout_inputs=0.0 if kind == "series" and settings.dropout_inputs is None else settings.dropout_inputs,
     )
-    return filled, embedding or (hidden if tied else min(hidden, 64))
+    return filled, dimensions
 
 
 def _check_task(settings: TrainSettings, task: str) -> None:

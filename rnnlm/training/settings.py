@@ -16,6 +16,7 @@ _FORMS = {"peepholes": ("lstm",), "activation": ("lstm",), "feedback": FEEDS_BAC
 _NOT_FED_BACK = ("layers", "direct", "head", "calibrate")
 Head = Literal["steps", "last", "mean", "max"]
 OutputLayer = Literal["full", "clusters", "adaptive", "sampled"]
+ReadOut = Literal["linear", "tanh"]
 
 
 def _bptt(value: str) -> str | None:
@@ -53,6 +54,12 @@ class TrainSettings:
     )  # fmt: skip
     direct: bool | None = setting(
         None, "a forecast also reads x(t) itself, starting as persistence", auto="on, but for output-recurrent"
+    )
+    read_out: ReadOut | None = setting(
+        None,
+        "what a tied output reads where its rows are not as long as h(t): a projection of h(t), or the tanh of that, "
+        "which learns less by heart",
+        auto="linear",
     )
     output_layer: OutputLayer | None = setting(
         None,

@@ -196,6 +196,22 @@ def test_a_temperature_is_found_where_it_is_asked_for(tmp_path: Path, run: Any, 
     run("train", work, "--cell", "output-recurrent", "--steps", "2").ok()  # it was meant for the other network
 
 
+def test_an_output_reads_the_tanh_of_a_projection(tmp_path: Path, run: Any, corpus: Path) -> None:
+    work = tmp_path / "work"
+    flags = ("--hidden", "24", "--embedding", "10", "--steps", "20", "--json")
+    plain = run("train", corpus, "--out", work, *flags).ok().json
+    bounded = run("train", work, *flags, "--read-out", "tanh", "--calibrate").ok().json
+    assert bounded["parameters"] == plain["parameters"]
+    assert bounded["valid_perplexity"] != pytest.approx(plain["valid_perplexity"], rel=1e-4)
+    assert run("evaluate", work, "--split", "valid", "--json").ok().json["perplexity"] == pytest.approx(
+        bounded["valid_perplexity"]
+    )
+    run("train", work, "--from", "lstm", "--steps", "2").ok()
+    run("train", work, "--from", "lstm", "--read-out", "linear").refused(2, "--read-out with --from")
+    run("train", work, "--read-out", "tanh", "--no-tied").refused(2, "--read-out tanh with no --tied", "linear")
+    run("train", work, "--hidden", "10").refused(2, "--read-out tanh with 10 units", "linear")
+
+
 def test_output_layers_are_refused_where_they_cannot_be(tmp_path: Path, run: Any, corpus: Path) -> None:
     work = tmp_path / "work"
     run("vocab", corpus, "--out", work).ok()

@@ -3,6 +3,7 @@
 import itertools
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ Array = NDArray[Any]
 SHAPES = {
     "tied": Architecture("lstm", 30, 8, 8, 2, True),
     "projected": Architecture("lstm", 30, 6, 10, 1, True),
+    "tanh": Architecture("lstm", 30, 6, 10, 1, True, read_out="tanh"),
     "apart": Architecture("lstm", 30, 5, 9, 3, False),
     "bands": Architecture("lstm", 30, 8, 10, 1, True, cuts=(6, 20), widths=(8, 8)),
     "shrinking bands": Architecture("lstm", 30, 16, 10, 1, True, cuts=(6, 20), widths=(8, 3)),
@@ -53,7 +55,7 @@ def sigmoid(a: Array) -> Array:
     return 1 / (1 + np.exp(-a))
 
 
-def slow_nats(tensors: dict[str, Array], layers: int, sequence: Array) -> Array:
+def slow_nats(tensors: dict[str, Array], layers: int, sequence: Array, read_out: str = "linear") -> Array:
     """−log p of each id of one sequence, read from the zero state and `<s>`; the equations, one step after another."""
     w = {name: array.astype(np.float64) for name, array in tensors.items()}
     hidden = w["layers.0.W"].shape[1]
@@ -70,6 +72,7 @@ def slow_nats(tensors: dict[str, Array], layers: int, sequence: Array) -> Array:
             x = h[layer]
         if "projection" in w:
             x = w["projection"] @ x
+        x = np.tanh(x) if read_out == "tanh" else x
         if "bands.G" in w:
             nats.append(slow_band_nats(w, x, target - 2))
         else:
@@ -103,14 +106,14 @@ def slow_band_nats(w: dict[str, Array], x: Array, number: int) -> float:
     return slow_choice(o, first + band) + slow_choice(V[begin:end] @ x + c[begin:end], number - begin)
 
 
-def slow_text(tensors: dict[str, Array], layers: int, ids: Ids, context: str) -> Array:
+def slow_text(tensors: dict[str, Array], layers: int, ids: Ids, context: str, read_out: str = "linear") -> Array:
     """−log p of every token of a text."""
     if context == "stream":
         cuts = [0, len(ids.ids)]
     else:
         lines = range(ids.lines) if context == "sentence" else [int(line) for line in ids.documents]
         cuts = [*(int(ids.offsets[line]) for line in lines), len(ids.ids)]
-    return np.concatenate([slow_nats(tensors, layers, ids.ids[a:b]) for a, b in itertools.pairwise(cuts)])
+    return np.concatenate([slow_nats(tensors, layers, ids.ids[a:b], read_out) for a, b in itertools.pairwise(cuts)])
 
 
 def quick_text(model: Network, ids: Ids, context: str, batch_size: int) -> Array:
@@ -129,7 +132,7 @@ def quick_text(model: Network, ids: Ids, context: str, batch_size: int) -> Array
 @pytest.mark.parametrize("context", ["stream", "sentence", "document"])
 def test_nats_are_those_of_a_slow_sum_in_float64(shape: str, context: str) -> None:
     model, ids = network(SHAPES[shape]), text()
-    slow = slow_text(model.tensors(), SHAPES[shape].layers, ids, context)
+    slow = slow_text(model.tensors(), SHAPES[shape].layers, ids, context, SHAPES[shape].read_out)
     for batch_size in (1, 7, 64):
         quick = quick_text(model, ids, context, batch_size)
         assert np.abs(quick - slow).max() < 1e-5
@@ -189,6 +192,13 @@ def test_a_new_forget_gate_is_open_and_a_new_bias_is_the_unigram() -> None:
     p = model.bias.detach().double().exp()
     assert float(p.sum()) == pytest.approx(1)
     assert float(p[20] / p[4]) == pytest.approx((22 + 1) / (6 + 1), rel=1e-5)
+
+
+def test_tanh_is_for_a_projection_in_front_of_a_tied_output() -> None:
+    assert SHAPES["tanh"].fits()
+    for name in ("tied", "apart"):
+        assert not replace(SHAPES[name], read_out="tanh").fits()
+    assert not replace(SHAPES["tanh"], read_out="relu").fits()
 
 
 def test_spans_cover_a_text_once() -> None:

@@ -19,6 +19,8 @@ SHAPES = {
     "tied": Architecture("lstm", 30, 8, 8, 2, True),
     "tied gru": Architecture("gru", 30, 8, 8, 1, True),
     "projected": Architecture("lstm", 30, 6, 10, 1, True),
+    "tanh": Architecture("lstm", 30, 6, 10, 2, True, read_out="tanh"),
+    "tanh before bands": Architecture("gru", 30, 8, 10, 1, True, cuts=(6, 20), widths=(8, 3), read_out="tanh"),
     "apart": Architecture("elman", 30, 5, 9, 2, False),
     "tied bands": Architecture("lstm", 30, 10, 10, 1, True, cuts=(6, 20), widths=(10, 10)),
     "bands": Architecture("lstm", 30, 8, 10, 1, True, cuts=(6, 20), widths=(8, 8)),

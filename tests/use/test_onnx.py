@@ -23,6 +23,8 @@ FORMS = {
     "lstm, tied without projection": replace(BASE, embedding=14),
     "lstm, peepholes, no candidate activation": replace(BASE, peepholes=True, activation="none", layers=2),
     "lstm, bands": replace(BASE, cuts=(12, 25), widths=(10, 4), layers=2),
+    "lstm, tanh of a projection": replace(BASE, read_out="tanh"),
+    "lstm, tanh before bands": replace(BASE, cuts=(12, 25), widths=(10, 4), read_out="tanh"),
     "gru, three layers": replace(BASE, cell="gru", layers=3),
     "gru, untied": replace(BASE, cell="gru", tied=False),
     "elman, two layers": replace(BASE, cell="elman", layers=2),
@@ -30,6 +32,7 @@ FORMS = {
     "output-recurrent, free": replace(BASE, cell="output-recurrent"),
     "output-recurrent, logits, untied": replace(BASE, cell="output-recurrent", feedback="logits", tied=False),
     "output-recurrent, bands": replace(BASE, cell="output-recurrent", cuts=(12, 25), widths=(10, 4)),
+    "output-recurrent, tanh of a projection": replace(BASE, cell="output-recurrent", read_out="tanh"),
     "output-recurrent, forced": replace(BASE, cell="output-recurrent", forced=True),
 }
 

@@ -15,7 +15,7 @@ EMBEDDING = "embedding"  # the constant that a tied output layer shares with the
 
 
 class OutputLayer:
-    """Adds o = V u + c, u being h or its projection; `weights` are all of the network's by name."""
+    """Adds o = V u + c, u being h, its projection or the tanh of that; `weights` are all of the network's by name."""
 
     def __init__(self, architecture: Architecture, weights: Mapping[str, NDArray[Any]]) -> None:
         self._a, self._weights = architecture, weights
@@ -24,6 +24,7 @@ class OutputLayer:
         """h (…, hidden) → o (…, outputs), or log p where there are bands."""
         if self._a.projected:
             h = nodes.op("MatMul", h, nodes.constant("projection.T", self._weights["projection"].T))
+            h = nodes.op("Tanh", h) if self._a.read_out == "tanh" else h
         if self._a.cuts:
             return self._banded(nodes, h)
         V = self._tied(nodes) if self._a.tied else nodes.constant("output.T", self._weights["output"].T)
