@@ -20,9 +20,9 @@ SPREAD = 0.2  # of the embedding's numbers at the start
 _SIZES = (128, 192, 256, 384, 512, 640, 768, 1024, 1280, 1536, 2048)
 _SMALL_UNITS = ("char", "byte")
 _ADAPTIVE = 50_000  # outputs from which on the rows of rare words are made shorter
-_PASSES, _UNITS = 2.8, 384  # passes that so many units want; they grow with the number of weights
-# Passes from which on dropped outputs do not keep a text from being learned by heart: h(t) has penalties, and after
-# more of them recurrent weights are dropped too.
+_PASSES, _UNITS, _GROWTH = 1.8, 384, 2.5  # passes that so many units want; they grow as that power of the units
+# Passes from which on dropped outputs do not keep a text from being learned by heart: what an output layer reads is
+# bounded and h(t) has penalties, and after more of them recurrent weights are dropped too.
 _SOME, _MANY = 4, 12
 _REACHED = 0.65  # of the speed of a layer alone, with all that a step has beside it
 _CLUSTERS = 3_000  # outputs from which on bands pay
@@ -74,7 +74,7 @@ def passes_wanted(hidden: int, situation: Situation) -> float:
 
     A character carries about a fifth of a word's information.
     """
-    return _PASSES * (hidden / _UNITS) ** 2 * (5 if situation.small_units else 1)
+    return _PASSES * math.pow(hidden / _UNITS, _GROWTH) * (5 if situation.small_units else 1)
 
 
 def _plan(given: TrainSettings, hidden: int, embedding: int | None, situation: Situation) -> Choice:
@@ -95,13 +95,13 @@ def _plan(given: TrainSettings, hidden: int, embedding: int | None, situation: S
     settings = replace(settings, output_layer=given.output_layer or _output_layer(settings, len(situation.counts)))
     speed = _REACHED * situation.speed / operations_per_token(settings, dimensions, situation)
     epochs = situation.seconds * speed / situation.tokens
-    settings = _regularised(settings, epochs, words=not small)
+    settings = _regularised(settings, epochs, words=not small, projected=tied and dimensions != hidden)
     return Choice(settings, dimensions, situation.seconds, speed, epochs, ())
 
 
-def _regularised(given: TrainSettings, epochs: float, *, words: bool) -> TrainSettings:
-    """Outputs are dropped by the passes; where words are read often, large or restless h(t) cost, and recurrent weights
-    are dropped (Merity et al. 2017, 2018).
+def _regularised(given: TrainSettings, epochs: float, *, words: bool, projected: bool) -> TrainSettings:
+    """Outputs are dropped by the passes; where words are read often, tanh bounds what a projection makes of h(t), large
+    or restless h(t) cost, and recurrent weights are dropped (Merity et al. 2017, 2018).
     """
     some, many = words and epochs >= _SOME, words and epochs >= _MANY
 
@@ -112,7 +112,9 @@ def _regularised(given: TrainSettings, epochs: float, *, words: bool) -> TrainSe
     return replace(
         given,
         dropout=filled(given.dropout, _dropout(epochs, given.hidden)),
-        dropout_recurrent=filled(given.dropout_recurrent, 0.2 if many else 0.0),
+        dropout_inputs=filled(given.dropout_inputs, 0.3 if many else None),
+        dropout_recurrent=filled(given.dropout_recurrent, 0.4 if many else 0.0),
+        read_out=given.read_out or ("tanh" if some and projected else "linear"),
         activation_penalty=filled(given.activation_penalty, 2.0 if some else 0.0),
         temporal_penalty=filled(given.temporal_penalty, 1.0 if some else 0.0),
         calibrate=filled(given.calibrate, given.cell not in FEEDS_BACK),
@@ -165,6 +167,7 @@ def _reasons(given: TrainSettings, choice: Choice, situation: Situation) -> tupl
         size,
         f"dropout {settings.dropout:g}: {'as asked' if given.dropout is not None else 'follows from the passes'}"
         + (f"; of recurrent weights {settings.dropout_recurrent:g}" if settings.dropout_recurrent else "")
+        + ("; the output layer reads a tanh" if settings.read_out == "tanh" else "")
         + (f"; penalties of h(t) {settings.activation_penalty:g}" if settings.activation_penalty else "")
         + (f" and of its changes {settings.temporal_penalty:g}" if settings.temporal_penalty else ""),
         f"output layer {settings.output_layer}: {len(situation.counts):,} outputs"

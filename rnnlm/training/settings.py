@@ -59,7 +59,7 @@ class TrainSettings:
         None,
         "what a tied output reads where its rows are not as long as h(t): a projection of h(t), or the tanh of that, "
         "which learns less by heart",
-        auto="linear",
+        auto="linear; tanh with a budget of 4 passes or more",
     )
     output_layer: OutputLayer | None = setting(
         None,

@@ -1,6 +1,7 @@
 """What bounds a run: the share of steps, tokens or of a budget's time, across a break too."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -115,14 +116,16 @@ def test_many_passes_over_words_have_penalties_and_drop_recurrent_weights_too() 
     short, some, many = chosen(100), chosen(1_500), chosen(36_000)
     letters = chosen(36_000, outputs=70, kind="char")
     assert short.epochs < 4 < some.epochs < 12 < many.epochs and letters.epochs > 12
-    forms = ("dropout_recurrent", "activation_penalty", "temporal_penalty")
-    assert all(getattr(many.settings, form) for form in forms)
-    assert [getattr(some.settings, form) for form in forms] == [0, 2, 1]
+    forms = ("dropout_inputs", "dropout_recurrent", "activation_penalty", "temporal_penalty")
+    assert [getattr(many.settings, form) for form in forms] == [0.3, 0.4, 2, 1]
+    assert [getattr(some.settings, form) for form in forms] == [None, 0, 2, 1]
     for choice in (short, letters):
         assert not any(getattr(choice.settings, form) for form in forms)
-    given = TrainSettings(budget="1m", dropout_recurrent=0.3, activation_penalty=0.0, temporal_penalty=4.0)
+    given = TrainSettings(
+        budget="1m", dropout_inputs=0.0, dropout_recurrent=0.3, activation_penalty=0.0, temporal_penalty=4.0
+    )
     kept = choose(given, None, situation(36_000)).settings
-    assert (kept.dropout_recurrent, kept.activation_penalty, kept.temporal_penalty) == (0.3, 0.0, 4.0)
+    assert [getattr(kept, form) for form in forms] == [0, 0.3, 0, 4]
 
 
 def test_a_budget_is_calibrated_unless_it_is_not_to_be() -> None:
@@ -149,6 +152,18 @@ def test_a_tied_output_reads_a_projection() -> None:
         choice = chosen(seconds)
         assert choice.embedding == min(256, (choice.settings.hidden or 0) // 2)
     assert chosen(120, kind="char").embedding == 64
+
+
+def test_an_output_that_reads_a_projection_often_reads_its_tanh() -> None:
+    def read_out(seconds: float, dimensions: int | None = None, **given: Any) -> str | None:
+        return choose(TrainSettings(budget="1m", **given), dimensions, situation(seconds)).settings.read_out
+
+    assert read_out(3_600) == "tanh"
+    assert read_out(100) == "linear"  # one pass
+    assert read_out(3_600, read_out="linear") == "linear"
+    assert read_out(3_600, 256, hidden=256) == "linear"
+    assert read_out(3_600, tied=False) == "linear"
+    assert chosen(3_600, outputs=70, kind="char").settings.read_out == "linear"
 
 
 def test_flags_stand_and_the_rest_follows() -> None:
