@@ -17,10 +17,10 @@ from rnnlm.training.defaults import cut_of
 from rnnlm.training.settings import FEEDS_BACK, OutputLayer, TrainSettings
 
 SPREAD = 0.2  # of the embedding's numbers at the start
-_SIZES = (128, 192, 256, 384, 512, 640, 768, 1024, 1280, 1536, 2048)
+_SIZES = (128, 192, 256, 320, 384, 448, 512, 640, 768, 1024, 1280, 1536, 2048)
 _SMALL_UNITS = ("char", "byte")
 _ADAPTIVE = 50_000  # outputs from which on the rows of rare words are made shorter
-_PASSES, _UNITS, _GROWTH = 1.5, 384, 2.5  # passes that so many units want; they grow as that power of the units
+_PASSES, _UNITS, _GROWTH = 1.9, 384, 2.5  # passes that so many units want; they grow as that power of the units
 # Passes from which on dropped outputs do not keep a text from being learned by heart: what an output layer reads is
 # bounded and h(t) has penalties, and after more of them recurrent weights are dropped too.
 _SOME, _MANY = 4, 12
