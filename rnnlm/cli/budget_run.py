@@ -19,6 +19,7 @@ from rnnlm.training.settings import TrainSettings
 
 _EVALUATION = 0.02  # of the budget for the temperature and the validation figure, at most a minute
 _AS_TRAINING = 1.5  # times the seconds of a trained token for one that is read alone: the weights are read each time
+_MEASURING = 0.01  # of the budget for the machine's speed, from half a second to three
 _EXIT = 0.7  # seconds for the machine's peak, and for Python to leave
 _BYTES_PER_SECOND = 60e6  # of weights that are written, read back for digests and sealed
 
@@ -59,8 +60,8 @@ def chosen(pipeline: Pipeline, given: TrainSettings, data: Data, directory: Path
     if given.batching != "stream":
         raise UsageError("--budget with --batching sentences", "leave --batching away")
     embedding = pipeline.settings("embed").settings.embedding
-    speed = recurrent_speed(device)
     whole = seconds(given.budget or "")
+    speed = recurrent_speed(device, min(max(_MEASURING * whole, 0.5), 3.0))
     spent = time.monotonic() - started_at()
     situation = Situation(
         whole - spent - Reserved.of(whole, 5_000_000).seconds, speed, data.tokens, data.kind, data.counts

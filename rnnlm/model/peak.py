@@ -18,7 +18,7 @@ def matrix_peak(device: str, budget_seconds: float = 0.3) -> float:
     return _best(lambda: product(a, a), 2 * _SIZE**3, budget_seconds)
 
 
-def recurrent_speed(device: str, budget_seconds: float = 0.5) -> float:
+def recurrent_speed(device: str, budget_seconds: float) -> float:
     """The same of an LSTM layer of 512 units over a batch of 64, forward and backward: what training can count on."""
     layer = torch.nn.LSTM(_UNITS, _UNITS).to(device)
     x = torch.randn(_STEPS, _BATCH, _UNITS, device=device, requires_grad=True)

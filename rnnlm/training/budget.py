@@ -24,7 +24,7 @@ _PASSES, _UNITS, _GROWTH = 1.9, 384, 2.5  # passes that so many units want; they
 # Passes from which on dropped outputs do not keep a text from being learned by heart: what an output layer reads is
 # bounded and h(t) has penalties, and after more of them recurrent weights are dropped too.
 _SOME, _MANY = 4, 12
-_REACHED = 0.8  # of the speed of a layer alone, with all that a step has beside it
+_REACHED = 0.75  # of the speed of a layer alone, with all that a step has beside it
 _CLUSTERS = 3_000  # outputs from which on bands pay
 
 
@@ -123,7 +123,7 @@ def _regularised(given: TrainSettings, epochs: float, *, words: bool, projected:
 
 def _dropout(epochs: float, hidden: int) -> float:
     """More passes and more units want more of it; below two passes none pays."""
-    return round(min(0.5, 0.2 * math.log2(max(epochs / 2, 1)) * math.sqrt(hidden / 384)), 2)
+    return round(min(0.5, 0.18 * math.log2(max(epochs / 2, 1)) * math.sqrt(hidden / 384)), 2)
 
 
 def _output_layer(settings: TrainSettings, outputs: int) -> OutputLayer:

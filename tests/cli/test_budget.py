@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from rnnlm.builtin.recipes import read_recipe, recipe_names
+from rnnlm.cli import budget_run
 from rnnlm.cli.budget_run import Reserved
 from rnnlm.cli.options import SECTIONS
 from rnnlm.config import resolve
@@ -179,6 +180,21 @@ def test_time_is_kept_back_for_the_evaluation_that_there_will_be() -> None:
     assert Reserved.of(3_600, 6_000_000).evaluation == 60
     assert Reserved.of(3_600, 6_000_000, evaluation=20).evaluation == 20
     assert Reserved.of(100, 6_000_000, evaluation=20).evaluation == 2
+
+
+def test_the_machine_is_measured_for_longer_where_there_is_time(
+    tmp_path: Path, run: Any, corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measured: list[float] = []
+
+    def speed(device: str, seconds: float) -> float:
+        measured.append(seconds)
+        return 1e11
+
+    monkeypatch.setattr(budget_run, "recurrent_speed", speed)
+    for budget in ("10s", "2m", "10m"):
+        run("train", corpus, "--out", tmp_path / "work", "--budget", budget, "--plan").ok()
+    assert measured == [0.5, 1.2, 3.0]
 
 
 def test_a_temperature_is_found_where_it_is_asked_for(tmp_path: Path, run: Any, corpus: Path) -> None:
