@@ -215,9 +215,10 @@ def test_a_temperature_is_found_where_it_is_asked_for(tmp_path: Path, run: Any, 
 def test_an_output_reads_the_tanh_of_a_projection(tmp_path: Path, run: Any, corpus: Path) -> None:
     work = tmp_path / "work"
     flags = ("--hidden", "24", "--embedding", "10", "--steps", "20", "--json")
-    plain = run("train", corpus, "--out", work, *flags).ok().json
+    plain = run("train", corpus, "--out", work, *flags, "--calibrate").ok().json
     bounded = run("train", work, *flags, "--read-out", "tanh", "--calibrate").ok().json
     assert bounded["parameters"] == plain["parameters"]
+    assert json.loads((Path(bounded["model"]) / "config.json").read_text())["architecture"]["read_out"] == "tanh"
     assert bounded["valid_perplexity"] != pytest.approx(plain["valid_perplexity"], rel=1e-4)
     assert run("evaluate", work, "--split", "valid", "--json").ok().json["perplexity"] == pytest.approx(
         bounded["valid_perplexity"]
