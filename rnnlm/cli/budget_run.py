@@ -10,6 +10,7 @@ from rnnlm.cli.process import started_at
 from rnnlm.cli.stages import Pipeline
 from rnnlm.cli.train_data import Data
 from rnnlm.config import read_settings_file, seconds
+from rnnlm.corpus.novelty import novelty
 from rnnlm.errors import UsageError
 from rnnlm.model.peak import recurrent_speed
 from rnnlm.training.budget import Choice, Situation, choose
@@ -55,17 +56,17 @@ def budget_of(settings: TrainSettings, choice: Choice | None, valid_tokens: int,
 
 def chosen(pipeline: Pipeline, given: TrainSettings, data: Data, directory: Path | None, device: str) -> Choice:
     """What the rule chooses for a budget now, or chose when the unfinished run in `directory` was begun."""
-    if data.task != "language" or data.counts is None:
+    if data.task != "language" or data.ids is None or data.counts is None:
         raise UsageError(f"--budget with --task {data.task}", "it is for language models; use --epochs or --steps")
     if given.batching != "stream":
         raise UsageError("--budget with --batching sentences", "leave --batching away")
     embedding = pipeline.settings("embed").settings.embedding
     whole = seconds(given.budget or "")
     speed = recurrent_speed(device, min(max(_MEASURING * whole, 0.5), 3.0))
+    new = novelty(data.ids.ids)
     spent = time.monotonic() - started_at()
-    situation = Situation(
-        whole - spent - Reserved.of(whole, 5_000_000).seconds, speed, data.tokens, data.kind, data.counts
-    )
+    left = whole - spent - Reserved.of(whole, 5_000_000).seconds
+    situation = Situation(left, speed, data.tokens, data.kind, data.counts, new)
     if directory is None:
         return choose(given, embedding, situation)
     begun, embedding = _begun(given, directory)

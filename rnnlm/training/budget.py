@@ -20,10 +20,11 @@ SPREAD = 0.2  # of the embedding's numbers at the start
 _SIZES = (128, 192, 256, 320, 384, 448, 512, 640, 768, 1024, 1280, 1536, 2048)
 _SMALL_UNITS = ("char", "byte")
 _ADAPTIVE = 50_000  # outputs from which on the rows of rare words are made shorter
-_PASSES, _UNITS, _GROWTH = 1.9, 384, 2.5  # passes that so many units want; they grow as that power of the units
+_TOKENS, _UNITS, _GROWTH = 1.77e6, 384, 2.5  # tokens that so many units want; they grow as that power of the units
 # Passes from which on dropped outputs do not keep a text from being learned by heart: what an output layer reads is
 # bounded and h(t) has penalties, and after more of them recurrent weights are dropped too.
 _SOME, _MANY = 4, 12
+_NOVEL = 2.0  # from one new trigram in so many on all of that is dropped
 _REACHED = 0.75  # of the speed of a layer alone, with all that a step has beside it
 _CLUSTERS = 3_000  # outputs from which on bands pay
 
@@ -32,7 +33,7 @@ _CLUSTERS = 3_000  # outputs from which on bands pay
 class Situation:
     """`seconds` for training, operations a second that the machine trains with, tokens of train and their `counts`.
 
-    `counts` (outputs,) is how often each output occurs.
+    `counts` (outputs,) is how often each output occurs, `novelty` the probability that a trigram of the text is new.
     """
 
     seconds: float
@@ -40,6 +41,12 @@ class Situation:
     tokens: int
     kind: str
     counts: NDArray[np.int64]
+    novelty: float
+
+    @property
+    def held_back(self) -> float:
+        """What is dropped, as a share of what is dropped where most trigrams are new."""
+        return 1.0 if self.small_units else min(1.0, _NOVEL * self.novelty)
 
     @property
     def small_units(self) -> bool:
@@ -58,23 +65,28 @@ class Choice:
     epochs: float
     reasons: tuple[str, ...]
 
+    @property
+    def tokens(self) -> float:
+        """That training is expected to read."""
+        return self.seconds * self.tokens_per_second
+
 
 def choose(given: TrainSettings, embedding: int | None, situation: Situation) -> Choice:
     """Fill what is None in `given` for the time that there is."""
     sizes = (given.hidden,) if given.hidden else _SIZES
     plans = [_plan(given, size, embedding, situation) for size in sizes]
-    # The largest network that still sees the text often enough; the smallest where none does.
-    fitting = [plan for plan in plans if plan.epochs >= passes_wanted(plan.settings.hidden or 0, situation)]
+    # The largest network that still reads enough; the smallest where none does.
+    fitting = [plan for plan in plans if plan.tokens >= tokens_wanted(plan.settings.hidden or 0, situation)]
     choice = fitting[-1] if fitting else plans[0]
     return replace(choice, reasons=_reasons(given, choice, situation))
 
 
-def passes_wanted(hidden: int, situation: Situation) -> float:
-    """Passes over the text below which a smaller network is the better one in the same time.
+def tokens_wanted(hidden: int, situation: Situation) -> float:
+    """Tokens, read for the first time or again, below which a smaller network is the better one in the same time.
 
     A character carries about a fifth of a word's information.
     """
-    return _PASSES * math.pow(hidden / _UNITS, _GROWTH) * (5 if situation.small_units else 1)
+    return _TOKENS * math.pow(hidden / _UNITS, _GROWTH) * (5 if situation.small_units else 1)
 
 
 def _plan(given: TrainSettings, hidden: int, embedding: int | None, situation: Situation) -> Choice:
@@ -95,14 +107,16 @@ def _plan(given: TrainSettings, hidden: int, embedding: int | None, situation: S
     settings = replace(settings, output_layer=given.output_layer or _output_layer(settings, len(situation.counts)))
     speed = _REACHED * situation.speed / operations_per_token(settings, dimensions, situation)
     epochs = situation.seconds * speed / situation.tokens
-    settings = _regularised(settings, epochs, words=not small, projected=tied and dimensions != hidden)
+    settings = _regularised(settings, epochs, situation, projected=tied and dimensions != hidden)
     return Choice(settings, dimensions, situation.seconds, speed, epochs, ())
 
 
-def _regularised(given: TrainSettings, epochs: float, *, words: bool, projected: bool) -> TrainSettings:
+def _regularised(given: TrainSettings, epochs: float, situation: Situation, *, projected: bool) -> TrainSettings:
     """Outputs are dropped by the passes; where words are read often, tanh bounds what a projection makes of h(t), large
-    or restless h(t) cost, and recurrent weights are dropped (Merity et al. 2017, 2018).
+    or restless h(t) cost, and recurrent weights are dropped (Merity et al. 2017, 2018). A text that says the same again
+    and again needs less of what is dropped.
     """
+    words, held_back = not situation.small_units, situation.held_back
     some, many = words and epochs >= _SOME, words and epochs >= _MANY
 
     def filled(value: Any, otherwise: Any) -> Any:
@@ -111,9 +125,9 @@ def _regularised(given: TrainSettings, epochs: float, *, words: bool, projected:
     assert given.hidden
     return replace(
         given,
-        dropout=filled(given.dropout, _dropout(epochs, given.hidden)),
-        dropout_inputs=filled(given.dropout_inputs, 0.3 if many else None),
-        dropout_recurrent=filled(given.dropout_recurrent, 0.4 if many else 0.0),
+        dropout=filled(given.dropout, round(_dropout(epochs, given.hidden) * held_back, 2)),
+        dropout_inputs=filled(given.dropout_inputs, round(0.3 * held_back, 2) if many else None),
+        dropout_recurrent=filled(given.dropout_recurrent, round(0.4 * held_back, 2) if many else 0.0),
         read_out=given.read_out or ("tanh" if some and projected else "linear"),
         activation_penalty=filled(given.activation_penalty, 2.0 if some else 0.0),
         temporal_penalty=filled(given.temporal_penalty, 1.0 if some else 0.0),
@@ -123,7 +137,7 @@ def _regularised(given: TrainSettings, epochs: float, *, words: bool, projected:
 
 def _dropout(epochs: float, hidden: int) -> float:
     """More passes and more units want more of it; below two passes none pays."""
-    return round(min(0.5, 0.18 * math.log2(max(epochs / 2, 1)) * math.sqrt(hidden / 384)), 2)
+    return min(0.5, 0.18 * math.log2(max(epochs / 2, 1)) * math.sqrt(hidden / 384))
 
 
 def _output_layer(settings: TrainSettings, outputs: int) -> OutputLayer:
@@ -152,20 +166,26 @@ def operations_per_token(settings: TrainSettings, dimensions: int, situation: Si
 def _reasons(given: TrainSettings, choice: Choice, situation: Situation) -> tuple[str, ...]:
     """The choice in words."""
     settings = choice.settings
-    wanted = passes_wanted(settings.hidden or 0, situation)
+    wanted = tokens_wanted(settings.hidden or 0, situation)
     size = (
         f"{settings.hidden} units: as asked"
         if given.hidden
-        else f"{settings.hidden} units: the most that see the text {wanted:.1f} times"
-        if choice.epochs >= wanted
-        else f"{settings.hidden} units: the fewest there are; the text is long for the time"
+        else f"{settings.hidden} units: the most that want no more than that, {wanted / 1e6:.1f} million"
+        if choice.tokens >= wanted
+        else f"{settings.hidden} units: the fewest there are; the time is short"
     )
+    if given.dropout is not None:
+        dropout = "as asked"
+    elif situation.held_back == 1:
+        dropout = "follows from the passes"
+    else:
+        dropout = f"follows from the passes, and from the text, of whose trigrams {situation.novelty:.0%} are new"
     cut = cut_of(settings, situation.counts, choice.embedding)
     return (
         f"{situation.seconds:.0f} s of training at {situation.speed / 1e9:.0f} GFLOPS are about "
-        f"{choice.seconds * choice.tokens_per_second / 1e6:.1f} million tokens, {choice.epochs:.1f} passes",
+        f"{choice.tokens / 1e6:.1f} million tokens, {choice.epochs:.1f} passes",
         size,
-        f"dropout {settings.dropout:g}: {'as asked' if given.dropout is not None else 'follows from the passes'}"
+        f"dropout {settings.dropout:g}: {dropout}"
         + (f"; of recurrent weights {settings.dropout_recurrent:g}" if settings.dropout_recurrent else "")
         + ("; the output layer reads a tanh" if settings.read_out == "tanh" else "")
         + (f"; penalties of h(t) {settings.activation_penalty:g}" if settings.activation_penalty else "")

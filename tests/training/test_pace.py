@@ -1,6 +1,7 @@
 """What bounds a run: the share of steps, tokens or of a budget's time, across a break too."""
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -89,10 +90,12 @@ def test_an_average_without_a_decay_is_the_mean_of_all_weights() -> None:
     assert np.allclose(average.tensors()["bias"], torch.stack(weights).mean(0).numpy(), atol=1e-5)
 
 
-def situation(seconds: float, tokens: int = 1_000_000, outputs: int = 10_000, kind: str = "word") -> Situation:
+def situation(
+    seconds: float, tokens: int = 1_000_000, outputs: int = 10_000, kind: str = "word", novelty: float = 0.6
+) -> Situation:
     """A text with Zipf's frequencies on a machine that trains at 100 GFLOPS."""
     counts = (tokens / (np.arange(outputs) + 3) / math.log(outputs)).astype(np.int64)
-    return Situation(seconds, 100e9, tokens, kind, counts)
+    return Situation(seconds, 100e9, tokens, kind, counts, novelty)
 
 
 def chosen(seconds: float, **more: object) -> Choice:
@@ -126,6 +129,23 @@ def test_many_passes_over_words_have_penalties_and_drop_recurrent_weights_too() 
     )
     kept = choose(given, None, situation(36_000)).settings
     assert [getattr(kept, form) for form in forms] == [0, 0.3, 0, 4]
+
+
+def test_a_text_that_says_the_same_again_drops_less() -> None:
+    drops = ("dropout", "dropout_inputs", "dropout_recurrent")
+    new, repeated, same = (chosen(36_000, novelty=each) for each in (0.5, 0.05, 0.0))
+    for drop in drops:
+        assert getattr(repeated.settings, drop) == pytest.approx(0.1 * getattr(new.settings, drop), abs=0.005)
+        assert getattr(same.settings, drop) == 0
+    assert "of whose trigrams 5% are new" in repeated.reasons[2] and "trigrams" not in new.reasons[2]
+    assert replace(repeated.settings, **dict.fromkeys(drops)) == replace(new.settings, **dict.fromkeys(drops))
+    letters = (chosen(36_000, outputs=70, kind="char", novelty=each) for each in (0.5, 0.0))
+    assert len({choice.settings.dropout for choice in letters}) == 1
+
+
+def test_the_size_follows_from_what_is_read_and_not_from_the_length_of_the_text() -> None:
+    sizes = {chosen(600, tokens=tokens, outputs=500).settings.hidden for tokens in (300_000, 1_000_000, 3_000_000)}
+    assert len(sizes) == 1
 
 
 def test_a_budget_is_calibrated_unless_it_is_not_to_be() -> None:

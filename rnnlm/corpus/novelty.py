@@ -1,0 +1,29 @@
+"""How much of a text is new: the share of its n-grams that occur once."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+_TOKENS = 2**20  # of the beginning of a text that are counted
+
+
+def novelty(ids: NDArray[Any], n: int = 3) -> float:
+    """The probability that the next n-gram has not occurred before, of `ids` (tokens,); 1 where there is none.
+
+        n₁ / N, n-grams that occur once over all that occur (Good 1953, after Turing)
+
+    N-grams run across the ends of lines. Of a long text the first million tokens are counted.
+    """
+    read = np.asarray(ids[:_TOKENS], np.uint64)
+    places = len(read) - n + 1
+    if places < 1:
+        return 1.0
+    base = read.max() + np.uint64(1)
+    grams = np.zeros(
+        places, np.uint64
+    )  # numbers with so many digits of that base; those of 64 bits and more wrap round
+    for first in range(n):
+        grams = grams * base + read[first : first + places]
+    _, counts = np.unique(grams, return_counts=True)
+    return float(np.count_nonzero(counts == 1)) / places
