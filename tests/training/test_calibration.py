@@ -13,6 +13,7 @@ from rnnlm.model.architecture import Architecture
 from rnnlm.model.likelihood import log_probabilities, text_nats
 from rnnlm.model.network import Network
 from rnnlm.model.outputs.term import Term
+from rnnlm.training import calibration
 from rnnlm.training.calibration import best_temperature, calibrate, fold
 
 SHAPES = {
@@ -146,3 +147,17 @@ def test_without_validation_nothing_changes() -> None:
     before = model.tensors()
     assert calibrate(model, Ids(np.empty(0, np.uint16), np.zeros(1, np.int64), np.empty(0, np.uint32)), "stream") == 1.0
     assert all((array == before[name]).all() for name, array in model.tensors().items())
+
+
+@pytest.mark.parametrize(
+    ("logits", "fewest", "lines"), [(28 * 600, 10, 60), (28 * 600, 1_000, 100), (28 * 3_000, 10, 300)]
+)
+def test_many_outputs_are_asked_of_fewer_tokens(
+    monkeypatch: pytest.MonkeyPatch, logits: int, fewest: int, lines: int
+) -> None:
+    monkeypatch.setattr(calibration, "_LOGITS_IN_ALL", logits)
+    monkeypatch.setattr(calibration, "_FEWEST", fewest)
+    found = calibrate(network("projected"), text(), "stream")
+    monkeypatch.undo()
+    assert found == calibrate(network("projected"), text().part(0, lines), "stream")
+    assert found == calibrate(network("projected"), text(), "stream") or lines < 300
