@@ -10,7 +10,7 @@ from rnnlm.cli.process import started_at
 from rnnlm.cli.stages import Pipeline
 from rnnlm.cli.train_data import Data
 from rnnlm.config import read_settings_file, seconds
-from rnnlm.corpus.novelty import novelty
+from rnnlm.corpus.good_turing import probability_of_new
 from rnnlm.errors import UsageError
 from rnnlm.model.peak import recurrent_speed
 from rnnlm.training.budget import Choice, Situation, choose
@@ -63,7 +63,7 @@ def chosen(pipeline: Pipeline, given: TrainSettings, data: Data, directory: Path
     embedding = pipeline.settings("embed").settings.embedding
     whole = seconds(given.budget or "")
     speed = recurrent_speed(device, min(max(_MEASURING * whole, 0.5), 3.0))
-    new = novelty(data.ids.ids)
+    new = probability_of_new(data.ids.ids)
     spent = time.monotonic() - started_at()
     left = whole - spent - Reserved.of(whole, 5_000_000).seconds
     situation = Situation(left, speed, data.tokens, data.kind, data.counts, new)

@@ -33,7 +33,7 @@ _CLUSTERS = 3_000  # outputs from which on bands pay
 class Situation:
     """`seconds` for training, operations a second that the machine trains with, tokens of train and their `counts`.
 
-    `counts` (outputs,) is how often each output occurs, `novelty` the probability that a trigram of the text is new.
+    `counts` (outputs,) is how often each output occurs, `new_trigrams` the probability that the next trigram is new.
     """
 
     seconds: float
@@ -41,12 +41,12 @@ class Situation:
     tokens: int
     kind: str
     counts: NDArray[np.int64]
-    novelty: float
+    new_trigrams: float
 
     @property
     def held_back(self) -> float:
         """What is dropped, as a share of what is dropped where most trigrams are new."""
-        return 1.0 if self.small_units else min(1.0, _NOVEL * self.novelty)
+        return 1.0 if self.small_units else min(1.0, _NOVEL * self.new_trigrams)
 
     @property
     def small_units(self) -> bool:
@@ -179,7 +179,7 @@ def _reasons(given: TrainSettings, choice: Choice, situation: Situation) -> tupl
     elif situation.held_back == 1:
         dropout = "follows from the passes"
     else:
-        dropout = f"follows from the passes, and from the text, of whose trigrams {situation.novelty:.0%} are new"
+        dropout = f"follows from the passes, and from the text, of whose trigrams {situation.new_trigrams:.0%} are new"
     cut = cut_of(settings, situation.counts, choice.embedding)
     return (
         f"{situation.seconds:.0f} s of training at {situation.speed / 1e9:.0f} GFLOPS are about "

@@ -91,11 +91,11 @@ def test_an_average_without_a_decay_is_the_mean_of_all_weights() -> None:
 
 
 def situation(
-    seconds: float, tokens: int = 1_000_000, outputs: int = 10_000, kind: str = "word", novelty: float = 0.6
+    seconds: float, tokens: int = 1_000_000, outputs: int = 10_000, kind: str = "word", new_trigrams: float = 0.6
 ) -> Situation:
     """A text with Zipf's frequencies on a machine that trains at 100 GFLOPS."""
     counts = (tokens / (np.arange(outputs) + 3) / math.log(outputs)).astype(np.int64)
-    return Situation(seconds, 100e9, tokens, kind, counts, novelty)
+    return Situation(seconds, 100e9, tokens, kind, counts, new_trigrams)
 
 
 def chosen(seconds: float, **more: object) -> Choice:
@@ -133,13 +133,13 @@ def test_many_passes_over_words_have_penalties_and_drop_recurrent_weights_too() 
 
 def test_a_text_that_says_the_same_again_drops_less() -> None:
     drops = ("dropout", "dropout_inputs", "dropout_recurrent")
-    new, repeated, same = (chosen(36_000, novelty=each) for each in (0.5, 0.05, 0.0))
+    new, repeated, same = (chosen(36_000, new_trigrams=each) for each in (0.5, 0.05, 0.0))
     for drop in drops:
         assert getattr(repeated.settings, drop) == pytest.approx(0.1 * getattr(new.settings, drop), abs=0.005)
         assert getattr(same.settings, drop) == 0
     assert "of whose trigrams 5% are new" in repeated.reasons[2] and "trigrams" not in new.reasons[2]
     assert replace(repeated.settings, **dict.fromkeys(drops)) == replace(new.settings, **dict.fromkeys(drops))
-    letters = (chosen(36_000, outputs=70, kind="char", novelty=each) for each in (0.5, 0.0))
+    letters = (chosen(36_000, outputs=70, kind="char", new_trigrams=each) for each in (0.5, 0.0))
     assert len({choice.settings.dropout for choice in letters}) == 1
 
 

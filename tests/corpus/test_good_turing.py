@@ -5,8 +5,8 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from rnnlm.corpus import novelty as module
-from rnnlm.corpus.novelty import novelty
+from rnnlm.corpus import good_turing
+from rnnlm.corpus.good_turing import probability_of_new
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 5])
@@ -15,15 +15,15 @@ def test_it_is_the_share_of_n_grams_that_occur_once(n: int, largest: int) -> Non
     ids = np.random.default_rng(n).integers(0, largest + 1, 3_000).astype(np.uint16)
     counts = Counter(tuple(ids[place : place + n].tolist()) for place in range(len(ids) - n + 1))
     once = sum(count == 1 for count in counts.values())
-    assert novelty(ids, n) == once / (len(ids) - n + 1)
+    assert probability_of_new(ids, n) == once / (len(ids) - n + 1)
 
 
 def test_a_text_of_one_word_has_nothing_new_and_one_too_short_nothing_old() -> None:
-    assert novelty(np.full(9, 7, np.uint32)) == 0
-    assert novelty(np.array([7, 7], np.uint32)) == 1
-    assert novelty(np.empty(0, np.uint32)) == 1
+    assert probability_of_new(np.full(9, 7, np.uint32)) == 0
+    assert probability_of_new(np.array([7, 7], np.uint32)) == 1
+    assert probability_of_new(np.empty(0, np.uint32)) == 1
 
 
 def test_of_a_long_text_the_beginning_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_TOKENS", 5)
-    assert novelty(np.array([1, 2, 3, 4, 5, 1, 2, 3], np.uint16)) == 1
+    monkeypatch.setattr(good_turing, "_TOKENS", 5)
+    assert probability_of_new(np.array([1, 2, 3, 4, 5, 1, 2, 3], np.uint16)) == 1

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 _TOKENS = 2**20  # of the beginning of a text that are counted
 
 
-def novelty(ids: NDArray[Any], n: int = 3) -> float:
+def probability_of_new(ids: NDArray[Any], n: int = 3) -> float:
     """The probability that the next n-gram has not occurred before, of `ids` (tokens,); 1 where there is none.
 
         n₁ / N, n-grams that occur once over all that occur (Good 1953, after Turing)
@@ -20,9 +20,7 @@ def novelty(ids: NDArray[Any], n: int = 3) -> float:
     if places < 1:
         return 1.0
     base = read.max() + np.uint64(1)
-    grams = np.zeros(
-        places, np.uint64
-    )  # numbers with so many digits of that base; those of 64 bits and more wrap round
+    grams = np.zeros(places, np.uint64)  # n digits in that base, modulo 2^64
     for first in range(n):
         grams = grams * base + read[first : first + places]
     _, counts = np.unique(grams, return_counts=True)
