@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from rnnlm.builtin.recipes import read_recipe, recipe_names
@@ -195,6 +196,23 @@ def test_the_machine_is_measured_for_longer_where_there_is_time(
     for budget in ("10s", "2m", "10m"):
         run("train", corpus, "--out", tmp_path / "work", "--budget", budget, "--plan").ok()
     assert measured == [0.5, 1.2, 3.0]
+
+
+def test_less_is_dropped_of_a_text_that_says_the_same_again(tmp_path: Path, run: Any) -> None:
+    random = np.random.default_rng(1)
+    words = np.array([f"w{number}" for number in range(300)])
+    reasons = []
+    for name, texts in (
+        ("same", ["a b c d e f g"] * 400),
+        ("new", [" ".join(row) for row in words[random.integers(300, size=(400, 7))]]),
+    ):
+        (tmp_path / f"{name}.txt").write_text("\n".join(texts) + "\n")
+        flags = ("--out", tmp_path / name, "--budget", "20s", "--plan", "--json")
+        plan = run("train", tmp_path / f"{name}.txt", *flags).ok().json
+        reasons.append(next(reason for reason in plan["reasons"] if reason.startswith("dropout")))
+    same, new = reasons
+    assert "dropout 0: " in same and "of whose trigrams 0% are new" in same
+    assert "dropout 0.5: follows from the passes" in new and "trigrams" not in new
 
 
 def test_a_temperature_is_found_where_it_is_asked_for(tmp_path: Path, run: Any, corpus: Path) -> None:
