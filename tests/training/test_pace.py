@@ -146,6 +146,8 @@ def test_a_text_that_says_the_same_again_drops_less() -> None:
 def test_the_size_follows_from_what_is_read_and_not_from_the_length_of_the_text() -> None:
     sizes = {chosen(600, tokens=tokens, outputs=500).settings.hidden for tokens in (300_000, 1_000_000, 3_000_000)}
     assert len(sizes) == 1
+    same_cost = chosen(600, outputs=500, kind="char").settings
+    assert (same_cost.hidden or 0) < min(size or 0 for size in sizes)  # characters want five times as many
 
 
 def test_a_budget_is_calibrated_unless_it_is_not_to_be() -> None:
