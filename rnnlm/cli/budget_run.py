@@ -65,7 +65,7 @@ def chosen(pipeline: Pipeline, given: TrainSettings, data: Data, directory: Path
     speed = recurrent_speed(device, min(max(_MEASURING * whole, 0.5), 3.0))
     new = probability_of_new(data.ids.ids)
     spent = time.monotonic() - started_at()
-    left = whole - spent - Reserved.of(whole, 5_000_000).seconds
+    left = max(0.0, whole - spent - Reserved.of(whole, 5_000_000).seconds)
     situation = Situation(left, speed, data.tokens, data.kind, data.counts, new)
     if directory is None:
         return choose(given, embedding, situation)

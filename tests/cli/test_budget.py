@@ -199,6 +199,16 @@ def test_the_machine_is_measured_for_longer_where_there_is_time(
     assert measured == [0.5, 1.2, 3.0]
 
 
+def test_a_plan_has_no_less_than_no_time(
+    tmp_path: Path, run: Any, monkeypatch: pytest.MonkeyPatch, corpus: Path
+) -> None:
+    monkeypatch.setattr(budget_run, "started_at", lambda: time.monotonic() - 30)
+    plan = run("train", corpus, "--out", tmp_path / "work", "--budget", "10s", "--plan", "--json").ok().json
+    assert plan["reasons"][0].startswith("0 s of training at ")
+    assert "about 0.0 million tokens, 0.0 passes" in plan["reasons"][0]
+    assert plan["reasons"][1] == "128 units: the fewest there are; the time is short"
+
+
 def test_less_is_dropped_of_a_text_that_says_the_same_again(
     tmp_path: Path, run: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
