@@ -1,13 +1,46 @@
-"""`python -m rnnlm` and the `rnnlm` entry point; importing this file runs nothing."""
+"""`python -m rnnlm` and the `rnnlm` entry point; only a program imports this file.
 
+Its first lines take the signals: whatever comes while everything else is imported ends the process with one line and
+its exit code, for nothing has been begun that would have to be put in order.
+"""
+
+import _signal  # type: ignore[import-not-found]  # in the interpreter itself; `signal` is a file to be found and read
+import os
 import sys
+from types import FrameType
+
+_STOPPING = {getattr(_signal, name): name for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(_signal, name)}
+
+
+def leave(number: int, frame: FrameType | None = None) -> None:
+    """End the process at once for a signal; a handler."""
+    try:
+        os.write(2, f"rnnlm: stopped by {_STOPPING[number]}\n".encode())
+    finally:
+        os._exit(128 + number)
+
+
+def leave_for_signals() -> None:
+    """Let every signal that asks a program to stop, and is not ignored, end the process at once."""
+    for number in _STOPPING:
+        if _signal.getsignal(number) != _signal.SIG_IGN:
+            _signal.signal(number, leave)
+
+
+leave_for_signals()
 
 
 def main() -> None:
     """Run the command line and leave with its exit code."""
+    if sys.platform == "win32":
+        sys.exit("rnnlm: Windows is not supported: use Linux, macOS, or the Windows Subsystem for Linux")
     from rnnlm.cli.run import run
+    from rnnlm.cli.signals import stop_in_one_line
 
-    sys.exit(run(sys.argv[1:]))
+    stop_in_one_line(leave)
+    code = run(sys.argv[1:], leave)
+    leave_for_signals()  # nothing is left to be saved
+    sys.exit(code)
 
 
 if __name__ == "__main__":

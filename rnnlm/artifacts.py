@@ -1,7 +1,7 @@
 """Bytes on disk: durable writing, digests, JSON, and the manifests that make a directory an artifact.
 
-A file is written beside its target under a temporary name, flushed, synced and renamed; a directory is built
-beside its target and swapped in whole. A manifest is written last, so that a directory without one is unfinished.
+A file is written beside its target under a temporary name, flushed, synced and renamed. A manifest is written last, so
+that a directory without one is unfinished; `directories.py` says how one takes the place of another.
 This file does not know what any artifact means.
 """
 
@@ -10,7 +10,6 @@ import errno
 import hashlib
 import json
 import os
-import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -70,25 +69,6 @@ def durable(path: Path) -> Iterator[BinaryIO]:
         raise
 
 
-def tidy(directory: Path) -> None:
-    """Remove files that processes which were killed had not finished writing."""
-    for path in directory.glob(".*.partial"):
-        writer = path.name.split(".")[-2]
-        if writer.isdecimal() and not _runs(int(writer)):
-            path.unlink(missing_ok=True)
-
-
-def _runs(process: int) -> bool:
-    """Whether there is a process of that number; true where that cannot be known."""
-    try:
-        os.kill(process, 0)
-    except (ProcessLookupError, OverflowError):
-        return False
-    except OSError:
-        return True
-    return True
-
-
 def check_target(path: Path, inputs: Iterable[Path]) -> None:
     """Before an hour of work: that its result can be written to `path`, and harms nothing that is read.
 
@@ -97,8 +77,7 @@ def check_target(path: Path, inputs: Iterable[Path]) -> None:
     """
     if path.is_dir():
         raise UsageError(f"{path} is a directory", "name a file")
-    if any(path.exists() and other.exists() and path.samefile(other) for other in inputs):
-        raise UsageError(f"{path} is what this command reads", "name another file to write to")
+    refuse_read(path, inputs)
     if path.exists() and (path.resolve().parent / MANIFEST).exists():
         raise UsageError(f"{path} is part of an artifact", "name another file to write to")
     if path.exists() and not is_regular(path):
@@ -108,6 +87,13 @@ def check_target(path: Path, inputs: Iterable[Path]) -> None:
             pass
     except OSError as error:
         raise storage_error(error, path) from error
+
+
+def refuse_read(path: Path, inputs: Iterable[Path]) -> None:
+    """UsageError where a file or directory to be written, links followed, is one of `inputs` or holds one."""
+    for other in inputs:
+        if path.exists() and other.exists() and (path.samefile(other) or path.resolve() in other.resolve().parents):
+            raise UsageError(f"{path} is what this command reads", "name another file to write to")
 
 
 def write_bytes(path: Path, content: bytes) -> str:
@@ -259,44 +245,10 @@ def changed_outputs(directory: Path, manifest: Manifest) -> list[str]:
     changed = []
     for name, digest in manifest.outputs.items():
         path = directory / name
-        if "/" in name or not path.is_file() or sha256_file(path) != digest:
+        try:
+            same = "/" not in name and path.is_file() and sha256_file(path) == digest
+        except FileNotFoundError:  # it went between the two looks
+            same = False
+        if not same:
             changed.append(name)
     return changed
-
-
-@contextlib.contextmanager
-def rebuilt(directory: Path) -> Iterator[Path]:
-    """A fresh directory that takes the place of `directory` when the block ends well.
-
-    A run that dies leaves the old one as it was, or, between the two renames, beside it, where `recover` finds it.
-    """
-    fresh, old = (
-        directory.with_name(f".{directory.name}.partial"),
-        directory.with_name(f".{directory.name}.old"),
-    )
-    try:
-        shutil.rmtree(fresh, ignore_errors=True)
-        fresh.mkdir(parents=True)
-        yield fresh
-        sync_directory(fresh)
-        shutil.rmtree(old, ignore_errors=True)
-        if directory.exists():
-            directory.rename(old)
-        fresh.rename(directory)
-        sync_directory(directory.parent)
-        shutil.rmtree(old, ignore_errors=True)
-    except OSError as error:
-        shutil.rmtree(fresh, ignore_errors=True)
-        recover(directory)
-        raise storage_error(error, directory) from error
-    except BaseException:
-        shutil.rmtree(fresh, ignore_errors=True)
-        recover(directory)
-        raise
-
-
-def recover(directory: Path) -> None:
-    """Put back what an interrupted `rebuilt` had moved aside."""
-    old = directory.with_name(f".{directory.name}.old")
-    if old.exists() and not directory.exists():
-        old.rename(directory)

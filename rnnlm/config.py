@@ -12,12 +12,13 @@ import re
 import tomllib
 import types
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from rnnlm.errors import InputError, UsageError
 from rnnlm.files import read_input
+from rnnlm.renamed import renamed
 
 S = TypeVar("S")
 Check = Callable[[Any], str | None]
@@ -31,14 +32,22 @@ def outer_name(name: str) -> str:
 
 
 def setting(
-    default: Any, help: str, check: Check | None = None, *, auto: str = "", record: bool = True, group: str = ""
+    default: Any,
+    help: str,
+    check: Check | None = None,
+    *,
+    auto: str = "",
+    record: bool = True,
+    group: str = "",
+    file: Literal["", "read", "read, several", "written"] = "",
 ) -> Any:
     """A dataclass field with its help, its check and what None (`auto`) stands for.
 
     `check` returns what is wrong with a value, or None. `record=False` keeps it out of digests and workspaces. Of
-    settings in one `group`, a new one takes the place of those that a recipe has or a workspace recorded.
+    settings in one `group`, a new one takes the place of those that a recipe has or a workspace recorded. `file` says
+    what happens to a file that the value may name; several are separated by commas.
     """
-    metadata = {"help": help, "check": check, "auto": auto, "record": record, "group": group}
+    metadata = {"help": help, "check": check, "auto": auto, "record": record, "group": group, "file": file}
     return field(default=default, metadata=metadata)
 
 
@@ -103,9 +112,33 @@ class Resolved(Generic[S]):
         return {name: value for name, value in as_dict(self.settings).items() if self.origins[name] != DEFAULT}
 
 
+def files_of(settings: Any, *, written: bool) -> dict[str, list[str]]:
+    """The files that settings name, to be written or to be read, by the setting's name; `-` and unset ones left out."""
+    found: dict[str, list[str]] = {}
+    for each in fields(settings):
+        use, value = each.metadata["file"], getattr(settings, each.name)
+        if use and (use == "written") == written and value not in (None, "", "-"):
+            found[each.name] = [part for part in str(value).split(",") if part] if "several" in use else [str(value)]
+    return found
+
+
 def as_dict(settings: Any) -> dict[str, Any]:
     """A settings object as a dictionary of its recorded fields."""
     return {each.name: getattr(settings, each.name) for each in fields(settings) if each.metadata.get("record", True)}
+
+
+def changed(kind: type[Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of recorded settings, under their present names, whose value is not the default of class `kind`.
+
+    So a setting that is added, at its default, changes nothing that was recorded before.
+    """
+    return without_defaults(kind, renamed(values))
+
+
+def without_defaults(kind: type[Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of a dataclass's fields, by name, whose value is not its default; tuples and lists are alike."""
+    defaults = {each.name: canonical(each.default) for each in fields(kind) if each.default is not MISSING}
+    return {name: value for name, value in values.items() if canonical(value) != defaults.get(name)}
 
 
 def canonical(value: Any) -> bytes:
@@ -226,11 +259,11 @@ def read_settings_file(path: Path, sections: Mapping[str, type[Any]]) -> dict[st
         raise InputError(f"{path} is not a TOML file", str(error)) from None
     names = {section: {outer_name(each.name): each.name for each in fields(kind)} for section, kind in sections.items()}
     result: dict[str, dict[str, Any]] = {section: {} for section in sections}
-    for key, value in content.items():
+    for key, value in renamed(content).items():
         if isinstance(value, dict):
             if key not in sections:
                 raise _unknown(path, f"[{key}]", key, list(sections))
-            for name, inner in value.items():
+            for name, inner in renamed(value).items():
                 if name not in names[key]:
                     raise _unknown(path, f"{name} in [{key}]", name, sorted(names[key]))
                 result[key][names[key][name]] = inner

@@ -5,7 +5,6 @@ when its settings, the identities of its inputs and its own bytes are what its m
 """
 
 import contextlib
-import fcntl
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -20,22 +19,23 @@ from rnnlm.artifacts import (
     is_as_written,
     read_json,
     read_manifest,
-    rebuilt,
-    recover,
     seal,
     storage_error,
-    tidy,
     with_digest,
     write_json,
 )
+from rnnlm.directories import rebuilt, recover, standing, unreplaced
 from rnnlm.edits import check_labels, check_lines, check_text
 from rnnlm.errors import ArtifactError, InputError, UsageError
 from rnnlm.graph import SOURCES, STAGES, later_stages
+from rnnlm.locks import locked, tidy
+from rnnlm.renamed import renamed
 
 State = Literal["missing", "current", "stale", "changed", "damaged"]
 Builder = Callable[[Path], Mapping[str, Any]]
 
 DESCRIPTION = "workspace.json"
+_LOCK = ".lock"
 _FORMAT, _VERSION = "rnnlm workspace", 1
 
 
@@ -58,23 +58,30 @@ class Workspace:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        for stage in STAGES:
-            recover(path / stage)
-        remedy = "it names the workspace's settings; restore it or start anew"
-        content = read_json(path / DESCRIPTION, remedy=remedy, most=UNVERIFIED_JSON)
+        self._settings = self._read()
+        self._states: dict[str, State] = {}  # what `state` found, until something is written
+        self._verified: dict[str, Manifest] = {}  # what this command relies on, until it holds the lock again
+
+    def _read(self) -> dict[str, dict[str, Any]]:
+        """The settings that `workspace.json` holds; ArtifactError where it is damaged."""
+        remedy = "it names the workspace's settings; restore it or start again"
+        content = read_json(self.path / DESCRIPTION, remedy=remedy, most=UNVERIFIED_JSON)
         if content.get("format") != _FORMAT or not isinstance(content.get("settings"), dict):
-            raise ArtifactError(f"{path / DESCRIPTION} is not a workspace's description", "start anew in another --out")
+            raise ArtifactError(
+                f"{self.path / DESCRIPTION} is not a workspace's description", "start again in another --out"
+            )
         if content.get("version") != _VERSION:
             raise ArtifactError(
-                f"{path / DESCRIPTION} has version {content.get('version')!r}, this program reads {_VERSION}",
-                "use the program that wrote it, or start anew in another --out",
+                f"{self.path / DESCRIPTION} has version {content.get('version')!r}, this program reads {_VERSION}",
+                "use the program that wrote it, or start again in another --out",
             )
-        if not is_as_written(path / DESCRIPTION, content):
+        if not is_as_written(self.path / DESCRIPTION, content):
             raise ArtifactError(
-                f"{path / DESCRIPTION} has changed since it was written", "restore it, or start anew in another --out"
+                f"{self.path / DESCRIPTION} has changed since it was written",
+                "restore it, or start again in another --out",
             )
-        self._settings: dict[str, dict[str, Any]] = content["settings"]
-        self._states: dict[str, State] = {}  # what `state` found, until something is written
+        settings: dict[str, dict[str, Any]] = content["settings"]
+        return settings
 
     @staticmethod
     def exists(path: Path) -> bool:
@@ -90,40 +97,42 @@ class Workspace:
         return cls(path)
 
     @classmethod
-    def create(cls, path: Path, *, force: bool) -> "Workspace":
-        """An empty workspace at `path`, or the one already there.
+    @contextlib.contextmanager
+    def claimed(cls, path: Path, *, force: bool) -> Iterator["Workspace"]:
+        """The workspace at `path`, made where there is none, and locked for the block.
 
-        UsageError for a directory that holds something else, unless `force`.
+        What fails in the block leaves no trace of a directory that was made here and that no other process has used.
+        Raises UsageError for a directory that holds something else, unless `force`, and for one that is locked.
         """
         if not cls.exists(path):
-            if path.exists() and not path.is_dir():
-                raise UsageError(f"--out {path} is a file", "name a new directory, or a workspace")
-            foreign = next((path / name for name in STAGES if (path / name).exists()), None)
-            if foreign is not None and not (foreign / MANIFEST).exists():
-                raise UsageError(f"{foreign} is not of rnnlm's making and would be replaced", "name another --out")
-            if path.is_dir() and any(not entry.name.startswith(".") for entry in path.iterdir()) and not force:
-                raise UsageError(
-                    f"--out {path} is a directory with other things in it", "name a new one, or use --force"
-                )
+            _refuse_foreign(path, force=force)
+        made = _make_directory(path)
+        with locked(path / _LOCK, _busy(path)):
+            mine = made and not cls.exists(path)  # otherwise another process came first, and may have worked in it
             try:
-                path.mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                raise storage_error(error, path) from None
-            write_json(path / DESCRIPTION, _description({}))
-        return cls(path)
+                if not cls.exists(path):
+                    _refuse_foreign(path, force=force)
+                    write_json(path / DESCRIPTION, _description({}))
+                workspace = cls(path)
+                workspace._prepare()
+                yield workspace
+            except BaseException:
+                if mine:
+                    shutil.rmtree(path, ignore_errors=True)
+                raise
 
     def clear(self, *, keep: str) -> None:
         """Remove every stage's artifact but that of `keep`, and the recorded settings, but no model."""
         for stage in STAGES:
             if stage != keep:
                 shutil.rmtree(self.path / stage, ignore_errors=True)
-        self._settings, self._states = {}, {}
+        self._settings, self._states, self._verified = {}, {}, {}
         self.record({})
 
     def recorded(self, section: str) -> dict[str, Any]:
         """The settings of a stage that earlier runs were given."""
         value = self._settings.get(section, {})
-        return dict(value) if isinstance(value, dict) else {}
+        return renamed(value) if isinstance(value, dict) else {}
 
     def record(self, sections: Mapping[str, Mapping[str, Any]]) -> None:
         """Remember the settings that a run was given, for the next one."""
@@ -136,7 +145,11 @@ class Workspace:
 
     def directory(self, stage: str) -> Path:
         """Where a stage's artifact is, or would be."""
-        return self.path / stage
+        return standing(self.path / stage)
+
+    def holds(self, path: Path) -> bool:
+        """Whether a file is part of a stage's artifact, which a rebuild would replace."""
+        return any((self.path / stage).resolve() in path.resolve().parents for stage in STAGES)
 
     def manifest(self, stage: str) -> Manifest | None:
         """A stage's manifest, or None before its first run; ArtifactError when it is damaged."""
@@ -183,6 +196,11 @@ class Workspace:
 
         Raises ArtifactError when the stage has not run, or when a file is no longer what was written.
         """
+        if stage not in self._verified:
+            self._verified[stage] = self._verify(stage)
+        return self._verified[stage]
+
+    def _verify(self, stage: str) -> Manifest:
         manifest = self.manifest(stage)
         if manifest is None:
             raise ArtifactError(f"{self.path} has no {stage} stage", f"run: rnnlm {stage} {self.path}")
@@ -206,14 +224,13 @@ class Workspace:
                 f"{self.path} is a workspace of something else: it holds {STAGES[other].shows}",
                 "name another directory with --out",
             )
-        directory = self.directory(stage)
         inputs = self.inputs(stage)
         if not force:
             manifest = self.manifest(stage)
             if manifest is not None and dict(manifest.settings) == dict(settings) and dict(manifest.inputs) == inputs:
                 return Built(self.verified(stage), False, ())
         before = {name: self.state(name) for name in later_stages(stage)}
-        with rebuilt(directory) as fresh:
+        with rebuilt(self.path / stage) as fresh:
             report = builder(fresh)
             names = [entry.name for entry in fresh.iterdir()]
             manifest = seal(
@@ -225,7 +242,7 @@ class Workspace:
                 report=report,
                 names=names,
             )
-        self._states = {}
+        self._states, self._verified[stage] = {}, manifest
         now_stale = tuple(name for name, was in before.items() if was == "current" and self.state(name) == "stale")
         return Built(manifest, True, now_stale)
 
@@ -261,28 +278,63 @@ class Workspace:
                 names=list(manifest.outputs),
             )
             adopted[stage] = changed
-            self._states = {}
+            self._states, self._verified = {}, {}
         return adopted
 
     @contextlib.contextmanager
+    def opening(self, *stages: str) -> Iterator[Path]:
+        """Around opening files of checked artifacts; the directory of the first of them.
+
+        Raises ArtifactError where a stage is missing or changed, or another process has replaced it since this command
+        first relied on it.
+        """
+        with contextlib.ExitStack() as stack:
+            for stage in stages:
+                stack.enter_context(unreplaced(self.directory(stage), self.verified(stage)))
+            yield self.directory(stages[0])
+
+    @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
-        """Keep a second run out; the lock of a process that died does not block."""
-        with locked(self.path / ".lock", f"another rnnlm is at work in {self.path}"):
-            for directory in (self.path, self.path / "models"):
-                tidy(directory)
+        """Keep a second run out; the lock of a process that died does not block.
+
+        What another run recorded before is read again, and what one left behind that died is put right.
+        """
+        with locked(self.path / _LOCK, _busy(self.path)):
+            self._settings = self._read()
+            self._prepare()
             yield
 
+    def _prepare(self) -> None:
+        """Put right what a process that died left behind; the lock is held."""
+        self._states, self._verified = {}, {}
+        for stage in STAGES:
+            recover(self.path / stage)
+        for directory in (self.path, self.path / "models"):
+            tidy(directory)
 
-@contextlib.contextmanager
-def locked(path: Path, message: str) -> Iterator[None]:
-    """Hold an exclusive lock on `path`; UsageError with `message` when another process has it."""
+
+def _busy(path: Path) -> str:
+    return f"another rnnlm is at work in {path}"
+
+
+def _make_directory(path: Path) -> bool:
+    """Make a directory; whether this process did, and not another one or somebody before. StorageError."""
     try:
-        file = path.open("a")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.mkdir()
     except OSError as error:
+        if path.is_dir():
+            return False
         raise storage_error(error, path) from None
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise UsageError(message, "wait for it, or stop it") from None
-        yield
+    return True
+
+
+def _refuse_foreign(path: Path, *, force: bool) -> None:
+    """UsageError for a place that holds something other than a workspace, which one must not be made of."""
+    if path.exists() and not path.is_dir():
+        raise UsageError(f"--out {path} is a file", "name a new directory, or a workspace")
+    foreign = next((path / name for name in STAGES if (path / name).exists()), None)
+    if foreign is not None and not (foreign / MANIFEST).exists():
+        raise UsageError(f"{foreign} is not of rnnlm's making and would be replaced", "name another --out")
+    if path.is_dir() and any(not entry.name.startswith(".") for entry in path.iterdir()) and not force:
+        raise UsageError(f"--out {path} is a directory with other things in it", "name a new one, or use --force")

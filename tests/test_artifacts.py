@@ -24,14 +24,13 @@ from rnnlm.artifacts import (
     durable,
     read_json,
     read_manifest,
-    rebuilt,
-    recover,
     seal,
-    tidy,
     write_bytes,
     write_json,
 )
+from rnnlm.directories import rebuilt, recover
 from rnnlm.errors import ArtifactError, StorageError
+from rnnlm.locks import tidy
 
 
 def test_a_write_that_fails_leaves_the_old_file_and_no_trace(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ and a run that broke off, and a workspace of a table with a forecaster; `expecte
 """
 
 import shutil
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,10 @@ import numpy as np
 import pytest
 
 from rnnlm.arrays import read_tensors
+from rnnlm.cli.options import SECTIONS
+from rnnlm.config import as_dict, changed, setting, to_toml
+from rnnlm.renamed import RENAMED
+from rnnlm.training.settings import TrainSettings
 
 OLD = Path(__file__).resolve().parent / "fixtures" / "0.1"
 
@@ -71,6 +76,41 @@ def test_an_old_sealed_run_is_found_again(old: Path, run: Any) -> None:
     flags = ("--steps", 12, "--seed", 1, "--name", "lstm")
     assert "models/lstm: up to date" in run("train", old / "work", *flags).ok().err
     assert (old / "work/models/lstm/manifest.json").read_bytes() == before
+
+
+def test_a_setting_that_is_added_changes_no_digest() -> None:
+    """At its default, whatever class of settings it is added to."""
+
+    @dataclass(frozen=True)
+    class More(TrainSettings):
+        added: int = setting(3, "a setting of a later version")
+
+    values = as_dict(replace(TrainSettings(), hidden=24))
+    later = as_dict(replace(More(), hidden=24))
+    assert later == {**values, "added": 3}
+    assert changed(More, later) == changed(TrainSettings, values) == {"hidden": 24}
+    assert changed(More, {**later, "added": 4}) == {"hidden": 24, "added": 4}
+
+
+@pytest.mark.parametrize("old_name", RENAMED)
+def test_a_renamed_setting_is_read_where_it_was_recorded_and_refused_where_it_is_typed(
+    tmp_path: Path, run: Any, corpus: Path, old_name: str
+) -> None:
+    new = RENAMED[old_name]
+    assert new is not None
+    section = next(name for name, kind in SECTIONS.items() if new in kind.__dataclass_fields__)
+    value = {"embedding_init": "cooccurrence", "embedding_std": 0.2, "recurrent_init": "orthogonal"}.get(new, True)
+    file = tmp_path / "settings.toml"
+    file.write_text(to_toml({section: {old_name: value}}))
+    found = run("config", "--config", file, "--json").ok().json
+    assert found[section][new] == {"value": value, "origin": "file"}
+    flag, right = (f"--{name.replace('_', '-')}" for name in (old_name, new))
+    command = ("train", corpus, "--out", tmp_path / "work", "--quiet")
+    run(*command, flag).refused(2, f"{flag} has another name now: use {right}")
+    run(*command, f"{flag}=1").refused(2, right)
+    variable = {f"RNNLM_{old_name.upper()}": str(value)}
+    run(*command, env=variable).refused(2, f"RNNLM_{old_name.upper()}", f"set RNNLM_{new.upper()}")
+    assert not (tmp_path / "work").exists()
 
 
 def test_an_old_run_with_a_budget_is_replayed(old: Path, run: Any) -> None:

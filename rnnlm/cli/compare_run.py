@@ -12,7 +12,7 @@ from rnnlm.cli.reading import decoding
 from rnnlm.cli.stages import terminal
 from rnnlm.cli.terminal import Terminal, count, table
 from rnnlm.cli.texts import Chosen, choose_text
-from rnnlm.corpus.sources import line_blocks
+from rnnlm.corpus.sources import split_blocks
 from rnnlm.corpus.text import encode_text
 from rnnlm.errors import UsageError
 from rnnlm.model.finding import last_trained
@@ -41,8 +41,7 @@ def compare_models(invocation: Invocation) -> None:
 
     def train() -> Iterator[bytes]:
         assert workspace is not None
-        workspace.verified("raw")
-        return line_blocks(workspace.directory("raw") / "train.txt")
+        return split_blocks(workspace, "train")
 
     with tempfile.TemporaryDirectory(prefix="rnnlm-") as directory:
         readers = []

@@ -9,7 +9,7 @@ from tokenizers import Tokenizer
 from rnnlm.cli.options import Invocation
 from rnnlm.cli.sections import refuse_counting, refuse_for_labels, refuse_forecast, section_settings
 from rnnlm.cli.terminal import Terminal
-from rnnlm.config import Resolved
+from rnnlm.config import Resolved, files_of
 from rnnlm.corpus.idempotence import settle
 from rnnlm.corpus.ids import Ids, open_ids
 from rnnlm.corpus.imported import Imported, take_over
@@ -33,13 +33,13 @@ class Corpus:
         self.workspace, self.invocation, self.screen = workspace, invocation, screen
         self.imported: Imported | None = None
         self._refuse_task()
+        for section in ("tokenize", "vocab", "embed"):
+            for name, (path,) in files_of(self.settings(section).settings, written=False).items():
+                if workspace.holds(Path(path)):
+                    raise UsageError(f"--{name} {path} is what this workspace itself makes", "copy it elsewhere first")
         refuse_for_labels(self.labels, self.settings("clean"), self.settings("tokenize"))
         tokenizer = self.settings("tokenize").settings.tokenizer
         if tokenizer is not None:
-            if workspace.directory("vocab").resolve() in Path(tokenizer).resolve().parents:
-                raise UsageError(
-                    f"--tokenizer {tokenizer} is what this workspace itself makes", "copy it elsewhere first"
-                )
             self.imported = take_over(_read(Path(tokenizer)), tokenizer)
         if "vocab" in invocation.sections:
             self.vocab_rule()  # what cannot be is said before any stage runs
@@ -81,26 +81,27 @@ class Corpus:
     @property
     def tokenizer(self) -> Tokenizer:
         """The tokenizer of the `vocab` stage."""
-        path = self.workspace.directory("vocab") / "tokenizer.json"
-        return load_tokenizer(path.read_text("utf-8"), str(path))
+        with self.workspace.opening("vocab") as directory:
+            path = directory / "tokenizer.json"
+            return load_tokenizer(path.read_text("utf-8"), str(path))
 
     def ids(self, split: str) -> Ids:
         """A split as ids, checked."""
-        manifest = self.workspace.verified("vocab")
-        documents = self.workspace.directory("clean") / f"{split}.documents.npy"
-        return open_ids(self.workspace.directory("vocab"), split, manifest.report.get("size"), documents)
+        with self.workspace.opening("vocab", "clean") as directory:
+            size = self.workspace.verified("vocab").report.get("size")
+            documents = self.workspace.directory("clean") / f"{split}.documents.npy"
+            return open_ids(directory, split, size, documents)
 
     def label_set(self) -> tuple[str, ...]:
         """The labels of the training split, in the order of their numbers."""
-        self.workspace.verified("raw")
-        return label_set(self.workspace.directory("raw"), per_token=self.labels == "token")
+        with self.workspace.opening("raw") as raw:
+            return label_set(raw, per_token=self.labels == "token")
 
     def labelled(self, split: str, labels: tuple[str, ...]) -> LabelledText:
         """A split as ids with its labels by their numbers in `labels`, checked."""
-        for stage in ("raw", "clean"):
-            self.workspace.verified(stage)
-        raw, clean = self.workspace.directory("raw"), self.workspace.directory("clean")
-        return open_labelled(raw, clean, self.ids(split), split, labels, per_token=self.labels == "token")
+        with self.workspace.opening("raw", "clean") as raw:
+            clean = self.workspace.directory("clean")
+            return open_labelled(raw, clean, self.ids(split), split, labels, per_token=self.labels == "token")
 
     def vocab_rule(self) -> VocabRule:
         """Which tokens the vocabulary takes; InputError or UsageError for a choice that cannot be."""

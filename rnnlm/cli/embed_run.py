@@ -62,7 +62,7 @@ def embed_or_look(invocation: Invocation) -> None:
             report = {"stage": "embed", "workspace": str(pipeline.workspace.path), **built.manifest.report}
             view = table("embedding layer", "rows V", "numbers D", "rows from vectors")
             given = pipeline.settings("embed").settings
-            start = given.vectors or given.embedding_start or "random"
+            start = given.vectors or given.embedding_init or "random"
             with report_of(directory, f"rebuild it: {pipeline.workspace.rebuild('embed')}"):
                 covered = "-" if report["covered"] is None else count(report["covered"])
                 view.add_row(start, count(report["size"]), count(report["dimensions"]), covered)

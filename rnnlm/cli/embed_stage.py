@@ -44,13 +44,13 @@ def embed_recipe(
                 f"--embedding {given.embedding} with vectors of {dimensions} numbers", "leave --embedding away"
             )
 
-    spread = given.embedding_spread or SPREAD
+    spread = given.embedding_std or SPREAD
 
     def build(directory: Path) -> dict[str, Any]:
         covered = None
         if vectors is not None:
             layer, covered = layer_from(vectors, len(names), seed, spread)
-        elif given.embedding_start == "cooccurrence":
+        elif given.embedding_init == "cooccurrence":
             from rnnlm.model.cooccurrence import cooccurrence_layer
 
             layer = cooccurrence_layer(ids, len(names), dimensions, seed, spread)
@@ -59,7 +59,7 @@ def embed_recipe(
         write_tensors(directory / FILE, {"embedding": layer})
         return {"size": len(names), "dimensions": dimensions, "covered": covered}
 
-    start = None if vectors is not None else given.embedding_start or "random"
+    start = None if vectors is not None else given.embedding_init or "random"
     settings = {"seed": seed, "vectors": digest, "dimensions": dimensions, "start": start, "spread": spread}
     return EmbedRecipe(settings, len(names), dimensions, build)
 

@@ -52,17 +52,21 @@ def evaluate_labelled(invocation: Invocation, found: Found, network: Network) ->
             forced = evaluate_labels(network, data, given.batch_size, offsets, forced=True).report()
             report["forced"] = {key: forced[key] for key in ("accuracy", "macro_f1", "nats_per_label")}
     if given.baseline and found.workspace is not None and split is not None:
-        raw = found.workspace.directory("raw")
-        bayes = naive_bayes_confusion(raw, split, model.labels)
+        with found.workspace.opening("raw") as raw:
+            bayes = naive_bayes_confusion(raw, split, model.labels)
         report["naive_bayes"] = {"accuracy": bayes.accuracy, "macro_f1": bayes.macro_f1}
     _show(invocation, report, evaluation.confusion, f"{model.name} on {name}")
 
 
 def _digests(found: Found, split: str | None, directory: Path) -> dict[str, str]:
     """The digests of the texts and of their labels, as they were read."""
-    raw, name = directory, "all"
-    if split is not None and found.workspace is not None:
-        raw, name = found.workspace.directory("raw"), split
+    if split is None or found.workspace is None:
+        return _two_digests(directory, "all")
+    with found.workspace.opening("raw") as raw:
+        return _two_digests(raw, split)
+
+
+def _two_digests(raw: Path, name: str) -> dict[str, str]:
     return {"raw_sha256": sha256_file(raw / f"{name}.txt"), "labels_sha256": sha256_file(labels_file(raw, name))}
 
 
@@ -85,12 +89,13 @@ def _data(invocation: Invocation, found: Found, directory: Path) -> tuple[Labell
     labels = found.workspace.verified("raw").settings.get("labels")
     if labels != ("token" if per_token else "text"):
         raise UsageError(f"{found.workspace.path} has no such labels", "name a labelled file with --text FILE")
-    split, path = choose_split(found.workspace, given.split)
+    split, _ = choose_split(found.workspace, given.split)
     if found.workspace.verified("raw").identity != model.config.get("data", {}).get("raw"):
         terminal(invocation).notice(
             f"{model.name} was trained on another split: it may have seen what it is asked here"
         )
-    data = encode_split(path.parent, split, model.rules, model.labels, per_token=per_token, directory=directory)
+    with found.workspace.opening("raw") as raw:
+        data = encode_split(raw, split, model.rules, model.labels, per_token=per_token, directory=directory)
     return data, split, f"{split} split"
 
 

@@ -13,7 +13,7 @@ from rnnlm.cli.stages import terminal
 from rnnlm.cli.terminal import Terminal, table
 from rnnlm.cli.texts import choose_text
 from rnnlm.corpus.ids import Ids
-from rnnlm.corpus.sources import line_blocks
+from rnnlm.corpus.sources import split_blocks
 from rnnlm.corpus.text import EncodedText, TextRules, encode_text
 from rnnlm.errors import InputError, UsageError
 from rnnlm.model.finding import last_trained
@@ -117,13 +117,12 @@ def _others(workspace: Workspace, network: Sealed, names: str | None) -> list[Se
 def _fit_text(workspace: Workspace, rules: TextRules, tokens: int, directory: Path) -> Ids:
     """The beginning of the valid split, in whole lines."""
     path = workspace.directory("raw") / "valid.txt"
-    workspace.verified("raw")
     if not path.stat().st_size:
         raise InputError(
             f"the valid split of {workspace.path} is empty", "the ladder's weights are fitted there; split with one"
         )
     directory.mkdir()
-    ids = encode_text(line_blocks(path), rules, directory).ids
+    ids = encode_text(split_blocks(workspace, "valid"), rules, directory).ids
     lines = int((ids.offsets <= tokens).sum()) - 1
     return ids.part(0, max(1, lines))
 

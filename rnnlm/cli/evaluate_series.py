@@ -66,8 +66,8 @@ def _data(invocation: Invocation, found: Found) -> tuple[Series, Series | None, 
     rules = SeriesRules.from_json(model.config["series"])
     train = None
     if found.workspace is not None and found.workspace.manifest("window") is not None:
-        found.workspace.verified("window")
-        train = open_series(found.workspace.directory("window"), "train")
+        with found.workspace.opening("window") as directory:
+            train = open_series(directory, "train")
         train = train if train.rules == rules else None
     if given.text is not None:
         path = Path(given.text)
@@ -75,10 +75,10 @@ def _data(invocation: Invocation, found: Found) -> tuple[Series, Series | None, 
     if found.workspace is None or train is None:
         other = "is a model without a workspace" if found.workspace is None else "was trained on other windows"
         raise UsageError(f"{model.path} {other}", "name a table with --text TABLE")
-    directory = found.workspace.directory("window")
-    series = open_series(directory, given.split or "test")
-    split = given.split or ("test" if len(series) else "valid")
-    series = series if len(series) else open_series(directory, split)
+    with found.workspace.opening("window") as directory:
+        series = open_series(directory, given.split or "test")
+        split = given.split or ("test" if len(series) else "valid")
+        series = series if len(series) else open_series(directory, split)
     if not len(series):
         raise InputError(f"the {split} split of {found.workspace.path} has no window", "name another with --split")
     digest = str(found.workspace.verified("table").settings["source_sha256"])

@@ -3,16 +3,19 @@
 from pathlib import Path
 from typing import Any
 
-from rnnlm.artifacts import rebuilt
 from rnnlm.cli.export_text import measuring_text
 from rnnlm.cli.models import Found, network_of
 from rnnlm.cli.options import Invocation
 from rnnlm.cli.stages import terminal
 from rnnlm.cli.terminal import count, table
+from rnnlm.directories import replacement
 from rnnlm.model.device import choose_device
 from rnnlm.model.loading import load_network
+from rnnlm.model.parameters import parameter_count
 from rnnlm.model.quantized import check_quantizable, seal_quantized
 from rnnlm.model.sealed import WEIGHTS
+
+_BYTES = 1.1  # a number of the network: one byte, and the scales of the rows
 
 
 def export_int8(invocation: Invocation, found: Found, out: Path) -> None:
@@ -33,7 +36,8 @@ def export_int8(invocation: Invocation, found: Found, out: Path) -> None:
     kept = dict(figures)
     if figures.get("split") == "valid":
         kept["valid_perplexity"] = figures["perplexity_after"]
-    with rebuilt(out.resolve()) as fresh:
+    wanted = round(_BYTES * parameter_count(original.architecture))
+    with replacement(out.resolve(), wanted, f"another rnnlm writes {out}") as fresh:
         made = seal_quantized(original, fresh, kept)
     sizes = [(path / WEIGHTS).stat().st_size for path in (original.path, out)]
     report = {

@@ -2,20 +2,23 @@
 
 from pathlib import Path
 
-from rnnlm.artifacts import rebuilt, seal, write_bytes
+from rnnlm.artifacts import seal, write_bytes
 from rnnlm.cli.models import Found
 from rnnlm.cli.options import Invocation
 from rnnlm.cli.stages import terminal
 from rnnlm.cli.terminal import count, table
 from rnnlm.corpus.tokenizer import END_ID, FIRST_OUTPUT, START_ID
+from rnnlm.directories import replacement
 from rnnlm.errors import ArtifactError, InputError
 from rnnlm.model.device import set_threads
 from rnnlm.model.finding import check_language
 from rnnlm.model.loading import load_network
+from rnnlm.model.parameters import parameter_count
 from rnnlm.model.sealed import TOKENIZER
 
 ONNX_FORMAT, ONNX_VERSION = "rnnlm onnx", 1
 STEP, SEQUENCE = "step.onnx", "sequence.onnx"
+_BYTES = 8.0  # a number of the network: four bytes in each graph
 MOST = 1e-4  # nats that a log probability may differ by
 
 
@@ -39,7 +42,8 @@ def export_onnx(invocation: Invocation, found: Found, out: Path) -> None:
         "model_sha256": sealed.model_sha256, "first_output": str(FIRST_OUTPUT), "start_id": str(START_ID),
         "end_id": str(END_ID), "state": " ".join(made.states),
     }  # fmt: skip
-    with rebuilt(out.resolve()) as fresh:
+    wanted = round(_BYTES * parameter_count(network.architecture))
+    with replacement(out.resolve(), wanted, f"another rnnlm writes {out}") as fresh:
         graphs, sizes = {}, {}
         for name, build in ((STEP, made.step), (SEQUENCE, made.sequence)):
             content = build(properties).SerializeToString(deterministic=True)
@@ -52,7 +56,9 @@ def export_onnx(invocation: Invocation, found: Found, out: Path) -> None:
                 f"ONNX Runtime's log probabilities differ from those of {sealed.path} by up to {difference:.3g} nats",
                 f"nothing was kept, for more than {MOST:g} is too much; float32 does not carry this model",
             )
-        write_bytes(fresh / TOKENIZER, (sealed.path / TOKENIZER).read_bytes())
+        with sealed.opening():
+            tokenizer = (sealed.path / TOKENIZER).read_bytes()
+        write_bytes(fresh / TOKENIZER, tokenizer)
         figures = {"largest_difference_nats": difference, "states": made.states, "outputs": made.outputs}
         seal(
             fresh, ONNX_FORMAT, ONNX_VERSION, settings=properties, inputs={"model": sealed.model_sha256},

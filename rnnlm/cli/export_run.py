@@ -2,13 +2,14 @@
 
 from pathlib import Path
 
-from rnnlm.artifacts import MANIFEST, read_json
+from rnnlm.artifacts import MANIFEST, read_json, refuse_read
 from rnnlm.cli.export_arpa import export_arpa
 from rnnlm.cli.export_int8 import export_int8
 from rnnlm.cli.export_onnx import ONNX_FORMAT, export_onnx
 from rnnlm.cli.models import Found, find_model
 from rnnlm.cli.options import Invocation
 from rnnlm.cli.stages import terminal
+from rnnlm.cli.targets import inputs_beside
 from rnnlm.cli.terminal import count, table
 from rnnlm.corpus.tokenizer import tokens_by_id
 from rnnlm.errors import InputError, UsageError
@@ -32,6 +33,7 @@ def export_model(invocation: Invocation) -> None:
         raise UsageError("--out is -", "name a file or directory; nothing is written to standard output")
     found = find_model(invocation)
     _check_free(out, found, directory=given.to in _DIRECTORIES, force=invocation.run.force)
+    refuse_read(out, inputs_beside(invocation, out))
     if given.to == "int8":
         export_int8(invocation, found, out)
     elif given.to == "onnx":

@@ -18,7 +18,7 @@ from rnnlm.cli.reading import decoding
 from rnnlm.cli.stages import terminal
 from rnnlm.cli.terminal import Terminal
 from rnnlm.corpus.decoding import Decoding
-from rnnlm.corpus.sources import line_blocks, read_lines
+from rnnlm.corpus.sources import read_lines, split_blocks
 from rnnlm.corpus.text import TextRules, encode_text
 from rnnlm.errors import InputError
 from rnnlm.model.likelihood import LanguageModel
@@ -123,13 +123,10 @@ def _training_ids(found: Found, directory: Path, screen: Terminal) -> NDArray[An
     made_from = found.model.config.get("data", {}).get("vocab")
     manifest = workspace.manifest("vocab")
     if manifest is not None and manifest.identity == made_from:
-        workspace.verified("vocab")
-        return open_npy(
-            workspace.directory("vocab") / "train.ids.npy", kinds="u", dimensions=1, remedy=workspace.rebuild("vocab")
-        )
+        with workspace.opening("vocab") as vocab:
+            return open_npy(vocab / "train.ids.npy", kinds="u", dimensions=1, remedy=workspace.rebuild("vocab"))
     screen.notice("novelty: the workspace has changed since the model was trained; compared with its text of now")
-    workspace.verified("raw")
-    return encode_text(line_blocks(workspace.directory("raw") / "train.txt"), found.model.rules, directory).ids.ids
+    return encode_text(split_blocks(workspace, "train"), found.model.rules, directory).ids.ids
 
 
 def _copied_words(rules: TextRules, text: Generated, copied: Copied) -> str:

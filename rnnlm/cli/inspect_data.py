@@ -75,8 +75,10 @@ def _labelled(found: Found, given: InspectSettings, directory: Path) -> tuple[Se
         raise UsageError(f"{model.path} is a model without a workspace", "name a labelled file with --text FILE")
     if found.workspace.verified("raw").settings.get("labels") != ("token" if per_token else "text"):
         raise UsageError(f"{found.workspace.path} has no such labels", "name a labelled file with --text FILE")
-    split, path = choose_split(found.workspace, given.split)
-    return encode_split(path.parent, split, model.rules, model.labels, per_token=per_token, directory=directory), split
+    split, _ = choose_split(found.workspace, given.split)
+    with found.workspace.opening("raw") as raw:
+        data = encode_split(raw, split, model.rules, model.labels, per_token=per_token, directory=directory)
+    return data, split
 
 
 def _series(found: Found, given: InspectSettings, directory: Path) -> tuple[Series, str | None]:
@@ -85,9 +87,9 @@ def _series(found: Found, given: InspectSettings, directory: Path) -> tuple[Seri
         return apply_rules(read_table(Path(given.text)), rules), None
     if found.workspace is None or found.workspace.manifest("window") is None:
         raise UsageError(f"{found.model.path} has no windows of a workspace", "name a table with --text TABLE")
-    found.workspace.verified("window")
     for split in [given.split] if given.split else ["test", "valid"]:
-        series = open_series(found.workspace.directory("window"), split)
+        with found.workspace.opening("window") as directory:
+            series = open_series(directory, split)
         if series.rules != rules:
             raise UsageError(f"{found.model.path} was trained on other windows", "name a table with --text TABLE")
         if len(series):

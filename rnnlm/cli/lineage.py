@@ -1,11 +1,14 @@
 """`rnnlm status`, `accept` and `config`: where a workspace stands, and what it is set to."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from rnnlm.cli.options import Invocation, command
+
+if TYPE_CHECKING:
+    from rnnlm.artifacts import Manifest
 
 WORKSPACE = Annotated[Path, typer.Argument(help="a workspace", show_default=False)]
 MAYBE_WORKSPACE = Annotated[Path | None, typer.Argument(help="a workspace", show_default=False)]
@@ -15,10 +18,9 @@ MAYBE_WORKSPACE = Annotated[Path | None, typer.Argument(help="a workspace", show
 def status(invocation: Invocation) -> None:
     """Show each stage and model: current, stale, changed by hand, damaged or missing."""
     from rnnlm.cli.stages import terminal
-    from rnnlm.cli.terminal import table, valid_figure
-    from rnnlm.errors import RnnlmError
+    from rnnlm.cli.terminal import table
     from rnnlm.graph import STAGES, chain
-    from rnnlm.model.sealed import is_sealed, read_sealed
+    from rnnlm.training.run import model_directories
     from rnnlm.workspace import Workspace
 
     workspace = Workspace.open(invocation.arguments["path"])
@@ -30,37 +32,44 @@ def status(invocation: Invocation) -> None:
             continue  # text and tables have stages of their own
         states[name] = workspace.state(name)
         view.add_row(name, states[name], stage.shows)
-    models: dict[str, dict[str, Any]] = {}
     last = "vocab" if "vocab" in states else "window"  # what a model is trained on
     read = workspace.manifest(last) if states[last] == "current" else None
-    for path in sorted((workspace.path / "models").glob("[!.]*")):
-        if not path.is_dir():
-            continue
-        if not is_sealed(path):
-            models[path.name] = {"state": "unfinished"}
-        else:
-            try:
-                model = read_sealed(path)
-                made_from = model.config.get("data", {}).get(last)
-                current = made_from is None or (read is not None and made_from == read.identity)
-                figures = {
-                    name: value
-                    for name, value in model.report.items()
-                    if name in ("order", "ngrams") or name.startswith("valid_")
-                }
-                state = "current" if current else "trained on earlier data"
-                models[path.name] = {"state": state, "task": model.task, **figures}
-            except RnnlmError as error:
-                models[path.name] = {"state": "damaged", "error": str(error)}
-        found = models[path.name]
-        ngrams = found.get("ngrams")
-        if ngrams is not None:
-            holds = f"{ngrams:,} n-grams, order {found['order']}"
-        else:
-            holds = " ".join(valid_figure(found)) if "task" in found else found.get("error", "-")
-        view.add_row(f"models/{path.name}", found["state"], holds)
+    models = {path.name: _model(path, last, read) for path in model_directories(workspace.path / "models")}
+    for name, found in models.items():
+        state = found["state"] + (", replacement unfinished" if "replacement" in found else "")
+        view.add_row(f"models/{name}", state, _holds(found))
     view.columns[1].justify = view.columns[2].justify = "left"
     terminal(invocation).result({"workspace": str(workspace.path), "stages": states, "models": models}, view)
+
+
+def _model(path: Path, last: str, read: "Manifest | None") -> dict[str, Any]:
+    """Where a model stands; `last` is the stage that it is trained on, `read` its manifest where it is current."""
+    from rnnlm.errors import RnnlmError
+    from rnnlm.model.sealed import is_sealed, read_sealed
+    from rnnlm.training.run import has_successor
+
+    if not is_sealed(path):
+        return {"state": "unfinished"}
+    replacement = {"replacement": "unfinished"} if has_successor(path) else {}
+    try:
+        model = read_sealed(path)
+    except RnnlmError as error:
+        return {"state": "damaged", "error": str(error), **replacement}
+    made_from = model.config.get("data", {}).get(last)
+    current = made_from is None or (read is not None and made_from == read.identity)
+    figures = {
+        name: value for name, value in model.report.items() if name in ("order", "ngrams") or name.startswith("valid_")
+    }
+    return {"state": "current" if current else "trained on earlier data", "task": model.task, **figures, **replacement}
+
+
+def _holds(found: dict[str, Any]) -> str:
+    """A model's metric in words, or what is wrong with it."""
+    from rnnlm.cli.terminal import valid_figure
+
+    if "ngrams" in found:
+        return f"{found['ngrams']:,} n-grams, order {found['order']}"
+    return " ".join(valid_figure(found)) if "task" in found else found.get("error", "-")
 
 
 @command(arguments={"path": (WORKSPACE, ...)})

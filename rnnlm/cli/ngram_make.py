@@ -2,12 +2,12 @@
 
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from rnnlm.artifacts import rebuilt, write_bytes, write_json
+from rnnlm.artifacts import write_bytes, write_json
 from rnnlm.cli.stages import Pipeline
 from rnnlm.config import to_toml
 from rnnlm.corpus.clean import UnitRule
@@ -16,6 +16,7 @@ from rnnlm.corpus.reachable import unreachable
 from rnnlm.corpus.settings import WORD_KINDS
 from rnnlm.corpus.text import TextRules
 from rnnlm.corpus.tokenizer import build_tokenizer, load_tokenizer, tokens_by_id
+from rnnlm.directories import replacement, size_of
 from rnnlm.model.ngram.arpa import arpa_tokens, token_of
 from rnnlm.model.ngram.arpa_reading import ArpaRead, read_arpa
 from rnnlm.model.ngram.grams import grams_names, read_grams
@@ -41,7 +42,7 @@ def train_ngram(pipeline: Pipeline, order: int, context: str, origin: Origin, di
     shape = NgramShape(order, len(tokens_by_id(rules.tokenizer)), context == "sentence")
     ids = pipeline.ids("train")
     starts = ids.offsets[:-1] if shape.lines_apart else ids.offsets[:1]
-    with rebuilt(directory) as fresh:
+    with _written_at(directory) as fresh:
         with _scratch() as scratch:
             found = estimate(ids.ids, starts, shape.vocabulary, shape.order, fresh, scratch)
         counts = read_grams(fresh, shape.vocabulary, shape.order).counts
@@ -57,7 +58,7 @@ def read_ngram(pipeline: Pipeline, path: str, origin: Origin, directory: Path) -
     """Read a model from an ARPA file, and seal it in `directory`, with the workspace's cleaning."""
     content, rules = _tokenizer(pipeline)
     known, kind = arpa_tokens(rules), rules.kind
-    with rebuilt(directory) as fresh:
+    with _written_at(directory) as fresh:
         with _scratch() as scratch:
             read = read_arpa(path, known, fresh, scratch, own=kind in _OWN_WORDS)
         never: list[str] = []
@@ -79,6 +80,12 @@ def _tokenizer(pipeline: Pipeline) -> tuple[bytes, TextRules]:
     content = path.read_bytes()
     units = UnitRule.of(pipeline.settings("clean").settings, pipeline.kind)
     return content, TextRules(pipeline.kind, pipeline.rule, units, load_tokenizer(content.decode(), str(path)))
+
+
+def _written_at(directory: Path) -> AbstractContextManager[Path]:
+    """A fresh directory for a model; one that it replaces tells how large it may be."""
+    directory.parent.mkdir(exist_ok=True)
+    return replacement(directory, size_of(directory), f"another rnnlm writes {directory}")
 
 
 @contextmanager

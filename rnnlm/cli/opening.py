@@ -36,15 +36,8 @@ def open_pipeline(invocation: Invocation, screen: Terminal) -> Pipeline:
     _check_sections(invocation, labels)
     corpus = find_corpus(paths, label_files=labels == "text")
     _refuse_overlap(corpus, out)
-    new = not out.exists()
-    workspace = Workspace.create(out, force=invocation.run.force)
-    try:
-        with workspace.lock():
-            _read_corpus(workspace, corpus, labels, invocation, screen)
-    except BaseException:
-        if new:
-            shutil.rmtree(out, ignore_errors=True)
-        raise
+    with Workspace.claimed(out, force=invocation.run.force) as workspace:
+        _read_corpus(workspace, corpus, labels, invocation, screen)
     return Pipeline(workspace, invocation, screen)
 
 
@@ -99,7 +92,7 @@ def _refuse_overlap(corpus: Corpus, out: Path) -> None:
     names = [*corpus.stream, *(name for _, group in corpus.splits for name in group)]
     for name in names:
         inside = out.exists() and Path(name).exists() and out.resolve() in Path(name).resolve().parents
-        if inside and not Workspace.exists(out):
+        if inside and (not Workspace.exists(out) or Workspace(out).holds(Path(name))):
             raise UsageError(f"--out {out} holds the corpus itself", "name another directory")
 
 

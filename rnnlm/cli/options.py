@@ -27,6 +27,8 @@ from rnnlm.corpus.settings import (
     TokenizeSettings,
     VocabSettings,
 )
+from rnnlm.errors import UsageError
+from rnnlm.renamed import RENAMED
 from rnnlm.training.lag_settings import LagSettings
 from rnnlm.training.settings import TrainSettings
 from rnnlm.use.export.settings import ExportSettings
@@ -143,6 +145,10 @@ class Invocation:
         """Raise UsageError for any flag, variable or file that cannot be, before a path is opened."""
         for section in self.sections:
             self.settings(section)
+        for old, new in RENAMED.items():
+            if f"RNNLM_{old.upper()}" in os.environ:
+                remedy = "unset it" if new is None else f"set RNNLM_{new.upper()}"
+                raise UsageError(f"RNNLM_{old.upper()} has another name now", remedy)
 
 
 def flag_name(name: str) -> str:

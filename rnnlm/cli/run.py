@@ -1,17 +1,19 @@
 """The one place where an error becomes a line and an exit code."""
 
 import os
-import signal
 import sys
 import traceback
-from types import FrameType
-from typing import Any
 
-from rnnlm.errors import RnnlmError, StoppedError, is_out_of_memory
+from rnnlm.cli.signals import Leave, raise_for_signals
+from rnnlm.errors import RnnlmError, is_out_of_memory
+from rnnlm.renamed import RENAMED
 
 
-def run(arguments: list[str]) -> int:
-    """Run the command line; the exit code. 0 done, 1 a bug, 2 to 7 as in `errors`, 128 + n stopped by signal n."""
+def run(arguments: list[str], leave: Leave | None = None) -> int:
+    """Run the command line; the exit code. 0 done, 1 a bug, 2 to 7 as in `errors`, 128 + n stopped by signal n.
+
+    `leave` ends the process where a signal must not become an exception.
+    """
     if os.environ.get("NO_COLOR") or not sys.stdout.isatty():
         # Typer's help would keep its colours in a pipe when a CI variable is set.
         os.environ["_TYPER_FORCE_DISABLE_TERMINAL"] = "1"
@@ -21,17 +23,15 @@ def run(arguments: list[str]) -> int:
     # place of 3.8. Read by the OpenMP library when torch is imported.
     if arguments[:1] not in (["generate"], ["next"]):
         os.environ.setdefault("GOMP_SPINCOUNT", "1000")
-    signal.signal(signal.SIGTERM, _stop)
-    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # which nohup has set
-        signal.signal(signal.SIGHUP, _stop)
     debug = "--debug" in arguments or os.environ.get("RNNLM_DEBUG", "") not in ("", "0")
+    raise_for_signals(leave)
     from rnnlm.cli.app import command_line
 
     try:
         code = command_line(arguments, prog_name="rnnlm", standalone_mode=False)
         sys.stdout.flush()
         if code == 130:
-            return _report("stopped", 130)
+            return _report("stopped by SIGINT", 130)
         return code if isinstance(code, int) else 0
     except BrokenPipeError:
         return _reader_gone()
@@ -40,6 +40,8 @@ def run(arguments: list[str]) -> int:
         if isinstance(leaving.__context__, BrokenPipeError):
             return _reader_gone()
         raise
+    except KeyboardInterrupt:  # which Typer has not seen
+        return _report("stopped by SIGINT", 130)
     except Exception as error:
         if debug:
             traceback.print_exc()
@@ -63,6 +65,9 @@ def _explain(error: Exception) -> int:
         return _report(str(error), error.exit_code)
     if hasattr(error, "format_message"):  # what Typer says of a command line
         message = str(error.format_message()).rstrip(".")
+        new = new_flag(str(getattr(error, "option_name", "")))
+        if new is not None:
+            return _report(new, 2)
         if not message:  # no command given, which is answered by the help
             sys.stdout.write(error.ctx.get_help())  # type: ignore[attr-defined]
             return 2
@@ -76,11 +81,19 @@ def _explain(error: Exception) -> int:
     return _report(f"this is a bug: {type(error).__name__}: {error}; --debug shows where", 1)
 
 
+def new_flag(flag: str) -> str | None:
+    """What to say of a flag that was renamed or is gone; None for any other."""
+    negated = flag.startswith("--no-")
+    old = flag.removeprefix("--no-" if negated else "--").replace("-", "_")
+    if not flag.startswith("--") or old not in RENAMED:
+        return None
+    new = RENAMED[old]
+    if new is None:
+        return f"{flag} is gone: omit it"
+    return f"{flag} has another name now: use --{'no-' * negated}{new.replace('_', '-')}"
+
+
 def _report(text: str, code: int) -> int:
     if sys.stderr is not None:
         sys.stderr.write("rnnlm: " + " ".join(text.split()) + "\n")
     return code
-
-
-def _stop(number: int, frame: FrameType | None) -> Any:
-    raise StoppedError(f"stopped by {signal.Signals(number).name}", "run the same command again to go on", number)

@@ -14,7 +14,7 @@ from rnnlm.cli.corpus import Corpus
 from rnnlm.cli.options import Invocation
 from rnnlm.cli.sections import section_order
 from rnnlm.cli.terminal import Terminal
-from rnnlm.config import as_dict, to_toml
+from rnnlm.config import as_dict, files_of, to_toml
 from rnnlm.corpus.clean import UnitRule, clean
 from rnnlm.corpus.label_raw import split_labelled
 from rnnlm.corpus.normalizer import normalizer_json
@@ -30,7 +30,6 @@ from rnnlm.workspace import Built
 
 Recipe = tuple[dict[str, Any], Callable[[Path], dict[str, Any]]]
 GIGABYTE = 10**9
-_PATHS = {"tokenizer", "vectors", "vocabulary"}  # settings that may name a file
 
 
 def terminal(invocation: Invocation) -> Terminal:
@@ -80,12 +79,20 @@ class Pipeline(Corpus):
         order = section_order(self.workspace)
         sections = [section for section in order if section in self.invocation.sections]
         given = {section: self.settings(section).given() for section in sections}
-        for values in given.values():
-            for name in _PATHS & set(values):
+        for section, values in given.items():
+            for name in files_of(self.settings(section).settings, written=False).keys() & values.keys():
                 values[name] = _absolute(str(values[name]))
         self.workspace.record(given)
         resolved = {section: as_dict(self.settings(section).settings) for section in order}
-        write_bytes(self.workspace.path / "settings.toml", to_toml(resolved).encode())
+        self._write_settings(self.workspace.path / "settings.toml", to_toml(resolved).encode())
+
+    def _write_settings(self, path: Path, content: bytes) -> None:
+        """Write what was resolved, but never into the file that --config read it from."""
+        config = self.invocation.config
+        if config is None or not path.exists() or not path.samefile(config):
+            write_bytes(path, content)
+        elif path.read_bytes() != content:
+            self.screen.notice(f"{path} is the file of --config and stays as it is; flags of this run are not in it")
 
     def _raw(self) -> Recipe:
         manifest = self.workspace.manifest("raw")

@@ -1,25 +1,41 @@
-"""The files that a command is to write beside its result, checked before it begins."""
+"""The files that a command is to write, held against those that it reads before it begins.
 
-import dataclasses
+What a setting's file is for stands with the setting; settings files and arguments are read too.
+"""
+
 from pathlib import Path
 
-from rnnlm.artifacts import check_target
+from rnnlm.artifacts import MANIFEST, check_target
 from rnnlm.cli.options import Invocation
-
-_WRITTEN = ("report", "plot", "map", "graph", "arpa")
-_READ = ("text", "pairs", "prompt_file", "references", "from_", "tokenizer", "vocabulary", "vectors", "replay")
+from rnnlm.config import files_of
+from rnnlm.workspace import Workspace
 
 
 def check_targets(invocation: Invocation) -> None:
     """Raise UsageError for a file that is read too or belongs to an artifact, StorageError where none can be."""
+    for target in _files(invocation, written=True):
+        check_target(target, inputs_beside(invocation, target))
+
+
+def inputs_beside(invocation: Invocation, target: Path) -> list[Path]:
+    """What a command reads, and `target` itself where it lies in a directory of texts that is read with all its files.
+
+    A workspace and a model are directories in which other files may lie.
+    """
+    inputs = _files(invocation, written=False)
+    inputs += [invocation.config] if invocation.config is not None else []
+    for name, value in invocation.arguments.items():
+        values = value if isinstance(value, list) else [value]
+        inputs += [Path(each) for each in values if isinstance(each, str | Path) and name != "out"]
+    return [target if _is_read_whole(path, target) else path for path in inputs]
+
+
+def _files(invocation: Invocation, *, written: bool) -> list[Path]:
     settings = [invocation.settings(section).settings for section in invocation.sections]
-    values = {field.name: getattr(each, field.name) for each in settings for field in dataclasses.fields(each)}
-    targets = [Path(values[name]) for name in _WRITTEN if isinstance(values.get(name), str) and values[name] != "-"]
-    if not targets:
-        return
-    arguments = [value for value in invocation.arguments.values() if value is not None]
-    names = [name for value in arguments for name in (value if isinstance(value, list) else [value])]
-    names += [values[name] for name in _READ if values.get(name)]
-    names += filter(None, (values.get("costs") or "").split(","))
-    for target in targets:
-        check_target(target, [Path(name) for name in names if isinstance(name, str | Path)])
+    return [Path(path) for each in settings for paths in files_of(each, written=written).values() for path in paths]
+
+
+def _is_read_whole(directory: Path, target: Path) -> bool:
+    if not directory.is_dir() or Workspace.exists(directory) or (directory / MANIFEST).exists():
+        return False
+    return directory.resolve() in target.resolve().parents

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rnnlm.cli.models import Found
 from rnnlm.corpus.decoding import Decoding
-from rnnlm.corpus.sources import find_corpus, line_blocks, read_blocks, whole_lines
+from rnnlm.corpus.sources import find_corpus, read_blocks, split_blocks, whole_lines
 from rnnlm.errors import InputError, UsageError
 from rnnlm.use.settings import EvaluateSettings
 from rnnlm.workspace import Workspace
@@ -38,7 +38,8 @@ def choose_text(found: Found, given: EvaluateSettings, reading: Decoding | None 
         raise UsageError(f"{found.model.path} is a model without a workspace", "name a text with --text FILE")
     split, path = choose_split(found.workspace, given.split)
     manifest = found.workspace.verified("raw")
-    return Chosen(f"{split} split", line_blocks(path), split, path, str(manifest.settings.get("corpus_sha256")))
+    blocks, digest = split_blocks(found.workspace, split), str(manifest.settings.get("corpus_sha256"))
+    return Chosen(f"{split} split", blocks, split, path, digest)
 
 
 def check_source(name: str) -> None:

@@ -13,7 +13,7 @@ from rnnlm.cli.stages import Pipeline
 from rnnlm.corpus.clean import UnitRule
 from rnnlm.corpus.ids import Ids
 from rnnlm.corpus.series import open_series
-from rnnlm.corpus.sources import line_blocks
+from rnnlm.corpus.sources import split_blocks
 from rnnlm.corpus.text import TextRules, encode_text
 from rnnlm.corpus.tokenizer import load_tokenizer
 from rnnlm.model.network import Network
@@ -131,13 +131,13 @@ def labelled_data(pipeline: Pipeline, task: str) -> Data:
 
 def series_data(pipeline: Pipeline) -> Data:
     """The windows of a table."""
-    directory = pipeline.workspace.directory("window")
     identity = pipeline.workspace.verified("window").identity
-    train, valid = (open_series(directory, split) for split in ("train", "valid"))
+    with pipeline.workspace.opening("window") as directory:
+        train, valid = (open_series(directory, split) for split in ("train", "valid"))
     rules = train.rules
 
     def start(network: Network, settings: TrainSettings) -> None:
-        if settings.direct:
+        if settings.skip_connection:
             network.start_direct(rules.target_inputs)
 
     return Data(
@@ -158,8 +158,9 @@ def series_data(pipeline: Pipeline) -> Data:
 
 def _vocab(pipeline: Pipeline) -> tuple[Ids, Ids, TextRules, bytes]:
     """The ids of the `vocab` stage."""
-    path = pipeline.workspace.directory("vocab") / "tokenizer.json"
-    content = path.read_bytes()
+    with pipeline.workspace.opening("vocab") as directory:
+        path = directory / "tokenizer.json"
+        content = path.read_bytes()
     units = UnitRule.of(pipeline.settings("clean").settings, pipeline.kind)
     rules = TextRules(pipeline.kind, pipeline.rule, units, load_tokenizer(content.decode(), str(path)))
     return pipeline.ids("train"), pipeline.ids("valid"), rules, content
@@ -173,7 +174,8 @@ def _adapted(pipeline: Pipeline, base: Sealed | None, text: Path) -> tuple[Ids, 
         path = pipeline.workspace.directory("raw") / f"{split}.txt"
         (text / split).mkdir(parents=True, exist_ok=True)
         if path.stat().st_size or split == "train":
-            found[split] = encode_text(line_blocks(path), base.rules, text / split).ids
+            found[split] = encode_text(split_blocks(pipeline.workspace, split), base.rules, text / split).ids
         else:
             found[split] = Ids(np.empty(0, np.uint16), np.zeros(1, np.int64), np.empty(0, np.uint32))
-    return found["train"], found["valid"], base.rules, (base.path / "tokenizer.json").read_bytes()
+    with base.opening():
+        return found["train"], found["valid"], base.rules, (base.path / "tokenizer.json").read_bytes()

@@ -23,14 +23,17 @@ from rnnlm.model.sealed import Sealed, model_config, read_sealed
 from rnnlm.training.budget import SPREAD as BUDGET_SPREAD
 from rnnlm.training.budget import Choice
 from rnnlm.training.defaults import cut_of, fill_in
+from rnnlm.training.identity import Identity
 from rnnlm.training.journal import Record
-from rnnlm.training.run import Identity, begun_run
+from rnnlm.training.run import begun_run
 from rnnlm.training.settings import FEEDS_BACK, TrainSettings, is_forced
 
 # Settings that are those of the model to go on from.
 _OF_THE_NETWORK = (
-    "cell", "hidden", "layers", "tied", "read_out", "activation", "peepholes", "feedback", "head", "direct",
+    "cell", "hidden", "layers", "tied", "read_out", "activation", "peepholes", "feedback", "head",
+    "skip_connection",
 )  # fmt: skip
+_IN_CONFIG = {"head": "summary", "skip_connection": "direct"}  # what `architecture` calls them otherwise
 _WORDS = 1_000  # outputs from which on a start from co-occurrence says something
 
 
@@ -62,7 +65,7 @@ def base_of(pipeline: Pipeline, given: Resolved[TrainSettings]) -> Sealed | None
     name = given.settings.from_
     if name is None:
         return None
-    for flag in (*_OF_THE_NETWORK, "recurrent_start", "forget_bias", "unigram_bias"):
+    for flag in (*_OF_THE_NETWORK, "recurrent_init", "forget_bias", "unigram_bias"):
         if given.origins[flag] == FLAG:
             raise UsageError(
                 f"--{flag.replace('_', '-')} with --from", "the network is that of the model to go on from"
@@ -78,13 +81,14 @@ def describe(pipeline: Pipeline, given: TrainSettings, base: Sealed | None, text
     embed, embed_stage = pipeline.settings("embed").settings, pipeline.workspace.manifest("embed")
     if given.budget is not None:  # the digest is of what is asked for: the choice follows from the machine
         read = {**data.inputs, "embed": "" if embed_stage is None else embed_stage.identity}
-        identity = Identity({**as_dict(given), "embed": as_dict(embed)}, {}, read)
-        begun = begun_run(pipeline.workspace.path / "models", identity.digest)
+        identity = Identity.of(as_dict(given), as_dict(embed), {}, read)
+        again = pipeline.invocation.run.force
+        begun = None if again else begun_run(pipeline.workspace.path / "models", identity)
         choice = chosen(pipeline, given, data, begun, device)
         asked = choice.settings
     settings, architecture, layer = _settled(pipeline, asked, data, base, choice)
-    spread = embed.embedding_spread or (SPREAD if choice is None else BUDGET_SPREAD)
-    cooccurring = base is None and layer is None and _from_cooccurrence(embed.embedding_start, settings, data)
+    spread = embed.embedding_std or (SPREAD if choice is None else BUDGET_SPREAD)
+    cooccurring = base is None and layer is None and _from_cooccurrence(embed.embedding_init, settings, data)
     inputs = dict(data.inputs)
     if layer is not None:
         inputs["embed"] = pipeline.workspace.verified("embed").identity
@@ -97,7 +101,7 @@ def describe(pipeline: Pipeline, given: TrainSettings, base: Sealed | None, text
         inputs["journal"] = record.sha256
     config = model_config(architecture, {**data.described, "training": as_dict(settings)})
     if choice is None:
-        identity = Identity(as_dict(settings), config, inputs)
+        identity = Identity.of(as_dict(settings), {}, config, inputs)
     return Run(
         data, settings, architecture, layer, cooccurring, spread, base, config, inputs, identity, choice, record
     )  # fmt: skip
@@ -127,7 +131,7 @@ def _settled(
     wanted = choice.embedding if choice is not None else pipeline.settings("embed").settings.embedding
     if base is not None:
         a = base.architecture
-        own = {name: getattr(a, "summary" if name == "head" else name) for name in _OF_THE_NETWORK}
+        own = {name: getattr(a, _IN_CONFIG.get(name, name)) for name in _OF_THE_NETWORK}
         given = replace(given, **own)
         if a.cell not in FEEDS_BACK and given.forcing != "teacher":
             raise UsageError(f"--forcing with --from a model of {a.cell}", "only an output-recurrent one is forced")
@@ -171,7 +175,7 @@ def _architecture(settings: TrainSettings, data: Data, dimensions: int) -> Archi
         peepholes=settings.peepholes,
         feedback=settings.feedback,
         forced=is_forced(settings),
-        direct=bool(settings.direct),
+        direct=bool(settings.skip_connection),
         cuts=cut.cuts,
         widths=cut.widths,
         read_out=settings.read_out,
@@ -186,7 +190,7 @@ def network_of(run: Run, device: str, *, fresh: bool) -> Network:
     settings = run.settings
     if run.base is not None:
         return load_network(run.base, device).use_engine(settings.engine).train()
-    start = Start(settings.recurrent_start, settings.forget_bias, run.spread)
+    start = Start(settings.recurrent_init, settings.forget_bias, run.spread)
     network = Network(run.architecture, torch.Generator().manual_seed(settings.seed), start)
     run.data.start(network, settings)
     if run.layer is not None and network.embedding is not None:

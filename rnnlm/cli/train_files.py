@@ -33,5 +33,5 @@ def _settings(pipeline: Pipeline, run: Run, *, replay: bool) -> bytes:
         train |= {"budget": None, "replay": JOURNAL, "from_": run.settings.from_}
         if run.layer is None:
             start = "cooccurrence" if run.from_cooccurrence else "random"
-            sections["embed"] |= {"embedding_spread": run.spread, "embedding_start": start}
+            sections["embed"] |= {"embedding_std": run.spread, "embedding_init": start}
     return to_toml({**sections, "train": train}).encode()

@@ -18,12 +18,13 @@ from rnnlm.training.journal import JOURNAL, Header, Journal
 from rnnlm.training.loop import Trainer
 from rnnlm.training.origin import Origin, no_promise, this_machine
 from rnnlm.training.progress import Outcome, Stopped
+from rnnlm.training.run import Place
 
 
 @contextlib.contextmanager
-def resumable(run: Run, workspace: Path, directory: Path) -> Iterator[None]:
+def resumable(run: Run, workspace: Path, place: Place) -> Iterator[None]:
     """Whatever ends the run early names the command that goes on."""
-    resume = _going_on(run, workspace, directory)
+    resume = _going_on(run, workspace, place)
     try:
         yield
     except Stopped as stopped:
@@ -41,22 +42,23 @@ def resumable(run: Run, workspace: Path, directory: Path) -> Iterator[None]:
     except Exception as error:
         if not is_out_of_memory(error):
             raise
-        raise OutOfMemoryError(f"{directory}: out of memory", f"{smaller(run)}, or go on with: {resume}") from error
+        raise OutOfMemoryError(f"{place.target}: out of memory", f"{smaller(run)}, or go on with: {resume}") from error
 
 
-def _going_on(run: Run, workspace: Path, directory: Path) -> str:
+def _going_on(run: Run, workspace: Path, place: Place) -> str:
     """The command that goes on with a run; what a workspace does not record is in it."""
     more = [] if run.settings.from_ is None else ["--from", run.settings.from_]
-    more += [] if run.record is None else ["--config", str(directory / REPLAY)]
-    return shlex.join(["rnnlm", "train", str(workspace), *more, "--name", directory.name, "--resume"])
+    more += [] if run.record is None else ["--config", str(place.directory / REPLAY)]
+    return shlex.join(["rnnlm", "train", str(workspace), *more, "--name", place.target.name, "--resume"])
 
 
-def train_network(pipeline: Pipeline, network: Network, run: Run, directory: Path, *, resume: bool) -> Outcome:
+def train_network(pipeline: Pipeline, network: Network, run: Run, place: Place) -> Outcome:
     """Train while a person watches; Stopped after a signal, with a checkpoint."""
-    _announce(pipeline, network, run, directory)
+    directory, resume = place.directory, place.state == "unfinished"
+    _announce(pipeline, network, run, place)
     device = network.bias.device
     origin = Origin(
-        run.identity.digest,
+        place.run_sha256,
         run.identity.settings,
         run.inputs,
         run.config,
@@ -85,11 +87,11 @@ def train_network(pipeline: Pipeline, network: Network, run: Run, directory: Pat
         return trainer.run(resume=resume)
 
 
-def _announce(pipeline: Pipeline, network: Network, run: Run, directory: Path) -> None:
+def _announce(pipeline: Pipeline, network: Network, run: Run, place: Place) -> None:
     """What is about to be trained, in words."""
     screen, settings, data = pipeline.screen, run.settings, run.data
     screen.notice(
-        f"train: {directory.name}, {network.parameter_count:,} parameters on {data.tokens:,} tokens, "
+        f"train: {place.target.name}, {network.parameter_count:,} parameters on {data.tokens:,} tokens, "
         f"batch {settings.batch_size} × {settings.bptt}, rate {settings.learning_rate:g}, dropout {settings.dropout:g}"
     )
     for reason in run.choice.reasons if run.choice is not None else ():

@@ -1,12 +1,14 @@
 """The body of `rnnlm train`: runs what was described, seals it and shows it."""
 
+import contextlib
 import os
 import shutil
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from rnnlm.artifacts import recover, tidy, write_bytes
+from rnnlm.artifacts import write_bytes
 from rnnlm.cli.budget_run import Reserved
 from rnnlm.cli.replay_run import REPLAY
 from rnnlm.cli.stages import Pipeline
@@ -17,14 +19,16 @@ from rnnlm.cli.train_loop import resumable, train_network
 from rnnlm.cli.train_memory import refuse_too_large
 from rnnlm.cli.train_plan import show_plan
 from rnnlm.config import as_dict, seconds
+from rnnlm.directories import check_space, recover, replacing
+from rnnlm.locks import is_running, tidy
 from rnnlm.model.device import choose_device, set_threads
 from rnnlm.model.network import Network
 from rnnlm.model.sealed import read_sealed
+from rnnlm.training.memory import disk_bytes
 from rnnlm.training.progress import Outcome
-from rnnlm.training.run import CHECKPOINTS, LATEST, Place, begin, find_place, finish, settle
+from rnnlm.training.run import LATEST, Place, begin, find_place, finish, settle, successor
 from rnnlm.training.settings import TrainSettings, check_forms
 from rnnlm.training.timing import read_timing, write_timing
-from rnnlm.workspace import locked
 
 
 def train_model(pipeline: Pipeline) -> None:
@@ -42,7 +46,7 @@ def train_model(pipeline: Pipeline) -> None:
             pipeline.ensure("raw" if base else "vocab", asked=False)
             embed = pipeline.settings("embed").settings
             in_time = given.settings.budget is not None or given.settings.replay is not None
-            asked = embed.vectors is not None or (embed.embedding_start is not None and not in_time)
+            asked = embed.vectors is not None or (embed.embedding_init is not None and not in_time)
             if base is None and (asked or workspace.manifest("embed")):
                 pipeline.ensure("embed", asked=False)
     text = _own_directory(workspace.path)
@@ -54,28 +58,18 @@ def train_model(pipeline: Pipeline) -> None:
         place = _train_or_find(pipeline, run, given.settings, device)
     finally:
         shutil.rmtree(text, ignore_errors=True)
-    show_training(pipeline, place.directory)
+    show_training(pipeline, place.target)
 
 
 def _own_directory(workspace: Path) -> Path:
     """Where this process may keep ids that its run alone needs; those of processes that were killed are removed."""
     for other in workspace.glob(".train.*"):
         number = other.suffix[1:]
-        if not (number.isdecimal() and _alive(int(number))):
+        if not (number.isdecimal() and is_running(int(number))):
             shutil.rmtree(other, ignore_errors=True)
     own = workspace / f".train.{os.getpid()}"
     own.mkdir(exist_ok=True)
     return own
-
-
-def _alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass
-    return True
 
 
 def _train_or_find(pipeline: Pipeline, run: Run, given: TrainSettings, device: str) -> Place:
@@ -90,31 +84,44 @@ def _train_or_find(pipeline: Pipeline, run: Run, given: TrainSettings, device: s
     place = find()
     if place.state != "sealed":
         refuse_too_large(run, device, force=pipeline.invocation.run.force)
+    if place.state == "new":
+        check_space(models, disk_bytes(run.architecture, run.settings), f"training {place.target}")
     if run.record is None:  # a replay's settings are those of another day
         with pipeline.workspace.lock():
             pipeline.record()  # only now is it known that the settings go with the data, and with what is there
-    cut_short = place.state == "sealed" and (place.directory / CHECKPOINTS).exists()
-    if place.state != "sealed" or cut_short:
-        with locked(models / f".{place.directory.name}.lock", f"another rnnlm trains {place.directory}"):
-            recover(place.directory)
-            place = find()  # the other one may have finished meanwhile
+    if place.state != "sealed" or not place.settled:
+        with _alone(find) as place:
             if place.state != "sealed":
-                with resumable(run, pipeline.workspace.path, place.directory):
+                with resumable(run, pipeline.workspace.path, place):
                     _train(pipeline, run, place, device)
                 return place
-            settle(place.directory)
+            settle(place)
     words = "finished already" if given.resume else "up to date"
-    pipeline.screen.notice(f"{place.directory}: {words}")
+    pipeline.screen.notice(f"{place.target}: {words}")
     return place
+
+
+@contextlib.contextmanager
+def _alone(find: Callable[[], Place]) -> Iterator[Place]:
+    """The place that `find` gives while no other process writes there; one that did may have finished meanwhile."""
+    held, place = None, find()
+    with contextlib.ExitStack() as stack:
+        while place.target != held:
+            stack.close()
+            held = place.target
+            stack.enter_context(replacing(held, f"another rnnlm trains {held}"))
+            recover(successor(held))
+            place = find()
+        yield place
 
 
 def _train(pipeline: Pipeline, run: Run, place: Place, device: str) -> None:
     """Run it and seal it."""
     network = network_of(run, device, fresh=place.state == "new")
     if place.state == "new":
-        begin(place.directory, run.identity, first_files(pipeline, run))
+        begin(place, run.identity, first_files(pipeline, run))
     tidy(place.directory)
-    outcome = train_network(pipeline, network, run, place.directory, resume=place.state == "unfinished")
+    outcome = train_network(pipeline, network, run, place)
     deadline = None
     if outcome.ends_at is not None:
         whole = seconds(run.settings.budget or "")
@@ -124,7 +131,7 @@ def _train(pipeline: Pipeline, run: Run, place: Place, device: str) -> None:
     if run.choice is not None:
         write_bytes(place.directory / REPLAY, replay_file(pipeline, run))
     finish(
-        place.directory,
+        place,
         outcome,
         config=run.config,
         tokenizer=run.data.tokenizer,
@@ -138,7 +145,7 @@ def _measured(network: Network, outcome: Outcome, run: Run, deadline: float | No
     """A finished run with its weights calibrated, and what is shown of it, but for times: they are never the same."""
     network.load(outcome.tensors, "the best weights")
     calibrated = {}
-    if run.settings.calibrate and run.data.calibrate is not None:
+    if run.settings.temperature_scaling and run.data.calibrate is not None:
         calibrated["temperature"] = round(run.data.calibrate(network), 4)
         outcome = replace(outcome, tensors=network.tensors())
     return outcome, {

@@ -1,6 +1,5 @@
 """The body of `rnnlm window`: reads a table into a workspace, cuts it into windows, and shows them."""
 
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -29,7 +28,8 @@ def window_table(invocation: Invocation) -> None:
     screen = terminal(invocation)
     workspace = existing_workspace(invocation)
     if workspace is not None:
-        pipeline, built = _cut(workspace, None, invocation, screen)
+        with workspace.lock():
+            pipeline, built = _cut(workspace, invocation, screen)
     else:
         pipeline, built = _read_and_cut(invocation, screen)
     settings = pipeline.settings("window").settings
@@ -54,25 +54,16 @@ def _read_and_cut(invocation: Invocation, screen: Terminal) -> tuple[Pipeline, B
         raise InputError(f"{path} does not exist", "check the path of the table, or of the workspace")
     if not Workspace.exists(out) and out.resolve() in (path.resolve(), *path.resolve().parents) and out.exists():
         raise UsageError(f"--out {out} holds the table itself", "name another directory")
-    new = not out.exists()
-    workspace = Workspace.create(out, force=invocation.run.force)
-    try:
-        return _cut(workspace, path, invocation, screen)
-    except BaseException:
-        if new:
-            shutil.rmtree(out, ignore_errors=True)
-        raise
+    with Workspace.claimed(out, force=invocation.run.force) as workspace:
+        read_into(workspace, path, force=invocation.run.force)
+        return _cut(workspace, invocation, screen)
 
 
-def _cut(workspace: Workspace, path: Path | None, invocation: Invocation, screen: Terminal) -> tuple[Pipeline, Built]:
-    """Read the table at `path`, where one is named, and bring the windows up to date."""
-    force = invocation.run.force
-    with workspace.lock():
-        if path is not None:
-            read_into(workspace, path, force=force)
-        pipeline = Pipeline(workspace, invocation, screen)
-        built = pipeline.ensure("window", force=force)
-        pipeline.record()
+def _cut(workspace: Workspace, invocation: Invocation, screen: Terminal) -> tuple[Pipeline, Built]:
+    """Bring the windows up to date; the workspace is locked."""
+    pipeline = Pipeline(workspace, invocation, screen)
+    built = pipeline.ensure("window", force=invocation.run.force)
+    pipeline.record()
     return pipeline, built
 
 

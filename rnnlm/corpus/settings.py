@@ -125,7 +125,7 @@ class TokenizeSettings:
     vocab_size: int = setting(8000, "number of ids of a bpe tokenizer, the four special ones included", at_least(260))
     sample_megabytes: int = setting(20, "text that a bpe tokenizer is learned from at most, in MB", at_least(1))
     tokenizer: str | None = setting(
-        None, "an existing tokenizer.json to take over instead", auto="none", group="tokenizer"
+        None, "an existing tokenizer.json to take over instead", auto="none", group="tokenizer", file="read"
     )
 
     def check(self) -> None:
@@ -147,7 +147,9 @@ class VocabSettings:
     )
     max_size: int | None = setting(None, "ids at most, the four special ones included", at_least(5), auto="no limit")
     closed: bool = setting(False, "every word of train gets an id", group="choice")
-    vocabulary: str | None = setting(None, "a file with the words to use, one a line", auto="none", group="choice")
+    vocabulary: str | None = setting(
+        None, "a file with the words to use, one a line", auto="none", group="choice", file="read"
+    )
 
     def check(self) -> None:
         """A fixed lexicon leaves nothing to count."""
@@ -174,10 +176,10 @@ class EmbedSettings:
     embedding: int | None = setting(
         None, "numbers that stand for a token (D)", between(1, 16384), auto="follows from the corpus"
     )
-    embedding_spread: float | None = setting(
+    embedding_std: float | None = setting(
         None, "standard deviation of the layer's numbers at the start", above(0), auto="0.4; 0.2 with --budget"
     )
-    embedding_start: Literal["random", "cooccurrence"] | None = setting(
+    embedding_init: Literal["random", "cooccurrence"] | None = setting(
         None,
         "where the layer starts: at random, or from which words stand near which",
         auto="random; cooccurrence for words with --budget",
@@ -186,9 +188,10 @@ class EmbedSettings:
         None,
         "start from word2vec, GloVe or fastText vectors in text form, or from a trained model",
         auto="none",
+        file="read",
     )
 
     def check(self) -> None:
         """Given vectors are a start of their own."""
-        if self.vectors is not None and self.embedding_start is not None:
-            raise UsageError("--vectors with --embedding-start", "give one of them")
+        if self.vectors is not None and self.embedding_init is not None:
+            raise UsageError("--vectors with --embedding-init", "give one of them")

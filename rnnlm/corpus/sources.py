@@ -19,6 +19,7 @@ from rnnlm.corpus.compressed import ENDINGS, expanded
 from rnnlm.corpus.decoding import Decoding
 from rnnlm.errors import ArtifactError, InputError
 from rnnlm.files import open_input
+from rnnlm.workspace import Workspace
 
 BLOCK = 4 * 2**20
 BUILTIN = "builtin:"
@@ -186,11 +187,24 @@ def line_blocks(path: Path, size: int = BLOCK) -> Iterator[bytes]:
     Raises ArtifactError where it is not UTF-8, as everything is that is kept.
     """
     with path.open("rb") as file:
-        while block := file.read(size):
-            block += b"" if block.endswith(b"\n") else file.readline()
-            if not block.isascii():
-                try:
-                    block.decode()
-                except UnicodeDecodeError:
-                    raise ArtifactError(f"{path} is damaged: it is not UTF-8", "read the corpus anew") from None
-            yield block
+        yield from _checked_blocks(file, path, size)
+
+
+def split_blocks(workspace: Workspace, split: str) -> Iterator[bytes]:
+    """The raw text of a workspace's split, in the same way; ArtifactError where another corpus takes its place."""
+    with workspace.opening("raw") as raw:
+        path = raw / f"{split}.txt"
+        file = path.open("rb")
+    with file:
+        yield from _checked_blocks(file, path, BLOCK)
+
+
+def _checked_blocks(file: BinaryIO, path: Path, size: int) -> Iterator[bytes]:
+    while block := file.read(size):
+        block += b"" if block.endswith(b"\n") else file.readline()
+        if not block.isascii():
+            try:
+                block.decode()
+            except UnicodeDecodeError:
+                raise ArtifactError(f"{path} is damaged: it is not UTF-8", "read the corpus anew") from None
+        yield block

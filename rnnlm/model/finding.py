@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from rnnlm.directories import standing
 from rnnlm.errors import ArtifactError, InputError, UsageError
 from rnnlm.model.sealed import Sealed, is_sealed, read_sealed
 from rnnlm.workspace import Workspace
@@ -33,7 +34,7 @@ def last_trained(workspace: Workspace, name: str | None) -> Sealed:
     if "/" in name or not is_sealed(directory):
         sealed = sorted(each.name for each in (path / "models").glob("*") if is_sealed(each))
         there = f"there are: {', '.join(sealed)}" if sealed else train
-        if (directory / "run.json").is_file():
+        if (standing(directory) / "run.json").is_file():
             there = f"its training is not finished; go on with: rnnlm train {path} --name {name} --resume"
         raise InputError(f"{path} has no sealed model {name!r}", there)
     return read_sealed(directory)

@@ -18,7 +18,9 @@ def load_model(sealed: Sealed, device: str = "cpu") -> LanguageModel:
     if not isinstance(sealed.built, NgramShape):
         return load_network(sealed, device)
     shape = sealed.built
-    return NgramModel(read_grams(sealed.path, shape.vocabulary, shape.order), lines_apart=shape.lines_apart)
+    with sealed.opening():
+        grams = read_grams(sealed.path, shape.vocabulary, shape.order)
+    return NgramModel(grams, lines_apart=shape.lines_apart)
 
 
 def load_network(sealed: Sealed, device: str = "cpu", *, int8: bool = False) -> Network:

@@ -64,7 +64,8 @@ def sealed_weights(sealed: Sealed) -> tuple[dict[str, NDArray[Any]], dict[str, I
     Raises ArtifactError when they are damaged, UsageError for an n-gram model, which has none.
     """
     path, kind = sealed.path / WEIGHTS, sealed.weights
-    tensors = read_tensors(path, remedy=REMEDY)
+    with sealed.opening():
+        tensors = read_tensors(path, remedy=REMEDY)
     return (tensors, {}) if kind == "float32" else dequantize(tensors, str(path))
 
 
@@ -76,7 +77,9 @@ def seal_quantized(sealed: Sealed, directory: Path, report: Mapping[str, Any]) -
     """
     check_quantizable(sealed)
     write_tensors(directory / WEIGHTS, quantize(sealed_weights(sealed)[0]))
-    write_bytes(directory / TOKENIZER, (sealed.path / TOKENIZER).read_bytes())
+    with sealed.opening():
+        tokenizer = (sealed.path / TOKENIZER).read_bytes()
+    write_bytes(directory / TOKENIZER, tokenizer)
     write_json(directory / CONFIG, {**sealed.config, "weights": "int8"})
     seal_model(
         directory,

@@ -5,6 +5,7 @@ are; `model_sha256` covers it, the weights and the tokenizer. A model of series 
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, get_args
@@ -17,6 +18,7 @@ from rnnlm.corpus.series_rules import SeriesRules
 from rnnlm.corpus.settings import Kind
 from rnnlm.corpus.text import TextRules
 from rnnlm.corpus.tokenizer import FIRST_OUTPUT, load_tokenizer
+from rnnlm.directories import standing, unreplaced
 from rnnlm.errors import ArtifactError, InputError, UsageError
 from rnnlm.model.architecture import Architecture
 from rnnlm.model.ngram.grams import MOST_ORDER, grams_names
@@ -49,7 +51,16 @@ class Sealed:
     built: Architecture | NgramShape
     text: TextRules | None
     model_sha256: str
-    report: Mapping[str, Any]
+    manifest: Manifest
+
+    @property
+    def report(self) -> Mapping[str, Any]:
+        """The figures that it was sealed with."""
+        return self.manifest.report
+
+    def opening(self) -> AbstractContextManager[None]:
+        """Around opening more of its files: ArtifactError where another model has taken its place meanwhile."""
+        return unreplaced(self.path, self.manifest)
 
     @property
     def rules(self) -> TextRules:
@@ -143,18 +154,27 @@ def seal_model(
 
 def is_sealed(path: Path) -> bool:
     """Whether a directory claims to be a sealed model."""
+    path = standing(path)
     return (path / MANIFEST).is_file() and (path / CONFIG).is_file()
 
 
 def read_sealed(path: Path) -> Sealed:
     """A sealed model, every file checked against the manifest before it is believed.
 
-    Raises InputError where there is no model, ArtifactError where it is damaged, changed or of another version.
+    Raises InputError where there is no model, ArtifactError where it is damaged, changed, of another version, or
+    replaced while it is read.
     """
     if not is_sealed(path):
         raise InputError(f"{path} is no sealed model", "train one with: rnnlm train")
+    path = standing(path)
     manifest = read_manifest(path, FORMAT, VERSION, remedy=REMEDY)
-    assert manifest is not None
+    if manifest is None:
+        raise ArtifactError(f"{path} was replaced while it was read", "run the same command again")
+    with unreplaced(path, manifest):
+        return _read(path, manifest)
+
+
+def _read(path: Path, manifest: Manifest) -> Sealed:
     missing = {CONFIG} - set(manifest.outputs)
     changed = changed_outputs(path, manifest)
     if missing or changed:
@@ -185,7 +205,7 @@ def read_sealed(path: Path) -> Sealed:
     if not good:
         raise ArtifactError(f"{path / CONFIG} is not a model's configuration", REMEDY)
     digest = _digest(manifest, (CONFIG, WEIGHTS, TOKENIZER))
-    return Sealed(path, config, architecture, text, digest, manifest.report)
+    return Sealed(path, config, architecture, text, digest, manifest)
 
 
 def _read_ngram(path: Path, config: Mapping[str, Any], manifest: Manifest) -> Sealed:
@@ -196,7 +216,7 @@ def _read_ngram(path: Path, config: Mapping[str, Any], manifest: Manifest) -> Se
     if not names or not good or not set(names) <= set(manifest.outputs):
         raise ValueError
     text = _text_rules(path, config["text"], shape.vocabulary)
-    return Sealed(path, config, shape, text, _digest(manifest, names), manifest.report)
+    return Sealed(path, config, shape, text, _digest(manifest, names), manifest)
 
 
 def _digest(manifest: Manifest, names: Sequence[str]) -> str:

@@ -1,7 +1,8 @@
 """What a time budget decides: size, dropout, rate, batch and output layer of a language model, by one rule.
 
-The rule was fitted by experiment (`docs/budget.md` has it with its data); every part of it can be overridden by a
-flag. It knows the time that is left, how fast the machine trains, and what the text is; it measures nothing itself.
+The rule was fitted by experiment (`docs/budget.md` states it, `benchmarks/notebook.md` has the data); every part of it
+can be overridden by a flag. It knows the time that is left, how fast the machine trains, and what the text is; it
+measures nothing itself.
 """
 
 import math
@@ -131,7 +132,7 @@ def _regularised(given: TrainSettings, epochs: float, situation: Situation, *, p
         read_out=given.read_out or ("tanh" if some and projected else "linear"),
         activation_penalty=filled(given.activation_penalty, 2.0 if some else 0.0),
         temporal_penalty=filled(given.temporal_penalty, 1.0 if some else 0.0),
-        calibrate=filled(given.calibrate, given.cell not in FEEDS_BACK),
+        temperature_scaling=filled(given.temperature_scaling, given.cell not in FEEDS_BACK),
     )
 
 

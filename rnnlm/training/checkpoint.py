@@ -19,12 +19,11 @@ from rnnlm.artifacts import (
     changed_outputs,
     read_json,
     read_manifest,
-    rebuilt,
-    recover,
     seal,
     write_bytes,
     write_json,
 )
+from rnnlm.directories import rebuilt, recover
 from rnnlm.errors import ArtifactError, StorageError
 from rnnlm.model.sealed import CONFIG, FORMAT, TOKENIZER, VERSION, WEIGHTS, seal_model
 from rnnlm.training.origin import Origin

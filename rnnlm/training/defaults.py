@@ -62,16 +62,16 @@ def fill_in(
         read_out=settings.read_out or "linear",
         output_layer=settings.output_layer or "full",
         head=settings.head or ("last" if task == "classify" else "steps"),
-        direct=task == "forecast"
+        skip_connection=task == "forecast"
         and settings.cell not in FEEDS_BACK
         and settings.head not in ("mean", "max")
-        and settings.direct is not False,
+        and settings.skip_connection is not False,
         dropout_words=settings.dropout_words or 0.0,
         dropout_recurrent=settings.dropout_recurrent or 0.0,
         locked=bool(settings.locked),
         activation_penalty=settings.activation_penalty or 0.0,
         temporal_penalty=settings.temporal_penalty or 0.0,
-        calibrate=bool(settings.calibrate),
+        temperature_scaling=bool(settings.temperature_scaling),
         # A value or marker that is set to zero is another value: real inputs are dropped only where it is asked for.
         dropout_inputs=0.0 if kind == "series" and settings.dropout_inputs is None else settings.dropout_inputs,
     )
@@ -88,13 +88,17 @@ def _check_task(settings: TrainSettings, task: str) -> None:
         raise UsageError("--head steps with --task classify", "a text has one label; use last, mean or max")
     if task == "classify" and settings.cell in FEEDS_BACK:
         raise UsageError("--cell output-recurrent with --task classify", "it has no output to feed back before the end")
-    if settings.direct and settings.head in ("mean", "max"):
-        raise UsageError(f"--direct with --head {settings.head}", "x(t) is read at the last step; use last or steps")
-    if settings.calibrate and (task != "language" or settings.cell in FEEDS_BACK):
+    if settings.skip_connection and settings.head in ("mean", "max"):
+        raise UsageError(
+            f"--skip-connection with --head {settings.head}", "x(t) is read at the last step; use last or steps"
+        )
+    if settings.temperature_scaling and (task != "language" or settings.cell in FEEDS_BACK):
         what = f"--task {task}" if task != "language" else f"--cell {settings.cell}"
-        raise UsageError(f"--calibrate with {what}", "it is for language models that do not feed their output back")
-    if task != "forecast" and settings.direct:
-        raise UsageError(f"--direct with --task {task}", "only a forecast reads the values that it continues")
+        raise UsageError(
+            f"--temperature-scaling with {what}", "it is for language models that do not feed their output back"
+        )
+    if task != "forecast" and settings.skip_connection:
+        raise UsageError(f"--skip-connection with --task {task}", "only a forecast reads the values that it continues")
 
 
 def _check_output_layer(settings: TrainSettings, task: str, tied: bool) -> None:

@@ -19,14 +19,14 @@ class Variant:
     """A network of the study: its cell, how its recurrent weights start, and whether its gradients are clipped."""
 
     cell: Cell
-    recurrent_start: Literal["uniform", "orthogonal"] = "uniform"
+    recurrent_init: Literal["uniform", "orthogonal"] = "uniform"
     clipped: bool = True
 
 
 VARIANTS = {
     "elman": Variant("elman"),
     "elman-unclipped": Variant("elman", clipped=False),
-    "elman-orthogonal": Variant("elman", recurrent_start="orthogonal"),
+    "elman-orthogonal": Variant("elman", recurrent_init="orthogonal"),
     "lstm": Variant("lstm"),
     "gru": Variant("gru"),
 }
@@ -90,7 +90,9 @@ class LagSettings:
         record=False,
     )
     seed: int = setting(1, "seed of sequences and networks", between(0, 2**63 - 1), record=False)
-    plot: str | None = setting(None, "draw the figure against the lag (PNG, SVG or PDF)", auto="none", record=False)
+    plot: str | None = setting(
+        None, "draw the figure against the lag (PNG, SVG or PDF)", auto="none", record=False, file="written"
+    )
 
     def settled(self, task: str) -> "LagSettings":
         """The same without a gap: steps and rate as the task has them."""

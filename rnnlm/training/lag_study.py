@@ -139,7 +139,7 @@ def _training(variant: Variant, settings: LagSettings) -> TrainSettings:
     return TrainSettings(
         cell=variant.cell,
         hidden=settings.hidden,
-        recurrent_start=variant.recurrent_start,
+        recurrent_init=variant.recurrent_init,
         steps=settings.steps,
         batch_size=settings.batch_size,
         bptt="full",
@@ -155,7 +155,7 @@ def _training(variant: Variant, settings: LagSettings) -> TrainSettings:
 def _network(task: LagTask, training: TrainSettings, settings: LagSettings, steps: int) -> Network:
     """A fresh network that reads `steps` steps."""
     generator = torch.Generator().manual_seed(settings.seed)
-    start = Start(training.recurrent_start, settings.forget_bias or 0.0)
+    start = Start(training.recurrent_init, settings.forget_bias or 0.0)
     network = Network(task.architecture(training.cell, settings.hidden), generator, start)
     if settings.forget_bias is None:
         open_gates(network, steps, generator)

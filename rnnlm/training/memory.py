@@ -1,4 +1,4 @@
-"""How much memory a training run takes beside the program itself: an estimate by its parts.
+"""How much memory a training run takes beside the program itself, an estimate by its parts; and how much disk.
 
     bytes = kernels + copies · weights + churn · table + 0.4 · layers + 1.6 · rows · Σ over layers (2 blocks + 4) H
             + what the output layer of a task with few outputs makes of all rows
@@ -38,3 +38,12 @@ def demand_bytes(architecture: Architecture, settings: TrainSettings, steps: int
     outputs = 0 if a.task == "language" and (a.forced or not cell.FEEDS_BACK) else 3 * rows * a.outputs
     floats = copies * parameter_count(a) + _LAYERS * layer_parameters(a) + _ROWS * rows * per_row + outputs
     return int(_KERNELS + churn + _FLOAT * floats)
+
+
+def disk_bytes(architecture: Architecture, settings: TrainSettings) -> int:
+    """Bytes that a run has on disk at most: three checkpoints, good weights of each, and the finished weights.
+
+    A checkpoint holds weights, the optimizer's moments and averages; beside them carried states and noise are small.
+    """
+    copies = 1 + 2 * (settings.optimizer == "adamw") + bool(settings.average or settings.optimizer == "nt-asgd")
+    return _FLOAT * parameter_count(architecture) * (3 * copies + 3 + 1)

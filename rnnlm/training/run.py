@@ -1,4 +1,8 @@
-"""A training run as a directory: found again when it is the same, resumed when it is unfinished, sealed when done."""
+"""A training run as a directory: found again when it is the same, resumed when it is unfinished, sealed when done.
+
+A run that is to replace a sealed model is made beside it, under a hidden name, and moved in once it is sealed: until
+then the old model stays in its place.
+"""
 
 import itertools
 import re
@@ -9,143 +13,148 @@ from pathlib import Path
 from typing import Any
 
 from rnnlm.arrays import write_tensors
-from rnnlm.artifacts import (
-    UNVERIFIED_JSON,
-    is_as_written,
-    read_json,
-    rebuilt,
-    sha256_bytes,
-    with_digest,
-    write_bytes,
-    write_json,
-)
-from rnnlm.config import canonical
+from rnnlm.artifacts import storage_error, write_bytes, write_json
+from rnnlm.directories import move_in, rebuilt, standing
 from rnnlm.errors import ArtifactError, UsageError
 from rnnlm.model.sealed import CONFIG, TOKENIZER, WEIGHTS, is_sealed, seal_model
+from rnnlm.training.identity import CHECKPOINTS, Begun, Identity, read_begun, write_begun
 from rnnlm.training.progress import Outcome
 
-RUN = "run.json"
 LATEST = "LATEST"
-CHECKPOINTS = "checkpoints"
-
-
-@dataclass(frozen=True)
-class Identity:
-    """What makes two runs the same: settings, network and text rules, and the data."""
-
-    settings: Mapping[str, Any]
-    config: Mapping[str, Any]
-    inputs: Mapping[str, str]
-
-    @property
-    def digest(self) -> str:
-        """All of it as SHA-256."""
-        parts = {"settings": dict(self.settings), "config": dict(self.config), "inputs": dict(self.inputs)}
-        return sha256_bytes(canonical(parts))
+_NEXT = ".next"
+_HIDDEN = re.compile(r"\.(.+)\.(next|old)")  # a successor, or what its exchange was interrupted with
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where a run lives: `state` is 'new', 'unfinished' or 'sealed'."""
+    """Where a run lives: `state` is 'new', 'unfinished' or 'sealed'.
 
+    `target` is where its model belongs, `directory` where it is made: there too, or beside a sealed model that it
+    replaces. `run_sha256` is what its checkpoints name it by.
+    """
+
+    target: Path
     directory: Path
     state: str
+    run_sha256: str
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing is left to do for a sealed run."""
+        return self.directory == self.target and not (self.directory / CHECKPOINTS).exists()
+
+
+def successor(target: Path) -> Path:
+    """Where the run that is to replace a sealed model is made."""
+    return target.with_name(f".{target.name}{_NEXT}")
+
+
+def has_successor(target: Path) -> bool:
+    """Whether the replacement of a sealed model was begun and is not finished."""
+    return successor(target).is_dir()
+
+
+def model_directories(models: Path) -> list[Path]:
+    """The places of a workspace's models, finished or not, by name."""
+    names = {path.name for path in models.glob("[!.]*") if path.is_dir()}
+    names |= {match[1] for path in models.glob(".*") if (match := _HIDDEN.fullmatch(path.name)) and path.is_dir()}
+    return [models / name for name in sorted(names)]
 
 
 def find_place(models: Path, cell: str, name: str | None, run: Identity, *, resume: bool, force: bool) -> Place:
     """The directory for a run.
 
-    A sealed run of the same digest is found again; an unfinished one wants `resume`; otherwise an unnamed run takes
-    the next free name. `force` starts anew in the place of the same run, or of the one named. Raises UsageError where
-    a name is taken by another run, or what to go on with is unclear.
+    A sealed run that is the same is found again; an unfinished one wants `resume`; otherwise an unnamed run takes the
+    next free name. `force` starts again in the place of the same run, or of the one named. Raises UsageError where a
+    name is taken by another run, or what to go on with is unclear.
     """
-    wanted = re.compile(re.escape(name) if name else rf"{re.escape(cell)}(-\d+)?")
-    existing = sorted(path for path in models.glob("*") if path.is_dir() and wanted.fullmatch(path.name))
-    same = [path for path in existing if _digest(path) == run.digest]
+    targets = _targets(models, cell, name)
+    begun = [(target, place, found) for target, place in _places(targets) if (found := _begun(place)) is not None]
+    same = [
+        Place(target, place, "sealed" if is_sealed(place) else "unfinished", found.run_sha256)
+        for target, place, found in begun
+        if found.identity.matches(run)
+    ]
     if resume:
         return _resumed(models / (name or cell), same, run)
     if same and force:
-        return Place(same[0], "new")
-    if same and is_sealed(same[0]):
-        return Place(same[0], "sealed")
+        return _new(same[0].target, run)
+    sealed = [place for place in same if place.state == "sealed"]
+    if sealed:
+        return sealed[0]
     if same:
         raise UsageError(
-            f"{same[0]} is an unfinished run with these settings",
-            f"go on with: rnnlm train {models.parent} --name {same[0].name} --resume, or start anew with --force",
+            f"{same[0].target} has an unfinished run with these settings",
+            f"continue it with: rnnlm train {models.parent} --name {same[0].target.name} --resume, or start again with "
+            "--force",
         )
     if name is None:
-        taken = {path.name for path in existing}
+        taken = {target.name for target in targets}
         numbered = (f"{cell}-{n}" for n in itertools.count(2))
         free = next(each for each in itertools.chain([cell], numbered) if each not in taken)
-        return Place(models / free, "new")
-    if existing and not force:
-        state = "a sealed model" if is_sealed(existing[0]) else "an unfinished run"
-        raise UsageError(f"{existing[0]} is {state} with other settings", "choose another --name, or use --force")
-    return Place(models / name, "new")
+        return _new(models / free, run)
+    if targets and not force:
+        state = "a sealed model" if is_sealed(targets[0]) else "an unfinished run"
+        raise UsageError(f"{targets[0]} is {state} with other settings", "choose another --name, or use --force")
+    return _new(models / name, run)
 
 
-def _resumed(named: Path, same: list[Path], run: Identity) -> Place:
+def _targets(models: Path, cell: str, name: str | None) -> list[Path]:
+    """The places of models that a run may be meant for: the one of that name, or those that are numbered."""
+    wanted = re.compile(re.escape(name) if name else rf"{re.escape(cell)}(-\d+)?")
+    return [path for path in model_directories(models) if wanted.fullmatch(path.name)]
+
+
+def _places(targets: list[Path]) -> list[tuple[Path, Path]]:
+    """Each target with its own directory and, after it, with that of its successor, where they are there."""
+    pairs = [(target, place) for target in targets for place in (standing(target), successor(target))]
+    return [(target, place) for target, place in pairs if place.is_dir()]
+
+
+def _new(target: Path, run: Identity) -> Place:
+    return Place(target, successor(target) if is_sealed(target) else target, "new", run.digest)
+
+
+def _resumed(named: Path, same: list[Place], run: Identity) -> Place:
     """What `--resume` goes on with: an unfinished run of these settings, or the one that has the name."""
-    unfinished = [path for path in same if not is_sealed(path)]
+    unfinished = [place for place in same if place.state == "unfinished" or place.directory != place.target]
     if unfinished:
-        return Place(unfinished[0], "unfinished")
-    if is_sealed(named):
-        return Place(named, "sealed")
-    if named.exists():
-        _begun(named)
-        raise UsageError(
-            f"{named} was begun with other settings or data{_differences(named, run)}",
-            f"give the settings in {named / 'settings.toml'} with --config, or start anew with --force",
-        )
-    return Place(named, "new")
+        return unfinished[0]
+    for directory in (successor(named), named):
+        if directory.is_dir() and not is_sealed(directory):
+            begun = read_begun(directory)
+            changes = "; ".join(begun.identity.differences(run)[:5])
+            raise UsageError(
+                f"{directory} was begun with other settings or data" + (f" ({changes})" if changes else ""),
+                f"give the settings in {directory / 'settings.toml'} with --config, or start again with --force",
+            )
+    return Place(named, named, "sealed" if is_sealed(named) else "new", run.digest)
 
 
-def _differences(directory: Path, run: Identity) -> str:
-    """What a run was begun with that `run` has otherwise, as ' (hidden 24, now 32; the vocab stage)'."""
+def begun_run(models: Path, run: Identity) -> Path | None:
+    """The directory of this run, if there is one; an unfinished one first."""
+    found = [(place, _begun(place)) for _, place in _places(model_directories(models))]
+    same = [place for place, begun in found if begun is not None and begun.identity.matches(run)]
+    return min(same, key=is_sealed, default=None)
+
+
+def _begun(directory: Path) -> Begun | None:
     try:
-        begun = _begun(directory)
-        settings, inputs = dict(begun["settings"]), dict(begun["inputs"])
-    except (ArtifactError, KeyError, TypeError, ValueError):
-        return ""
-    changed = [f"{name} {settings.get(name)}, now {value}" for name, value in run.settings.items()
-               if settings.get(name) != value]  # fmt: skip
-    changed += [f"the data of {name}" for name, digest in run.inputs.items() if inputs.get(name) != digest]
-    return f" ({'; '.join(changed[:5])})" if changed else ""
-
-
-def begun_run(models: Path, digest: str) -> Path | None:
-    """The directory of a run with this digest, if there is one."""
-    found = sorted(path for path in models.glob("[!.]*") if path.is_dir() and _digest(path) == digest)
-    return found[0] if found else None
-
-
-def _begun(directory: Path) -> dict[str, Any]:
-    """What a directory was begun for; ArtifactError where that is not there or was changed."""
-    path = directory / RUN
-    content = read_json(path, remedy="start anew with --force", most=UNVERIFIED_JSON)
-    if not is_as_written(path, content):
-        raise ArtifactError(f"{path} has changed since it was written", "start anew with --force")
-    return content
-
-
-def _digest(directory: Path) -> str | None:
-    try:
-        return str(_begun(directory).get("run_sha256"))
+        return read_begun(directory)
     except ArtifactError:
         return None
 
 
-def begin(directory: Path, run: Identity, files: Mapping[str, bytes]) -> None:
-    """A run directory that says what it is for, with its first `files`, in the place of any that was there."""
-    with rebuilt(directory) as fresh:
+def begin(place: Place, run: Identity, files: Mapping[str, bytes]) -> None:
+    """A run directory that says what it is for, with its first `files`, in the place of any unfinished one."""
+    with rebuilt(place.directory) as fresh:
         for name, content in files.items():
             write_bytes(fresh / name, content)
-        begun = {"run_sha256": run.digest, "settings": dict(run.settings), "inputs": dict(run.inputs)}
-        write_json(fresh / RUN, with_digest(begun))
+        write_begun(fresh, run)
 
 
 def finish(
-    directory: Path,
+    place: Place,
     outcome: Outcome,
     *,
     config: Mapping[str, Any],
@@ -154,16 +163,25 @@ def finish(
     inputs: Mapping[str, str],
     report: Mapping[str, Any],
 ) -> None:
-    """Write the model's files, seal them, and only then point LATEST here and drop the checkpoints."""
+    """Write the model's files, seal them, and only then let them take their place and drop the checkpoints."""
+    directory = place.directory
     write_tensors(directory / WEIGHTS, outcome.tensors)
     if tokenizer is not None:
         write_bytes(directory / TOKENIZER, tokenizer)
     write_json(directory / CONFIG, dict(config))
     seal_model(directory, settings=settings, inputs=inputs, report=report)
-    settle(directory)
+    settle(place)
 
 
-def settle(directory: Path) -> None:
-    """What is left to do for a sealed run; where it was cut short, its checkpoints are still there."""
-    write_bytes(directory.parent / LATEST, f"{directory.name}\n".encode())
-    shutil.rmtree(directory / CHECKPOINTS, ignore_errors=True)
+def settle(place: Place) -> None:
+    """What is left to do for a sealed run: move it in where it replaces another, let LATEST name it, drop checkpoints.
+
+    A run that was cut short in here is found sealed, and settled the next time.
+    """
+    if place.directory != place.target:
+        try:
+            move_in(place.directory, place.target)
+        except OSError as error:
+            raise storage_error(error, place.target) from error
+    write_bytes(place.target.parent / LATEST, f"{place.target.name}\n".encode())
+    shutil.rmtree(place.target / CHECKPOINTS, ignore_errors=True)

@@ -10,10 +10,10 @@ from rnnlm.errors import UsageError
 Cell = Literal["elman", "elman-relu", "output-recurrent", "lstm", "gru"]
 SHORTEST_BUDGET = 10
 FEEDS_BACK: tuple[Cell, ...] = ("output-recurrent",)  # cells whose memory is the network's output
-# Settings that are forms of some cells alone; layers, direct and head are what a cell that feeds back has no choice of.
+# Settings that are forms of some cells alone, and those in which a cell that feeds back has no choice.
 _FORMS = {"peepholes": ("lstm",), "activation": ("lstm",), "feedback": FEEDS_BACK, "forcing": FEEDS_BACK,
           "own_outputs": FEEDS_BACK}  # fmt: skip
-_NOT_FED_BACK = ("layers", "direct", "head", "calibrate")
+_NOT_FED_BACK = ("layers", "skip_connection", "head", "temperature_scaling")
 Head = Literal["steps", "last", "mean", "max"]
 OutputLayer = Literal["full", "clusters", "adaptive", "sampled"]
 ReadOut = Literal["linear", "tanh"]
@@ -52,7 +52,7 @@ class TrainSettings:
         None, "an output at every step, or one after the whole sequence, from the last state or over time",
         auto="steps; last for texts with a label",
     )  # fmt: skip
-    direct: bool | None = setting(
+    skip_connection: bool | None = setting(
         None, "a forecast also reads x(t) itself, starting as persistence", auto="on, but for output-recurrent"
     )
     read_out: ReadOut | None = setting(
@@ -75,7 +75,7 @@ class TrainSettings:
         0.7, "share of training with drawn outputs, before all of them for the rest", between(0, 1)
     )
     engine: Literal["fused", "readable"] = setting("fused", "the fastest form of a cell, or one step after the other")
-    recurrent_start: Literal["uniform", "orthogonal"] = setting(
+    recurrent_init: Literal["uniform", "orthogonal"] = setting(
         "uniform", "recurrent weights start small and uniform, or as rotations"
     )
     forget_bias: float = setting(1.0, "first bias of the gate that keeps the state")
@@ -128,7 +128,7 @@ class TrainSettings:
     )  # fmt: skip
     replay: str | None = setting(
         None, "take the very steps of a run with a budget: its journal, which its replay.toml names", auto="none",
-        record=False, group="length",
+        record=False, group="length", file="read"
     )  # fmt: skip
     batching: Literal["stream", "sentences"] = setting(
         "stream", "contiguous streams with the state carried, or padded sentences"
@@ -165,14 +165,16 @@ class TrainSettings:
     keep: Literal["best", "last"] = setting(
         "best", "the weights with the best validation figure, or the last ones, whose rate has come down to 0"
     )
-    calibrate: bool | None = setting(
+    temperature_scaling: bool | None = setting(
         None,
         "divide a language model's logits by the temperature that suits validation best",
         auto="off; on with --budget",
     )
     seed: int = setting(1, "seed of everything random", between(0, 2**63 - 1))
     recipe: str | None = setting(None, "settings under a name; rnnlm recipes lists them", auto="none", record=False)
-    from_: str | None = setting(None, "go on from a sealed model, with its tokenizer", auto="none", record=False)
+    from_: str | None = setting(
+        None, "go on from a sealed model, with its tokenizer", auto="none", record=False, file="read"
+    )
     name: str | None = setting(None, "name of the model", auto="the cell's name", record=False)
     plan: bool = setting(False, "show what would be trained, how fast and why, and stop", record=False)
     resume: bool = setting(False, "go on with the unfinished model of that name", record=False)
@@ -219,7 +221,7 @@ def check_forms(settings: TrainSettings) -> None:
         )
     if settings.cell in FEEDS_BACK and settings.layers > 1:
         raise UsageError("--layers above 1 with --cell output-recurrent", "only its output is fed back, to one layer")
-    if settings.cell in FEEDS_BACK and (settings.direct or settings.head not in (None, "steps")):
+    if settings.cell in FEEDS_BACK and (settings.skip_connection or settings.head not in (None, "steps")):
         raise UsageError(
-            "--direct or --head with --cell output-recurrent", "its output at every step is what it remembers"
+            "--skip-connection or --head with --cell output-recurrent", "its output at every step is what it remembers"
         )

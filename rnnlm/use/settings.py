@@ -38,11 +38,11 @@ class NgramSettings:
     )
     from_: str | None = setting(
         None, "read a model from this ARPA file (.gz and .zst too) in place of training; it has the file's words, "
-        "unless they are the workspace's, and the workspace's cleaning", auto="train", record=False,
+        "unless they are the workspace's, and the workspace's cleaning", auto="train", record=False, file="read"
     )  # fmt: skip
     arpa: str | None = setting(
         None, "write the model into this file in ARPA form, compressed if it ends in .gz; - for standard output",
-        auto="none", record=False,
+        auto="none", record=False, file="written"
     )  # fmt: skip
     name: str | None = setting(
         None, "the model's name in the workspace", auto="ngram, or arpa with --from", record=False
@@ -60,7 +60,9 @@ class EvaluateSettings:
     """What is measured, and in what context."""
 
     split: SplitName | None = setting(None, "the split", auto="test, or valid where test is empty", record=False)
-    text: str | None = setting(None, "a text file instead of a split; - for standard input", auto="none", record=False)
+    text: str | None = setting(
+        None, "a text file instead of a split; - for standard input", auto="none", record=False, file="read"
+    )
     context: Context | None = setting(
         None, "state carried across lines, or reset at each line or blank line", auto="as trained", record=False
     )
@@ -75,7 +77,11 @@ class EvaluateSettings:
     )
     season: int = setting(24, "rows in a season, for the seasonal baseline of a forecast", at_least(1), record=False)
     plot: str | None = setting(
-        None, "a picture of the forecast, or of the calibration with --slices (PNG or SVG)", auto="none", record=False
+        None,
+        "a picture of the forecast, or of the calibration with --slices (PNG or SVG)",
+        auto="none",
+        record=False,
+        file="written",
     )
     ladder: bool = setting(
         False, "n-gram, network, their mixture, neural cache and dynamic evaluation, one row after the other",
@@ -122,7 +128,7 @@ class CompareSettings:
     split: SplitName | None = setting(
         None, "the split of the first workspace", auto="test, or valid where test is empty", record=False
     )
-    text: str | None = setting(None, "a text file instead of a split", auto="none", record=False)
+    text: str | None = setting(None, "a text file instead of a split", auto="none", record=False, file="read")
     context: Context | None = setting(
         None, "state carried across lines, or reset at each line or blank line", auto="as trained", record=False
     )
@@ -144,7 +150,7 @@ class GenerateSettings:
 
     prompt: str = setting("", "text to go on from", record=False)
     prompt_file: str | None = setting(
-        None, "a file of prompts, one a line; - for standard input", auto="none", record=False
+        None, "a file of prompts, one a line; - for standard input", auto="none", record=False, file="read"
     )
     max_tokens: int = setting(100, "tokens at most", at_least(1), record=False)
     temperature: float = setting(
@@ -236,7 +242,9 @@ class PredictSettings:
         False, "a forecast for every window, not only for those whose future the table does not hold", record=False
     )
     batch_size: int = setting(64, "sequences read side by side", at_least(1), record=False)
-    plot: str | None = setting(None, "a picture of the forecast (PNG or SVG)", auto="none", record=False)
+    plot: str | None = setting(
+        None, "a picture of the forecast (PNG or SVG)", auto="none", record=False, file="written"
+    )
 
 
 @dataclass(frozen=True)
@@ -244,7 +252,9 @@ class InspectSettings:
     """What is read to look inside a network, and what is looked at."""
 
     split: SplitName | None = setting(None, "the split", auto="test, or valid where test is empty", record=False)
-    text: str | None = setting(None, "a file instead of a split; - for standard input", auto="none", record=False)
+    text: str | None = setting(
+        None, "a file instead of a split; - for standard input", auto="none", record=False, file="read"
+    )
     prompt: str | None = setting(None, "this text instead of a split", auto="none", record=False)
     context: Context | None = setting(
         None, "state carried across lines, or reset at each line or blank line", auto="as trained", record=False
@@ -264,9 +274,16 @@ class InspectSettings:
         "text", "the free run starts from the state after the text, or a small random one", record=False
     )
     seed: int = setting(1, "seed of random starts", between(0, 2**63 - 1), record=False)
-    plot: str | None = setting(None, "a picture of what was found (PNG or SVG)", _picture, auto="none", record=False)
+    plot: str | None = setting(
+        None, "a picture of what was found (PNG or SVG)", _picture, auto="none", record=False, file="written"
+    )
     graph: str | None = setting(
-        None, "a picture of the computational graph, compact and unfolded", _picture, auto="none", record=False
+        None,
+        "a picture of the computational graph, compact and unfolded",
+        _picture,
+        auto="none",
+        record=False,
+        file="written",
     )
 
     def check(self) -> None:
@@ -294,9 +311,13 @@ class LookSettings:
     analogy: str | None = setting(
         None, "'man king woman': what is to woman as king is to man", auto="none", record=False
     )
-    map: str | None = setting(None, "a picture of the most frequent tokens (PNG or SVG)", auto="none", record=False)
+    map: str | None = setting(
+        None, "a picture of the most frequent tokens (PNG or SVG)", auto="none", record=False, file="written"
+    )
     split: SplitName | None = setting(None, "write (N, T, D) of this split", auto="none", record=False)
-    text: str | None = setting(None, "write (N, T, D) of the lines of this file", auto="none", record=False)
+    text: str | None = setting(
+        None, "write (N, T, D) of the lines of this file", auto="none", record=False, file="read"
+    )
     k: int = setting(10, "how many neighbours", at_least(1), record=False)
     of_model: str | None = setting(None, "look at a trained model's layer instead", auto="none", record=False)
 

@@ -234,22 +234,24 @@ def test_a_temperature_is_found_where_it_is_asked_for(tmp_path: Path, run: Any, 
     work = tmp_path / "work"
     flags = ("--epochs", "6", "--dropout", "0", "--keep", "last", "--hidden", "48", "--json")
     plain = run("train", corpus, "--out", work, *flags).ok().json
-    found = run("train", work, *flags, "--calibrate").ok().json
+    found = run("train", work, *flags, "--temperature-scaling").ok().json
     assert "temperature" not in plain and found["temperature"] != 1
     assert found["valid_perplexity"] < plain["valid_perplexity"]
     assert run("evaluate", work, "--split", "valid", "--json").ok().json["perplexity"] == pytest.approx(
         found["valid_perplexity"]
     )
-    assert "temperature" in run("train", work, *flags[:-1], "--calibrate").ok().out
-    run("train", work, "--calibrate", "--cell", "output-recurrent").refused(2, "--calibrate with --cell")
+    assert "temperature" in run("train", work, *flags[:-1], "--temperature-scaling").ok().out
+    run("train", work, "--temperature-scaling", "--cell", "output-recurrent").refused(
+        2, "--temperature-scaling with --cell"
+    )
     run("train", work, "--cell", "output-recurrent", "--steps", "2").ok()  # it was meant for the other network
 
 
 def test_an_output_reads_the_tanh_of_a_projection(tmp_path: Path, run: Any, corpus: Path) -> None:
     work = tmp_path / "work"
     flags = ("--hidden", "24", "--embedding", "10", "--steps", "20", "--json")
-    plain = run("train", corpus, "--out", work, *flags, "--calibrate").ok().json
-    bounded = run("train", work, *flags, "--read-out", "tanh", "--calibrate").ok().json
+    plain = run("train", corpus, "--out", work, *flags, "--temperature-scaling").ok().json
+    bounded = run("train", work, *flags, "--read-out", "tanh", "--temperature-scaling").ok().json
     assert bounded["parameters"] == plain["parameters"]
     assert json.loads((Path(bounded["model"]) / "config.json").read_text())["architecture"]["read_out"] == "tanh"
     assert bounded["valid_perplexity"] != pytest.approx(plain["valid_perplexity"], rel=1e-4)

@@ -257,7 +257,7 @@ def test_forced_feedback_in_a_language_model_is_called_a_bigram(trained: Path, c
 
 def test_a_refused_run_leaves_no_setting_behind(classifier: Path, forecaster: Path, run: Any) -> None:
     for work, wrong in ((classifier, ("--cell", "output-recurrent")), (forecaster, ("--tied",)),
-                        (forecaster, ("--head", "mean", "--direct"))):  # fmt: skip
+                        (forecaster, ("--head", "mean", "--skip-connection"))):  # fmt: skip
         before = (work / "workspace.json").read_bytes()
         assert run("train", work, *wrong).code == 2
         assert (work / "workspace.json").read_bytes() == before

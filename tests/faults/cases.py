@@ -2,8 +2,8 @@
 
 Each case makes its files in a `Place` and gives a command line. One that ends with a code above 0 says so in one line,
 in which its `words` stand; of one that ends well, `holds` says whether what came of it is right. What is not here:
-kills and signals (`test_kills.py`), failing disks (`test_saves.py`), divergence, memory (`test_memory.py`), and bytes
-changed at random (`test_mutations.py`).
+kills and signals (`test_kills.py`, `test_signals.py`), races and replacements (`test_replacing.py`), failing disks
+(`test_saves.py`), divergence, memory (`test_memory.py`), and bytes changed at random (`test_mutations.py`).
 """
 
 import gzip
@@ -39,6 +39,7 @@ from places import (
     other_tokenizer,
     out_at,
     outside_ids,
+    own_settings,
     piped_manifest,
     replaced,
     report_to,
@@ -50,6 +51,7 @@ from places import (
     train,
     version,
     vocab,
+    writing,
 )  # fmt: skip
 
 LONG_LINE = int(os.environ.get("RNNLM_LINE_BYTES", str(5 * 10**6)))  # `make soak` asks for 100 MB
@@ -193,6 +195,25 @@ CASES: dict[str, Case] = {
         report_to(lambda place: place.model / "config.json"), 2, "config.json", "part of an artifact"),
     "a report into a directory that has gone": refused(
         report_to(lambda place: place.root / "gone" / "r.json"), 5, "cannot write", "gone/r.json"),
+    "a report over the settings": refused(writing("score", "--report"), 2, "s.toml", "what this command reads"),
+    "a picture over the settings": refused(writing("evaluate", "--slices", "--plot"), 2, "s.toml",
+                                           "what this command reads"),
+    "an export over the settings": refused(writing("export", "--to", "word2vec", "--force", "--out"), 2, "s.toml",
+                                           "what this command reads"),
+    "an export over the directory of its settings": refused(
+        writing("export", "--to", "int8", "--force", "--out", inside="small"), 2, "what this command reads"),
+    "a picture over a text in a directory of texts": refused(
+        lambda place: ["evaluate", place.work, "--text", place.file("texts/a.svg").parent, "--plot",
+                       place.root / "texts" / "a.svg"], 2, "texts/a.svg", "what this command reads"),
+    "a workspace's own text as another corpus": refused(
+        lambda place: ["clean", place.work / "raw" / "train.txt", "--out", place.work, "--force"], 2,
+        "holds the corpus itself"),
+    "a workspace's own words as a vocabulary": refused(
+        lambda place: ["vocab", place.work, "--vocabulary", place.work / "vocab" / "vocabulary.tsv"], 2,
+        "what this workspace itself makes"),
+    "a workspace's own settings as settings": done(
+        own_settings, lambda place, finished: (place.work / "settings.toml").read_text("utf-8").startswith("# mine")
+        and "stays as it is" in finished.err),
     "a report over a device": refused(report_to(lambda place: Path("/dev/null")), 5, "/dev/null", "device"),
     "a picture into a directory that has gone": refused(
         lambda place: ["lags", "--plot", place.root / "gone" / "lags.png"], 5, "cannot write", "gone/lags.png"),

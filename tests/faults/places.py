@@ -184,6 +184,25 @@ def report_to(path: Callable[[Place], Path]) -> Callable[[Place], list[Any]]:
     return command
 
 
+def writing(*command: str, inside: str = "") -> Callable[[Place], list[Any]]:
+    """A command that is to write its last flag's file where its settings are read from, or the directory `inside`."""
+
+    def build(place: Place) -> list[Any]:
+        settings = place.file(f"{inside}/s.toml" if inside else "s.toml", b"quiet = false\n")
+        texts = [place.file("corpus.txt")] if command[0] == "score" else []
+        return [command[0], place.work, *texts, *command[1:], settings.parent if inside else settings, "--config",
+                settings]  # fmt: skip
+
+    return build
+
+
+def own_settings(place: Place) -> list[Any]:
+    """The settings that a workspace wrote, edited and given back to it with a flag."""
+    path = place.work / "settings.toml"
+    path.write_text("# mine\n" + path.read_text("utf-8"), "utf-8")
+    return ["vocab", place.work, "--config", path, "--min-count", "3"]
+
+
 def hard_link(place: Place) -> Path:
     """Another name of the text that is scored."""
     (place.root / "hard.txt").hardlink_to(place.root / "corpus.txt")

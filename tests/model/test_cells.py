@@ -222,7 +222,7 @@ def test_an_orthogonal_start_keeps_lengths(name: str, options: CellOptions) -> N
     """WᵀW = I for the block of each gate; WWᵀ = I where a block is wider than high."""
     for outputs in (3, 9):
         output = Output(outputs, lambda h: h)
-        orthogonal = replace(options, recurrent_start="orthogonal")
+        orthogonal = replace(options, recurrent_init="orthogonal")
         cell = make_cell(name, INPUTS, 6, orthogonal, torch.Generator().manual_seed(2), output)
         blocks = cell.W.detach().split(6)
         assert len(blocks) == len(cell.b) // 6

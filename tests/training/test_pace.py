@@ -151,9 +151,9 @@ def test_the_size_follows_from_what_is_read_and_not_from_the_length_of_the_text(
 
 
 def test_a_budget_is_calibrated_unless_it_is_not_to_be() -> None:
-    assert chosen(100).settings.calibrate is True
-    assert choose(TrainSettings(calibrate=False), None, situation(100)).settings.calibrate is False
-    assert choose(TrainSettings(cell="output-recurrent"), None, situation(100)).settings.calibrate is False
+    assert chosen(100).settings.temperature_scaling is True
+    assert choose(TrainSettings(temperature_scaling=False), None, situation(100)).settings.temperature_scaling is False
+    assert choose(TrainSettings(cell="output-recurrent"), None, situation(100)).settings.temperature_scaling is False
 
 
 def test_the_output_layer_follows_from_the_vocabulary() -> None:

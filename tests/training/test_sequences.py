@@ -281,7 +281,7 @@ def test_counts_of_labels_are_those_of_the_data() -> None:
         ("tag", {"head": "last"}),
         ("classify", {"head": "steps"}),
         ("classify", {"cell": "output-recurrent"}),
-        ("tag", {"direct": True}),
+        ("tag", {"skip_connection": True}),
         ("language", {"head": "mean"}),
         ("language", {"bptt": "full"}),
     ],

@@ -229,8 +229,8 @@ def test_sizes_follow_from_the_corpus(kind: str) -> None:
         before = settings
     given = TrainSettings(
         hidden=33, batch_size=5, bptt="7", dropout=0.0, epochs=2.0, learning_rate=0.5, tied=False, head="steps",
-        direct=False, output_layer="full", dropout_words=0.1, dropout_recurrent=0.2, locked=True,
-        activation_penalty=2.0, temporal_penalty=1.0, calibrate=True, read_out="linear",
+        skip_connection=False, output_layer="full", dropout_words=0.1, dropout_recurrent=0.2, locked=True,
+        activation_penalty=2.0, temporal_penalty=1.0, temperature_scaling=True, read_out="linear",
     )  # fmt: skip
     assert fill_in(given, task="language", kind=kind, tokens=9_000, lines=900, embedding=21) == (given, 21)
 

@@ -28,7 +28,7 @@ class CellOptions:
     activation: str = "tanh"
     peepholes: bool = False
     feedback: str = "probabilities"
-    recurrent_start: str = "uniform"
+    recurrent_init: str = "uniform"
     forget_bias: float = 1.0
 
 
@@ -63,7 +63,7 @@ class Cell(nn.Module):
         self.U = nn.Parameter(
             torch.empty(len(self.BLOCKS) * hidden, inputs).uniform_(-bound, bound, generator=generator)
         )
-        self.W = nn.Parameter(self._recurrent_start(output, generator))
+        self.W = nn.Parameter(self._recurrent_init(output, generator))
         self.b = nn.Parameter(torch.zeros(len(self.BLOCKS) * hidden))
         # A kernel wants a second bias; a constant zero keeps the equations' single b.
         self._zero: Tensor
@@ -72,10 +72,10 @@ class Cell(nn.Module):
             with torch.no_grad():
                 self.b[self.KEEPS * hidden : (self.KEEPS + 1) * hidden] = options.forget_bias
 
-    def _recurrent_start(self, output: Output, generator: torch.Generator) -> Tensor:
+    def _recurrent_init(self, output: Output, generator: torch.Generator) -> Tensor:
         """W: small and uniform, or a random rotation a gate (Saxe et al. 2014)."""
         W = torch.empty(len(self.BLOCKS) * self.hidden, self.hidden)
-        if self.options.recurrent_start == "orthogonal":
+        if self.options.recurrent_init == "orthogonal":
             for block in W.chunk(len(self.BLOCKS)):
                 nn.init.orthogonal_(block, generator=generator)
             return W

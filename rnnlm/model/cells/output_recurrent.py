@@ -26,10 +26,10 @@ class OutputRecurrent(Cell):
         super().__init__(inputs, hidden, options, generator, output)
         self._output = output
 
-    def _recurrent_start(self, output: Output, generator: torch.Generator) -> Tensor:
+    def _recurrent_init(self, output: Output, generator: torch.Generator) -> Tensor:
         """W: small and uniform, or with orthogonal columns or rows, whichever are fewer."""
         W = torch.empty(self.hidden, output.size)
-        if self.options.recurrent_start == "orthogonal":
+        if self.options.recurrent_init == "orthogonal":
             return torch.nn.init.orthogonal_(W, generator=generator)
         return W.uniform_(-(self.hidden**-0.5), self.hidden**-0.5, generator=generator)
 

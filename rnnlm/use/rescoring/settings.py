@@ -15,7 +15,11 @@ class RescoreSettings:
         "jsonl", "the form of the lists: utterance-n and words; id and words; scores and words; objects", record=False
     )
     costs: str | None = setting(
-        None, "with kaldi: files of costs (utterance-n and a number), separated by commas", auto="none", record=False
+        None,
+        "with kaldi: files of costs (utterance-n and a number), separated by commas",
+        auto="none",
+        record=False,
+        file="read, several",
     )
     write: Literal["lists", "best", "scores"] = setting(
         "lists", "the lists, the best hypothesis first; the best ones alone; or the model's scores in the old order",
@@ -31,7 +35,7 @@ class RescoreSettings:
     )
     ngram: str = setting("ngram", "the n-gram model: its name in the workspace, or its directory", record=False)
     references: str | None = setting(
-        None, "a file of references (id and words); shows word error rates", auto="none", record=False
+        None, "a file of references (id and words); shows word error rates", auto="none", record=False, file="read"
     )
     tune: bool = setting(False, "find the weights that make the fewest word errors, and show them", record=False)
     context: Literal["sentence", "stream"] = setting(
@@ -41,7 +45,11 @@ class RescoreSettings:
         "score", "words outside the vocabulary: p(<unk>), left out, or an error", record=False
     )
     report: str | None = setting(
-        None, "write weights, counts and word error rates into this file as JSON", auto="none", record=False
+        None,
+        "write weights, counts and word error rates into this file as JSON",
+        auto="none",
+        record=False,
+        file="written",
     )
     batch_size: int = setting(1024, "hypotheses read side by side", at_least(1), record=False)
 

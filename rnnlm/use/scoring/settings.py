@@ -29,10 +29,10 @@ class ScoreSettings:
     ids: bool = setting(False, "each line begins with an identifier and a tab, which are passed on", record=False)
     pairs: str | None = setting(
         None, "a file of minimal pairs: better, worse, type; shows how often the better is the more likely",
-        auto="none", record=False,
+        auto="none", record=False, file="read"
     )  # fmt: skip
     report: str | None = setting(
-        None, "write totals, context and digests into this file as JSON", auto="none", record=False
+        None, "write totals, context and digests into this file as JSON", auto="none", record=False, file="written"
     )
     batch_size: int = setting(64, "lines read side by side", at_least(1), record=False)
     precision: Literal["float32", "float64"] = setting("float32", "numbers the network computes with", record=False)

@@ -1,0 +1,132 @@
+"""What makes two runs the same, and the file in which a run that is begun says what it is.
+
+Settings count where they differ from their defaults, so that a later version, with more settings, knows the runs of an
+earlier one again.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rnnlm.artifacts import UNVERIFIED_JSON, is_as_written, read_json, sha256_bytes, with_digest, write_json
+from rnnlm.config import as_dict, canonical, changed, without_defaults
+from rnnlm.corpus.settings import EmbedSettings
+from rnnlm.errors import ArtifactError
+from rnnlm.model.architecture import Architecture
+from rnnlm.model.sealed import CONFIG
+from rnnlm.training.settings import TrainSettings
+
+RUN = "run.json"
+CHECKPOINTS = "checkpoints"
+_VERSION = 2
+_REMEDY = "start again with --force"
+_BESIDE = ("format", "version", "training")  # of a model's config.json: what does not tell runs apart
+
+
+@dataclass(frozen=True)
+class Identity:
+    """A run by what decides it: settings (those of the embedding under `embed`), network and text rules, and data.
+
+    `config` is empty where the network follows from the machine, as with a budget, or where it is not known.
+    """
+
+    settings: Mapping[str, Any]
+    config: Mapping[str, Any]
+    inputs: Mapping[str, str]
+
+    @classmethod
+    def of(
+        cls,
+        train: Mapping[str, Any],
+        embed: Mapping[str, Any],
+        config: Mapping[str, Any],
+        inputs: Mapping[str, str],
+    ) -> "Identity":
+        """The identity of recorded settings, whatever names they were recorded under, and a model's `config`."""
+        settings = changed(TrainSettings, train)
+        start = changed(EmbedSettings, embed)
+        network = {name: value for name, value in config.items() if name not in _BESIDE}
+        if "architecture" in network:
+            network["architecture"] = without_defaults(Architecture, network["architecture"])
+        return cls({**settings, **({"embed": start} if start else {})}, _as_json(network), dict(inputs))
+
+    @property
+    def digest(self) -> str:
+        """All of it as SHA-256."""
+        parts = {"settings": dict(self.settings), "config": dict(self.config), "inputs": dict(self.inputs)}
+        return sha256_bytes(canonical(parts))
+
+    def matches(self, other: "Identity") -> bool:
+        """Whether both are of one run, as far as both know."""
+        alike = not (self.config and other.config) or self.config == other.config
+        return alike and self.settings == other.settings and self.inputs == other.inputs
+
+    def differences(self, now: "Identity") -> list[str]:
+        """What `now` has otherwise, in words: 'hidden 24, now 32', 'the data of vocab'."""
+        defaults = as_dict(TrainSettings())
+        names = [name for name in (*self.settings, *now.settings) if name != "embed"]
+        found = []
+        for name in dict.fromkeys(names):
+            before, after = (each.settings.get(name, defaults.get(name)) for each in (self, now))
+            if before != after:
+                found.append(f"{name} {before}, now {after}")
+        if self.settings.get("embed") != now.settings.get("embed"):
+            found.append("the settings of the embedding")
+        data = dict.fromkeys((*self.inputs, *now.inputs))
+        return found + [f"the data of {name}" for name in data if self.inputs.get(name) != now.inputs.get(name)]
+
+
+@dataclass(frozen=True)
+class Begun:
+    """A run that a directory was begun for; `run_sha256` is what its checkpoints name it by."""
+
+    identity: Identity
+    run_sha256: str
+
+
+def write_begun(directory: Path, run: Identity) -> None:
+    """Let a directory say which run it is for."""
+    content = {
+        "version": _VERSION,
+        "run_sha256": run.digest,
+        "settings": dict(run.settings),
+        "config": dict(run.config),
+        "inputs": dict(run.inputs),
+    }
+    write_json(directory / RUN, with_digest(content))
+
+
+def read_begun(directory: Path) -> Begun:
+    """The run that a directory was begun for; ArtifactError where it does not say so, or was changed."""
+    path = directory / RUN
+    content = read_json(path, remedy=_REMEDY, most=UNVERIFIED_JSON)
+    if not is_as_written(path, content):
+        raise ArtifactError(f"{path} has changed since it was written", _REMEDY)
+    if content.get("version", 1) not in (1, _VERSION):
+        raise ArtifactError(f"{path} has version {content['version']!r}, this program reads 1 and {_VERSION}", _REMEDY)
+    try:
+        settings = dict(content["settings"])
+        embed = dict(settings.pop("embed", {}))
+        config = dict(content["config"]) if "config" in content else _old_config(directory, settings)
+        run = Identity.of(settings, embed, config, dict(content["inputs"]))
+        return Begun(run, str(content["run_sha256"]))
+    except (KeyError, TypeError, ValueError):
+        raise ArtifactError(f"{path} is damaged", _REMEDY) from None
+
+
+def _old_config(directory: Path, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """What a run of version 1 has of its network: that of its model, or of its best weights so far, if any."""
+    if settings.get("budget") is not None:
+        return {}
+    for path in (directory / CONFIG, *sorted((directory / CHECKPOINTS).glob(f"best-*/{CONFIG}"))):
+        if path.exists():
+            return read_json(path, remedy=_REMEDY)
+    return {}
+
+
+def _as_json(value: Mapping[str, Any]) -> dict[str, Any]:
+    """A value as it is after it was written and read: lists for tuples."""
+    found: dict[str, Any] = json.loads(canonical(dict(value)))
+    return found
