@@ -1,4 +1,4 @@
-"""What each part of the rule of a budget is worth: the study behind `docs/budget.md`.
+"""What each part of the rule of a budget is worth: the study in `benchmarks/notebook.md`.
 
     python benchmarks/study.py run --data ptb/            # what is missing, run by run
     python benchmarks/study.py table [--plot FILE.png]    # what there is so far
@@ -49,12 +49,12 @@ class Case:
 
 
 _ELEMENTS = {
-    "random start": ("--embedding-start", "random"),
+    "random start": ("--embedding-init", "random"),
     "no projection": ("--hidden", "384", "--embedding", "384"),
     "one softmax": ("--output-layer", "full"),
     "one rate for all": ("--embedding-rate", "1"),
     "rate not annealed": ("--schedule", "constant"),
-    "no temperature": ("--no-calibrate",),
+    "no temperature": ("--no-temperature-scaling",),
 }
 _ALTERNATIVES = {
     "sampled outputs": ("--output-layer", "sampled"),
@@ -149,7 +149,7 @@ def _rows(results: Path) -> list[dict[str, Any]]:
 def table(results: Path, plot: Path | None) -> None:
     """Means over seeds, and the picture of perplexity against time."""
     rows = _rows(results)
-    print("| budget | variant | seeds | units | valid | test | passes | tokens/s | share of peak | seconds |")
+    print("| budget | variant | seeds | units | valid | test | epochs | tokens/s | fraction of peak | seconds |")
     print("|---|---|---|---|---|---|---|---|---|---|")
     points: dict[str, list[tuple[float, float]]] = {}
     for case in sorted([*_CASES, *_longer(rows)], key=lambda case: _BUDGETS.index(case.budget)):
