@@ -49,7 +49,7 @@ class Side:
         settings = TrainSettings(hidden=hidden, batch_size=streams, bptt=str(steps), learning_rate=0.004, dropout=0.3)
         architecture = Architecture("lstm", words, width, hidden, 1, True, cuts=cuts, widths=(width,) * len(cuts))
         self._learner = Learner(Network(architecture, torch.Generator().manual_seed(1)).train(), settings)
-        self._objective = LanguageObjective(text, text, settings, None)
+        self._objective = LanguageObjective(text, text, settings)
         self._batches, self._parts = iter(self._objective.batches), parts
         self.seconds: list[float] = []
         self.operations = 0.0

@@ -9,6 +9,7 @@ from rnnlm.cli.options import Invocation, command
 
 if TYPE_CHECKING:
     from rnnlm.artifacts import Manifest
+    from rnnlm.model.sealed import Sealed
 
 WORKSPACE = Annotated[Path, typer.Argument(help="a workspace", show_default=False)]
 MAYBE_WORKSPACE = Annotated[Path | None, typer.Argument(help="a workspace", show_default=False)]
@@ -24,22 +25,24 @@ def status(invocation: Invocation) -> None:
     from rnnlm.workspace import Workspace
 
     workspace = Workspace.open(invocation.arguments["path"])
-    view = table("stage", "now", "holds")
+    view = table("stage", "now", "reads", "holds")
     states: dict[str, str] = {}
     sources = {name for name, stage in STAGES.items() if not stage.inputs and workspace.directory(name).exists()}
     for name, stage in STAGES.items():
         if sources and not sources & set(chain(name)):
             continue  # text and tables have stages of their own
         states[name] = workspace.state(name)
-        view.add_row(name, states[name], stage.shows)
+        view.add_row(name, states[name], ", ".join(stage.inputs) or "-", stage.shows)
     last = "vocab" if "vocab" in states else "window"  # what a model is trained on
     read = workspace.manifest(last) if states[last] == "current" else None
     models = {path.name: _model(path, last, read) for path in model_directories(workspace.path / "models")}
     for name, found in models.items():
         state = found["state"] + (", replacement unfinished" if "replacement" in found else "")
-        view.add_row(f"models/{name}", state, _holds(found))
-    view.columns[1].justify = view.columns[2].justify = "left"
-    terminal(invocation).result({"workspace": str(workspace.path), "stages": states, "models": models}, view)
+        view.add_row(f"models/{name}", state, ", ".join(found.get("reads", ())) or "-", _holds(found))
+    for column in view.columns[1:]:
+        column.justify = "left"
+    report = {"workspace": str(workspace.path), "stages": states, "models": models}
+    terminal(invocation).result(report, _chain(states), "", view)
 
 
 def _model(path: Path, last: str, read: "Manifest | None") -> dict[str, Any]:
@@ -60,7 +63,22 @@ def _model(path: Path, last: str, read: "Manifest | None") -> dict[str, Any]:
     figures = {
         name: value for name, value in model.report.items() if name in ("order", "ngrams") or name.startswith("valid_")
     }
-    return {"state": "current" if current else "trained on earlier data", "task": model.task, **figures, **replacement}
+    state = "current" if current else "trained on earlier data"
+    return {"state": state, "task": model.task, "reads": _stages_read(model), **figures, **replacement}
+
+
+def _stages_read(model: "Sealed") -> list[str]:
+    """The stages whose artifacts a model was made from, in pipeline order."""
+    from rnnlm.graph import STAGES
+
+    data = model.config.get("data", {})
+    return [name for name in STAGES if name in data]
+
+
+def _chain(states: dict[str, str]) -> str:
+    """The way from the corpus to a model in a line; a stage that has not run stands in brackets."""
+    steps = [name if state != "missing" else f"[{name}]" for name, state in states.items()]
+    return " → ".join((*steps, "train"))
 
 
 def _holds(found: dict[str, Any]) -> str:

@@ -12,6 +12,7 @@ from rnnlm.artifacts import sha256_bytes
 from rnnlm.cli.stages import Pipeline
 from rnnlm.corpus.clean import UnitRule
 from rnnlm.corpus.ids import Ids
+from rnnlm.corpus.padded import CutLines, Sentences, open_padded
 from rnnlm.corpus.series import open_series
 from rnnlm.corpus.sources import split_blocks
 from rnnlm.corpus.text import TextRules, encode_text
@@ -68,8 +69,11 @@ def language_data(pipeline: Pipeline, given: TrainSettings, base: Sealed | None,
     train, valid, rules, tokenizer = _adapted(pipeline, base, text) if base else _vocab(pipeline)
     context = "sentence" if given.batching == "sentences" else "stream"
     inputs = {stage: identity, "tokenizer": sha256_bytes(tokenizer)}
-    max_length = pipeline.settings("pad").settings.max_length if given.batching == "sentences" else None
-    inputs |= {"max_length": str(max_length)} if max_length else {}
+    sentences: Sentences | None = None
+    padding: dict[str, str] = {}
+    if given.batching == "sentences":
+        sentences, padding, read = _sentences(pipeline, train, base)
+        inputs |= read
     if base is None:  # where documents begin decides where a stream may start anew
         inputs["documents"] = workspace.verified("clean").outputs["train.documents.npy"]
     size = rules.tokenizer.get_vocab_size()
@@ -84,10 +88,10 @@ def language_data(pipeline: Pipeline, given: TrainSettings, base: Sealed | None,
         rules.kind,
         len(train.ids),
         train.lines,
-        min(int(train.lengths().max(initial=0)), (max_length or 2**62) + 1) if given.batching == "sentences" else 0,
-        {"text": text_description(rules), "context": context, "data": {stage: identity}},
+        0 if sentences is None else int(sentences.sizes().max(initial=0)),
+        {"text": text_description(rules), "context": context, "data": {stage: identity, **padding}},
         inputs,
-        lambda settings, validated: LanguageObjective(train, valid, settings, max_length, counts, validated),
+        lambda settings, validated: LanguageObjective(train, valid, settings, sentences, counts, validated),
         start,
         lambda network, deadline: language_report(network, valid, context, deadline),
         tokenizer,
@@ -97,6 +101,19 @@ def language_data(pipeline: Pipeline, given: TrainSettings, base: Sealed | None,
         calibrate=lambda network: calibrate(network, valid, context),
         valid_tokens=len(valid.ids),
     )
+
+
+def _sentences(pipeline: Pipeline, train: Ids, base: Sealed | None) -> tuple[Sentences, dict[str, str], dict[str, str]]:
+    """The sentences of train, the identity of the `pad` stage where it has them, and what decides how lines are cut."""
+    given = pipeline.settings("pad").settings
+    longest = {"max_length": str(given.max_length)} if given.max_length else {}
+    if base is not None or pipeline.workspace.manifest("pad") is None:
+        return CutLines(train, given.max_length), {}, longest
+    with pipeline.workspace.opening("pad") as directory:
+        rows = open_padded(directory, "train", train, given.long_lines)
+    pipeline.screen.notice(f"train: {len(rows.rows):,} rows of up to {rows.rows.shape[1]:,} ids from {directory}")
+    cut = longest | ({"long_lines": "split"} if given.long_lines == "split" and given.max_length else {})
+    return rows, {"pad": pipeline.workspace.verified("pad").identity}, cut
 
 
 def labelled_data(pipeline: Pipeline, task: str) -> Data:

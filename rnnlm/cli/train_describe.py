@@ -99,7 +99,8 @@ def describe(pipeline: Pipeline, given: TrainSettings, base: Sealed | None, text
     record = record_of(pipeline, inputs)
     if record is not None:
         inputs["journal"] = record.sha256
-    config = model_config(architecture, {**data.described, "training": as_dict(settings)})
+    read = {**data.described["data"], **({} if layer is None else {"embed": inputs["embed"]})}
+    config = model_config(architecture, {**data.described, "data": read, "training": as_dict(settings)})
     if choice is None:
         identity = Identity.of(as_dict(settings), {}, config, inputs)
     return Run(

@@ -49,6 +49,10 @@ def train_model(pipeline: Pipeline) -> None:
             asked = embed.vectors is not None or (embed.embedding_init is not None and not in_time)
             if base is None and (asked or workspace.manifest("embed")):
                 pipeline.ensure("embed", asked=False)
+            pad = pipeline.settings("pad").settings
+            cut = pad.long_lines == "split" and pad.max_length is not None
+            if base is None and given.settings.batching == "sentences" and (cut or workspace.manifest("pad")):
+                pipeline.ensure("pad", asked=False)
     text = _own_directory(workspace.path)
     try:
         run = describe(pipeline, given.settings, base, text, device)

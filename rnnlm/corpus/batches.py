@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rnnlm.corpus.ids import Ids
+from rnnlm.corpus.padded import Sentences
 from rnnlm.corpus.plan import Plan
 from rnnlm.corpus.tokenizer import END_ID, PAD_ID, START_ID
 
@@ -112,23 +113,20 @@ def _starts(ids: Ids) -> NDArray[np.int64]:
 
 
 class SentenceBatches:
-    """Lines of like length side by side, `<s>` before and `</s>` after each, padded with 0 within the batch.
+    """Sentences of like length side by side, `<s>` before and `</s>` after each, padded with 0 within the batch.
 
-    A pass visits every line once in random order. With `bptt` a long batch is read in several segments.
+    A pass visits every sentence once in random order. With `bptt` a long batch is read in several segments.
     """
 
-    def __init__(self, ids: Ids, batch_size: int, bptt: int | None, max_length: int | None, seed: int) -> None:
-        self._ids, self._bptt, self._max_length = ids, bptt, max_length
-        self._plan = Plan(ids.lengths, batch_size, seed)
+    def __init__(self, sentences: Sentences, batch_size: int, bptt: int | None, seed: int) -> None:
+        self._sentences, self._bptt = sentences, bptt
+        self._plan = Plan(sentences.lengths, batch_size, seed)
         self._within = 0
 
     @property
     def tokens_per_epoch(self) -> int:
         """Targets in a pass."""
-        lengths = self._ids.lengths()
-        if self._max_length:
-            lengths = np.where(lengths > self._max_length + 1, self._max_length, lengths)
-        return int(lengths.sum())
+        return int(self._sentences.sizes().sum())
 
     def __iter__(self) -> Iterator[Batch]:
         while True:
@@ -148,11 +146,9 @@ class SentenceBatches:
                 self._plan.advance()
             yield batch
 
-    def _rows(self, lines: NDArray[np.int64]) -> NDArray[np.int64]:
+    def _rows(self, numbers: NDArray[np.int64]) -> NDArray[np.int64]:
         """(time + 1, batch): `<s>`, the tokens, `</s>`, then 0."""
-        rows = [self._ids.line(int(line)) for line in lines]
-        if self._max_length:
-            rows = [row if len(row) <= self._max_length + 1 else row[: self._max_length] for row in rows]
+        rows = [self._sentences.sentence(int(number)) for number in numbers]
         whole = np.full((max(map(len, rows)) + 1, len(rows)), PAD_ID, np.int64)
         whole[0] = START_ID
         for column, row in enumerate(rows):

@@ -22,7 +22,8 @@ RUN = "run.json"
 CHECKPOINTS = "checkpoints"
 _VERSION = 2
 _REMEDY = "start again with --force"
-_BESIDE = ("format", "version", "training")  # of a model's config.json: what does not tell runs apart
+# Of a model's config.json: what does not tell runs apart, or is among the inputs too.
+_BESIDE = ("format", "version", "training", "data")
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from rnnlm.corpus.batches import Batch, SentenceBatches, StreamBatches
 from rnnlm.corpus.ids import Ids
+from rnnlm.corpus.padded import CutLines, Sentences
 from rnnlm.corpus.tokenizer import FIRST_OUTPUT, PAD_ID
 from rnnlm.model.likelihood import SpanNats, perplexity, text_nats
 from rnnlm.model.network import Network, States, Teacher
@@ -34,11 +35,11 @@ class LanguageObjective:
         train: Ids,
         valid: Ids,
         settings: TrainSettings,
-        max_length: int | None,
+        sentences: Sentences | None = None,
         counts: NDArray[np.int64] | None = None,
         validated: int | None = None,
     ) -> None:
-        """`settings` has no None where something must be decided; `max_length` bounds a padded line's tokens.
+        """`settings` has no None where something must be decided; `sentences` are read in place of train's whole lines.
 
         `counts` (outputs,) are those of the training split, which sampled outputs are drawn by; `validated` bounds the
         tokens that a quick validation reads.
@@ -55,7 +56,8 @@ class LanguageObjective:
             assert bptt is not None
             self.batches = StreamBatches(train, settings.batch_size, bptt, settings.seed)
         else:
-            self.batches = SentenceBatches(train, settings.batch_size, bptt, max_length, settings.seed)
+            whole = sentences or CutLines(train, None)
+            self.batches = SentenceBatches(whole, settings.batch_size, bptt, settings.seed)
         self.states: States = ()
 
     def extent(self, model: Network, batch: Batch) -> Extent:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -217,3 +218,34 @@ def test_penn_treebank_has_the_known_numbers(tmp_path: Path, run: Any, shared_da
     }  # fmt: skip
     assert [counts["out_of_vocabulary_tokens"] for counts in report["splits"].values()] == [0, 0, 0]
     assert report["splits"]["test"]["unknown_tokens"] == 4_794
+
+
+def test_padding_and_embedding_lead_to_the_network(tmp_path: Path, run: Any, trained: Path) -> None:
+    """`--batching sentences` reads the rows of `pad` and the layer of `embed` where they exist: the same weights."""
+    work = tmp_path / "work"
+    shutil.copytree(trained, work)
+    shutil.rmtree(work / "pad")
+    flags = ("--batching", "sentences", "--steps", "30", "--max-length", "4", "--hidden", "8", "--embedding", "8")
+    run("embed", work, "--embedding", "8").ok()
+    run("train", work, *flags, "--name", "lines").ok()
+    assert not (work / "pad").exists()
+    run("pad", work, "--max-length", "4").ok()
+    said = run("train", work, *flags, "--name", "rows").ok().err
+    assert f"rows of up to 4 ids from {work / 'pad'}" in said and f"embedding layer in {work / 'embed'}" in said
+    lines, rows = ((work / "models" / name / "weights.safetensors").read_bytes() for name in ("lines", "rows"))
+    assert lines == rows
+    status = run("status", work, "--json").ok().json
+    assert status["models"]["lines"]["reads"] == ["vocab", "embed"]
+    assert status["models"]["rows"]["reads"] == ["vocab", "pad", "embed"]
+    assert run("status", work).ok().out.startswith("raw → clean → tokenize → vocab → pad → embed → train\n")
+    # Rows that long lines go on in are sequences of their own, and `pad` is brought up to date first.
+    said = run("train", work, *flags, "--long-lines", "split", "--name", "split").ok().err
+    assert "pad: done first" in said
+    counted = json.loads((work / "pad" / "manifest.json").read_bytes())["report"]["splits"]["train"]["rows"]
+    assert f"train: {counted:,} rows of up to 4 ids" in said
+    split = (work / "models" / "split" / "weights.safetensors").read_bytes()
+    assert split != rows
+    shutil.rmtree(work / "pad")
+    run("train", work, *flags, "--long-lines", "split", "--name", "again").ok()
+    assert (work / "models" / "again" / "weights.safetensors").read_bytes() == split
+    assert "[embed]" in run("status", trained).ok().out

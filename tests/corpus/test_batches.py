@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from rnnlm.corpus.batches import Batch, SentenceBatches, StreamBatches
 from rnnlm.corpus.ids import Ids
+from rnnlm.corpus.padded import CutLines
 
 
 def ids_of(lengths: list[int], documents: list[int] | None = None, seed: int = 0) -> Ids:
@@ -122,9 +123,9 @@ def readers() -> dict[str, Any]:
     ids = ids_of([4, 1, 0, 7, 3, 9, 2, 2, 5, 6, 8, 1] * 3)
     return {
         "stream": lambda: StreamBatches(ids, 3, 7, seed=11),
-        "sentences": lambda: SentenceBatches(ids, 4, None, None, seed=11),
-        "sentences in segments": lambda: SentenceBatches(ids, 4, 3, None, seed=11),
-        "sentences cut": lambda: SentenceBatches(ids, 4, None, 5, seed=11),
+        "sentences": lambda: SentenceBatches(CutLines(ids, None), 4, None, seed=11),
+        "sentences in segments": lambda: SentenceBatches(CutLines(ids, None), 4, 3, seed=11),
+        "sentences cut": lambda: SentenceBatches(CutLines(ids, 5), 4, None, seed=11),
     }
 
 
@@ -148,7 +149,7 @@ def test_a_pass_over_sentences_meets_every_line_once(
     lengths: list[int], batch_size: int, bptt: int | None, longest: int | None, epoch: int
 ) -> None:
     ids = ids_of(lengths)
-    batches = SentenceBatches(ids, batch_size, bptt, longest, seed=3)
+    batches = SentenceBatches(CutLines(ids, longest), batch_size, bptt, seed=3)
     found: Counter[tuple[int, ...]] = Counter()
     rows: list[list[int]] = []
     states: list[list[int]] = []
@@ -177,7 +178,7 @@ def test_a_pass_over_sentences_meets_every_line_once(
 
 def test_sentences_of_like_length_lie_side_by_side() -> None:
     ids = ids_of([n % 12 for n in range(600)])
-    passed = an_epoch(SentenceBatches(ids, 8, None, None, seed=3))
+    passed = an_epoch(SentenceBatches(CutLines(ids, None), 8, None, seed=3))
     cells = sum(batch.targets.size for batch in passed)
     assert cells < 1.1 * len(ids.ids)
 

@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from rnnlm.corpus.ids import Ids
 from rnnlm.corpus.pad import pad, padded_size
+from rnnlm.corpus.padded import CutLines, open_padded
+from rnnlm.errors import ArtifactError
 
 lines_of_ids = st.lists(st.lists(st.integers(3, 60), max_size=9), min_size=1, max_size=12)
 
@@ -74,3 +76,31 @@ def test_rows_hold_the_tokens_of_their_lines(
     else:
         assert [n for row in kept for n in row] == [n for line in lines for n in line]
     assert report["splits"]["train"]["longer_lines"] == sum(len(line) > width for line in lines)
+
+
+@given(lines_of_ids, st.sampled_from([None, 1, 2, 5]), st.sampled_from(["truncate", "split"]))
+@settings(max_examples=60)
+def test_the_rows_are_the_sentences_that_a_trainer_reads(
+    tmp_path_factory: pytest.TempPathFactory, lines: list[list[int]], length: int | None, long_lines: str
+) -> None:
+    directory, ids = tmp_path_factory.mktemp("pad"), ids_of(lines)
+    padded(directory, lines, length, long_lines)
+    rows = open_padded(directory, "train", ids, long_lines)
+    found = [rows.sentence(number).tolist() for number in range(len(rows.rows))]
+    assert [len(each) for each in found] == rows.sizes().tolist()
+    if long_lines == "truncate":
+        cut = CutLines(ids, length)
+        assert found == [cut.sentence(number).tolist() for number in range(ids.lines)]
+        assert np.array_equal(rows.sizes(), cut.sizes()) and np.array_equal(rows.lengths(), cut.lengths())
+    else:  # every token once, `</s>` only where a line ends
+        assert [number for each in found for number in each] == ids.ids.tolist()
+        assert [each[-1] == 2 for each in found if each].count(True) == ids.lines
+
+
+def test_rows_of_another_text_are_refused(tmp_path: Path) -> None:
+    padded(tmp_path, [[4, 5, 6], [7], []], None, "truncate")
+    for other in ([[4, 5], [7], []], [[4, 5, 6], [7]], [[4, 5, 6], [7, 8], []]):
+        with pytest.raises(ArtifactError, match="do not fit the ids of vocab"):
+            open_padded(tmp_path, "train", ids_of(other), "truncate")
+    with pytest.raises(ArtifactError, match="do not fit"):
+        open_padded(tmp_path, "train", ids_of([[4, 5, 6, 7, 8, 9, 10], [7], []]), "split")

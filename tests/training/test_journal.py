@@ -82,7 +82,7 @@ def trained(
     """A run by the clock, or by a record."""
     directory.mkdir(exist_ok=True)
     network = Network(ARCHITECTURE, torch.Generator().manual_seed(1))
-    objective = LanguageObjective(TRAIN, VALID, settings, None, validated=HEADER.validated_tokens)
+    objective = LanguageObjective(TRAIN, VALID, settings, validated=HEADER.validated_tokens)
     if record is not None:
         return Trainer(network, objective, settings, directory, watcher, record=record).run(resume=resume)
     assert monkeypatch is not None
@@ -235,7 +235,7 @@ def test_a_checkpoint_of_other_threads_is_gone_on_with_and_said(tmp_path: Path) 
     settings = replace(SETTINGS, budget=None, steps=30)
     for threads, watcher in ((1, Hearing(stop_at=9)), (2, Hearing())):
         network = Network(ARCHITECTURE, torch.Generator().manual_seed(1))
-        objective = LanguageObjective(TRAIN, VALID, settings, None)
+        objective = LanguageObjective(TRAIN, VALID, settings)
         origin = Origin(machine={"threads": threads})
         trainer = Trainer(network, objective, settings, tmp_path, watcher, origin=origin)
         if threads == 1:

@@ -82,7 +82,7 @@ def trainer(directory: Path, settings: TrainSettings, watcher: Watcher, valid: I
     """A trainer of a new network, always the same."""
     directory.mkdir(exist_ok=True)
     model = Network(ARCHITECTURE, torch.Generator().manual_seed(settings.seed))
-    return Trainer(model, LanguageObjective(TRAIN, valid, settings, None), settings, directory, watcher)
+    return Trainer(model, LanguageObjective(TRAIN, valid, settings), settings, directory, watcher)
 
 
 def equal(one: Outcome, other: Outcome) -> bool:
