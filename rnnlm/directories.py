@@ -125,14 +125,14 @@ def check_space(path: Path, wanted: int, what: str) -> None:
     free = shutil.disk_usage(place).free
     if free < wanted + _MARGIN:
         raise StorageError(
-            f"{what} takes up to {megabytes(wanted)} on the disk of {place}, which has {megabytes(free)} free",
+            f"{what} takes up to {in_units(wanted)} on the disk of {place}, which has {in_units(free)} free",
             "free some space, or write to another disk",
         )
 
 
-def megabytes(count: int) -> str:
+def in_units(count: int) -> str:
     """A number of bytes for a person."""
-    return f"{count / 1e6:,.1f} MB"
+    return f"{count / 1e6:,.1f} MB" if count >= 1e5 else f"{count / 1e3:,.1f} kB"
 
 
 def size_of(directory: Path) -> int:

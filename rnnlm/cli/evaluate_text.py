@@ -53,7 +53,7 @@ def evaluate_language(invocation: Invocation, found: Found, network: LanguageMod
 
 def show_evaluation(screen: Terminal, report: dict[str, Any], what: str) -> None:
     """The figures as a table, and in words what they are counted over."""
-    view = table("perplexity", "nats/token", "bits/token", "bits/character", "bits/byte", "predictions", "unknown")
+    view = table("perplexity", "nats/token", "bits/token", "bits/char", "bits/byte", "predictions", "unknown")
     view.add_row(
         f"{report['perplexity']:.2f}",
         f"{report['nats_per_token']:.4f}",
@@ -63,7 +63,7 @@ def show_evaluation(screen: Terminal, report: dict[str, Any], what: str) -> None
         count(report["tokens"]),
         percent(report["unknown_tokens"], report["tokens"]),
     )
-    words = [f"{what}, context {report['context']}, </s> of each line predicted and <unk> scored"]
+    words = [f"{what}, context {report['context']}; each </s> predicted, <unk> scored"]
     best = report.get("best_possible_perplexity")
     if best is not None:
         words.append(

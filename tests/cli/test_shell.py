@@ -89,6 +89,15 @@ def test_a_full_device_is_an_error_of_its_own(command: list[str], arguments: lis
     assert lines[0].startswith("rnnlm: ")
 
 
+def test_windows_is_told_in_one_line() -> None:
+    start = "import sys; sys.platform = 'win32'; from rnnlm.__main__ import main; main()"
+    done = subprocess.run([sys.executable, "-c", start], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.splitlines() == [
+        "rnnlm: Windows is not supported: use Linux, macOS, or the Windows Subsystem for Linux"
+    ]
+
+
 LIMITED = """
 import resource, signal
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
