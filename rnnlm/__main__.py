@@ -33,7 +33,7 @@ leave_for_signals()
 def main() -> None:
     """Run the command line and leave with its exit code."""
     if sys.platform == "win32":
-        sys.stderr.write("rnnlm: Windows is not supported: use Linux, macOS, or the Windows Subsystem for Linux\n")
+        os.write(2, b"rnnlm: Windows is not supported: use Linux, macOS, or the Windows Subsystem for Linux\n")
         sys.exit(2)
     from rnnlm.cli.run import run
     from rnnlm.cli.signals import stop_in_one_line

@@ -6,7 +6,7 @@ when its settings, the identities of its inputs and its own bytes are what its m
 
 import contextlib
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -24,7 +24,7 @@ from rnnlm.artifacts import (
     with_digest,
     write_json,
 )
-from rnnlm.directories import rebuilt, recover, standing, unreplaced
+from rnnlm.directories import check_space, rebuilt, recover, size_of, standing, unreplaced
 from rnnlm.edits import check_labels, check_lines, check_text
 from rnnlm.errors import ArtifactError, InputError, UsageError
 from rnnlm.graph import SOURCES, STAGES, later_stages
@@ -121,13 +121,16 @@ class Workspace:
                     shutil.rmtree(path, ignore_errors=True)
                 raise
 
-    def clear(self, *, keep: str) -> None:
-        """Remove every stage's artifact but that of `keep`, and the recorded settings, but no model."""
-        for stage in STAGES:
-            if stage != keep:
-                shutil.rmtree(self.path / stage, ignore_errors=True)
-        self._settings, self._states, self._verified = {}, {}, {}
+    def forget(self) -> None:
+        """Forget the settings that were recorded for another corpus."""
+        self._settings = {}
         self.record({})
+
+    def drop(self, *, keep: Iterable[str]) -> None:
+        """Remove every stage's artifact but those of `keep`; models stay."""
+        for stage in set(STAGES) - set(keep):
+            shutil.rmtree(self.path / stage, ignore_errors=True)
+        self._states, self._verified = {}, {}
 
     def recorded(self, section: str) -> dict[str, Any]:
         """The settings of a stage that earlier runs were given."""
@@ -229,6 +232,8 @@ class Workspace:
             manifest = self.manifest(stage)
             if manifest is not None and dict(manifest.settings) == dict(settings) and dict(manifest.inputs) == inputs:
                 return Built(self.verified(stage), False, ())
+        elif self.directory(stage).exists():
+            check_space(self.path, size_of(self.directory(stage)), f"another {self.directory(stage)}")
         before = {name: self.state(name) for name in later_stages(stage)}
         with rebuilt(self.path / stage) as fresh:
             report = builder(fresh)

@@ -1,5 +1,6 @@
 """What the tests share: the command line in this process and as a process of its own, small texts, a small model."""
 
+import importlib.util
 import io
 import json
 import os
@@ -23,6 +24,36 @@ for variable in ("RNNLM_DEBUG", "RNNLM_JSON", "RNNLM_QUIET"):
 
 settings.register_profile("rnnlm", deadline=None, derandomize=True, database=None)
 settings.load_profile("rnnlm")
+
+# The packages of each extra that tests import or make a command import. `make test-core` has none of them.
+EXTRAS = {
+    "dev": ("hatchling", "kenlm"),
+    "onnx": ("onnx", "onnxruntime"),
+    "plots": ("matplotlib",),
+    "tables": ("pyarrow",),
+    "zstd": ("zstandard",),
+}
+
+
+def installed(extra: str) -> bool:
+    """Whether the packages of an extra are here."""
+    return all(importlib.util.find_spec(package) for package in EXTRAS[extra])
+
+
+def needs(extra: str) -> None:
+    """Skip the test or module that calls this, or that uses the fixture that calls it, where an extra is missing."""
+    if not installed(extra):
+        pytest.skip(f"needs the extra {extra}: pip install 'rnnlm[{extra}]'", allow_module_level=True)
+
+
+def zstandard_frame(content: bytes) -> bytes:
+    """Compressed content; nothing where the extra `zstd` is missing, and then what reads it is skipped."""
+    if not installed("zstd"):
+        return b""
+    import zstandard
+
+    return zstandard.compress(content)
+
 
 SHARED_DATA = Path(__file__).resolve().parents[1].parent / "shared" / "data"
 
@@ -94,8 +125,11 @@ def run() -> Run:
 
 @pytest.fixture(scope="session")
 def command() -> list[str]:
-    """What starts the command line as a process; warnings are errors there too."""
-    return [sys.executable, "-W", "error", "-m", "rnnlm"]
+    """What starts the command line as a process; warnings are errors there too.
+
+    All but one: torch 2.6 makes a temporary directory that is removed, with a warning, when the process ends.
+    """
+    return [sys.executable, "-W", "error", "-W", "ignore:Implicitly cleaning up:ResourceWarning", "-m", "rnnlm"]
 
 
 @pytest.fixture(scope="session")

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from conftest import needs
 
 from rnnlm.arrays import read_tensors
 from rnnlm.cli.options import SECTIONS
@@ -51,6 +52,7 @@ def test_old_models_give_the_same_scores(old: Path, run: Any, model: str) -> Non
 
 
 def test_an_old_forecaster_gives_the_same_forecast(old: Path, run: Any) -> None:
+    needs("tables")
     agree(run("predict", old / "air", old / "table.csv", "--quiet").ok().out, (old / "expected/air.tsv").read_text())
 
 

@@ -14,12 +14,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from conftest import needs
 
 LECTURE = Path(__file__).resolve().parents[1] / "docs" / "lecture.md"
 TOLERANCE = 1 / 3
 _BLOCK = re.compile(r"^```console *(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _DECIMAL = re.compile(r"\d[\d,]*\.\d+(?:e[+-]\d+)?(?![\d ]*%)")
 _PERCENTAGE = re.compile(r"\d[\d.,]* ?%")
+_EXTRA = re.compile(r"pip install 'rnnlm\[(\w+)\]'")
+_OUT = re.compile(r"--out (\S+)")
 _BARS = re.compile(r"[▁-█]+")
 _MEASURED = ("tokens/s", "share of peak")  # columns that depend on the machine and its load
 
@@ -50,7 +53,10 @@ BLOCKS = blocks(LECTURE.read_text("utf-8"))
 
 
 class Session:
-    """A document's commands run in one directory. A block that is asked for has all earlier ones run before it."""
+    """A document's commands run in one directory. A block that is asked for has all earlier ones run before it.
+
+    Where an extra is missing, a block whose command asks for it, or reads a workspace that it makes, is skipped.
+    """
 
     def __init__(self, directory: Path, blocks: list[Block]) -> None:
         self._blocks = blocks
@@ -65,19 +71,32 @@ class Session:
         path = f"{programs}{os.pathsep}{os.environ['PATH']}"
         self._env = kept | {"PATH": path, "OMP_NUM_THREADS": "1", "RNNLM_THREADS": "1", "LC_ALL": "C.UTF-8"}
         self._done: list[list[subprocess.CompletedProcess[str]]] = []
+        self._not_made: dict[str, str] = {}  # workspaces, each with the extra that making it needs
 
     def outputs(self, number: int) -> list[str]:
-        """What each command of a block printed on standard output; each must have ended well."""
+        """What each command of a block printed on standard output; each must have ended well, or lacks an extra."""
         while len(self._done) <= number:
             block = self._blocks[len(self._done)]
             self._done.append([self._run(command) for command, _ in block.commands])
         for (command, _), done in zip(self._blocks[number].commands, self._done[number], strict=True):
+            for extra in self._extras(command, done):
+                needs(extra)
             assert done.returncode == 0, f"{command}\nended with {done.returncode}: {done.stderr}"
         return [done.stdout for done in self._done[number]]
 
+    def _extras(self, command: str, done: subprocess.CompletedProcess[str]) -> set[str]:
+        """The extras that a command failed without: its message names one, or it reads what one makes."""
+        if done.returncode == 0:
+            return set()
+        read = {extra for name, extra in self._not_made.items() if re.search(rf"\b{re.escape(name)}\b", command)}
+        return read | set(_EXTRA.findall(done.stderr))
+
     def _run(self, command: str) -> subprocess.CompletedProcess[str]:
         shell = ["bash", "-o", "pipefail", "-c", command]
-        return subprocess.run(shell, cwd=self._work, env=self._env, capture_output=True, encoding="utf-8", check=False)
+        done = subprocess.run(shell, cwd=self._work, env=self._env, capture_output=True, encoding="utf-8", check=False)
+        for extra in _EXTRA.findall(done.stderr):
+            self._not_made |= dict.fromkeys(_OUT.findall(command), extra)
+        return done
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,7 @@ from rnnlm.cli.stages import terminal
 from rnnlm.cli.targets import inputs_beside
 from rnnlm.cli.terminal import count, table
 from rnnlm.corpus.tokenizer import tokens_by_id
+from rnnlm.directories import check_space
 from rnnlm.errors import InputError, UsageError
 from rnnlm.model.embedding import whole_layer
 from rnnlm.model.ngram.arpa import arpa_token
@@ -34,6 +35,8 @@ def export_model(invocation: Invocation) -> None:
     found = find_model(invocation)
     _check_free(out, found, directory=given.to in _DIRECTORIES, force=invocation.run.force)
     refuse_read(out, inputs_beside(invocation, out))
+    if out.is_file():
+        check_space(out, out.stat().st_size, f"another {out}")
     if given.to == "int8":
         export_int8(invocation, found, out)
     elif given.to == "onnx":

@@ -37,8 +37,8 @@ def open_pipeline(invocation: Invocation, screen: Terminal) -> Pipeline:
     corpus = find_corpus(paths, label_files=labels == "text")
     _refuse_overlap(corpus, out)
     with Workspace.claimed(out, force=invocation.run.force) as workspace:
-        _read_corpus(workspace, corpus, labels, invocation, screen)
-    return Pipeline(workspace, invocation, screen)
+        other = _read_corpus(workspace, corpus, labels, invocation, screen)
+    return Pipeline(workspace, invocation, screen, of_another_corpus=other)
 
 
 def existing_workspace(invocation: Invocation) -> Workspace | None:
@@ -98,8 +98,11 @@ def _refuse_overlap(corpus: Corpus, out: Path) -> None:
 
 def _read_corpus(
     workspace: Workspace, corpus: Corpus, labels: Labels | None, invocation: Invocation, screen: Terminal
-) -> None:
-    """Read the corpus into the workspace's `raw` stage, unless it is what the workspace holds already."""
+) -> bool:
+    """Read the corpus into the workspace's `raw` stage, unless it is what the workspace holds already.
+
+    Whether it took the place of another one, of which the later stages still are.
+    """
     given = invocation.settings("raw", workspace.recorded("raw")).settings
     reading = decoding(invocation, screen, workspace.recorded("reading"))
     spool = workspace.path / ".corpus.partial"
@@ -138,7 +141,8 @@ def _read_corpus(
         if built.stale and not replaced:
             screen.notice(f"raw: split anew, so these are stale now: {', '.join(built.stale)}")
         if replaced:
-            workspace.clear(keep="raw")
+            workspace.forget()
+        return replaced
     finally:
         shutil.rmtree(spool, ignore_errors=True)
 

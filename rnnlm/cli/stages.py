@@ -26,7 +26,7 @@ from rnnlm.corpus.tokenizer import tokens_by_id
 from rnnlm.corpus.vocabulary import vocab
 from rnnlm.errors import InputError, UsageError
 from rnnlm.graph import STAGES, chain
-from rnnlm.workspace import Built
+from rnnlm.workspace import Built, Workspace
 
 Recipe = tuple[dict[str, Any], Callable[[Path], dict[str, Any]]]
 GIGABYTE = 10**9
@@ -38,7 +38,16 @@ def terminal(invocation: Invocation) -> Terminal:
 
 
 class Pipeline(Corpus):
-    """Brings the stages of a corpus up to date."""
+    """Brings the stages of a corpus up to date.
+
+    Stages `of_another_corpus` stay until what replaces them is sealed; what nothing replaces goes after that.
+    """
+
+    def __init__(
+        self, workspace: Workspace, invocation: Invocation, screen: Terminal, *, of_another_corpus: bool = False
+    ) -> None:
+        super().__init__(workspace, invocation, screen)
+        self._of_another_corpus = of_another_corpus
 
     def ensure(self, stage: str, *, force: bool = False, asked: bool = True) -> Built:
         """Bring a stage and all it reads up to date; earlier ones that had to run are named on standard error.
@@ -55,6 +64,9 @@ class Pipeline(Corpus):
             elif last and not built.fresh:
                 self.screen.notice(f"{name}: up to date")
             stale.update(built.stale)
+        if self._of_another_corpus:
+            self.workspace.drop(keep=chain(stage))
+            self._of_another_corpus, stale = False, set()
         stale -= set(chain(stage))
         if stale:
             names = ", ".join(name for name in STAGES if name in stale)

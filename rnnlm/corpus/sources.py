@@ -4,6 +4,7 @@ Everything leaves here as UTF-8 text with `\\n` line ends, in blocks of bounded 
 known here.
 """
 
+import contextlib
 import io
 import json
 import re
@@ -192,10 +193,10 @@ def line_blocks(path: Path, size: int = BLOCK) -> Iterator[bytes]:
 
 def split_blocks(workspace: Workspace, split: str) -> Iterator[bytes]:
     """The raw text of a workspace's split, in the same way; ArtifactError where another corpus takes its place."""
-    with workspace.opening("raw") as raw:
-        path = raw / f"{split}.txt"
-        file = path.open("rb")
-    with file:
+    with contextlib.ExitStack() as stack:
+        with workspace.opening("raw") as raw:
+            path = raw / f"{split}.txt"
+            file = stack.enter_context(path.open("rb"))
         yield from _checked_blocks(file, path, BLOCK)
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from conftest import needs
 
 
 def test_the_whole_is_what_evaluate_says_and_its_parts_add_up(trained: Path, run: Any) -> None:
@@ -20,7 +21,7 @@ def test_the_whole_is_what_evaluate_says_and_its_parts_add_up(trained: Path, run
 
 
 def test_a_table_of_ones_own_text_from_standard_input_and_a_picture(trained: Path, run: Any, tmp_path: Path) -> None:
-    pytest.importorskip("matplotlib")
+    needs("plots")
     text, picture = b"The old cat sees a zebra.\nDogs like bread.\n", tmp_path / "sure.png"
     result = run("evaluate", trained, "--slices", "--text", "-", "--plot", picture, stdin=text).ok()
     for words in ("rank by frequency", "tokens since an unknown one", "expected calibration error", "keystrokes"):

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
 import pytest
+from conftest import needs
 from tokenizers import Tokenizer
 
 import rnnlm
@@ -147,6 +147,9 @@ def test_arpa_of_an_ngram_model_is_that_model(run: Any, workspace: Path, tmp_pat
 
 
 def test_onnx_goes_through_a_text_as_the_model_does(run: Any, workspace: Path, tmp_path: Path) -> None:
+    needs("onnx")
+    import onnxruntime
+
     out = tmp_path / "graphs"
     told = run("export", workspace, "--model", "lstm", "--to", "onnx", "--out", out, "--json").ok().json
     assert told["largest_difference_nats"] < 1e-5 and told["states"] == {"h_0": 24, "s_0": 24, "h_1": 24, "s_1": 24}
@@ -174,6 +177,7 @@ def test_onnx_goes_through_a_text_as_the_model_does(run: Any, workspace: Path, t
 def test_onnx_that_differs_is_not_kept(
     run: Any, workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    needs("onnx")
     monkeypatch.setattr("rnnlm.use.export.onnx_check.largest_difference", lambda *_: 2e-4)
     flags = ("export", workspace, "--model", "lstm", "--to", "onnx", "--out", tmp_path / "graphs")
     run(*flags).refused(4, "0.0002 nats", "nothing was kept")

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from conftest import needs
 
 from rnnlm.cli.inspect_run import course
 
@@ -87,7 +88,7 @@ def test_a_free_run_from_a_random_start_is_repeated_by_its_seed(run: Any, traine
 
 @pytest.mark.parametrize("ending", ["png", "svg"])
 def test_the_same_picture_has_the_same_bytes(tmp_path: Path, run: Any, trained: Path, ending: str) -> None:
-    pytest.importorskip("matplotlib")
+    needs("plots")
     for name in ("one", "two"):
         plot, graph = (tmp_path / f"{name}-{what}.{ending}" for what in ("plot", "graph"))
         run("inspect", trained, *QUICK, "--free-run", 9, "--plot", plot, "--graph", graph).ok()
@@ -98,7 +99,7 @@ def test_the_same_picture_has_the_same_bytes(tmp_path: Path, run: Any, trained: 
 
 
 def test_the_graph_alone_needs_no_text(tmp_path: Path, run: Any, trained: Path) -> None:
-    pytest.importorskip("matplotlib")
+    needs("plots")
     found = run("inspect", trained / "models" / "lstm", "--graph", tmp_path / "graph.svg", "--json").ok().json
     assert found["graph"]["recurrence"].startswith("①")
     assert "gradients" not in found
@@ -107,7 +108,7 @@ def test_the_graph_alone_needs_no_text(tmp_path: Path, run: Any, trained: Path) 
 
 
 def test_each_recurrence_is_drawn_and_its_parts_are_inspected(tmp_path: Path, run: Any, corpus: Path) -> None:
-    pytest.importorskip("matplotlib")
+    needs("plots")
     flags = ("--hidden", 8, "--embedding", 8, "--steps", 3, "--cell", "output-recurrent")
     work = tmp_path / "work"
     run("train", corpus, "--out", work, *flags, "--forcing", "free").ok()

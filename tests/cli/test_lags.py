@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from conftest import needs
 
 QUICK = ("--steps", 3, "--hidden", 6, "--batch-size", 4)
 
@@ -40,6 +41,7 @@ def test_one_object_holds_every_figure(run: Any, task: str, measure: str, guess:
 
 
 def test_a_network_that_diverged_says_so(run: Any, tmp_path: Path) -> None:
+    needs("plots")
     flags = ("--lags", "3", "--cells", "elman", "--steps", 30, "--learning-rate", "1e38", "--hidden", 6)
     assert "diverged" in run("lags", *flags, "--plot", tmp_path / "lags.svg").ok().out
     assert (tmp_path / "lags.svg").exists()
@@ -47,6 +49,7 @@ def test_a_network_that_diverged_says_so(run: Any, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("task", ["recall", "adding"])
 def test_the_same_study_draws_the_same_picture(run: Any, tmp_path: Path, task: str) -> None:
+    needs("plots")
     for name in ("one.svg", "two.svg"):
         run("lags", task, "--lags", "3,4", "--cells", "gru,elman", *QUICK, "--plot", tmp_path / name).ok()
     assert (tmp_path / "one.svg").read_bytes() == (tmp_path / "two.svg").read_bytes()

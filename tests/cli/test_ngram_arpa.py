@@ -5,8 +5,8 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import kenlm
 import pytest
+from conftest import needs
 
 ARPA = """\\data\\
 ngram 1=5
@@ -75,6 +75,9 @@ def test_what_is_written_and_read_is_the_same_model_in_every_use(run: Any, works
 
 
 def test_kenlm_finds_the_perplexity_that_evaluate_finds(run: Any, workspace: Path, tmp_path: Path) -> None:
+    needs("dev")
+    import kenlm
+
     run("ngram", workspace, "--order", "4", "--arpa", tmp_path / "out.arpa").ok()
     evaluated = run("evaluate", workspace, "--model", "ngram", "--json").ok().json
     model, lines = kenlm.Model(str(tmp_path / "out.arpa")), (workspace / "clean" / "test.txt").read_text().splitlines()

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from conftest import needs
 
 from rnnlm.artifacts import read_manifest
 from rnnlm.model.sealed import FORMAT, VERSION, seal_model
@@ -50,6 +51,7 @@ def classifier(tmp_path_factory: pytest.TempPathFactory, run: Any) -> Path:
 @pytest.fixture(scope="module")
 def forecaster(tmp_path_factory: pytest.TempPathFactory, run: Any) -> Path:
     """A workspace with a table of two noisy waves, and a GRU that continues one; to be read only."""
+    needs("tables")
     directory = tmp_path_factory.mktemp("forecaster")
     random = np.random.Generator(np.random.PCG64(5))
     time = np.arange(500)
@@ -151,6 +153,7 @@ def test_labels_are_written_in_the_order_of_the_lines(classifier: Path, run: Any
 
 
 def test_a_forecast_is_measured_beside_the_methods_that_need_no_network(forecaster: Path, run: Any) -> None:
+    needs("plots")
     picture = forecaster.parent / "forecast.svg"
     report = run("evaluate", forecaster, "--plot", picture, "--season", "25", "--json").ok().json
     errors = {name: figures["root_mean_square_error"][0] for name, figures in report["errors"].items()}
@@ -176,6 +179,7 @@ def test_a_forecast_goes_beyond_the_table(forecaster: Path, run: Any) -> None:
 
 
 def test_forecasts_of_several_sequences_say_which(tmp_path: Path, run: Any) -> None:
+    needs("tables")
     rows = [f"{name},{t},{t + (100 if name == 'b' else 0)}" for t in range(30) for name in "ab"]
     table = tmp_path / "two.csv"
     table.write_text("name,t,value\n" + "\n".join(rows) + "\n")

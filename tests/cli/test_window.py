@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from conftest import needs
 
 from rnnlm.corpus.series import open_series
 from rnnlm.workspace import Workspace
@@ -34,6 +35,7 @@ FLAGS = ("--target", "level", "--time", "when", "--steps", 6)
 @pytest.fixture
 def table(tmp_path: Path) -> Path:
     """The table as a file."""
+    needs("tables")
     path = tmp_path / "table.csv"
     path.write_text(text())
     return path
@@ -164,6 +166,7 @@ def test_windows_written_out_are_arrays_of_their_own(run: Any, work: Path) -> No
 
 
 def test_windows_over_a_gigabyte_are_refused(tmp_path: Path, run: Any) -> None:
+    needs("tables")
     path = tmp_path / "long.csv"
     path.write_text("y\n" + "\n".join(map(str, range(50000))) + "\n")
     work = tmp_path / "work"

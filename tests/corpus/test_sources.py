@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-import zstandard
+from conftest import needs, zstandard_frame
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -37,7 +37,7 @@ FORMS = {
     "mac.txt": TEXT.replace("\n", "\r").encode(),
     "mixed.txt": "The cat,\r\nthe café\r\nand Σας.".replace("\r\nand", "\n\rand").encode(),
     "packed.txt.gz": gzip.compress(TEXT.encode()),
-    "packed.txt.zst": zstandard.compress(TEXT.encode()),
+    "packed.txt.zst": zstandard_frame(TEXT.encode()),
     "marked.txt.gz": gzip.compress(b"\xef\xbb\xbf" + TEXT.replace("\n", "\r\n").encode()),
 }
 
@@ -48,6 +48,8 @@ FORMS = {
     [(name, block) for name in FORMS for block in (1, 2, 3, 7, 2**22) if block > 2 or "mark" not in name],
 )
 def test_one_text_in_every_form(tmp_path: Path, name: str, block: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    if name.endswith(".zst"):
+        needs("zstd")
     monkeypatch.setattr(sources, "BLOCK", block)
     assert read(write(tmp_path / name, FORMS[name])) == TEXT
 
@@ -121,10 +123,12 @@ def test_a_character_cut_off_at_the_end_is_named(tmp_path: Path, block: int, mon
         ("wrong.txt.gz", TEXT.encode(), ["wrong.txt.gz"]),
         ("broken.txt.gz", gzip.compress(TEXT.encode() * 100, mtime=0)[:30] + b"\x07" * 60, ["broken.txt.gz"]),
         ("wrong.txt.zst", TEXT.encode(), ["wrong.txt.zst"]),
-        ("cut.txt.zst", zstandard.compress(bytes(range(97, 120)) * 999 + TEXT.encode())[:-9], ["cut.txt.zst"]),
+        ("cut.txt.zst", zstandard_frame(bytes(range(97, 120)) * 999 + TEXT.encode())[:-9], ["cut.txt.zst"]),
     ],
 )
 def test_what_is_no_text_is_refused(tmp_path: Path, name: str, content: bytes, words: list[str]) -> None:
+    if name.endswith(".zst"):
+        needs("zstd")
     with pytest.raises(InputError) as error:
         read(write(tmp_path / name, content))
     for word in words:
@@ -132,9 +136,18 @@ def test_what_is_no_text_is_refused(tmp_path: Path, name: str, content: bytes, w
 
 
 def test_a_truncated_zstandard_file_of_real_size_is_refused(tmp_path: Path) -> None:
-    content = zstandard.compress("".join(f"line {n * n} of text\n" for n in range(50_000)).encode())
+    needs("zstd")
+    content = zstandard_frame("".join(f"line {n * n} of text\n" for n in range(50_000)).encode())
     with pytest.raises(InputError, match=r"half\.txt\.zst"):
         read(write(tmp_path / "half.txt.zst", content[: len(content) // 2]))
+
+
+def test_the_package_that_is_not_installed_is_named_with_its_extra(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "zstandard", None)
+    with pytest.raises(InputError, match=r"a\.txt\.zst.*pip install 'rnnlm\[zstd\]'"):
+        read(write(tmp_path / "a.txt.zst", b"(\xb5/\xfd"))
 
 
 def test_a_directory_is_read_by_the_names_of_its_files(tmp_path: Path) -> None:

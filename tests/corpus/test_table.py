@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import needs
 
 from rnnlm.corpus import arrow_table
 from rnnlm.corpus.table import Table, number_text, open_table
@@ -49,6 +50,7 @@ def refused(path: Path, *words: str) -> None:
 @pytest.fixture
 def table(tmp_path: Path) -> Table:
     """The table of `TEXT`."""
+    needs("tables")
     return read_table(written(tmp_path / "a.csv", TEXT))
 
 
@@ -70,12 +72,14 @@ def test_a_column_has_the_kind_that_all_its_known_values_have(table: Table) -> N
 
 @pytest.mark.parametrize("word", MISSING)
 def test_every_form_of_a_missing_value_is_missing(tmp_path: Path, word: str) -> None:
+    needs("tables")
     table = read_table(written(tmp_path / "a.csv", f"a,b,c\n1,x,2020-01-01\n{word},{word},{word}\n3,y,2020-01-02\n"))
     assert [column.kind for column in table.columns] == ["number", "text", "date"]
     assert [table.missing(name) for name in "abc"] == [1, 1, 1]
 
 
 def test_forms_of_numbers(tmp_path: Path) -> None:
+    needs("tables")
     forms = {"7": 7, "+7": 7, "-.5": -0.5, "1.": 1, "1e-3": 0.001, " 2 ": 2, "0x1": None, "1_0": None, "inf": None}
     for form, value in forms.items():
         column = read_table(written(tmp_path / "a.csv", f"a,b\n{form},1\n")).columns[0]
@@ -122,6 +126,7 @@ def test_a_table_on_disk_is_the_table_in_memory(tmp_path: Path, table: Table) ->
 
 
 def test_blocks_of_any_size_give_the_same_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    needs("tables")
     rows = [
         f"{row},{'NA' if row % 7 == 0 else row / 8},{'abc'[row % 3]},2020-01-{row % 28 + 1:02}" for row in range(500)
     ]
@@ -135,18 +140,21 @@ def test_blocks_of_any_size_give_the_same_table(tmp_path: Path, monkeypatch: pyt
 def test_a_column_that_turns_to_text_late_keeps_its_texts_as_they_stand(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    needs("tables")
     monkeypatch.setattr(arrow_table, "_BYTES", 64)
     path = written(tmp_path / "a.csv", "a,b\n" + "01,x\n" * 100 + "east,x\n" * 200)
     assert read_table(path).labels("a")[1] == ("01", "east")
 
 
 def test_an_empty_line_is_a_missing_value_where_there_is_one_column_and_no_row_elsewhere(tmp_path: Path) -> None:
+    needs("tables")
     one = read_table(written(tmp_path / "a.csv", "a\n1\n\n3\n"))
     assert np.array_equal(one.number("a"), [1, np.nan, 3], equal_nan=True)
     assert read_table(written(tmp_path / "b.csv", "\na,b\n1,2\n\n3,4\n\n")).number("a").tolist() == [1, 3]
 
 
 def test_a_stray_text_among_numbers_is_named_by_its_line(tmp_path: Path) -> None:
+    needs("tables")
     path = written(tmp_path / "a.csv", 'a,b,c\n1,x,1\n\n2,"two\nlines",bad\n3,y,3\n4,y,4\n5,y,worse\n')
     with pytest.raises(InputError, match=r"a\.csv, line 5: c is 'bad', not a number: .*--categories or --ignore"):
         read_table(path).number("c")
@@ -167,6 +175,7 @@ def test_what_is_no_number_is_no_number(tmp_path: Path, table: Table) -> None:
 
 
 def test_a_file_that_is_no_table_is_refused_with_its_place(tmp_path: Path) -> None:
+    needs("tables")
     refused(tmp_path / "none.csv", "does not exist")
     refused(written(tmp_path / "a.txt", "a,b\n1,2\n"), "no kind of table", ".parquet")
     refused(written(tmp_path / "b.csv", ""), "is empty")
@@ -184,6 +193,7 @@ def test_a_file_that_is_no_table_is_refused_with_its_place(tmp_path: Path) -> No
 
 
 def test_a_typed_column_that_is_no_series_is_refused(tmp_path: Path) -> None:
+    needs("tables")
     import pyarrow as pa
     from pyarrow import parquet
 
@@ -244,6 +254,7 @@ def test_the_digest_is_that_of_names_and_contents(tmp_path: Path) -> None:
 
 
 def test_parts_of_a_stage_that_do_not_fit_are_refused(tmp_path: Path) -> None:
+    needs("tables")
     stage = tmp_path / "stage"
     stage.mkdir()
     write_table(written(tmp_path / "a.csv", TEXT), stage)

@@ -11,10 +11,12 @@ from typing import Any
 
 import pytest
 from cases import CASES
+from conftest import needs
 from places import GOOD, Place
 
 from rnnlm import files
 
+ENDINGS = {".zst": "zstd", ".csv.gz": "tables"}  # of files that only an extra reads
 _PATIENCE = 120  # seconds after which a case that hangs is ended; none is measured by it
 
 
@@ -45,6 +47,8 @@ def test_a_case(
     case = CASES[name]
     place = Place(tmp_path, trained, run)
     command = case.command(place)
+    for extra in {extra for ending, extra in ENDINGS.items() for each in command if str(each).endswith(ending)}:
+        needs(extra)
     if case.code:
         corpus = tmp_path / "corpus.txt"
         before = corpus.read_bytes() if corpus.exists() else None

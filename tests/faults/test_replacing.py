@@ -246,7 +246,27 @@ def test_other_artifacts_stay_until_their_successors_are_sealed(
         usage.return_value.free = 2000
         run(*again, "--quiet").refused(5, "takes up to", "free some space")
         run("train", work, "--name", "lstm", *SIZE, "--force", "--quiet").refused(5, "models/lstm takes up to")
+        run("vocab", work, "--force", "--quiet").refused(5, "vocab takes up to")
     assert contents(directory) == before
+
+
+def test_stages_of_another_corpus_stay_until_they_are_replaced(run: Any, work: Path, other: Path) -> None:
+    run("embed", work, "--embedding", "8").ok()
+    with mock.patch("rnnlm.cli.stages.clean", side_effect=StoppedError("stopped by SIGTERM", "", signal.SIGTERM)):
+        assert run("vocab", other, "--out", work, "--force").code == 143
+    states = run("status", work, "--json").ok().json["stages"]
+    assert states["raw"] == "current" and set(states.values()) == {"current", "stale"}
+    run("generate", work, "--model", "lstm").ok()
+    run("vocab", work).ok()
+    states = run("status", work, "--json").ok().json["stages"]
+    assert states["vocab"] == "current" and states["embed"] == "stale"
+    run("clean", other, "--out", work, "--case", "keep", "--force").ok()
+    third = other.with_name("third.txt")
+    third.write_bytes(other.read_bytes() * 2)
+    run("vocab", third, "--out", work, "--force").ok()
+    states = run("status", work, "--json").ok().json["stages"]
+    assert (states["vocab"], states["pad"], states["embed"]) == ("current", "missing", "missing")
+    assert run("config", work, "--json").ok().json["clean"]["case"]["value"] == "lower"
 
 
 def test_two_who_write_at_one_place_are_kept_apart(tmp_path: Path, run: Any, work: Path) -> None:

@@ -5,9 +5,9 @@ import itertools
 import math
 from pathlib import Path
 
-import kenlm
 import numpy as np
 import pytest
+from conftest import needs
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -133,6 +133,9 @@ def test_what_is_written_is_read_back_to_the_bit(
 def test_kenlm_gives_every_sentence_the_same_probability(
     tmp_path_factory: pytest.TempPathFactory, lines: list[list[int]], others: list[list[int]], order: int, apart: bool
 ) -> None:
+    needs("dev")
+    import kenlm
+
     directory = tmp_path_factory.mktemp("model")
     grams = estimated(lines, order, directory, apart=apart)
     write_arpa(grams, TOKENS, directory / "model.arpa")

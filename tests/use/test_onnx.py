@@ -1,12 +1,16 @@
 """ONNX graphs give the network's log probabilities, whatever the cell, the batch, the length and the state."""
+# ruff: noqa: E402
 
 from dataclasses import replace
 from typing import get_args
 
 import numpy as np
-import onnx
 import pytest
 import torch
+from conftest import needs
+
+needs("onnx")
+import onnx
 
 from rnnlm.errors import UsageError
 from rnnlm.model.architecture import Architecture
