@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from rnnlm.edits import check_text
 from rnnlm.errors import UsageError
 from rnnlm.graph import STAGES, later_stages
 from rnnlm.workspace import Workspace
@@ -159,6 +160,35 @@ def test_an_adopted_text_that_is_no_text_is_refused(run: Any, work: Path) -> Non
     path.write_bytes(path.read_bytes().replace(b"milk", b"m\xffk"))
     assert run("accept", work).code in (3, 4)
     run("vocab", work).refused(4, "clean/train.txt")
+
+
+@pytest.mark.parametrize("stage", ["raw", "clean"])
+@pytest.mark.parametrize(
+    ("damage", "good"),
+    [
+        (lambda text: text.replace(b"milk", b"m\xffk"), False),
+        (lambda text: text[:-1] + b"\xc3\n", False),
+        (lambda text: text[:-1] + b"\xc3", False),  # half a character at the very end
+        (lambda text: text.replace(b"milk", "m\u00efl\u4e2dk".encode()), True),
+    ],
+)
+def test_an_adopted_text_is_utf8(
+    run: Any, work: Path, stage: str, damage: Callable[[bytes], bytes], good: bool
+) -> None:
+    path = work / stage / "train.txt"
+    path.write_bytes(damage(path.read_bytes()))
+    finished = run("accept", work, "--quiet")
+    if good:
+        assert finished.ok().code == 0 and states(run, work)[stage] == "current"
+    else:
+        finished.refused(4, f"{stage}/train.txt cannot be adopted", "save it as UTF-8 lines")
+
+
+def test_a_character_may_lie_across_the_blocks_in_which_an_edited_text_is_read(tmp_path: Path) -> None:
+    for before in range(4):
+        path = tmp_path / f"{before}.txt"
+        path.write_bytes(b"x" * (2**20 - before) + "\U0001f600 \u4e2d\n".encode())
+        check_text(path, no_specials=False)
 
 
 def test_a_stage_is_rebuilt_by_force(run: Any, work: Path, contents: Contents) -> None:

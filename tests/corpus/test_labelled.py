@@ -254,6 +254,29 @@ def test_no_text_is_in_two_splits_and_none_is_lost(
     assert {split: again.pairs(split) for split in SPLITS} == {split: fresh.pairs(split) for split in SPLITS}
 
 
+# Forms of a text that cleaning makes equal: case, punctuation, blanks, and letters that NFKC or folding make alike.
+_FORMS = (str.title, str.upper, lambda text: f"  {text}!! ", lambda text: text.replace(" ", ",  "),
+          lambda text: text.replace("fi", "\ufb01"), lambda text: text.replace("ss", "\u00df"),
+          lambda text: "".join(chr(ord(each) + 0xFEE0) if each.isalpha() else each for each in text))  # fmt: skip
+
+
+def test_texts_that_cleaning_may_make_equal_are_in_one_split(tmp_path: Path) -> None:
+    texts = [f"finest grass number {number}" for number in range(60)]
+    pairs = [(text, "x") for text in texts]
+    pairs += [(form(text), "xy"[number % 2]) for text in texts for number, form in enumerate(_FORMS)]
+    found = raw(tmp_path, table(tmp_path, pairs), "text", "0.6,0.2,0.2")
+    numbers = [{text.split()[-1].strip("!") for text, _ in found.pairs(split)} for split in SPLITS]
+    plain = [{"".join(str(int(each)) for each in number if each.isdigit()) for number in part} for part in numbers]
+    assert [len(part) for part in plain] == [36, 12, 12]
+    assert not (plain[0] & plain[1] or plain[0] & plain[2] or plain[1] & plain[2])
+    splits = {
+        "train": [("The finest grass.", "x"), ("other", "y")], "test": [("the FINEST grass", "x"), ("new", "y")],
+    }  # fmt: skip
+    corpus = Corpus(splits=tuple((name, table(tmp_path, rows, f"{name}.tsv").stream) for name, rows in splits.items()))
+    report = raw(tmp_path, corpus, "text").report["splits"]
+    assert isinstance(report, dict) and report["test"]["in_train"] == 1
+
+
 def test_another_seed_splits_otherwise(tmp_path: Path) -> None:
     corpus = table(tmp_path, [(f"text {number}", "xy"[number % 2]) for number in range(100)])
     one, two = (raw(tmp_path, corpus, "text", seed=seed) for seed in (1, 2))

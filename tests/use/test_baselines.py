@@ -86,6 +86,20 @@ def test_a_seasonal_value_is_the_latest_that_is_known() -> None:
     assert forecast[last_target == 4].tolist() == [units(2)]  # no season before it: the last known value
 
 
+@pytest.mark.parametrize("season", [1, 3, 4, 7])
+@pytest.mark.parametrize("horizon", [1, 3, 4, 5, 9])
+def test_baselines_read_only_rows_up_to_the_end_of_the_window(horizon: int, season: int) -> None:
+    """Whatever comes after a window's last row, its forecasts stay, also where the horizon is longer than a season."""
+    values = second_order(60, 4)
+    whole = series(values, steps=4, horizon=horizon)
+    for end in (20, 33):
+        changed = series(np.where(np.arange(60) < end, values, 1e6), steps=4, horizon=horizon)
+        before = whole.windows[:, 1] <= end
+        assert before.sum() > 10
+        for forecast in (persistence, lambda data: seasonal_naive(data, season)):
+            assert np.array_equal(forecast(whole)[before], forecast(changed)[before])
+
+
 def test_an_autoregression_finds_the_coefficients_of_its_process() -> None:
     fitted = fit_autoregression(series(second_order(60000, 1), steps=4))
     assert np.allclose(fitted.coefficients[:, 0, 0], [0, 0, -0.5, 1.2], atol=0.02)
