@@ -32,6 +32,7 @@ def storage_error(error: OSError, path: Path) -> StorageError:
         errno.ENOSPC: "free some space, then run the same command again",
         errno.EROFS: "choose a directory that can be written to with --out",
         errno.EACCES: "choose a directory that can be written to with --out",
+        errno.ENOENT: "make its directory first",
     }.get(error.errno or 0, "check the disk, then run the same command again")
     return StorageError(f"cannot write {path}: {error.strerror or error}", hint)
 

@@ -6,6 +6,7 @@ and from where the next writer (`recover`) puts it back.
 """
 
 import contextlib
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ from rnnlm.artifacts import MANIFEST, Manifest, json_bytes, storage_error, sync_
 from rnnlm.errors import ArtifactError, StorageError
 from rnnlm.locks import locked
 
+_ASIDE = re.compile(r"\.(.+)\.old")
 _MARGIN = 2**20  # bytes: manifests, logs and the blocks of a file system
 
 
@@ -26,6 +28,12 @@ def standing(directory: Path) -> Path:
     """Where the artifact of a place is to be read: there, or aside while or since its exchange was interrupted."""
     old = _aside(directory)
     return old if not directory.exists() and old.exists() else directory
+
+
+def place_of(path: Path) -> Path:
+    """The place that a directory belongs to: its own, or that from which it was moved aside."""
+    match = _ASIDE.fullmatch(path.name)
+    return path if match is None else path.with_name(match[1])
 
 
 @contextlib.contextmanager

@@ -7,8 +7,8 @@ person types now, they are refused with the new name.
 from collections.abc import Mapping
 from typing import Any
 
-# The name until version 0.1, and the present one; None for a setting that is gone.
-RENAMED: dict[str, str | None] = {
+# The name before, and the present one.
+RENAMED = {
     "embedding_start": "embedding_init",
     "embedding_spread": "embedding_std",
     "recurrent_start": "recurrent_init",
@@ -18,10 +18,5 @@ RENAMED: dict[str, str | None] = {
 
 
 def renamed(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings by name with the present names, those that are gone left out."""
-    found = {}
-    for name, value in values.items():
-        new = RENAMED.get(name, name)
-        if new is not None:
-            found[new] = value
-    return found
+    """Settings by name, with the present names."""
+    return {RENAMED.get(name, name): value for name, value in values.items()}

@@ -92,8 +92,10 @@ class Workspace:
     def open(cls, path: Path) -> "Workspace":
         """The workspace at `path`; InputError where there is none."""
         if not cls.exists(path):
-            missing = "there is no" if not path.exists() else "it has no workspace.json:"
-            raise InputError(f"{path}: {missing} workspace here", f"make one with: rnnlm clean CORPUS --out {path}")
+            why = ", for it has no workspace.json" if path.exists() else ""
+            raise InputError(
+                f"{path}: there is no workspace here{why}", f"make one with: rnnlm clean CORPUS --out {path}"
+            )
         return cls(path)
 
     @classmethod
@@ -106,9 +108,9 @@ class Workspace:
         """
         if not cls.exists(path):
             _refuse_foreign(path, force=force)
-        made = _make_directory(path)
+        made = _make_directories(path)
         with locked(path / _LOCK, _busy(path)):
-            mine = made and not cls.exists(path)  # otherwise another process came first, and may have worked in it
+            mine = path in made and not cls.exists(path)  # else another process came first, and may have worked in it
             try:
                 if not cls.exists(path):
                     _refuse_foreign(path, force=force)
@@ -119,6 +121,9 @@ class Workspace:
             except BaseException:
                 if mine:
                     shutil.rmtree(path, ignore_errors=True)
+                    for above in reversed(made[:-1]):
+                        with contextlib.suppress(OSError):
+                            above.rmdir()  # unless something is in it by now
                 raise
 
     def forget(self) -> None:
@@ -322,16 +327,20 @@ def _busy(path: Path) -> str:
     return f"another rnnlm is at work in {path}"
 
 
-def _make_directory(path: Path) -> bool:
-    """Make a directory; whether this process did, and not another one or somebody before. StorageError."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.mkdir()
-    except OSError as error:
-        if path.is_dir():
-            return False
-        raise storage_error(error, path) from None
-    return True
+def _make_directories(path: Path) -> list[Path]:
+    """Make a directory and those above it; the ones that this process made, and not another one or somebody before.
+
+    Raises StorageError.
+    """
+    made = []
+    for each in (*reversed([above for above in path.parents if not above.exists()]), path):
+        try:
+            each.mkdir()
+            made.append(each)
+        except OSError as error:
+            if not each.is_dir():
+                raise storage_error(error, path) from None
+    return made
 
 
 def _refuse_foreign(path: Path, *, force: bool) -> None:

@@ -99,7 +99,6 @@ def test_a_renamed_setting_is_read_where_it_was_recorded_and_refused_where_it_is
     tmp_path: Path, run: Any, corpus: Path, old_name: str
 ) -> None:
     new = RENAMED[old_name]
-    assert new is not None
     section = next(name for name, kind in SECTIONS.items() if new in kind.__dataclass_fields__)
     value = {"embedding_init": "cooccurrence", "embedding_std": 0.2, "recurrent_init": "orthogonal"}.get(new, True)
     file = tmp_path / "settings.toml"

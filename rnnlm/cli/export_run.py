@@ -9,7 +9,7 @@ from rnnlm.cli.export_onnx import ONNX_FORMAT, export_onnx
 from rnnlm.cli.models import Found, find_model
 from rnnlm.cli.options import Invocation
 from rnnlm.cli.stages import terminal
-from rnnlm.cli.targets import inputs_beside
+from rnnlm.cli.targets import check_file, inputs_beside
 from rnnlm.cli.terminal import count, table
 from rnnlm.corpus.tokenizer import tokens_by_id
 from rnnlm.directories import check_space
@@ -35,6 +35,8 @@ def export_model(invocation: Invocation) -> None:
     found = find_model(invocation)
     _check_free(out, found, directory=given.to in _DIRECTORIES, force=invocation.run.force)
     refuse_read(out, inputs_beside(invocation, out))
+    if given.to not in _DIRECTORIES:
+        check_file(invocation, out)
     if out.is_file():
         check_space(out, out.stat().st_size, f"another {out}")
     if given.to == "int8":
@@ -66,7 +68,9 @@ def _exported(directory: Path) -> bool:
     """Whether a directory is one that this command writes, by its manifest."""
     if not (directory / MANIFEST).is_file():
         return False
-    return read_json(directory / MANIFEST, remedy="remove it").get("format") in (MODEL_FORMAT, ONNX_FORMAT)
+    content = read_json(directory / MANIFEST, remedy="remove it")
+    rounded = content.get("format") == MODEL_FORMAT and content.get("settings") == {"weights": "int8"}
+    return rounded or content.get("format") == ONNX_FORMAT
 
 
 def export_word2vec(invocation: Invocation, found: Found, out: Path) -> None:

@@ -1,5 +1,6 @@
 """`rnnlm status`, `accept` and `config`: where a workspace stands, and what it is set to."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -8,7 +9,6 @@ import typer
 from rnnlm.cli.options import Invocation, command
 
 if TYPE_CHECKING:
-    from rnnlm.artifacts import Manifest
     from rnnlm.model.sealed import Sealed
 
 WORKSPACE = Annotated[Path, typer.Argument(help="a workspace", show_default=False)]
@@ -33,9 +33,9 @@ def status(invocation: Invocation) -> None:
             continue  # text and tables have stages of their own
         states[name] = workspace.state(name)
         view.add_row(name, states[name], ", ".join(stage.inputs) or "-", stage.shows)
-    last = "vocab" if "vocab" in states else "window"  # what a model is trained on
-    read = workspace.manifest(last) if states[last] == "current" else None
-    models = {path.name: _model(path, last, read) for path in model_directories(workspace.path / "models")}
+    current = {name for name, state in states.items() if state == "current"}
+    identities = {name: read.identity for name in current if (read := workspace.manifest(name)) is not None}
+    models = {path.name: _model(path, identities) for path in model_directories(workspace.path / "models")}
     for name, found in models.items():
         state = found["state"] + (", replacement unfinished" if "replacement" in found else "")
         view.add_row(f"models/{name}", state, ", ".join(found.get("reads", ())) or "-", _holds(found))
@@ -45,8 +45,8 @@ def status(invocation: Invocation) -> None:
     terminal(invocation).result(report, _chain(states), "", view)
 
 
-def _model(path: Path, last: str, read: "Manifest | None") -> dict[str, Any]:
-    """Where a model stands; `last` is the stage that it is trained on, `read` its manifest where it is current."""
+def _model(path: Path, identities: Mapping[str, str]) -> dict[str, Any]:
+    """Where a model stands beside the identities of the stages that are current."""
     from rnnlm.errors import RnnlmError
     from rnnlm.model.sealed import is_sealed, read_sealed
     from rnnlm.training.run import has_successor
@@ -58,21 +58,21 @@ def _model(path: Path, last: str, read: "Manifest | None") -> dict[str, Any]:
         model = read_sealed(path)
     except RnnlmError as error:
         return {"state": "damaged", "error": str(error), **replacement}
-    made_from = model.config.get("data", {}).get(last)
-    current = made_from is None or (read is not None and made_from == read.identity)
+    reads = _stages_read(model)
+    current = all(identities.get(name) == made_from for name, made_from in reads.items())
     figures = {
         name: value for name, value in model.report.items() if name in ("order", "ngrams") or name.startswith("valid_")
     }
     state = "current" if current else "trained on earlier data"
-    return {"state": state, "task": model.task, "reads": _stages_read(model), **figures, **replacement}
+    return {"state": state, "task": model.task, "reads": list(reads), **figures, **replacement}
 
 
-def _stages_read(model: "Sealed") -> list[str]:
-    """The stages whose artifacts a model was made from, in pipeline order."""
+def _stages_read(model: "Sealed") -> dict[str, str]:
+    """The stages whose artifacts a model was made from, in pipeline order, with their identities."""
     from rnnlm.graph import STAGES
 
     data = model.config.get("data", {})
-    return [name for name in STAGES if name in data]
+    return {name: data[name] for name in STAGES if name in data}
 
 
 def _chain(states: dict[str, str]) -> str:

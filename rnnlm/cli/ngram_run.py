@@ -12,6 +12,7 @@ from rnnlm.cli.reports import report_of
 from rnnlm.cli.show import show_plan
 from rnnlm.cli.stages import Pipeline, terminal
 from rnnlm.cli.terminal import Terminal, table
+from rnnlm.directories import standing
 from rnnlm.errors import ArtifactError, InputError, UsageError
 from rnnlm.model.ngram.arpa import arpa_blocks, arpa_tokens, write_arpa
 from rnnlm.model.ngram.grams import read_grams
@@ -40,7 +41,7 @@ def show_ngram(invocation: Invocation) -> None:
         pipeline.record()
         name = given.name or (_TRAINED if given.from_ is None else _READ)
         directory = pipeline.workspace.path / "models" / name
-        if (directory / WEIGHTS).exists() or (directory / "run.json").exists():
+        if any((standing(directory) / name).exists() for name in (WEIGHTS, "run.json")):
             raise UsageError(f"{directory} is a network", "choose another name with --name")
         origin = _origin(given, vocab)
         if not invocation.run.force and _current(directory, origin):

@@ -147,8 +147,7 @@ class Invocation:
             self.settings(section)
         for old, new in RENAMED.items():
             if f"RNNLM_{old.upper()}" in os.environ:
-                remedy = "unset it" if new is None else f"set RNNLM_{new.upper()}"
-                raise UsageError(f"RNNLM_{old.upper()} has another name now", remedy)
+                raise UsageError(f"RNNLM_{old.upper()} has another name now", f"set RNNLM_{new.upper()}")
 
 
 def flag_name(name: str) -> str:

@@ -65,7 +65,7 @@ def _explain(error: Exception) -> int:
         return _report(str(error), error.exit_code)
     if hasattr(error, "format_message"):  # what Typer says of a command line
         message = str(error.format_message()).rstrip(".")
-        new = new_flag(str(getattr(error, "option_name", "")))
+        new = _new_flag(str(getattr(error, "option_name", "")))
         if new is not None:
             return _report(new, 2)
         if not message:  # no command given, which is answered by the help
@@ -81,16 +81,13 @@ def _explain(error: Exception) -> int:
     return _report(f"this is a bug: {type(error).__name__}: {error}; --debug shows where", 1)
 
 
-def new_flag(flag: str) -> str | None:
-    """What to say of a flag that was renamed or is gone; None for any other."""
+def _new_flag(flag: str) -> str | None:
+    """What to say of a flag that was renamed; None for any other."""
     negated = flag.startswith("--no-")
     old = flag.removeprefix("--no-" if negated else "--").replace("-", "_")
     if not flag.startswith("--") or old not in RENAMED:
         return None
-    new = RENAMED[old]
-    if new is None:
-        return f"{flag} is gone: omit it"
-    return f"{flag} has another name now: use --{'no-' * negated}{new.replace('_', '-')}"
+    return f"{flag} has another name now: use --{'no-' * negated}{RENAMED[old].replace('_', '-')}"
 
 
 def _report(text: str, code: int) -> int:

@@ -201,10 +201,13 @@ class Pipeline(Corpus):
         given = self.settings("pad").settings
         splits = {split: self.ids(split) for split in SPLITS}
         width, rows, size = padded_size(splits, given.max_length, given.long_lines)
-        self.screen.notice(f"pad: {sum(rows.values()):,} rows of {width:,} ids, {size:,} bytes")
-        self.refuse_large(size, "pad", "--max-length")
-        settings = {"length": width, "long_lines": given.long_lines}
-        return settings, lambda directory: pad(splits, directory, width, given.long_lines)
+
+        def build(directory: Path) -> dict[str, Any]:
+            self.screen.notice(f"pad: {sum(rows.values()):,} rows of {width:,} ids, {size:,} bytes")
+            self.refuse_large(size, "pad", "--max-length")
+            return pad(splits, directory, width, given.long_lines)
+
+        return {"length": width, "long_lines": given.long_lines}, build
 
     def _embed(self) -> Recipe:
         from rnnlm.cli.embed_stage import embed_recipe
@@ -218,10 +221,14 @@ class Pipeline(Corpus):
         names = tokens_by_id(self.tokenizer)
         recipe = embed_recipe(self.workspace, names, given, ids=ids, dimensions=dimensions, seed=train.seed)
         size = 4 * recipe.size * recipe.dimensions
-        if self.invocation.command == "embed":
-            self.screen.notice(f"embed: ({recipe.size:,}, {recipe.dimensions:,}) float32, {size:,} bytes")
-        self.refuse_large(size, "embed", "--embedding")
-        return recipe.settings, recipe.build
+
+        def build(directory: Path) -> dict[str, Any]:
+            if self.invocation.command == "embed":
+                self.screen.notice(f"embed: ({recipe.size:,}, {recipe.dimensions:,}) float32, {size:,} bytes")
+            self.refuse_large(size, "embed", "--embedding")
+            return recipe.build(directory)
+
+        return recipe.settings, build
 
     def _table(self) -> Recipe:
         from rnnlm.cli.window_stage import table_recipe

@@ -8,13 +8,28 @@ from pathlib import Path
 from rnnlm.artifacts import MANIFEST, check_target
 from rnnlm.cli.options import Invocation
 from rnnlm.config import files_of
-from rnnlm.workspace import Workspace
+from rnnlm.errors import UsageError
+from rnnlm.graph import STAGES
+from rnnlm.workspace import DESCRIPTION, Workspace
 
 
 def check_targets(invocation: Invocation) -> None:
     """Raise UsageError for a file that is read too or belongs to an artifact, StorageError where none can be."""
     for target in _files(invocation, written=True):
-        check_target(target, inputs_beside(invocation, target))
+        check_file(invocation, target)
+
+
+def check_file(invocation: Invocation, target: Path) -> None:
+    """The same for one file that a command is to write."""
+    check_target(target, inputs_beside(invocation, target))
+    if any(is_own(parent, target) for parent in target.resolve().parents if Workspace.exists(parent)):
+        raise UsageError(f"{target} is the workspace's own", "name another file to write to")
+
+
+def is_own(workspace: Path, target: Path) -> bool:
+    """Whether a file that stands in a workspace is one that commands keep there, not one that somebody put beside."""
+    first, *rest = target.resolve().relative_to(workspace).parts
+    return target.exists() and (first in (*STAGES, "models") if rest else first in (DESCRIPTION, "settings.toml"))
 
 
 def inputs_beside(invocation: Invocation, target: Path) -> list[Path]:

@@ -17,6 +17,7 @@ from rnnlm.corpus.series import open_series
 from rnnlm.corpus.sources import split_blocks
 from rnnlm.corpus.text import TextRules, encode_text
 from rnnlm.corpus.tokenizer import load_tokenizer
+from rnnlm.errors import UsageError
 from rnnlm.model.network import Network
 from rnnlm.model.sealed import Sealed, text_description
 from rnnlm.training.calibration import calibrate
@@ -107,6 +108,8 @@ def _sentences(pipeline: Pipeline, train: Ids, base: Sealed | None) -> tuple[Sen
     """The sentences of train, the identity of the `pad` stage where it has them, and what decides how lines are cut."""
     given = pipeline.settings("pad").settings
     longest = {"max_length": str(given.max_length)} if given.max_length else {}
+    if base is not None and given.max_length and given.long_lines == "split":
+        raise UsageError("--long-lines split with --from", "its text is read by the model's own rules; use truncate")
     if base is not None or pipeline.workspace.manifest("pad") is None:
         return CutLines(train, given.max_length), {}, longest
     with pipeline.workspace.opening("pad") as directory:

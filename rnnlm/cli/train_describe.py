@@ -19,7 +19,7 @@ from rnnlm.model.embedding import SPREAD, read_layer
 from rnnlm.model.loading import load_network
 from rnnlm.model.network import Network, Start
 from rnnlm.model.outputs.cuts import Cut
-from rnnlm.model.sealed import Sealed, model_config, read_sealed
+from rnnlm.model.sealed import Sealed, is_sealed, model_config, read_sealed
 from rnnlm.training.budget import SPREAD as BUDGET_SPREAD
 from rnnlm.training.budget import Choice
 from rnnlm.training.defaults import cut_of, fill_in
@@ -71,7 +71,7 @@ def base_of(pipeline: Pipeline, given: Resolved[TrainSettings]) -> Sealed | None
                 f"--{flag.replace('_', '-')} with --from", "the network is that of the model to go on from"
             )
     inside = pipeline.workspace.path / "models" / name
-    return read_sealed(inside if inside.is_dir() else Path(name))
+    return read_sealed(inside if is_sealed(inside) else Path(name))
 
 
 def describe(pipeline: Pipeline, given: TrainSettings, base: Sealed | None, text: Path, device: str) -> Run:

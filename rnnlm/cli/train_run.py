@@ -20,10 +20,12 @@ from rnnlm.cli.train_memory import refuse_too_large
 from rnnlm.cli.train_plan import show_plan
 from rnnlm.config import as_dict, seconds
 from rnnlm.directories import check_space, recover, replacing
+from rnnlm.errors import UsageError
 from rnnlm.locks import is_running, tidy
 from rnnlm.model.device import choose_device, set_threads
 from rnnlm.model.network import Network
 from rnnlm.model.sealed import read_sealed
+from rnnlm.training.identity import CHECKPOINTS
 from rnnlm.training.memory import disk_bytes
 from rnnlm.training.progress import Outcome
 from rnnlm.training.run import LATEST, Place, begin, find_place, finish, settle, successor
@@ -51,7 +53,8 @@ def train_model(pipeline: Pipeline) -> None:
                 pipeline.ensure("embed", asked=False)
             pad = pipeline.settings("pad").settings
             cut = pad.long_lines == "split" and pad.max_length is not None
-            if base is None and given.settings.batching == "sentences" and (cut or workspace.manifest("pad")):
+            sentences = pipeline.task == "language" and given.settings.batching == "sentences"
+            if base is None and sentences and (cut or workspace.manifest("pad")):
                 pipeline.ensure("pad", asked=False)
     text = _own_directory(workspace.path)
     try:
@@ -90,11 +93,14 @@ def _train_or_find(pipeline: Pipeline, run: Run, given: TrainSettings, device: s
         refuse_too_large(run, device, force=pipeline.invocation.run.force)
     if place.state == "new":
         check_space(models, disk_bytes(run.architecture, run.settings), f"training {place.target}")
-    if run.record is None:  # a replay's settings are those of another day
-        with pipeline.workspace.lock():
-            pipeline.record()  # only now is it known that the settings go with the data, and with what is there
-    if place.state != "sealed" or not place.settled:
+        config = pipeline.invocation.config
+        if config is not None and place.target.resolve() in config.resolve().parents:
+            raise UsageError(f"--config {config} is part of the model to be replaced", "copy it elsewhere first")
+    if place.state == "sealed" and place.settled:
+        _record(pipeline, run)
+    else:
         with _alone(find) as place:
+            _record(pipeline, run)
             if place.state != "sealed":
                 with resumable(run, pipeline.workspace.path, place):
                     _train(pipeline, run, place, device)
@@ -103,6 +109,16 @@ def _train_or_find(pipeline: Pipeline, run: Run, given: TrainSettings, device: s
     words = "finished already" if given.resume else "up to date"
     pipeline.screen.notice(f"{place.target}: {words}")
     return place
+
+
+def _record(pipeline: Pipeline, run: Run) -> None:
+    """Record the settings, now that it is known that they go with the data and with what is there.
+
+    Those of a replay are not recorded: they are of another day.
+    """
+    if run.record is None:
+        with pipeline.workspace.lock():
+            pipeline.record()
 
 
 @contextlib.contextmanager
@@ -121,7 +137,8 @@ def _alone(find: Callable[[], Place]) -> Iterator[Place]:
 
 def _train(pipeline: Pipeline, run: Run, place: Place, device: str) -> None:
     """Run it and seal it."""
-    network = network_of(run, device, fresh=place.state == "new")
+    checkpoints = place.directory / CHECKPOINTS
+    network = network_of(run, device, fresh=place.state == "new" or not any(checkpoints.glob("step-*")))
     if place.state == "new":
         begin(place, run.identity, first_files(pipeline, run))
     tidy(place.directory)
@@ -131,6 +148,7 @@ def _train(pipeline: Pipeline, run: Run, place: Place, device: str) -> None:
         whole = seconds(run.settings.budget or "")
         deadline = outcome.ends_at - Reserved.of(whole, network.parameter_count).sealing
     outcome, report = _measured(network, outcome, run, deadline)
+    place.directory.mkdir(parents=True, exist_ok=True)  # the workspace may have been removed meanwhile
     write_timing(place.directory, outcome.seconds, outcome.tokens_seen, report["operations"], device)
     if run.choice is not None:
         write_bytes(place.directory / REPLAY, replay_file(pipeline, run))

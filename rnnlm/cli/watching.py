@@ -10,10 +10,9 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from rnnlm.cli.signals import SIGNALS
 from rnnlm.cli.terminal import Terminal
 from rnnlm.training.progress import Progress as Standing
-
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Watcher:
@@ -36,7 +35,7 @@ class Watcher:
     def watching(self) -> Iterator["Watcher"]:
         """Take the signals over, and show the bar."""
         nohup = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
-        taken = [number for number in _SIGNALS if not (nohup and number == signal.SIGHUP)]
+        taken = [number for number in SIGNALS if not (nohup and number == signal.SIGHUP)]
         before = {number: signal.signal(number, self._stop) for number in taken}
         try:
             if self._bar is None:
@@ -52,7 +51,7 @@ class Watcher:
         if self._signal is not None and number == signal.SIGINT:
             raise KeyboardInterrupt
         self._signal = number
-        self._screen.notice("stopping after this step; once more stops at once")
+        self._screen.notice("stopping after this step; Ctrl-C stops at once")
 
     def stop_signal(self) -> int | None:
         """The signal that has come, if any."""

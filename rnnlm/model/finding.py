@@ -2,10 +2,12 @@
 
 from pathlib import Path
 
-from rnnlm.directories import standing
+from rnnlm.directories import place_of, standing
 from rnnlm.errors import ArtifactError, InputError, UsageError
 from rnnlm.model.sealed import Sealed, is_sealed, read_sealed
 from rnnlm.workspace import Workspace
+
+_LONGEST_NAME = 257  # bytes, the line end among them: what file systems let a directory have
 
 
 def find_sealed(path: Path, name: str | None) -> tuple[Sealed, Workspace | None]:
@@ -32,7 +34,7 @@ def last_trained(workspace: Workspace, name: str | None) -> Sealed:
         name = _latest(latest)
     directory = path / "models" / name
     if "/" in name or not is_sealed(directory):
-        sealed = sorted(each.name for each in (path / "models").glob("*") if is_sealed(each))
+        sealed = sealed_names(path / "models")
         there = f"there are: {', '.join(sealed)}" if sealed else train
         if (standing(directory) / "run.json").is_file():
             there = f"its training is not finished; go on with: rnnlm train {path} --name {name} --resume"
@@ -42,12 +44,19 @@ def last_trained(workspace: Workspace, name: str | None) -> Sealed:
 
 def _latest(path: Path) -> str:
     """The model that `models/LATEST` names; ArtifactError where it does not name one of those beside it."""
-    name = path.read_text("utf-8", "replace")
-    sealed = sorted(each.name for each in path.parent.glob("[!.]*") if is_sealed(each))
+    with path.open("rb") as file:
+        name = file.read(_LONGEST_NAME).decode("utf-8", "replace")
+    sealed = sealed_names(path.parent)
     if name.removesuffix("\n") not in sealed or not name.endswith("\n"):
         there = f"; there are: {', '.join(sealed)}" if sealed else ""
         raise ArtifactError(f"{path} names {name.strip()!r}, which is no sealed model here", f"use --model NAME{there}")
     return name.removesuffix("\n")
+
+
+def sealed_names(models: Path) -> list[str]:
+    """The names of a workspace's sealed models."""
+    names = {place_of(path).name for path in models.glob("*")}
+    return sorted(name for name in names if not name.startswith(".") and is_sealed(models / name))
 
 
 def check_language(sealed: Sealed) -> None:

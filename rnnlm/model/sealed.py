@@ -18,7 +18,7 @@ from rnnlm.corpus.series_rules import SeriesRules
 from rnnlm.corpus.settings import Kind
 from rnnlm.corpus.text import TextRules
 from rnnlm.corpus.tokenizer import FIRST_OUTPUT, load_tokenizer
-from rnnlm.directories import standing, unreplaced
+from rnnlm.directories import place_of, standing, unreplaced
 from rnnlm.errors import ArtifactError, InputError, UsageError
 from rnnlm.model.architecture import Architecture
 from rnnlm.model.ngram.grams import MOST_ORDER, grams_names
@@ -109,7 +109,7 @@ class Sealed:
     @property
     def name(self) -> str:
         """The name of its directory."""
-        return self.path.name
+        return place_of(self.path).name
 
 
 def model_config(architecture: Architecture, described: Mapping[str, Any]) -> dict[str, Any]:

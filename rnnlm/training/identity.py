@@ -79,6 +79,10 @@ class Identity:
         return found + [f"the data of {name}" for name in data if self.inputs.get(name) != now.inputs.get(name)]
 
 
+class LaterVersionError(ArtifactError):
+    """A `run.json` of a version that this program does not read."""
+
+
 @dataclass(frozen=True)
 class Begun:
     """A run that a directory was begun for; `run_sha256` is what its checkpoints name it by."""
@@ -106,7 +110,10 @@ def read_begun(directory: Path) -> Begun:
     if not is_as_written(path, content):
         raise ArtifactError(f"{path} has changed since it was written", _REMEDY)
     if content.get("version", 1) not in (1, _VERSION):
-        raise ArtifactError(f"{path} has version {content['version']!r}, this program reads 1 and {_VERSION}", _REMEDY)
+        raise LaterVersionError(
+            f"{path} has version {content['version']!r}, this program reads 1 and {_VERSION}",
+            "use the program that wrote it, or choose another --name",
+        )
     try:
         settings = dict(content["settings"])
         embed = dict(settings.pop("embed", {}))

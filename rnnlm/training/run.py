@@ -14,15 +14,14 @@ from typing import Any
 
 from rnnlm.arrays import write_tensors
 from rnnlm.artifacts import storage_error, write_bytes, write_json
-from rnnlm.directories import move_in, rebuilt, standing
+from rnnlm.directories import move_in, place_of, rebuilt, standing
 from rnnlm.errors import ArtifactError, UsageError
 from rnnlm.model.sealed import CONFIG, TOKENIZER, WEIGHTS, is_sealed, seal_model
-from rnnlm.training.identity import CHECKPOINTS, Begun, Identity, read_begun, write_begun
+from rnnlm.training.identity import CHECKPOINTS, Begun, Identity, LaterVersionError, read_begun, write_begun
 from rnnlm.training.progress import Outcome
 
 LATEST = "LATEST"
-_NEXT = ".next"
-_HIDDEN = re.compile(r"\.(.+)\.(next|old)")  # a successor, or what its exchange was interrupted with
+_SUCCESSOR = re.compile(r"\.(.+)\.next")
 
 
 @dataclass(frozen=True)
@@ -46,7 +45,7 @@ class Place:
 
 def successor(target: Path) -> Path:
     """Where the run that is to replace a sealed model is made."""
-    return target.with_name(f".{target.name}{_NEXT}")
+    return target.with_name(f".{target.name}.next")
 
 
 def has_successor(target: Path) -> bool:
@@ -56,9 +55,9 @@ def has_successor(target: Path) -> bool:
 
 def model_directories(models: Path) -> list[Path]:
     """The places of a workspace's models, finished or not, by name."""
-    names = {path.name for path in models.glob("[!.]*") if path.is_dir()}
-    names |= {match[1] for path in models.glob(".*") if (match := _HIDDEN.fullmatch(path.name)) and path.is_dir()}
-    return [models / name for name in sorted(names)]
+    names = {place_of(path).name for path in models.glob("*") if path.is_dir()}
+    names = {match[1] if (match := _SUCCESSOR.fullmatch(name)) else name for name in names}
+    return [models / name for name in sorted(names) if not name.startswith(".")]
 
 
 def find_place(models: Path, cell: str, name: str | None, run: Identity, *, resume: bool, force: bool) -> Place:
@@ -117,9 +116,9 @@ def _new(target: Path, run: Identity) -> Place:
 
 def _resumed(named: Path, same: list[Place], run: Identity) -> Place:
     """What `--resume` goes on with: an unfinished run of these settings, or the one that has the name."""
-    unfinished = [place for place in same if place.state == "unfinished" or place.directory != place.target]
-    if unfinished:
-        return unfinished[0]
+    begun_or_done = sorted(same, key=lambda place: place.state == "sealed" and place.directory == place.target)
+    if begun_or_done:
+        return begun_or_done[0]
     for directory in (successor(named), named):
         if directory.is_dir() and not is_sealed(directory):
             begun = read_begun(directory)
@@ -128,7 +127,14 @@ def _resumed(named: Path, same: list[Place], run: Identity) -> Place:
                 f"{directory} was begun with other settings or data" + (f" ({changes})" if changes else ""),
                 f"give the settings in {directory / 'settings.toml'} with --config, or start again with --force",
             )
-    return Place(named, named, "sealed" if is_sealed(named) else "new", run.digest)
+    if is_sealed(named):
+        sealed = _begun(standing(named))
+        changes = "; ".join(sealed.identity.differences(run)[:5]) if sealed else "it was not trained here"
+        raise UsageError(
+            f"{named} is sealed, and of other settings or data" + (f" ({changes})" if changes else ""),
+            "omit --resume, and choose another --name or use --force",
+        )
+    return Place(named, named, "new", run.digest)
 
 
 def begun_run(models: Path, run: Identity) -> Path | None:
@@ -139,8 +145,11 @@ def begun_run(models: Path, run: Identity) -> Path | None:
 
 
 def _begun(directory: Path) -> Begun | None:
+    """The run of a directory; None where it does not say, or is damaged. ArtifactError for a later version."""
     try:
         return read_begun(directory)
+    except LaterVersionError:
+        raise
     except ArtifactError:
         return None
 

@@ -249,3 +249,18 @@ def test_padding_and_embedding_lead_to_the_network(tmp_path: Path, run: Any, tra
     run("train", work, *flags, "--long-lines", "split", "--name", "again").ok()
     assert (work / "models" / "again" / "weights.safetensors").read_bytes() == split
     assert "[embed]" in run("status", trained).ok().out
+    run("pad", work, "--max-length", "3").ok()
+    models = run("status", work, "--json").ok().json["models"]
+    assert {name: models[name]["state"] for name in ("lines", "rows", "again")} == {
+        "lines": "current", "rows": "trained on earlier data", "again": "trained on earlier data",
+    }  # fmt: skip
+    run("train", work, "--from", "lstm", "--batching", "sentences", "--long-lines", "split", "--max-length", "3",
+        "--quiet").refused(2, "--long-lines split with --from")  # fmt: skip
+
+
+def test_tags_need_no_padding(tmp_path: Path, run: Any) -> None:
+    lines = [f"{word}\t{tag}" for _ in range(30) for word, tag in (("the", "D"), ("cat", "N"), ("sat", "V"), ("", ""))]
+    (tmp_path / "tagged.txt").write_text("\n".join(line.strip() for line in lines) + "\n", "utf-8")
+    flags = ("--task", "tag", "--batching", "sentences", "--max-length", "2", "--long-lines", "split", "--steps", "2")
+    run("train", tmp_path / "tagged.txt", "--out", tmp_path / "work", *flags).ok()
+    assert not (tmp_path / "work" / "pad").exists()

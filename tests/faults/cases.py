@@ -21,6 +21,7 @@ from places import (
     CUTTING,
     GOOD,
     PANICKING,
+    SIZE,
     Place,
     bomb,
     clean,
@@ -213,6 +214,19 @@ CASES: dict[str, Case] = {
     "a workspace's own settings as settings": done(
         own_settings, lambda place, finished: (place.work / "settings.toml").read_text("utf-8").startswith("# mine")
         and "stays as it is" in finished.err),
+    "an export over a model's weights": refused(
+        lambda place: ["export", place.work, "--to", "word2vec", "--force", "--out",
+                       place.model / "weights.safetensors"], 2, "weights.safetensors", "part of an artifact"),
+    "an export over the name of the latest model": refused(
+        lambda place: ["export", place.work, "--to", "word2vec", "--force", "--out", place.work / "models" / "LATEST"],
+        2, "LATEST", "the workspace's own"),
+    "an export over another model": refused(
+        lambda place: [place.run("train", place.work, *SIZE), "export", place.work, "--model", "cut", "--to", "int8",
+                       "--force", "--out", place.model][1:], 2, "not of this command's making"),
+    "a report over the workspace's description": refused(
+        report_to(lambda place: place.work / "workspace.json"), 2, "workspace.json", "the workspace's own"),
+    "a report over the workspace's settings": refused(
+        report_to(lambda place: place.work / "settings.toml"), 2, "settings.toml", "the workspace's own"),
     "a report over a device": refused(report_to(lambda place: Path("/dev/null")), 5, "/dev/null", "device"),
     "a picture into a directory that has gone": refused(
         lambda place: ["lags", "--plot", place.root / "gone" / "lags.png"], 5, "cannot write", "gone/lags.png"),

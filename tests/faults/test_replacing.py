@@ -1,6 +1,7 @@
 """What is sealed outlives whatever happens to what is to replace it, and to who reads it meanwhile."""
 
 import errno
+import json
 import os
 import shutil
 import signal
@@ -11,6 +12,7 @@ from typing import Any
 from unittest import mock
 
 import pytest
+from sealing import sealed_json
 
 from rnnlm import workspace as workspaces
 from rnnlm.directories import check_space, move_in, rebuilt, recover
@@ -49,18 +51,18 @@ def test_a_run_that_fails_leaves_a_directory_that_another_has_used(
     tmp_path: Path, run: Any, corpus: Path, other: Path, moment: str
 ) -> None:
     """`clean` and `train` begin with one new --out; `train` is done when `clean` comes to make or lock it."""
-    work, make = tmp_path / "work", workspaces._make_directory
+    work, make = tmp_path / "work", workspaces._make_directories
     done: list[bool] = []
 
-    def late(path: Path) -> bool:
+    def late(path: Path) -> list[Path]:
         if done:
             return make(path)
         done.append(True)
-        made = make(path) if moment == "before it is locked" else False
+        made = make(path) if moment == "before it is locked" else []
         run("train", corpus, "--out", work, *SIZE).ok()
         return made or make(path)
 
-    with mock.patch.object(workspaces, "_make_directory", late):
+    with mock.patch.object(workspaces, "_make_directories", late):
         run("clean", other, "--out", work, "--quiet").refused(2, "the workspace of another corpus")
     run("generate", work).ok()
     assert run("status", work, "--json").ok().json["models"]["lstm"]["state"] == "current"
@@ -71,7 +73,7 @@ def test_a_run_that_fails_removes_what_it_alone_has_made(tmp_path: Path, run: An
     (tmp_path / "there").mkdir()
     for out in (tmp_path / "new", tmp_path / "deep" / "new", tmp_path / "there"):
         run("clean", tmp_path / "bad.txt", "--out", out, "--quiet").refused(3, "not UTF-8")
-    assert not (tmp_path / "new").exists() and not (tmp_path / "deep" / "new").exists()
+    assert not (tmp_path / "new").exists() and not (tmp_path / "deep").exists()
     assert (tmp_path / "there").is_dir()
 
 
@@ -284,6 +286,69 @@ def test_space_is_that_of_the_disk(tmp_path: Path) -> None:
         check_space(tmp_path, 2**60, "a model")
 
 
+# What --resume continues, and what training records.
+
+
+def test_a_run_that_had_no_checkpoint_yet_begins_as_it_did(run: Any, work: Path) -> None:
+    """The start from co-occurrence is part of the run, also where it was stopped before its first checkpoint."""
+    flags = (*SIZE, "--embedding-init", "cooccurrence", "--seed", "4")
+    shutil.rmtree(work / "models" / "lstm")
+    for name in ("whole", "cut"):
+        if name == "cut":
+            with mock.patch("rnnlm.training.loop.Trainer.run", side_effect=StoppedError("stopped", "", 2)):
+                assert run("train", work, *flags, "--name", name).code == 130
+            assert not list((work / "models" / name).glob("checkpoints/step-*"))
+        run("train", work, *flags, "--name", name, *(("--resume",) if name == "cut" else ())).ok()
+    whole, cut = ((work / "models" / name / "weights.safetensors").read_bytes() for name in ("whole", "cut"))
+    assert whole == cut
+
+
+def test_resume_continues_nothing_else_than_what_was_asked_for(run: Any, work: Path) -> None:
+    resume = ("--resume", "--quiet")
+    run("train", work, "--name", "lstm", "--hidden", "16", *resume).refused(2, "is sealed", "hidden 24, now 16")
+    run("train", work, "--name", "lstm", *resume).ok()  # of the recorded settings, and finished
+    run("ngram", work, "--name", "kn").ok()
+    run("train", work, "--name", "kn", *resume).refused(2, "models/kn is sealed", "it was not trained here")
+    run("export", work, "--model", "lstm", "--to", "int8", "--out", work / "models" / "small").ok()
+    run("train", work, "--name", "small", *resume).refused(2, "models/small is sealed")
+
+
+def test_a_run_that_is_refused_records_nothing(run: Any, work: Path) -> None:
+    before = (work / "workspace.json").read_bytes()
+    with locked(work / "models" / ".lstm.lock", ""):
+        again = ("train", work, "--name", "lstm", "--hidden", "30", "--force", "--quiet")
+        run(*again).refused(2, "another rnnlm trains")
+    assert (work / "workspace.json").read_bytes() == before
+
+
+def test_settings_inside_the_model_to_be_replaced_are_refused(run: Any, work: Path) -> None:
+    settings = work / "models" / "lstm" / "settings.toml"
+    again = ("train", work, "--name", "lstm", "--config", settings, "--seed", "5", "--force", "--quiet")
+    run(*again).refused(2, "settings.toml is part of the model to be replaced", "copy it")
+
+
+def test_a_run_of_a_later_version_is_not_taken_for_another(run: Any, work: Path) -> None:
+    path = work / "models" / "lstm" / "run.json"
+    path.write_bytes(sealed_json({**json.loads(path.read_bytes()), "version": 3}))
+    for flags in ((), ("--resume",), ("--name", "lstm"), ("--name", "lstm", "--force")):
+        run("train", work, "--seed", "8", *flags, "--quiet").refused(4, "run.json has version 3", "1 and 2")
+
+
+def test_a_short_run_outlives_its_workspace(run: Any, work: Path) -> None:
+    from rnnlm.training.loop import Trainer
+
+    trained = Trainer.run
+
+    def vanish(self: Trainer, *, resume: bool) -> Any:
+        outcome = trained(self, resume=resume)
+        shutil.rmtree(work)
+        return outcome
+
+    with mock.patch.object(Trainer, "run", vanish):
+        run("train", work, *SIZE, "--name", "kept").ok()
+    run("generate", work / "models" / "kept").ok()
+
+
 # Who reads meanwhile.
 
 
@@ -295,11 +360,14 @@ def test_readers_find_what_an_exchange_left_aside_and_change_nothing(run: Any, w
     status = run("status", work, "--json").ok().json
     assert {status["stages"][name] for name in ("raw", "vocab", "pad")} == {"current"}
     assert status["models"]["lstm"]["state"] == "current"
-    for use in (("evaluate", work, "--model", "lstm"), ("generate", work, "--model", "lstm"), ("config", work)):
+    for use in (("evaluate", work, "--model", "lstm"), ("generate", work), ("config", work), ("status", work)):
         run(*use).ok()
+    assert "lstm on test split" in run("evaluate", work).ok().out.splitlines()[2]
+    run("evaluate", work, "--model", "none", "--quiet").refused(3, "there are: lstm, ngram")
     assert contents(work) == before
+    run("train", work, "--from", "lstm", "--name", "next", "--steps", "2").ok()
     run("vocab", work).ok()
-    run("train", work, "--name", "lstm", "--resume").ok()
+    run("train", work, "--name", "lstm", "--steps", "120", "--resume").ok()
     assert {path.name for path in work.iterdir()} >= {"raw", "vocab"}
     assert not [*work.glob(".*.old"), *(work / "models").glob(".*.old")]
 
