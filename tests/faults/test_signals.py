@@ -14,9 +14,10 @@ MOMENTS = max(6, int(os.environ.get("RNNLM_KILLS", "0")))
 # The program is asked for the event of its own (PEP 578: imports, files that are opened, code that is run) at which it
 # sends itself the signal. There are about 20,000 of them until its work begins, most of them of imports.
 PROGRAM = """
-import os, runpy, sys
+import _signal, os, runpy, sys
 
 number, moment, count = int(sys.argv[1]), int(sys.argv[2]), -1
+_signal.signal(number, _signal.SIG_IGN if sys.argv[3] == "ignored" else _signal.SIG_DFL)
 
 def hook(event, arguments):
     global count
@@ -27,16 +28,17 @@ def hook(event, arguments):
     elif event == "exec" and getattr(arguments[0], "co_filename", "").endswith("rnnlm/__main__.py"):
         count = 0
 
-sys.argv = ["rnnlm", *sys.argv[3:]]
+sys.argv = ["rnnlm", *sys.argv[4:]]
 sys.addaudithook(hook)
 runpy.run_module("rnnlm", run_name="__main__", alter_sys=True)
 """
 FIRST, LAST = 2, 15_000  # the import by which the handlers come is the first event
 
 
-def ended(number: int, moment: int, *arguments: object) -> tuple[int, str]:
+def ended(number: int, moment: int, *arguments: object, ignored: bool = False) -> tuple[int, str]:
     """How a command ends that gets a signal at some event, and what it says."""
-    command = [sys.executable, "-c", PROGRAM, str(number), str(moment), *map(str, arguments), "--quiet"]
+    how = "ignored" if ignored else "heeded"
+    command = [sys.executable, "-c", PROGRAM, str(number), str(moment), how, *map(str, arguments), "--quiet"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     return done.returncode, done.stderr
 
@@ -48,19 +50,19 @@ def test_a_signal_while_the_program_starts_is_one_line(trained: Path, number: si
         FIRST,
         *(round(FIRST * draw.uniform(1, LAST / FIRST) ** draw.choice((0.5, 1))) for _ in range(MOMENTS - 1)),
     ]
-    for moment in moments:
-        code, said = ended(number, moment, "evaluate", trained)
-        assert (code, said) == (128 + number, f"rnnlm: stopped by {number.name}\n"), moment
+    before = signal.signal(number, signal.SIG_DFL)  # where it is ignored, as by nohup, the program would ignore it too
+    try:
+        for moment in moments:
+            code, said = ended(number, moment, "evaluate", trained)
+            assert (code, said) == (128 + number, f"rnnlm: stopped by {number.name}\n"), moment
+    finally:
+        signal.signal(number, before)
 
 
 def test_a_signal_that_is_ignored_stays_so(trained: Path) -> None:
     """As nohup has it of SIGHUP, and a shell of SIGINT for what it starts in the background."""
     for number in (signal.SIGHUP, signal.SIGINT):
-        before = signal.signal(number, signal.SIG_IGN)
-        try:
-            assert ended(number, 700, "status", trained) == (0, "")
-        finally:
-            signal.signal(number, before)
+        assert ended(number, 700, "status", trained, ignored=True) == (0, "")
 
 
 def test_an_interrupt_that_nobody_would_see_ends_the_program(tmp_path: Path) -> None:
