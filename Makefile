@@ -3,10 +3,20 @@ PYTHON ?= python3
 BIN := .venv/bin
 DEMO ?= demo
 
-.PHONY: demo test lint types check audit bench soak soak-kills soak-mutations clean
+# The index that torch comes from, when it is not the one that pip uses for everything else. On Linux,
+# TORCH_INDEX=https://download.pytorch.org/whl/cpu avoids a download of several gigabytes for GPUs.
+TORCH_INDEX ?=
+
+# $(call torch-first,ENVIRONMENT,FILE) installs the torch version that FILE pins, before anything else requires torch.
+ifneq ($(TORCH_INDEX),)
+torch-first = $(1)/bin/pip install --quiet --no-deps --index-url $(TORCH_INDEX) "$$(grep '^torch==' $(2))"
+endif
+
+.PHONY: demo test test-lowest test-core lint types check audit bench soak soak-kills soak-mutations clean
 
 .venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
+	$(call torch-first,.venv,constraints.txt)
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
@@ -22,6 +32,29 @@ demo: .venv/ready
 # Two processes, each with whole files, so that what a file's tests share is made once.
 test: .venv/ready
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+# The tests with the lowest versions of the direct dependencies, extras and test tools that pyproject.toml allows.
+test-lowest: .venv-lowest/ready
+	.venv-lowest/bin/python -m pytest -n 2 --dist loadfile
+
+.venv-lowest/ready: pyproject.toml constraints.txt .ci/lowest.py
+	$(PYTHON) -m venv .venv-lowest
+	.venv-lowest/bin/pip install --quiet --constraint constraints.txt packaging
+	.venv-lowest/bin/python .ci/lowest.py dev > .venv-lowest/lowest.txt
+	$(call torch-first,.venv-lowest,.venv-lowest/lowest.txt)
+	.venv-lowest/bin/pip install --quiet --only-binary :all: --requirement .venv-lowest/lowest.txt
+	.venv-lowest/bin/pip install --quiet --no-deps --editable .
+	@touch $@
+
+# The tests without any extra; a test that needs one is skipped, and the reason names the extra.
+test-core: .venv-core/ready
+	.venv-core/bin/python -m pytest -n 2 --dist loadfile -r s
+
+.venv-core/ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv-core
+	$(call torch-first,.venv-core,constraints.txt)
+	.venv-core/bin/pip install --quiet --constraint constraints.txt --editable . pytest pytest-xdist hypothesis
+	@touch $@
 
 lint: .venv/ready
 	$(BIN)/ruff format --check .
@@ -54,4 +87,4 @@ bench: .venv/ready
 	$(BIN)/python benchmarks/reading.py
 
 clean:
-	rm -rf .venv .venv-audit $(DEMO) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-audit .venv-lowest .venv-core $(DEMO) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
