@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from conftest import needs
 
+from rnnlm.app.request import SECTIONS
 from rnnlm.arrays import read_tensors
-from rnnlm.cli.options import SECTIONS
 from rnnlm.config import as_dict, changed, setting, to_toml
 from rnnlm.renamed import RENAMED
 from rnnlm.training.settings import TrainSettings

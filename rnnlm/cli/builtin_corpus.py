@@ -5,7 +5,9 @@ from typing import Annotated
 
 import typer
 
-from rnnlm.cli.options import Invocation, command, flag_name
+from rnnlm.app.request import Request
+from rnnlm.builtin.settings import CorpusSettings
+from rnnlm.cli.options import command, flag_name
 
 NAME = Annotated[str | None, typer.Argument(help="which corpus or task; all are listed without it", show_default=False)]
 OUT = Annotated[
@@ -16,21 +18,21 @@ TAGGED = Annotated[bool, typer.Option("--tagged", help="of stories: a word and i
 
 
 @command("corpus", arguments={"name": (NAME, None), "out": (OUT, None), "tagged": (TAGGED, False)})
-def corpus(invocation: Invocation) -> None:
+def corpus(request: Request) -> None:
     """List the built-in corpora and tasks, or write one."""
     import sys
 
     from rnnlm.builtin.catalogue import CATALOGUE, TAGGED_STORIES
-    from rnnlm.cli.stages import terminal
+    from rnnlm.cli.terminal import terminal
     from rnnlm.errors import UsageError
 
-    screen = terminal(invocation)
-    name, out, tagged = (invocation.arguments[key] for key in ("name", "out", "tagged"))
+    screen = terminal(request)
+    name, out, tagged = (request.arguments[key] for key in ("name", "out", "tagged"))
     if name is not None and name not in CATALOGUE:
         raise UsageError(f"there is no built-in corpus {name!r}", "rnnlm corpus lists what is built in")
     reads = () if name is None else CATALOGUE[name].reads
     unread = [each for each in ("lag", "count", "seed") if each not in reads]
-    given = [flag_name(each) for each in unread if invocation.flags[each] is not None]
+    given = [flag_name(each) for each in unread if request.flags[each] is not None]
     given += ["--tagged"] if tagged and name != "stories" else []
     if given:
         owners = "stories" if given == ["--tagged"] else "recall, copy and adding"
@@ -46,10 +48,10 @@ def corpus(invocation: Invocation) -> None:
         screen.result({"corpora": values}, *views, "\nrnnlm corpus NAME --out DIR writes one of them.")
         return
     chosen = TAGGED_STORIES if tagged else CATALOGUE[name]
-    settings = invocation.settings("corpus").settings
+    settings = request.settings(CorpusSettings).settings
     if out is None:
         sys.stdout.writelines(f"{line}\n" for line in chosen.lines(settings))
         return
-    path, digest = chosen.write(settings, out, replace=invocation.run.force)
+    path, digest = chosen.write(settings, out, replace=request.run.force)
     size, use = path.stat().st_size, chosen.use.replace(path.name, str(path))
     screen.result({"path": str(path), "bytes": size, "sha256": digest, "use": use}, f"{path}: {size:,} bytes", use)

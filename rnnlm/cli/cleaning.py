@@ -1,13 +1,14 @@
 """`rnnlm clean`: raw text to cleaned lines."""
 
-from rnnlm.cli.options import DRY_RUN, OUT, PATHS, Invocation, command
+from rnnlm.app.request import Request
+from rnnlm.cli.options import DRY_RUN, OUT, PATHS, command
 
 ARGUMENTS = {"paths": (PATHS, None), "out": (OUT, None), "dry_run": (DRY_RUN, False)}
 
 
 @command("raw", "clean", arguments=ARGUMENTS)
-def clean(invocation: Invocation) -> None:
+def clean(request: Request) -> None:
     """Read a corpus, split it into train, valid and test, and clean it."""
     from rnnlm.cli.show import show_stage
 
-    show_stage(invocation, "clean", "tokenize")
+    show_stage(request, "clean", "tokenize")

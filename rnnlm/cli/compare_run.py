@@ -6,12 +6,11 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from rnnlm.cli.models import Found, language_model_of
-from rnnlm.cli.options import Invocation
-from rnnlm.cli.reading import decoding
-from rnnlm.cli.stages import terminal
-from rnnlm.cli.terminal import Terminal, count, table
-from rnnlm.cli.texts import Chosen, choose_text
+from rnnlm.app.models import Found, language_model_of
+from rnnlm.app.reading import decoding
+from rnnlm.app.request import Request
+from rnnlm.app.texts import Chosen, choose_text
+from rnnlm.cli.terminal import Terminal, count, table, terminal
 from rnnlm.corpus.sources import split_blocks
 from rnnlm.corpus.text import encode_text
 from rnnlm.errors import UsageError
@@ -24,16 +23,16 @@ from rnnlm.use.settings import CompareSettings, EvaluateSettings
 from rnnlm.workspace import Workspace
 
 
-def compare_models(invocation: Invocation) -> None:
+def compare_models(request: Request) -> None:
     """Measure all models on one text, and show each pair's difference with its interval and p value."""
-    given: CompareSettings = invocation.settings("compare").settings
-    found = _find(invocation.arguments["paths"])
+    given: CompareSettings = request.settings(CompareSettings).settings
+    found = _find(request.arguments["paths"])
     names = _names(found)
     workspace = next((each.workspace for each in found if each.workspace is not None), None)
     if workspace is None and given.text is None:
         raise UsageError("these models are without a workspace", "name a text with --text FILE")
-    models = [language_model_of(invocation, each) for each in found]
-    reading = decoding(invocation, terminal(invocation))
+    models = [language_model_of(request, each) for each in found]
+    reading = decoding(request, terminal(request))
 
     def text_again() -> Chosen:
         settings = EvaluateSettings(split=given.split, text=given.text)
@@ -70,7 +69,7 @@ def compare_models(invocation: Invocation) -> None:
         "raw_sha256": readers[0].text.raw_sha256,
         "cleaned_sha256": readers[0].text.cleaned_sha256,
     }
-    _show(terminal(invocation), report)
+    _show(terminal(request), report)
 
 
 def _find(paths: Sequence[str]) -> list[Found]:

@@ -4,7 +4,8 @@ from typing import Annotated
 
 import typer
 
-from rnnlm.cli.options import Invocation, command
+from rnnlm.app.request import Request
+from rnnlm.cli.options import command
 
 MODELS = Annotated[
     list[str],
@@ -13,8 +14,8 @@ MODELS = Annotated[
 
 
 @command("compare", arguments={"paths": (MODELS, ...)})
-def compare(invocation: Invocation) -> None:
+def compare(request: Request) -> None:
     """Test the differences of models on one text in pairs; what cannot be compared is refused."""
     from rnnlm.cli.compare_run import compare_models
 
-    compare_models(invocation)
+    compare_models(request)

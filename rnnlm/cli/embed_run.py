@@ -6,19 +6,19 @@ from typing import Any
 import numpy as np
 from rich.table import Table
 
+from rnnlm.app.embed import model_directory
+from rnnlm.app.opening import open_pipeline
+from rnnlm.app.reading import decoding
+from rnnlm.app.request import Request
+from rnnlm.app.stages import Pipeline
 from rnnlm.arrays import npy_writer, open_npy
-from rnnlm.cli.embed_stage import model_directory
-from rnnlm.cli.opening import open_pipeline
-from rnnlm.cli.options import Invocation
-from rnnlm.cli.reading import decoding
 from rnnlm.cli.reports import report_of
 from rnnlm.cli.show import show_plan
-from rnnlm.cli.stages import Pipeline, terminal
 from rnnlm.cli.summary_run import summarise
-from rnnlm.cli.terminal import count, table
+from rnnlm.cli.terminal import count, table, terminal
 from rnnlm.corpus.clean import UnitRule
 from rnnlm.corpus.normalizer import normalize
-from rnnlm.corpus.settings import WORD_KINDS
+from rnnlm.corpus.settings import WORD_KINDS, CleanSettings, EmbedSettings
 from rnnlm.corpus.sources import find_corpus, read_blocks, whole_lines
 from rnnlm.corpus.text import TextRules
 from rnnlm.corpus.tokenizer import UNKNOWN_ID, shown, tokens_by_id
@@ -35,33 +35,33 @@ _ROWS = 1024
 _ON_MAP = 200
 
 
-def embed_or_look(invocation: Invocation) -> None:
+def embed_or_look(request: Request) -> None:
     """Bring the layer up to date, or look into the one of a trained model."""
-    if invocation.arguments.get("dry_run"):
-        show_plan(invocation, "embed")
+    if request.arguments.get("dry_run"):
+        show_plan(request, "embed")
         return
-    screen = terminal(invocation)
-    look = invocation.settings("look").settings
-    pipeline = open_pipeline(invocation, screen)
+    screen = terminal(request)
+    look = request.settings(LookSettings).settings
+    pipeline = open_pipeline(request, screen)
     if look.summary:
         summarise(pipeline, look)
         return
     looking = any((look.neighbours, look.analogy, look.map, look.split, look.text))
     if look.of_model is None:
         with pipeline.workspace.lock():
-            built = pipeline.ensure("embed", force=invocation.run.force and not looking, asked=not looking)
+            built = pipeline.ensure("embed", force=request.run.force and not looking, asked=not looking)
             pipeline.record()
         tokenizer, kind = pipeline.tokenizer, pipeline.kind
         directory = pipeline.workspace.directory("embed")
         layer = read_layer(directory)
         if len(layer) != tokenizer.get_vocab_size():
             raise ArtifactError(f"{directory} is not a layer of the vocabulary's ids", "run: rnnlm embed --force")
-        rules = TextRules(kind, pipeline.rule, UnitRule.of(pipeline.settings("clean").settings, kind), tokenizer)
+        rules = TextRules(kind, pipeline.rule, UnitRule.of(pipeline.settings(CleanSettings).settings, kind), tokenizer)
         seen = Layered(layer, rules, pipeline)
         if not looking:
             report = {"stage": "embed", "workspace": str(pipeline.workspace.path), **built.manifest.report}
             view = table("embedding layer", "rows V", "numbers D", "rows from vectors")
-            given = pipeline.settings("embed").settings
+            given = pipeline.settings(EmbedSettings).settings
             start = given.vectors or given.embedding_init or "random"
             with report_of(directory, f"rebuild it: {pipeline.workspace.rebuild('embed')}"):
                 covered = "-" if report["covered"] is None else count(report["covered"])
@@ -108,7 +108,7 @@ class Layered:
         if look.text is not None:
             seen.append(self._text(look.text))
         report = {key: value for part, _ in seen for key, value in part.items()}
-        self._pipeline.screen.result(report, *(view for _, view in seen))
+        terminal(self._pipeline.request).result(report, *(view for _, view in seen))
 
     def _id(self, word: str) -> int:
         normal = normalize(self._rules.rule.normalizer(), word) if self._rules.kind in WORD_KINDS else word
@@ -142,7 +142,7 @@ class Layered:
         return self._write(rows, self._pipeline.workspace.path / f"embedded-{split}.npy")
 
     def _text(self, name: str) -> Seen:
-        reading = decoding(self._pipeline.invocation, self._pipeline.screen)
+        reading = decoding(self._pipeline.request, self._pipeline.screen)
         blocks = (block for source in find_corpus([name]).stream for block in read_blocks(source, "text", reading))
         lines = [line for block in whole_lines(blocks) for line in block.decode().split("\n")[:-1]]
         ids = [line_ids(self._rules, line) for line in lines]

@@ -1,12 +1,13 @@
 """`rnnlm embed`: the embedding layer, and what can be seen in it."""
 
+from rnnlm.app.request import Request
 from rnnlm.cli.cleaning import ARGUMENTS
-from rnnlm.cli.options import Invocation, command
+from rnnlm.cli.options import command
 
 
 @command("embed", "look", "raw", "clean", "tokenize", "vocab", "pad", arguments=ARGUMENTS)
-def embed(invocation: Invocation) -> None:
+def embed(request: Request) -> None:
     """Make the embedding layer (V, D), or look at it: neighbours, analogies, a map, (N, T, D)."""
     from rnnlm.cli.embed_run import embed_or_look
 
-    embed_or_look(invocation)
+    embed_or_look(request)

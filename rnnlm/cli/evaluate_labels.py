@@ -7,13 +7,12 @@ from typing import Any
 import numpy as np
 from rich.table import Table
 
+from rnnlm.app.models import Found
+from rnnlm.app.reading import decoding
+from rnnlm.app.request import Request
+from rnnlm.app.texts import choose_split
 from rnnlm.artifacts import sha256_file
-from rnnlm.cli.models import Found
-from rnnlm.cli.options import Invocation
-from rnnlm.cli.reading import decoding
-from rnnlm.cli.stages import terminal
-from rnnlm.cli.terminal import count, table
-from rnnlm.cli.texts import choose_split
+from rnnlm.cli.terminal import count, table, terminal
 from rnnlm.corpus.label_raw import labels_file
 from rnnlm.corpus.labelled import LabelledText, encode_labelled, encode_split
 from rnnlm.corpus.settings import check_columns
@@ -22,14 +21,15 @@ from rnnlm.model.network import Network
 from rnnlm.use.evaluate_labels import evaluate_labels, naive_bayes_confusion
 from rnnlm.use.label_choice import prior_offsets
 from rnnlm.use.label_metrics import Confusion
+from rnnlm.use.settings import EvaluateSettings
 
 _WHOLE_MATRIX = 12  # labels whose counts fit on a screen side by side
 _WORST = 10
 
 
-def evaluate_labelled(invocation: Invocation, found: Found, network: Network) -> None:
+def evaluate_labelled(request: Request, found: Found, network: Network) -> None:
     """Show how well a model labels a split or a labelled file."""
-    given = invocation.settings("evaluate").settings
+    given = request.settings(EvaluateSettings).settings
     model = found.model
     given.refuse_tables("labels")
     if given.context is not None or given.plot is not None:
@@ -37,7 +37,7 @@ def evaluate_labelled(invocation: Invocation, found: Found, network: Network) ->
     if given.baseline and (model.task != "classify" or found.workspace is None or given.text):
         raise UsageError("--baseline without texts to learn from", "name a workspace of labelled texts and a split")
     with tempfile.TemporaryDirectory(prefix="rnnlm-") as directory:
-        data, split, name = _data(invocation, found, Path(directory))
+        data, split, name = _data(request, found, Path(directory))
         offsets = prior_offsets(model.label_counts, given.balance)
         evaluation = evaluate_labels(network, data, given.batch_size, offsets)
         report: dict[str, Any] = {
@@ -55,7 +55,7 @@ def evaluate_labelled(invocation: Invocation, found: Found, network: Network) ->
         with found.workspace.opening("raw") as raw:
             bayes = naive_bayes_confusion(raw, split, model.labels)
         report["naive_bayes"] = {"accuracy": bayes.accuracy, "macro_f1": bayes.macro_f1}
-    _show(invocation, report, evaluation.confusion, f"{model.name} on {name}")
+    _show(request, report, evaluation.confusion, f"{model.name} on {name}")
 
 
 def _digests(found: Found, split: str | None, directory: Path) -> dict[str, str]:
@@ -70,18 +70,18 @@ def _two_digests(raw: Path, name: str) -> dict[str, str]:
     return {"raw_sha256": sha256_file(raw / f"{name}.txt"), "labels_sha256": sha256_file(labels_file(raw, name))}
 
 
-def _data(invocation: Invocation, found: Found, directory: Path) -> tuple[LabelledText, str | None, str]:
+def _data(request: Request, found: Found, directory: Path) -> tuple[LabelledText, str | None, str]:
     """The labelled text that the flags name, as ids by the model's own rules; its split and its name.
 
     Raises UsageError for a model without a workspace, or a workspace without such labels.
     """
-    given, model = invocation.settings("evaluate").settings, found.model
+    given, model = request.settings(EvaluateSettings).settings, found.model
     per_token = model.task == "tag"
     if given.text is not None:
         check_columns(given.field, given.label, tags=per_token)
         data = encode_labelled(
             given.text, model.rules, model.labels, per_token, directory, field=given.field, label=given.label,
-            decoding=decoding(invocation, terminal(invocation)),
+            decoding=decoding(request, terminal(request)),
         )  # fmt: skip
         return data, None, given.text
     if found.workspace is None:
@@ -91,15 +91,13 @@ def _data(invocation: Invocation, found: Found, directory: Path) -> tuple[Labell
         raise UsageError(f"{found.workspace.path} has no such labels", "name a labelled file with --text FILE")
     split, _ = choose_split(found.workspace, given.split)
     if found.workspace.verified("raw").identity != model.config.get("data", {}).get("raw"):
-        terminal(invocation).notice(
-            f"{model.name} was trained on another split: it may have seen what it is asked here"
-        )
+        terminal(request).notice(f"{model.name} was trained on another split: it may have seen what it is asked here")
     with found.workspace.opening("raw") as raw:
         data = encode_split(raw, split, model.rules, model.labels, per_token=per_token, directory=directory)
     return data, split, f"{split} split"
 
 
-def _show(invocation: Invocation, report: dict[str, Any], confusion: Confusion, what: str) -> None:
+def _show(request: Request, report: dict[str, Any], confusion: Confusion, what: str) -> None:
     view = table("", "accuracy", "macro-F1", "nats/label")
     rows = [("its own labels fed back" if "forced" in report else what, report)]
     rows += [("true labels fed back", report["forced"])] if "forced" in report else []
@@ -115,7 +113,7 @@ def _show(invocation: Invocation, report: dict[str, Any], confusion: Confusion, 
         shares = (f"{share:.3f}" for share in (score.precision, score.recall, score.f1))
         labels.add_row(score.label, *shares, count(score.support), count(score.predicted))
     words = f"{what}: {report['predictions']:,} labels, {report['unseen']:,} of them never seen in training"
-    terminal(invocation).result(report, view, "", labels, "", _confusions(confusion), words)
+    terminal(request).result(report, view, "", labels, "", _confusions(confusion), words)
 
 
 def _confusions(confusion: Confusion) -> Table:

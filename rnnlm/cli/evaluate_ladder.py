@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from rnnlm.cli.models import Found, language_model_of
-from rnnlm.cli.options import Invocation
-from rnnlm.cli.reading import decoding
-from rnnlm.cli.stages import terminal
-from rnnlm.cli.terminal import Terminal, table
-from rnnlm.cli.texts import choose_text
+from rnnlm.app.models import Found, language_model_of
+from rnnlm.app.reading import decoding
+from rnnlm.app.request import Request
+from rnnlm.app.texts import choose_text
+from rnnlm.cli.terminal import Terminal, table, terminal
 from rnnlm.corpus.ids import Ids
 from rnnlm.corpus.sources import split_blocks
 from rnnlm.corpus.text import EncodedText, TextRules, encode_text
@@ -32,10 +31,10 @@ _NGRAM = "ngram"
 _ADAPTS = "*"
 
 
-def evaluate_ladder(invocation: Invocation, found: Found, network: LanguageModel) -> None:
+def evaluate_ladder(request: Request, found: Found, network: LanguageModel) -> None:
     """Show a text's figures under the network and under what can be built on it."""
-    given: EvaluateSettings = invocation.settings("evaluate").settings
-    screen = terminal(invocation)
+    given: EvaluateSettings = request.settings(EvaluateSettings).settings
+    screen = terminal(request)
     if not isinstance(network, Network):
         raise UsageError(f"--ladder with {found.model.path}, an n-gram model", "name the network with --model")
     if found.workspace is None:
@@ -43,7 +42,7 @@ def evaluate_ladder(invocation: Invocation, found: Found, network: LanguageModel
             f"--ladder with {found.model.path}, a model without a workspace",
             "its weights are fitted on a workspace's valid split; name the workspace, and the network with --model",
         )
-    chosen = choose_text(found, given, decoding(invocation, screen))
+    chosen = choose_text(found, given, decoding(request, screen))
     if chosen.split == "valid":
         raise UsageError("--ladder where test is empty", "its weights are fitted on valid; name a text with --text")
     others = _others(found.workspace, found.model, given.ensemble)
@@ -51,7 +50,7 @@ def evaluate_ladder(invocation: Invocation, found: Found, network: LanguageModel
     models = [found.model, *([ngram] if ngram else []), *others]
 
     def voice(model: Sealed) -> Voice:
-        loaded = language_model_of(invocation, Found(model, None))
+        loaded = language_model_of(request, Found(model, None))
         return Voice(model.name, loaded, given.context or model.context)
 
     with tempfile.TemporaryDirectory(prefix="rnnlm-") as name:

@@ -3,10 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-from rnnlm.cli.models import Found
-from rnnlm.cli.options import Invocation
-from rnnlm.cli.stages import terminal
-from rnnlm.cli.terminal import Terminal, count, table
+from rnnlm.app.models import Found
+from rnnlm.app.request import Request
+from rnnlm.cli.terminal import Terminal, count, table, terminal
 from rnnlm.corpus.series import Series, open_series
 from rnnlm.corpus.series_rules import SeriesRules
 from rnnlm.corpus.series_table import apply_rules
@@ -15,18 +14,19 @@ from rnnlm.errors import InputError, UsageError
 from rnnlm.model.network import Network
 from rnnlm.use.baselines import Baseline, baselines
 from rnnlm.use.evaluate_series import Errors, errors, forecasts
+from rnnlm.use.settings import EvaluateSettings
 from rnnlm.views.forecast_plot import draw_forecast
 
 _PLOTTED = 500  # rows of a picture
 
 
-def evaluate_forecast(invocation: Invocation, found: Found, network: Network) -> None:
+def evaluate_forecast(request: Request, found: Found, network: Network) -> None:
     """Show a model's errors on a split or a table, beside those of methods that need no network."""
-    given = invocation.settings("evaluate").settings
+    given = request.settings(EvaluateSettings).settings
     given.refuse_tables("forecasts")
     if given.context is not None or given.baseline:
         raise UsageError("--context or --baseline with a forecast", "its baselines are always shown")
-    series, train, split, name, digest = _data(invocation, found)
+    series, train, split, name, digest = _data(request, found)
     truth = series.truth()
     forecast = forecasts(network, series, given.batch_size)
     figures = {"model": errors(forecast, truth)}
@@ -50,19 +50,19 @@ def evaluate_forecast(invocation: Invocation, found: Found, network: Network) ->
         "table_sha256": digest,
         "model_sha256": found.model.model_sha256,
     }
-    screen = terminal(invocation)
+    screen = terminal(request)
     if given.plot is not None:
         _draw(Path(given.plot), series, truth, forecast, others, name)
         screen.notice(f"{given.plot}: the last {min(_PLOTTED, len(series)):,} windows of {name}")
     _show(screen, report, figures, names, series, name)
 
 
-def _data(invocation: Invocation, found: Found) -> tuple[Series, Series | None, str | None, str, str]:
+def _data(request: Request, found: Found) -> tuple[Series, Series | None, str | None, str, str]:
     """The windows that the flags name, those of train where there are any, the split, its name and the table's digest.
 
     Raises UsageError for a model without a workspace, or a workspace whose windows are made by other rules.
     """
-    given, model = invocation.settings("evaluate").settings, found.model
+    given, model = request.settings(EvaluateSettings).settings, found.model
     rules = SeriesRules.from_json(model.config["series"])
     train = None
     if found.workspace is not None and found.workspace.manifest("window") is not None:

@@ -5,12 +5,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from rnnlm.cli.models import Found
-from rnnlm.cli.options import Invocation
-from rnnlm.cli.reading import decoding
-from rnnlm.cli.stages import terminal
-from rnnlm.cli.terminal import Terminal, count, percent, table
-from rnnlm.cli.texts import choose_text
+from rnnlm.app.models import Found
+from rnnlm.app.reading import decoding
+from rnnlm.app.request import Request
+from rnnlm.app.texts import choose_text
+from rnnlm.cli.terminal import Terminal, count, percent, table, terminal
 from rnnlm.corpus.sources import line_blocks
 from rnnlm.corpus.text import encode_text
 from rnnlm.model.likelihood import LanguageModel, perplexity
@@ -21,11 +20,11 @@ from rnnlm.use.settings import EvaluateSettings
 from rnnlm.views.reliability_plot import reliability_plot
 
 
-def evaluate_in_slices(invocation: Invocation, found: Found, model: LanguageModel) -> None:
+def evaluate_in_slices(request: Request, found: Found, model: LanguageModel) -> None:
     """Show the parts of a text's loss, the calibration and the keystrokes saved."""
-    given: EvaluateSettings = invocation.settings("evaluate").settings
-    screen = terminal(invocation)
-    chosen = choose_text(found, given, decoding(invocation, screen))
+    given: EvaluateSettings = request.settings(EvaluateSettings).settings
+    screen = terminal(request)
+    chosen = choose_text(found, given, decoding(request, screen))
     context = given.context or found.model.context
     rules = found.model.rules
     with tempfile.TemporaryDirectory(prefix="rnnlm-") as name:

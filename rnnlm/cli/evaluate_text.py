@@ -4,34 +4,34 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from rnnlm.app.models import Found
+from rnnlm.app.reading import decoding
+from rnnlm.app.request import Request
+from rnnlm.app.texts import choose_text
 from rnnlm.cli.evaluate_ladder import evaluate_ladder
 from rnnlm.cli.evaluate_slices import evaluate_in_slices
-from rnnlm.cli.models import Found
-from rnnlm.cli.options import Invocation
-from rnnlm.cli.reading import decoding
-from rnnlm.cli.stages import terminal
-from rnnlm.cli.terminal import Terminal, count, percent, table
-from rnnlm.cli.texts import choose_text
+from rnnlm.cli.terminal import Terminal, count, percent, table, terminal
 from rnnlm.corpus.text import encode_text
 from rnnlm.errors import UsageError
 from rnnlm.model.likelihood import LanguageModel
 from rnnlm.model.network import Network
 from rnnlm.use.best_possible import best_possible_perplexity
 from rnnlm.use.evaluate import evaluate
+from rnnlm.use.settings import EvaluateSettings
 
 
-def evaluate_language(invocation: Invocation, found: Found, network: LanguageModel) -> None:
+def evaluate_language(request: Request, found: Found, network: LanguageModel) -> None:
     """Show how well a language model predicts a split or a text file."""
-    given = invocation.settings("evaluate").settings
+    given = request.settings(EvaluateSettings).settings
     if given.baseline or (given.plot and not given.slices):
         raise UsageError("--baseline or --plot with a language model", "they go with labels and forecasts")
     if given.ladder:
-        evaluate_ladder(invocation, found, network)
+        evaluate_ladder(request, found, network)
         return
     if given.slices:
-        evaluate_in_slices(invocation, found, network)
+        evaluate_in_slices(request, found, network)
         return
-    chosen = choose_text(found, given, decoding(invocation, terminal(invocation)))
+    chosen = choose_text(found, given, decoding(request, terminal(request)))
     context = given.context or found.model.context
     with tempfile.TemporaryDirectory(prefix="rnnlm-") as directory:
         text = encode_text(chosen.blocks, found.model.rules, Path(directory))
@@ -45,7 +45,7 @@ def evaluate_language(invocation: Invocation, found: Found, network: LanguageMod
     if chosen.path is not None and not text.unknown_tokens:
         best = best_possible_perplexity(chosen.corpus_sha256, chosen.path, found.model.rules, context)
         report |= {"best_possible_perplexity": best} if best is not None else {}
-    screen = terminal(invocation)
+    screen = terminal(request)
     show_evaluation(screen, report, f"{found.model.name} on {chosen.name}")
     if isinstance(network, Network) and network.feeds_back and network.architecture.forced:
         screen.notice("fed y(t−1) = x(t), which it reads anyway: what it predicts depends on the last token alone")

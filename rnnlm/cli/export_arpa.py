@@ -4,11 +4,10 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from rnnlm.cli.export_text import measuring_text
-from rnnlm.cli.models import Found, language_model_of
-from rnnlm.cli.options import Invocation
-from rnnlm.cli.stages import terminal
-from rnnlm.cli.terminal import count, table
+from rnnlm.app.export_text import measuring_text
+from rnnlm.app.models import Found, language_model_of
+from rnnlm.app.request import Request
+from rnnlm.cli.terminal import count, table, terminal
 from rnnlm.model.network import Network
 from rnnlm.model.ngram.arpa import arpa_tokens, write_arpa
 from rnnlm.model.ngram.grams import Grams, read_grams
@@ -21,11 +20,11 @@ from rnnlm.use.export.settings import ExportSettings
 _CONTEXT = "sentence"  # of the n-gram model: what readers of ARPA files suppose
 
 
-def export_arpa(invocation: Invocation, found: Found, out: Path) -> None:
+def export_arpa(request: Request, found: Found, out: Path) -> None:
     """An n-gram model as ARPA text and, where it stands for a network, how far it is from it."""
-    given: ExportSettings = invocation.settings("export").settings
-    sealed, screen, tokens = found.model, terminal(invocation), arpa_tokens(found.model.rules)
-    model = language_model_of(invocation, found)
+    given: ExportSettings = request.settings(ExportSettings).settings
+    sealed, screen, tokens = found.model, terminal(request), arpa_tokens(found.model.rules)
+    model = language_model_of(request, found)
     report: dict[str, Any] = {"to": "arpa", "out": str(out), "model": sealed.name, "model_sha256": sealed.model_sha256}
     if isinstance(model, NgramModel):
         write_arpa(model.grams, tokens, out)
@@ -34,10 +33,10 @@ def export_arpa(invocation: Invocation, found: Found, out: Path) -> None:
         return
     view = table("model", "context", "n-grams", "perplexity")
     with (
-        measuring_text(invocation, found) as measure,
+        measuring_text(request, found, screen) as measure,
         tempfile.TemporaryDirectory(prefix="rnnlm-") as directory,
     ):
-        grams = _estimated(invocation, model, sealed.context, Path(directory))
+        grams = _estimated(request, model, sealed.context, Path(directory))
         report |= {"order": grams.order, "ngrams": sum(grams.counts), "tokens_drawn": given.tokens}
         rows = ((sealed.name, model, sealed.context), (str(out), NgramModel(grams, lines_apart=True), _CONTEXT))
         for name, each, context in rows:
@@ -54,11 +53,11 @@ def export_arpa(invocation: Invocation, found: Found, out: Path) -> None:
     screen.result(report, view, *words)
 
 
-def _estimated(invocation: Invocation, model: Network, context: str, directory: Path) -> Grams:
+def _estimated(request: Request, model: Network, context: str, directory: Path) -> Grams:
     """The Kneser–Ney model of text drawn from a network, its arrays in `directory`."""
-    given: ExportSettings = invocation.settings("export").settings
+    given: ExportSettings = request.settings(ExportSettings).settings
     scratch = Scratch(directory)
-    with terminal(invocation).rate_progress("drawing", "tokens") as advance:
+    with terminal(request).rate_progress("drawing", "tokens") as advance:
         samples = sample_text(model, given.tokens, context, given.seed, scratch, advance)
     arrays = directory / "grams"
     arrays.mkdir()

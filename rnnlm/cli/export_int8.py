@@ -3,11 +3,10 @@
 from pathlib import Path
 from typing import Any
 
-from rnnlm.cli.export_text import measuring_text
-from rnnlm.cli.models import Found, network_of
-from rnnlm.cli.options import Invocation
-from rnnlm.cli.stages import terminal
-from rnnlm.cli.terminal import count, table
+from rnnlm.app.export_text import measuring_text
+from rnnlm.app.models import Found, network_of
+from rnnlm.app.request import Request
+from rnnlm.cli.terminal import count, table, terminal
 from rnnlm.directories import replacement
 from rnnlm.model.device import choose_device
 from rnnlm.model.loading import load_network
@@ -18,15 +17,15 @@ from rnnlm.model.sealed import WEIGHTS
 _BYTES = 1.1  # a number of the network: one byte, and the scales of the rows
 
 
-def export_int8(invocation: Invocation, found: Found, out: Path) -> None:
+def export_int8(request: Request, found: Found, out: Path) -> None:
     """A sealed model with every matrix in 8 bits, and its perplexity beside that of the model it is made from."""
     original = found.model
     check_quantizable(original)
     figures: dict[str, Any] = {"perplexity_before": None, "perplexity_after": None}
-    with measuring_text(invocation, found) as measure:
+    with measuring_text(request, found, terminal(request)) as measure:
         if measure is not None:
-            before, context = network_of(invocation, found), original.context
-            after = load_network(original, choose_device(invocation.run.device), int8=True)
+            before, context = network_of(request, found), original.context
+            after = load_network(original, choose_device(request.run.device), int8=True)
             figures = {
                 "perplexity_before": measure.perplexity(before, context),
                 "perplexity_after": measure.perplexity(after, context),
@@ -51,4 +50,4 @@ def export_int8(invocation: Invocation, found: Found, out: Path) -> None:
     words = []
     if measure is not None:
         words = [f"on the {measure.name}, context {figures['context']}, {measure.described()['tokens']:,} predictions"]
-    terminal(invocation).result(report, view, *words)
+    terminal(request).result(report, view, *words)

@@ -2,11 +2,10 @@
 
 from pathlib import Path
 
+from rnnlm.app.models import Found
+from rnnlm.app.request import Request
 from rnnlm.artifacts import seal, write_bytes
-from rnnlm.cli.models import Found
-from rnnlm.cli.options import Invocation
-from rnnlm.cli.stages import terminal
-from rnnlm.cli.terminal import count, table
+from rnnlm.cli.terminal import count, table, terminal
 from rnnlm.corpus.tokenizer import END_ID, FIRST_OUTPUT, START_ID
 from rnnlm.directories import replacement
 from rnnlm.errors import ArtifactError, InputError
@@ -22,7 +21,7 @@ _BYTES = 8.0  # a number of the network: four bytes in each graph
 MOST = 1e-4  # nats that a log probability may differ by
 
 
-def export_onnx(invocation: Invocation, found: Found, out: Path) -> None:
+def export_onnx(request: Request, found: Found, out: Path) -> None:
     """The graphs of a step and of a sequence with the tokenizer, in a directory; docs/model-format.md tells of them.
 
     Raises UsageError for a model of another kind, InputError where the extra is not installed, ArtifactError where a
@@ -35,7 +34,7 @@ def export_onnx(invocation: Invocation, found: Found, out: Path) -> None:
         raise InputError(f"--to onnx needs the {error.name} package", "pip install 'rnnlm[onnx]'") from None
     sealed = found.model
     check_language(sealed)
-    set_threads(invocation.run.threads)
+    set_threads(request.run.threads)
     network = load_network(sealed)
     made = OnnxModel(network.architecture, network.tensors())
     properties = {
@@ -72,4 +71,4 @@ def export_onnx(invocation: Invocation, found: Found, out: Path) -> None:
     for name, size in sizes.items():
         view.add_row(str(out / name), count(size))
     words = f"run in ONNX Runtime: log probabilities differ by at most {difference:.1e} nats from the model's"
-    terminal(invocation).result(report, view, words)
+    terminal(request).result(report, view, words)

@@ -2,15 +2,14 @@
 
 from pathlib import Path
 
+from rnnlm.app.models import Found, find_model
+from rnnlm.app.request import Request
+from rnnlm.app.targets import check_file, inputs_beside
 from rnnlm.artifacts import MANIFEST, read_json, refuse_read
 from rnnlm.cli.export_arpa import export_arpa
 from rnnlm.cli.export_int8 import export_int8
 from rnnlm.cli.export_onnx import ONNX_FORMAT, export_onnx
-from rnnlm.cli.models import Found, find_model
-from rnnlm.cli.options import Invocation
-from rnnlm.cli.stages import terminal
-from rnnlm.cli.targets import check_file, inputs_beside
-from rnnlm.cli.terminal import count, table
+from rnnlm.cli.terminal import count, table, terminal
 from rnnlm.corpus.tokenizer import tokens_by_id
 from rnnlm.directories import check_space
 from rnnlm.errors import InputError, UsageError
@@ -24,29 +23,29 @@ from rnnlm.use.export.word2vec import write_word2vec
 _DIRECTORIES = ("int8", "onnx")  # the others are one file
 
 
-def export_model(invocation: Invocation) -> None:
+def export_model(request: Request) -> None:
     """Write the model that the arguments name in the form asked for."""
-    given: ExportSettings = invocation.settings("export").settings
-    out: Path | None = invocation.arguments["out"]
+    given: ExportSettings = request.settings(ExportSettings).settings
+    out: Path | None = request.arguments["out"]
     if out is None:
         raise UsageError("--out is missing", "name the file or directory to write")
     if str(out) == "-":
         raise UsageError("--out is -", "name a file or directory; nothing is written to standard output")
-    found = find_model(invocation)
-    _check_free(out, found, directory=given.to in _DIRECTORIES, force=invocation.run.force)
-    refuse_read(out, inputs_beside(invocation, out))
+    found = find_model(request)
+    _check_free(out, found, directory=given.to in _DIRECTORIES, force=request.run.force)
+    refuse_read(out, inputs_beside(request, out))
     if given.to not in _DIRECTORIES:
-        check_file(invocation, out)
+        check_file(request, out)
     if out.is_file():
         check_space(out, out.stat().st_size, f"another {out}")
     if given.to == "int8":
-        export_int8(invocation, found, out)
+        export_int8(request, found, out)
     elif given.to == "onnx":
-        export_onnx(invocation, found, out)
+        export_onnx(request, found, out)
     elif given.to == "arpa":
-        export_arpa(invocation, found, out)
+        export_arpa(request, found, out)
     else:
-        export_word2vec(invocation, found, out)
+        export_word2vec(request, found, out)
 
 
 def _check_free(out: Path, found: Found, *, directory: bool, force: bool) -> None:
@@ -73,7 +72,7 @@ def _exported(directory: Path) -> bool:
     return rounded or content.get("format") == ONNX_FORMAT
 
 
-def export_word2vec(invocation: Invocation, found: Found, out: Path) -> None:
+def export_word2vec(request: Request, found: Found, out: Path) -> None:
     """The embedding of every token but `<pad>`."""
     sealed = found.model
     rules = sealed.rules
@@ -86,4 +85,4 @@ def export_word2vec(invocation: Invocation, found: Found, out: Path) -> None:
     }  # fmt: skip
     view = table("written", "vectors", "numbers")
     view.add_row(str(out), count(vectors), count(layer.shape[1]))
-    terminal(invocation).result(report, view)
+    terminal(request).result(report, view)

@@ -5,14 +5,15 @@ from typing import Annotated
 
 import typer
 
-from rnnlm.cli.options import MODEL, Invocation, command
+from rnnlm.app.request import Request
+from rnnlm.cli.options import MODEL, command
 
 TO = Annotated[Path | None, typer.Option("--out", help="the file or directory to write", show_default=False)]
 
 
 @command("export", "model", arguments={"path": (MODEL, ...), "out": (TO, None)})
-def export(invocation: Invocation) -> None:
+def export(request: Request) -> None:
     """Write a model with 8-bit weights, as ONNX, its vectors as text, or an n-gram model that comes near to it."""
     from rnnlm.cli.export_run import export_model
 
-    export_model(invocation)
+    export_model(request)

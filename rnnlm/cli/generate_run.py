@@ -11,12 +11,11 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from rnnlm.app.models import Found
+from rnnlm.app.reading import decoding
+from rnnlm.app.request import Request
 from rnnlm.arrays import open_npy
-from rnnlm.cli.models import Found
-from rnnlm.cli.options import Invocation
-from rnnlm.cli.reading import decoding
-from rnnlm.cli.stages import terminal
-from rnnlm.cli.terminal import Terminal
+from rnnlm.cli.terminal import Terminal, terminal
 from rnnlm.corpus.decoding import Decoding
 from rnnlm.corpus.sources import read_lines, split_blocks
 from rnnlm.corpus.text import TextRules, encode_text
@@ -32,20 +31,20 @@ _ACCEPT = "type, and see how it may go on; an empty line takes that over; Ctrl-D
 _NAMED = 5  # unknown words that a notice names
 
 
-def generate_texts(invocation: Invocation, found: Found, network: LanguageModel) -> None:
+def generate_texts(request: Request, found: Found, network: LanguageModel) -> None:
     """Show the texts: as they are, a blank line between them, or as JSON, a line for each."""
-    given: GenerateSettings = invocation.settings("generate").settings
-    rules, screen = found.model.rules, terminal(invocation)
-    streaming = given.n == 1 and given.prompt_file is None and given.beam is None and not invocation.run.json
+    given: GenerateSettings = request.settings(GenerateSettings).settings
+    rules, screen = found.model.rules, terminal(request)
+    streaming = given.n == 1 and given.prompt_file is None and given.beam is None and not request.run.json
     if given.prompt_file is None:
         _tell_unknown(screen, unknown_words(rules, given.prompt))
         texts = generate(network, rules, given, _say if streaming else None)
     else:
-        texts = generate_from(network, rules, given, _prompts(given.prompt_file, decoding(invocation, screen)))
+        texts = generate_from(network, rules, given, _prompts(given.prompt_file, decoding(request, screen)))
     with tempfile.TemporaryDirectory(prefix="rnnlm-") as directory:
         train = _training_ids(found, Path(directory), screen) if given.novelty else None
         for number, (text, copied) in enumerate(_compared(texts, train, given.batch_size)):
-            if invocation.run.json:
+            if request.run.json:
                 _say(json.dumps(_record(rules, given, text, copied), ensure_ascii=False) + "\n")
                 continue
             if not streaming:
@@ -54,10 +53,10 @@ def generate_texts(invocation: Invocation, found: Found, network: LanguageModel)
                 _say(f"[{_copied_words(rules, text, copied)}]\n")
 
 
-def talk(invocation: Invocation, found: Found, network: LanguageModel) -> None:
+def talk(request: Request, found: Found, network: LanguageModel) -> None:
     """Lines from standard input; after each the text with how it may go on, and the next words; JSON, a line each."""
-    given: GenerateSettings = invocation.settings("generate").settings
-    session, screen = Session(network, found.model.rules, given), terminal(invocation)
+    given: GenerateSettings = request.settings(GenerateSettings).settings
+    session, screen = Session(network, found.model.rules, given), terminal(request)
     person = sys.stdin.isatty()
     if person:
         screen.notice(_ACCEPT)
@@ -68,7 +67,7 @@ def talk(invocation: Invocation, found: Found, network: LanguageModel) -> None:
         if not line:
             return
         turn = session.turn(line.decode("utf-8", "surrogateescape").rstrip("\r\n"))
-        _say(json.dumps(dataclasses.asdict(turn), ensure_ascii=False) + "\n" if invocation.run.json else _shown(turn))
+        _say(json.dumps(dataclasses.asdict(turn), ensure_ascii=False) + "\n" if request.run.json else _shown(turn))
 
 
 def _say(text: str) -> None:

@@ -1,36 +1,37 @@
 """`rnnlm generate` and `rnnlm next`: what a model says."""
 
-from rnnlm.cli.options import MODEL, Invocation, command
+from rnnlm.app.request import Request
+from rnnlm.cli.options import MODEL, command
+from rnnlm.use.settings import GenerateSettings, NextSettings
 
 
 @command("generate", "model", arguments={"path": (MODEL, ...)})
-def generate(invocation: Invocation) -> None:
+def generate(request: Request) -> None:
     """Text drawn from the model or searched for, after a prompt; or line by line together with a person."""
+    from rnnlm.app.models import open_language_model
     from rnnlm.cli.generate_run import generate_texts, talk
-    from rnnlm.cli.models import open_language_model
 
-    given = invocation.settings("generate").settings
-    found, network = open_language_model(invocation)
+    given = request.settings(GenerateSettings).settings
+    found, network = open_language_model(request)
     if given.interactive:
-        talk(invocation, found, network)
+        talk(request, found, network)
     else:
-        generate_texts(invocation, found, network)
+        generate_texts(request, found, network)
 
 
 @command("next", "model", arguments={"path": (MODEL, ...)})
-def next_(invocation: Invocation) -> None:
+def next_(request: Request) -> None:
     """The most likely next words, completing a half-typed one."""
     import dataclasses
 
-    from rnnlm.cli.models import open_language_model
-    from rnnlm.cli.stages import terminal
-    from rnnlm.cli.terminal import table
+    from rnnlm.app.models import open_language_model
+    from rnnlm.cli.terminal import table, terminal
     from rnnlm.use.next import next_words
 
-    given = invocation.settings("next").settings
-    found, network = open_language_model(invocation)
+    given = request.settings(NextSettings).settings
+    found, network = open_language_model(request)
     words = next_words(network, found.model.rules, given.prompt, given.k)
     view = table("next", "probability")
     for word in words:
         view.add_row(word.token, f"{word.probability:.4f}")
-    terminal(invocation).result({"next": [dataclasses.asdict(word) for word in words]}, view)
+    terminal(request).result({"next": [dataclasses.asdict(word) for word in words]}, view)

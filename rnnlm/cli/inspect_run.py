@@ -9,11 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.table import Table
 
-from rnnlm.cli.inspect_data import read_windows
-from rnnlm.cli.models import open_model
-from rnnlm.cli.options import Invocation
-from rnnlm.cli.stages import terminal
-from rnnlm.cli.terminal import table
+from rnnlm.app.inspect_data import read_windows
+from rnnlm.app.models import open_model
+from rnnlm.app.request import Request
+from rnnlm.cli.terminal import table, terminal
 from rnnlm.model.free_run import FreeRun
 from rnnlm.use.inspect import LONGEST_LIVED, QUANTILES, Inspection, check_inspectable, in_float64, inspect
 from rnnlm.use.settings import InspectSettings
@@ -29,11 +28,11 @@ _SHOWN_STEPS = 12  # of a free run
 Views = list[Table | str]
 
 
-def inspect_model(invocation: Invocation) -> None:
+def inspect_model(request: Request) -> None:
     """Measure, draw what was asked for, and show it."""
-    given: InspectSettings = invocation.settings("inspect").settings
-    screen = terminal(invocation)
-    found, network = open_model(invocation)
+    given: InspectSettings = request.settings(InspectSettings).settings
+    screen = terminal(request)
+    found, network = open_model(request)
     report: dict[str, Any] = {"task": found.model.task, "model_sha256": found.model.model_sha256}
     views: Views = []
     if not given.graph_alone:

@@ -1,11 +1,12 @@
 """`rnnlm inspect`: a trained network as a dynamical system."""
 
-from rnnlm.cli.options import MODEL, Invocation, command
+from rnnlm.app.request import Request
+from rnnlm.cli.options import MODEL, command
 
 
 @command("inspect", "model", arguments={"path": (MODEL, ...)})
-def inspect_(invocation: Invocation) -> None:
+def inspect_(request: Request) -> None:
     """How far gradients reach, the spectra of the recurrence, and what the gates keep."""
     from rnnlm.cli.inspect_run import inspect_model
 
-    inspect_model(invocation)
+    inspect_model(request)

@@ -4,7 +4,8 @@ from typing import Annotated
 
 import typer
 
-from rnnlm.cli.options import Invocation, command
+from rnnlm.app.request import Request
+from rnnlm.cli.options import command
 from rnnlm.training.lag_settings import LagTaskName
 
 TASK = Annotated[
@@ -14,11 +15,11 @@ TASK = Annotated[
 
 
 @command("lags", arguments={"task": (TASK, "recall")})
-def lags(invocation: Invocation) -> None:
+def lags(request: Request) -> None:
     """The problem of long-term dependencies: networks trained alike, and how far back each remembers.
 
     Such small networks gain nothing from several threads, so one works unless --threads says otherwise.
     """
     from rnnlm.cli.lags_run import study_lags
 
-    study_lags(invocation)
+    study_lags(request)

@@ -5,9 +5,8 @@ import math
 from pathlib import Path
 from typing import Any
 
-from rnnlm.cli.options import Invocation
-from rnnlm.cli.stages import terminal
-from rnnlm.cli.terminal import count, table
+from rnnlm.app.request import Request
+from rnnlm.cli.terminal import count, table, terminal
 from rnnlm.model.device import choose_device, set_threads
 from rnnlm.training.lag_settings import LagSettings, parse_cells, parse_lags
 from rnnlm.training.lag_study import TESTED, LagRun, lag_study
@@ -15,18 +14,18 @@ from rnnlm.training.lag_tasks import LAG_TASKS
 from rnnlm.views.lag_plot import lag_plot
 
 
-def study_lags(invocation: Invocation) -> None:
+def study_lags(request: Request) -> None:
     """Train and measure every network at every lag, and show what came of it."""
-    screen, name = terminal(invocation), invocation.arguments["task"]
-    settings: LagSettings = invocation.settings("lags").settings.settled(name)
+    screen, name = terminal(request), request.arguments["task"]
+    settings: LagSettings = request.settings(LagSettings).settings.settled(name)
     task, lags, cells = LAG_TASKS[name], parse_lags(settings.lags), parse_cells(settings.cells)
     measure = task.measures[0]
     words = measure.replace("_", " ")
     # Batches of 32 × 64: on two cores with other work, two threads took two to four times as long as one.
-    set_threads(invocation.run.threads or 1)
+    set_threads(request.run.threads or 1)
     with contextlib.ExitStack() as stack:
         draw = stack.enter_context(lag_plot(Path(settings.plot))) if settings.plot else None
-        study = lag_study(name, settings, choose_device(invocation.run.device))
+        study = lag_study(name, settings, choose_device(request.run.device))
         screen.notice(
             f"lags: {name} at {settings.lags}, networks of {settings.hidden} units, "
             f"{count(settings.steps or 0)} steps of {settings.batch_size} sequences, rate {settings.learning_rate:g}"

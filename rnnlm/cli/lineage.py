@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rnnlm.cli.options import Invocation, command
+from rnnlm.app.request import Request
+from rnnlm.cli.options import command
 
 if TYPE_CHECKING:
     from rnnlm.model.sealed import Sealed
@@ -16,15 +17,14 @@ MAYBE_WORKSPACE = Annotated[Path | None, typer.Argument(help="a workspace", show
 
 
 @command(arguments={"path": (WORKSPACE, ...)})
-def status(invocation: Invocation) -> None:
+def status(request: Request) -> None:
     """Show each stage and model: current, stale, changed by hand, damaged or missing."""
-    from rnnlm.cli.stages import terminal
-    from rnnlm.cli.terminal import table
+    from rnnlm.cli.terminal import table, terminal
     from rnnlm.graph import STAGES, chain
     from rnnlm.training.run import model_directories
     from rnnlm.workspace import Workspace
 
-    workspace = Workspace.open(invocation.arguments["path"])
+    workspace = Workspace.open(request.arguments["path"])
     view = table("stage", "now", "reads", "holds")
     states: dict[str, str] = {}
     sources = {name for name, stage in STAGES.items() if not stage.inputs and workspace.directory(name).exists()}
@@ -42,7 +42,7 @@ def status(invocation: Invocation) -> None:
     for column in view.columns[1:]:
         column.justify = "left"
     report = {"workspace": str(workspace.path), "stages": states, "models": models}
-    terminal(invocation).result(report, _chain(states), "", view)
+    terminal(request).result(report, _chain(states), "", view)
 
 
 def _model(path: Path, identities: Mapping[str, str]) -> dict[str, Any]:
@@ -91,39 +91,39 @@ def _holds(found: dict[str, Any]) -> str:
 
 
 @command(arguments={"path": (WORKSPACE, ...)})
-def accept(invocation: Invocation) -> None:
+def accept(request: Request) -> None:
     """Adopt text files that were edited by hand; later stages are stale from then on."""
-    from rnnlm.cli.stages import terminal
+    from rnnlm.cli.terminal import terminal
     from rnnlm.graph import STAGES
     from rnnlm.workspace import Workspace
 
-    workspace = Workspace.open(invocation.arguments["path"])
+    workspace = Workspace.open(request.arguments["path"])
     with workspace.lock():
         adopted = workspace.accept()
     stale = [name for name in STAGES if workspace.state(name) == "stale"]
     words = [f"{stage}/{name}: adopted" for stage, names in adopted.items() for name in names]
     words += [f"stale now: {', '.join(stale)}"] if stale else []
-    terminal(invocation).result({"adopted": adopted, "stale": stale}, *(words or ["nothing had changed"]))
+    terminal(request).result({"adopted": adopted, "stale": stale}, *(words or ["nothing had changed"]))
 
 
 @command("raw", "clean", "tokenize", "vocab", "pad", "embed", "train", arguments={"path": (MAYBE_WORKSPACE, None)})
-def config(invocation: Invocation) -> None:
+def config(request: Request) -> None:
     """Every setting, its value, and where the value comes from."""
-    from rnnlm.cli.sections import section_order
-    from rnnlm.cli.stages import terminal
-    from rnnlm.cli.terminal import table
+    from rnnlm.app.request import SECTIONS
+    from rnnlm.app.sections import section_order
+    from rnnlm.cli.terminal import table, terminal
     from rnnlm.config import as_dict, outer_name
     from rnnlm.workspace import Workspace
 
-    path = invocation.arguments["path"]
+    path = request.arguments["path"]
     workspace = Workspace.open(path) if path else None
     view = table("setting", "value", "from")
     report: dict[str, dict[str, Any]] = {}
     for section in section_order(workspace):
-        resolved = invocation.settings(section, workspace.recorded(section) if workspace else None)
+        resolved = request.settings(SECTIONS[section], workspace.recorded(section) if workspace else None)
         report[section] = {}
         for name, value in as_dict(resolved.settings).items():
             report[section][outer_name(name)] = {"value": value, "origin": resolved.origins[name]}
             text = "follows from the rest" if value is None else str(value)
             view.add_row(f"{section}.{outer_name(name)}", text, resolved.origins[name])
-    terminal(invocation).result(report, view)
+    terminal(request).result(report, view)

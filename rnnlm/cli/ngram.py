@@ -1,12 +1,13 @@
 """`rnnlm ngram`: an n-gram model beside the network."""
 
+from rnnlm.app.request import Request
 from rnnlm.cli.cleaning import ARGUMENTS
-from rnnlm.cli.options import Invocation, command
+from rnnlm.cli.options import command
 
 
 @command("ngram", "raw", "clean", "tokenize", "vocab", "ngram", arguments=ARGUMENTS)
-def ngram(invocation: Invocation) -> None:
+def ngram(request: Request) -> None:
     """Train an interpolated modified Kneser-Ney model on the ids of train, or read one from an ARPA file."""
     from rnnlm.cli.ngram_run import show_ngram
 
-    show_ngram(invocation)
+    show_ngram(request)

@@ -4,14 +4,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from rnnlm.app.ngram import Origin, read_ngram, train_ngram
+from rnnlm.app.opening import open_pipeline
+from rnnlm.app.request import Request
+from rnnlm.app.stages import Pipeline
 from rnnlm.artifacts import Manifest, read_manifest, sha256_file
-from rnnlm.cli.ngram_make import Origin, read_ngram, train_ngram
-from rnnlm.cli.opening import open_pipeline
-from rnnlm.cli.options import Invocation
 from rnnlm.cli.reports import report_of
 from rnnlm.cli.show import show_plan
-from rnnlm.cli.stages import Pipeline, terminal
-from rnnlm.cli.terminal import Terminal, table
+from rnnlm.cli.terminal import Terminal, table, terminal
 from rnnlm.directories import standing
 from rnnlm.errors import ArtifactError, InputError, UsageError
 from rnnlm.model.ngram.arpa import arpa_blocks, arpa_tokens, write_arpa
@@ -22,18 +22,18 @@ from rnnlm.use.settings import NgramSettings
 _TRAINED, _READ = "ngram", "arpa"  # names of models without --name
 
 
-def show_ngram(invocation: Invocation) -> None:
+def show_ngram(request: Request) -> None:
     """Train an n-gram model on the ids of train or read one from an ARPA file, or find it up to date, and show it."""
-    if invocation.arguments.get("dry_run"):
-        show_plan(invocation, "vocab")
+    if request.arguments.get("dry_run"):
+        show_plan(request, "vocab")
         return
-    given: NgramSettings = invocation.settings("ngram").settings
-    if given.arpa == "-" and invocation.run.json:
+    given: NgramSettings = request.settings(NgramSettings).settings
+    if given.arpa == "-" and request.run.json:
         raise UsageError("--arpa - with --json", "both go to standard output; name a file")
     if given.from_ is not None and not Path(given.from_).is_file():
         raise InputError(f"{given.from_} is no file", "check the path of the ARPA file")
-    screen = terminal(invocation)
-    pipeline = open_pipeline(invocation, screen)
+    screen = terminal(request)
+    pipeline = open_pipeline(request, screen)
     if pipeline.task != "language":
         raise UsageError(f"an n-gram model of a corpus for {pipeline.task}", "it models plain text alone")
     with pipeline.workspace.lock():
@@ -44,7 +44,7 @@ def show_ngram(invocation: Invocation) -> None:
         if any((standing(directory) / name).exists() for name in (WEIGHTS, "run.json")):
             raise UsageError(f"{directory} is a network", "choose another name with --name")
         origin = _origin(given, vocab)
-        if not invocation.run.force and _current(directory, origin):
+        if not request.run.force and _current(directory, origin):
             screen.notice(f"{directory} is up to date")
         elif given.from_ is None:
             train_ngram(pipeline, given.order, given.context, origin, directory)

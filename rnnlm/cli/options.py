@@ -1,4 +1,4 @@
-"""Settings as command-line options: a command names the sections it takes, and gets what was typed.
+"""Settings as command-line options: a command names the sections it takes, and gets a request of what was typed.
 
 Every option's default is None, so that a flag that was typed can be told from one that was not; help and defaults
 are read from the settings themselves.
@@ -7,147 +7,22 @@ are read from the settings themselves.
 import dataclasses
 import functools
 import inspect
-import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, Literal, Optional, get_type_hints
+from typing import Annotated, Any, Optional, get_type_hints
 
 import typer
 
-from rnnlm.builtin.recipes import read_recipe
-from rnnlm.builtin.settings import CorpusSettings
-from rnnlm.config import Resolved, optional_type, outer_name, read_settings_file, resolve, setting
-from rnnlm.corpus.series_settings import WindowSettings
-from rnnlm.corpus.settings import (
-    CleanSettings,
-    EmbedSettings,
-    PadSettings,
-    RawSettings,
-    ReadingSettings,
-    TokenizeSettings,
-    VocabSettings,
-)
-from rnnlm.errors import UsageError
-from rnnlm.renamed import RENAMED
-from rnnlm.training.lag_settings import LagSettings
-from rnnlm.training.settings import TrainSettings
-from rnnlm.use.export.settings import ExportSettings
-from rnnlm.use.rescoring.settings import RescoreSettings
-from rnnlm.use.scoring.settings import ScoreSettings
-from rnnlm.use.settings import (
-    CompareSettings,
-    EvaluateSettings,
-    GenerateSettings,
-    InspectSettings,
-    LookSettings,
-    ModelSettings,
-    NextSettings,
-    NgramSettings,
-    PredictSettings,
-)
+from rnnlm.app.request import READERS, SECTIONS, Request
+from rnnlm.config import optional_type, outer_name
 
-
-@dataclasses.dataclass(frozen=True)
-class RunSettings:
-    """What every command takes; part of no digest."""
-
-    device: Literal["cpu", "cuda", "mps", "auto"] = setting("auto", "where tensors live", record=False)
-    threads: int | None = setting(None, "processor threads", lambda n: None if n > 0 else "must be 1 or more",
-                                  auto="all cores", record=False)  # fmt: skip
-    json: bool = setting(False, "one JSON object on standard output", record=False)
-    quiet: bool = setting(False, "no notices on standard error", record=False)
-    debug: bool = setting(False, "show the traceback of an error", record=False)
-    force: bool = setting(False, "rebuild, replace or exceed a limit", record=False)
-
-
-SECTIONS: dict[str, type[Any]] = {
-    "run": RunSettings,
-    "corpus": CorpusSettings,
-    "reading": ReadingSettings,
-    "raw": RawSettings,
-    "clean": CleanSettings,
-    "tokenize": TokenizeSettings,
-    "vocab": VocabSettings,
-    "pad": PadSettings,
-    "embed": EmbedSettings,
-    "window": WindowSettings,
-    "train": TrainSettings,
-    "lags": LagSettings,
-    "ngram": NgramSettings,
-    "model": ModelSettings,
-    "evaluate": EvaluateSettings,
-    "compare": CompareSettings,
-    "score": ScoreSettings,
-    "rescore": RescoreSettings,
-    "generate": GenerateSettings,
-    "next": NextSettings,
-    "predict": PredictSettings,
-    "inspect": InspectSettings,
-    "export": ExportSettings,
-    "look": LookSettings,
-}
 PANELS = {"run": "Common", "raw": "Reading", "look": "Looking"}
-READERS = {
-    "raw",
-    "evaluate",
-    "compare",
-    "score",
-    "rescore",
-    "generate",
-    "predict",
-}  # sections of commands that read texts
 POSITIVE_ONLY = {("run", "json"), ("run", "quiet"), ("run", "debug"), ("run", "force"), ("train", "resume"),
                  ("train", "plan"), ("window", "write"), ("generate", "unknown"), ("generate", "novelty"),
                  ("generate", "interactive"),
                  ("evaluate", "baseline"), ("evaluate", "ladder"), ("evaluate", "slices"),
                  ("predict", "all"), ("look", "summary"), ("score", "ids"),
                  ("rescore", "tune")}  # fmt: skip
-
-
-@dataclasses.dataclass
-class Invocation:
-    """What was typed: the command, its arguments, and the flags by name (None where not given)."""
-
-    command: str
-    arguments: dict[str, Any]
-    flags: dict[str, Any]
-    sections: tuple[str, ...]
-    config: Path | None = None
-
-    def __post_init__(self) -> None:
-        self._file = read_settings_file(self.config, SECTIONS) if self.config else {}
-        self._recipe: dict[str, dict[str, Any]] = {}
-        if "train" in self.sections:
-            name = self.settings("train").settings.recipe
-            self._recipe = read_recipe(name).settings if name is not None else {}
-        self.run: RunSettings = self.settings("run").settings
-
-    def settings(self, section: str, recorded: dict[str, Any] | None = None) -> Resolved[Any]:
-        """A section's settings: flag > environment > --config > --recipe > workspace > default.
-
-        A variable or a file's setting whose name a section of this command has too (`steps`) is meant for that one.
-        """
-        if section in self.sections:
-            return resolve(
-                SECTIONS[section],
-                flags=self.flags,
-                file=self._file.get(section),
-                recipe=self._recipe.get(section),
-                recorded=recorded,
-            )
-        taken = {field.name for name in self.sections for field in dataclasses.fields(SECTIONS[name])}
-        file = {name: value for name, value in self._file.get(section, {}).items() if name not in taken}
-        variables = {f"RNNLM_{outer_name(name).upper()}" for name in taken}
-        environment = {name: value for name, value in os.environ.items() if name not in variables}
-        return resolve(SECTIONS[section], file=file, recorded=recorded, environment=environment)
-
-    def check_all(self) -> None:
-        """Raise UsageError for any flag, variable or file that cannot be, before a path is opened."""
-        for section in self.sections:
-            self.settings(section)
-        for old, new in RENAMED.items():
-            if f"RNNLM_{old.upper()}" in os.environ:
-                raise UsageError(f"RNNLM_{old.upper()} has another name now", f"set RNNLM_{new.upper()}")
 
 
 def flag_name(name: str) -> str:
@@ -195,14 +70,14 @@ MODEL = Annotated[str, typer.Argument(help="a workspace, or a sealed model's dir
 DRY_RUN = Annotated[bool, typer.Option("--dry-run", help="say what would run, and stop")]
 
 
-def command(*sections: str, arguments: dict[str, Any]) -> Callable[[Callable[[Invocation], None]], Callable[..., None]]:
-    """Make a Typer command of a function that takes an `Invocation`.
+def command(*sections: str, arguments: dict[str, Any]) -> Callable[[Callable[[Request], None]], Callable[..., None]]:
+    """Make a Typer command of a function that takes a `Request`.
 
     `sections` are the settings it takes as flags, `arguments` its own parameters as {name: (annotation, default)}.
     """
     sections = (*sections, *(["reading"] if READERS & set(sections) else []), "run")
 
-    def decorate(body: Callable[[Invocation], None]) -> Callable[..., None]:
+    def decorate(body: Callable[[Request], None]) -> Callable[..., None]:
         parameters: dict[str, inspect.Parameter] = {
             name: inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
             for name, (annotation, default) in arguments.items()
@@ -220,12 +95,12 @@ def command(*sections: str, arguments: dict[str, Any]) -> Callable[[Callable[[In
         def run(**values: Any) -> None:
             config = values.pop("config")
             typed = {name: values.pop(name) for name in arguments}
-            invocation = Invocation(body.__name__.rstrip("_"), typed, values, sections, config)
-            invocation.check_all()
-            from rnnlm.cli.targets import check_targets
+            request = Request(body.__name__.rstrip("_"), typed, values, sections, config)
+            request.check_all()
+            from rnnlm.app.targets import check_targets
 
-            check_targets(invocation)
-            body(invocation)
+            check_targets(request)
+            body(request)
 
         run.__signature__ = inspect.Signature(list(parameters.values()))  # type: ignore[attr-defined]
         run.__annotations__ = {name: parameter.annotation for name, parameter in parameters.items()}

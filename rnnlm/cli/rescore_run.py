@@ -5,13 +5,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from rnnlm.app.models import Found, language_model_of, open_language_model
+from rnnlm.app.reading import decoding
+from rnnlm.app.request import Request
+from rnnlm.app.texts import check_source
 from rnnlm.artifacts import write_json
-from rnnlm.cli.models import Found, language_model_of, open_language_model
-from rnnlm.cli.options import Invocation
-from rnnlm.cli.reading import decoding
-from rnnlm.cli.stages import terminal
-from rnnlm.cli.terminal import Terminal, count, table
-from rnnlm.cli.texts import check_source
+from rnnlm.cli.terminal import Terminal, count, table, terminal
 from rnnlm.corpus.decoding import Decoding
 from rnnlm.corpus.sources import read_lines
 from rnnlm.errors import UsageError
@@ -34,19 +33,19 @@ from rnnlm.use.rescoring.word_rates import WordRates
 _RATES = {"listed": "as listed", "rescored": "rescored", "tuned": "tuned", "fewest": "best there is"}
 
 
-def rescore_lists(invocation: Invocation) -> None:
+def rescore_lists(request: Request) -> None:
     """Rescore the lists of files, or of standard input."""
-    given: RescoreSettings = invocation.settings("rescore").settings
-    files = invocation.arguments["files"] or ["-"]
+    given: RescoreSettings = request.settings(RescoreSettings).settings
+    files = request.arguments["files"] or ["-"]
     for name in [*files, *_names(given.costs), *([given.references] if given.references else [])]:
         check_source(name)
-    screen = terminal(invocation)
-    reading = decoding(invocation, screen)
+    screen = terminal(request)
+    reading = decoding(request, screen)
     rates = None
     if given.references is not None:
         rates = WordRates(read_references(read_lines(given.references, reading), given.references), given.references)
-    found, model = open_language_model(invocation)
-    ngram = _ngram(invocation, found, given) if given.ngram_weight or given.tune else None
+    found, model = open_language_model(request)
+    ngram = _ngram(request, found, given) if given.ngram_weight or given.tune else None
     form = _form(given, reading)
     source, weights = _weighted(utterances(_hypotheses(form, files, reading)), form, given)
     rescorer = Rescorer(
@@ -56,7 +55,7 @@ def rescore_lists(invocation: Invocation) -> None:
     mixtures = sorted({*MIXTURES, given.ngram_weight}) if ngram is not None else [0.0]
     features = Features(list(weights.scores), mixtures) if given.tune else None
     counts = {"utterances": 0, "hypotheses": 0}
-    quiet = given.tune or invocation.run.json
+    quiet = given.tune or request.run.json
     with screen.rate_progress("rescoring", "hypotheses") as advance:
         for rescored in rescorer.rescored(source):
             if not quiet:
@@ -100,7 +99,7 @@ def _hypotheses(form: ListForm, files: list[str], reading: Decoding) -> Iterator
         yield from form.read(file, read_lines(file, reading))
 
 
-def _ngram(invocation: Invocation, found: Found, given: RescoreSettings) -> LanguageModel | None:
+def _ngram(request: Request, found: Found, given: RescoreSettings) -> LanguageModel | None:
     """The n-gram model to mix with; with --tune, which tries mixtures where it can, None where there is none.
 
     Raises InputError where it was asked for and is not there, UsageError for one of another vocabulary.
@@ -118,7 +117,7 @@ def _ngram(invocation: Invocation, found: Found, given: RescoreSettings) -> Lang
         sealed = last_trained(found.workspace, given.ngram)
     if not same_tokens(sealed.rules, found.model.rules):
         raise UsageError(f"{sealed.path} has other tokens than {found.model.path}", "train both in the same workspace")
-    return language_model_of(invocation, Found(sealed, found.workspace))
+    return language_model_of(request, Found(sealed, found.workspace))
 
 
 def _weighted(

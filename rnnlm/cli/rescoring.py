@@ -1,12 +1,13 @@
 """`rnnlm rescore`: which of several hypotheses a model finds the best."""
 
-from rnnlm.cli.options import MODEL, Invocation, command
+from rnnlm.app.request import Request
+from rnnlm.cli.options import MODEL, command
 from rnnlm.cli.scoring import FILES
 
 
 @command("rescore", "model", arguments={"path": (MODEL, ...), "files": (FILES, None)})
-def rescore(invocation: Invocation) -> None:
+def rescore(request: Request) -> None:
     """Rerank n-best lists by a model's log probabilities and the lists' own scores; find the weights of both."""
     from rnnlm.cli.rescore_run import rescore_lists
 
-    rescore_lists(invocation)
+    rescore_lists(request)

@@ -5,13 +5,12 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from rnnlm.app.models import Found, open_language_model
+from rnnlm.app.reading import decoding
+from rnnlm.app.request import Request
+from rnnlm.app.texts import check_source
 from rnnlm.artifacts import write_json
-from rnnlm.cli.models import Found, open_language_model
-from rnnlm.cli.options import Invocation
-from rnnlm.cli.reading import decoding
-from rnnlm.cli.stages import terminal
-from rnnlm.cli.terminal import Terminal, count, table
-from rnnlm.cli.texts import check_source
+from rnnlm.cli.terminal import Terminal, count, table, terminal
 from rnnlm.corpus.sources import read_blocks, read_lines, whole_lines
 from rnnlm.errors import InputError, UsageError
 from rnnlm.model.likelihood import LanguageModel
@@ -26,23 +25,23 @@ from rnnlm.use.scoring.totals import Totals
 _PLAIN = ("tsv", "jsonl")
 
 
-def score_texts(invocation: Invocation) -> None:
+def score_texts(request: Request) -> None:
     """Score files, or standard input, one after the other; rows come in the order of the input."""
-    given: ScoreSettings = invocation.settings("score").settings
-    name, level = _form_and_level(invocation, given, "line")
+    given: ScoreSettings = request.settings(ScoreSettings).settings
+    name, level = _form_and_level(request, given, "line")
     unknown = given.unknown or ("exclude" if name in ("srilm", "mikolov") else "score")
-    files = invocation.arguments["files"] or ["-"]
+    files = request.arguments["files"] or ["-"]
     for file in files:
         check_source(file)
-    found, network = _open(invocation, given)
+    found, network = _open(request, given)
     rules = found.model.rules
     scorer = Scorer(
         network, rules, context=given.context, batch_size=given.batch_size, unknown=unknown, ids=given.ids,
         wanted=wanted_of(name, level),
     )  # fmt: skip
     form = make_form(name, level, rules, ids=given.ids)
-    screen, out, totals = terminal(invocation), sys.stdout, Totals()
-    reading = decoding(invocation, screen)
+    screen, out, totals = terminal(request), sys.stdout, Totals()
+    reading = decoding(request, screen)
     if rules.units.sentences:
         screen.notice("the model was trained on sentences; here a line is one, so put each on its own")
     out.write(form.start())
@@ -65,17 +64,17 @@ def score_texts(invocation: Invocation) -> None:
     _show_report(screen, given, report)
 
 
-def _form_and_level(invocation: Invocation, given: ScoreSettings, level: str) -> tuple[str, str]:
+def _form_and_level(request: Request, given: ScoreSettings, level: str) -> tuple[str, str]:
     """The format and the level asked for; `--json` is JSON Lines, of the corpus where no level is given."""
-    if not invocation.run.json:
+    if not request.run.json:
         return given.format or "tsv", given.level or level
     if given.format not in (None, "jsonl"):
         raise UsageError(f"--json with --format {given.format}", "give one of them")
     return "jsonl", given.level or "corpus"
 
 
-def _open(invocation: Invocation, given: ScoreSettings) -> tuple[Found, LanguageModel]:
-    found, model = open_language_model(invocation)
+def _open(request: Request, given: ScoreSettings) -> tuple[Found, LanguageModel]:
+    found, model = open_language_model(request)
     if not isinstance(model, Network):
         return found, model
     model.use_engine(given.engine)
@@ -114,19 +113,19 @@ def _show_report(screen: Terminal, given: ScoreSettings, report: dict[str, Any])
     screen.notice(f"model {report['model_sha256'][:12]}, raw text {report['raw_sha256'][:12]}")
 
 
-def score_pair_file(invocation: Invocation) -> None:
+def score_pair_file(request: Request) -> None:
     """Accuracy on a file of minimal pairs by type; with --level line a row for each pair."""
-    given: ScoreSettings = invocation.settings("score").settings
-    if invocation.arguments["files"]:
+    given: ScoreSettings = request.settings(ScoreSettings).settings
+    if request.arguments["files"]:
         raise UsageError("--pairs with another file", "name the pairs alone")
-    name, level = _form_and_level(invocation, given, "corpus")
+    name, level = _form_and_level(request, given, "corpus")
     assert given.pairs is not None
     source = given.pairs
     check_source(source)
-    found, network = _open(invocation, given)
+    found, network = _open(request, given)
     scorer = Scorer(network, found.model.rules, batch_size=given.batch_size, unknown=given.unknown or "score")
     tallies, header = Tallies(), True
-    lines = read_lines(source, decoding(invocation, terminal(invocation)))
+    lines = read_lines(source, decoding(request, terminal(request)))
     for scored in score_pairs(scorer, read_pairs(lines, source)):
         tallies.add(scored)
         if level == "line":
@@ -143,7 +142,7 @@ def score_pair_file(invocation: Invocation) -> None:
         if name == "jsonl":
             sys.stdout.write(json_line(report))
         else:
-            _show_tallies(terminal(invocation), tallies)
+            _show_tallies(terminal(request), tallies)
     sys.stdout.flush()
     if given.report is not None:
         write_json(Path(given.report), report)

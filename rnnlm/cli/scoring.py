@@ -4,7 +4,9 @@ from typing import Annotated
 
 import typer
 
-from rnnlm.cli.options import MODEL, Invocation, command
+from rnnlm.app.request import Request
+from rnnlm.cli.options import MODEL, command
+from rnnlm.use.scoring.settings import ScoreSettings
 
 FILES = Annotated[
     list[str] | None, typer.Argument(help="text files, a line each; - or none for standard input", show_default=False)
@@ -12,9 +14,9 @@ FILES = Annotated[
 
 
 @command("score", "model", arguments={"path": (MODEL, ...), "files": (FILES, None)})
-def score(invocation: Invocation) -> None:
+def score(request: Request) -> None:
     """Log probabilities of a text: for all of it, or for each line, word or token; or accuracy on minimal pairs."""
     from rnnlm.cli.score_run import score_pair_file, score_texts
 
-    pairs = invocation.settings("score").settings.pairs
-    (score_texts if pairs is None else score_pair_file)(invocation)
+    pairs = request.settings(ScoreSettings).settings.pairs
+    (score_texts if pairs is None else score_pair_file)(request)

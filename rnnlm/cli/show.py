@@ -4,28 +4,28 @@ from pathlib import Path
 
 from rich.table import Table
 
+from rnnlm.app.opening import existing_workspace, open_pipeline
+from rnnlm.app.request import Request
+from rnnlm.app.stages import Pipeline
 from rnnlm.arrays import open_npy
 from rnnlm.artifacts import Manifest
-from rnnlm.cli.opening import existing_workspace, open_pipeline
-from rnnlm.cli.options import Invocation
 from rnnlm.cli.reports import report_of
-from rnnlm.cli.stages import Pipeline, terminal
-from rnnlm.cli.terminal import count, percent, table
+from rnnlm.cli.terminal import count, percent, table, terminal
 from rnnlm.graph import chain
 
 _EXAMPLES = 3
 _EXAMPLE_IDS = 12
 
 
-def show_stage(invocation: Invocation, stage: str, following: str) -> None:
+def show_stage(request: Request, stage: str, following: str) -> None:
     """Run a stage and what it reads, and show its result."""
-    if invocation.arguments.get("dry_run"):
-        show_plan(invocation, stage)
+    if request.arguments.get("dry_run"):
+        show_plan(request, stage)
         return
-    screen = terminal(invocation)
-    pipeline = open_pipeline(invocation, screen)
+    screen = terminal(request)
+    pipeline = open_pipeline(request, screen)
     with pipeline.workspace.lock():
-        built = pipeline.ensure(stage, force=invocation.run.force)
+        built = pipeline.ensure(stage, force=request.run.force)
         pipeline.record()
     report = {"stage": stage, "workspace": str(pipeline.workspace.path), **built.manifest.report}
     directory = pipeline.workspace.directory(stage)
@@ -35,16 +35,16 @@ def show_stage(invocation: Invocation, stage: str, following: str) -> None:
     screen.notice(f"next: rnnlm {following} {pipeline.workspace.path}")
 
 
-def show_plan(invocation: Invocation, stage: str) -> None:
+def show_plan(request: Request, stage: str) -> None:
     """What the command would run, up to `stage`, or to the windows of a table; reads no corpus and writes nothing."""
-    screen = terminal(invocation)
-    workspace = existing_workspace(invocation)
+    screen = terminal(request)
+    workspace = existing_workspace(request)
     if workspace is not None and workspace.manifest("table") is not None:
         stage = "window"
     if workspace is None:
         plan = dict.fromkeys(chain(stage), "would run")
     else:
-        plan = Pipeline(workspace, invocation, screen).plan(stage)
+        plan = Pipeline(workspace, request, screen).plan(stage)
     view = table("stage", "plan")
     for name, what in plan.items():
         view.add_row(name, what)

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 from rich.table import Table
 
+from rnnlm.app.reading import decoding
+from rnnlm.app.stages import Pipeline
+from rnnlm.app.texts import choose_split
 from rnnlm.arrays import npy_writer, open_npy
-from rnnlm.cli.reading import decoding
-from rnnlm.cli.stages import Pipeline
-from rnnlm.cli.terminal import table
-from rnnlm.cli.texts import choose_split
+from rnnlm.cli.terminal import table, terminal
 from rnnlm.corpus.sources import find_corpus, line_blocks, read_blocks, whole_lines
 from rnnlm.errors import InputError
 from rnnlm.model.device import choose_device, set_threads
@@ -25,7 +25,7 @@ _SHOWN = 100  # characters of a line on a screen
 
 def summarise(pipeline: Pipeline, look: LookSettings) -> None:
     """Write (N, H), and show the lines nearest to a sentence where one is given."""
-    workspace, run = pipeline.workspace, pipeline.invocation.run
+    workspace, run = pipeline.workspace, pipeline.request.run
     sealed = last_trained(workspace, look.of_model)
     rules = sealed.rules
     set_threads(run.threads)
@@ -49,7 +49,7 @@ def summarise(pipeline: Pipeline, look: LookSettings) -> None:
         rows = [{"line": row + 1, "text": lines[row], "cosine": cosine} for row, cosine in found]
         report["neighbours"] = {"of": look.neighbours, "lines": rows}
         views += ["", view]
-    pipeline.screen.result(report, *views)
+    terminal(pipeline.request).result(report, *views)
 
 
 def _lines(pipeline: Pipeline, look: LookSettings) -> Iterator[str]:
@@ -58,7 +58,7 @@ def _lines(pipeline: Pipeline, look: LookSettings) -> Iterator[str]:
         names = find_corpus([look.text]).stream
         if not names:
             raise InputError(f"{look.text} is a directory", "name one text file with --text")
-        reading = decoding(pipeline.invocation, pipeline.screen)
+        reading = decoding(pipeline.request, pipeline.screen)
         blocks = whole_lines(block for source in names for block in read_blocks(source, "text", reading))
     else:
         blocks = line_blocks(Path(choose_split(pipeline.workspace, look.split)[1]))

@@ -15,6 +15,8 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 from rich.table import Table
 
+from rnnlm.app.request import Request
+
 
 def console(stream: TextIO) -> Console:
     """A console that writes plain text unless `stream` is a terminal."""
@@ -92,6 +94,11 @@ class Terminal:
     def live(self) -> bool:
         """Whether a person watches standard error."""
         return not self.quiet and sys.stderr.isatty()
+
+
+def terminal(request: Request) -> Terminal:
+    """The terminal as a request wants it."""
+    return Terminal(json_output=request.run.json, quiet=request.run.quiet)
 
 
 def table(*columns: str, title: str | None = None) -> Table:

@@ -1,12 +1,13 @@
 """`rnnlm tokenize`: cleaned lines to tokens."""
 
+from rnnlm.app.request import Request
 from rnnlm.cli.cleaning import ARGUMENTS
-from rnnlm.cli.options import Invocation, command
+from rnnlm.cli.options import command
 
 
 @command("tokenize", "raw", "clean", arguments=ARGUMENTS)
-def tokenize(invocation: Invocation) -> None:
+def tokenize(request: Request) -> None:
     """Cut cleaned text into words, characters, bytes or subwords."""
     from rnnlm.cli.show import show_stage
 
-    show_stage(invocation, "tokenize", "vocab")
+    show_stage(request, "tokenize", "vocab")

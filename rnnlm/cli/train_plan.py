@@ -1,60 +1,16 @@
-"""`rnnlm train --plan`: what a run would be, how fast and how large, by a few of its own steps."""
+"""How `rnnlm train --plan` looks."""
 
-import tempfile
-from pathlib import Path
-
-from rnnlm.cli.stages import Pipeline
-from rnnlm.cli.terminal import table
-from rnnlm.cli.train_describe import Run, network_of
-from rnnlm.cli.train_memory import demand, smaller
-from rnnlm.config import seconds
-from rnnlm.model.parameters import parameter_count
-from rnnlm.training.available import memory_left, process_memory
-from rnnlm.training.trial import trial_speed
+from rnnlm.app.train.describe import Run
+from rnnlm.app.train.plan import plan_of
+from rnnlm.cli.terminal import Terminal, table
 
 
-def show_plan(pipeline: Pipeline, run: Run, device: str) -> None:
-    """Sizes, memory, speed as measured, the time to the end, and a budget's reasons.
-
-    A run that would not fit into memory is not tried: then speed and time are left out, and what to change is said.
-    """
-    settings, data = run.settings, run.data
-    peak, room = process_memory() + demand(run), memory_left() if device == "cpu" else None
-    fits = room is None or demand(run) <= room.left
-    speed = _measured(run, device) if fits else None
-    whole = settings.bptt in (None, "full")
-    steps = data.tokens // max(1, data.lines) if whole else int(settings.bptt or 1)
-    left: float | None
-    if run.choice is not None:
-        left = seconds(settings.budget or "")
-        tokens = run.choice.seconds * (speed or run.choice.tokens_per_second)
-    else:
-        taken = settings.steps or (0 if run.record is None else len(run.record))
-        tokens = settings.tokens or taken * (settings.batch_size or 1) * steps or (settings.epochs or 0) * data.tokens
-        left = None if speed is None else tokens / speed
-    report = {
-        "cell": settings.cell, "layers": settings.layers, "hidden": settings.hidden,
-        "embedding": run.architecture.embedding, "tied": settings.tied, "output_layer": settings.output_layer,
-        "cuts": ",".join(map(str, run.architecture.cuts)) or None, "batch_size": settings.batch_size,
-        "bptt": settings.bptt, "dropout": settings.dropout, "learning_rate": settings.learning_rate,
-        "parameters": parameter_count(run.architecture), "peak_bytes": peak,
-        "memory_left_bytes": None if room is None else room.left,
-        "tokens_per_second": None if speed is None else round(speed, 1), "epochs": round(tokens / data.tokens, 2),
-        "seconds": None if left is None else round(left, 1),
-    }  # fmt: skip
+def show_plan(screen: Terminal, run: Run, device: str) -> None:
+    """What a run would be, a line for each size and setting, then the reasons of a budget."""
+    report = plan_of(run, device)
     view = table("what", "planned")
     for name, value in report.items():
-        shown = f"{value:,}" if isinstance(value, int | float) and not isinstance(value, bool) else str(value)
-        view.add_row(name.replace("_", " "), shown)
-    reasons = run.choice.reasons if run.choice else ()
-    if not fits:
-        assert room is not None
-        reasons = (*reasons, f"it does not fit into memory: {smaller(run, room.left)}")
-    pipeline.screen.result({**report, "reasons": list(reasons)}, view, *reasons)
-
-
-def _measured(run: Run, device: str) -> float:
-    """Tokens a second, by a few steps."""
-    with tempfile.TemporaryDirectory(prefix="rnnlm-") as directory:
-        objective = run.data.objective(run.settings, None)
-        return trial_speed(network_of(run, device, fresh=False), objective, run.settings, Path(directory))
+        if name != "reasons":
+            shown = f"{value:,}" if isinstance(value, int | float) and not isinstance(value, bool) else str(value)
+            view.add_row(name.replace("_", " "), shown)
+    screen.result(report, view, *report["reasons"])

@@ -1,18 +1,19 @@
 """`rnnlm train`: ids to a sealed model."""
 
+from rnnlm.app.request import Request
 from rnnlm.cli.cleaning import ARGUMENTS
-from rnnlm.cli.options import Invocation, command
+from rnnlm.cli.options import command
 
 
 @command("train", "raw", "clean", "tokenize", "vocab", "pad", "embed", arguments=ARGUMENTS)
-def train(invocation: Invocation) -> None:
+def train(request: Request) -> None:
     """Train a language model; earlier stages run first where they have to."""
-    from rnnlm.cli.opening import open_pipeline
+    from rnnlm.app.opening import open_pipeline
     from rnnlm.cli.show import show_plan
-    from rnnlm.cli.stages import terminal
+    from rnnlm.cli.terminal import terminal
     from rnnlm.cli.train_run import train_model
 
-    if invocation.arguments.get("dry_run"):
-        show_plan(invocation, "vocab")
+    if request.arguments.get("dry_run"):
+        show_plan(request, "vocab")
         return
-    train_model(open_pipeline(invocation, terminal(invocation)))
+    train_model(open_pipeline(request, terminal(request)))

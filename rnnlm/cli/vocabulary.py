@@ -1,12 +1,13 @@
 """`rnnlm vocab`: tokens to a vocabulary and ids."""
 
+from rnnlm.app.request import Request
 from rnnlm.cli.cleaning import ARGUMENTS
-from rnnlm.cli.options import Invocation, command
+from rnnlm.cli.options import command
 
 
 @command("vocab", "raw", "clean", "tokenize", arguments=ARGUMENTS)
-def vocab(invocation: Invocation) -> None:
+def vocab(request: Request) -> None:
     """Count the tokens of train, give them ids, and write every split as ids."""
     from rnnlm.cli.show import show_stage
 
-    show_stage(invocation, "vocab", "train")
+    show_stage(request, "vocab", "train")

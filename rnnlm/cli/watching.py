@@ -63,17 +63,17 @@ class Watcher:
 
     def progress(self, progress: Standing) -> None:
         """Show where the run stands."""
-        if progress.figure is not None and progress.figure != self._shown:
-            self._shown = progress.figure
+        if progress.metric is not None and progress.metric != self._shown:
+            self._shown = progress.metric
             self._screen.notice(
-                f"{100 * progress.share:5.1f} %  epoch {progress.epoch:.2f}  "
-                f"best {progress.figure_name.replace('_', ' ')} {progress.figure:.4g}"
+                f"{100 * progress.fraction:5.1f} %  epoch {progress.epoch:.2f}  "
+                f"best {progress.metric_name.replace('_', ' ')} {progress.metric:.4g}"
             )
         if self._bar is not None:
             self._first = self._first or (progress.seconds, progress.tokens)
             spent, tokens = progress.seconds - self._first[0], progress.tokens - self._first[1]
             speed = f"{tokens / spent:,.0f} tokens/s" if spent > 0 else ""
-            perplexity = f"perplexity {math.exp(min(progress.loss, 50)):.1f}  " * ("perplexity" in progress.figure_name)
+            perplexity = f"perplexity {math.exp(min(progress.loss, 50)):.1f}  " * ("perplexity" in progress.metric_name)
             self._bar.update(
-                self._task, completed=progress.share, words=f"loss {progress.loss:.3f}  {perplexity}{speed}"
+                self._task, completed=progress.fraction, words=f"loss {progress.loss:.3f}  {perplexity}{speed}"
             )

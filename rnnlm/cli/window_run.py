@@ -1,38 +1,30 @@
 """The body of `rnnlm window`: reads a table into a workspace, cuts it into windows, and shows them."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from rich.table import Table
 
-from rnnlm.cli.opening import existing_workspace
-from rnnlm.cli.options import Invocation
+from rnnlm.app.request import Request
+from rnnlm.app.stages import Pipeline
+from rnnlm.app.tables import open_windows
 from rnnlm.cli.reports import report_of
-from rnnlm.cli.stages import Pipeline, terminal
-from rnnlm.cli.terminal import Terminal, count, table
-from rnnlm.cli.window_stage import read_into
+from rnnlm.cli.terminal import count, table, terminal
 from rnnlm.corpus.explicit_windows import explicit_size, write_explicit
 from rnnlm.corpus.series import open_series
+from rnnlm.corpus.series_settings import WindowSettings
 from rnnlm.corpus.settings import SPLITS
-from rnnlm.errors import InputError, UsageError
-from rnnlm.workspace import Built, Workspace
 
 _NAMES_SHOWN = 40
 _FILLED = {"forward": "filled with the last known value", "mean": "filled with train's mean",
            "drop": "in no window"}  # fmt: skip
 
 
-def window_table(invocation: Invocation) -> None:
+def window_table(request: Request) -> None:
     """Bring the windows of a table up to date, show them, and with --write write them out."""
-    screen = terminal(invocation)
-    workspace = existing_workspace(invocation)
-    if workspace is not None:
-        with workspace.lock():
-            pipeline, built = _cut(workspace, invocation, screen)
-    else:
-        pipeline, built = _read_and_cut(invocation, screen)
-    settings = pipeline.settings("window").settings
+    screen = terminal(request)
+    pipeline, built = open_windows(request, screen)
+    settings = pipeline.settings(WindowSettings).settings
     report = {"stage": "window", "workspace": str(pipeline.workspace.path), **built.manifest.report}
     workspace = pipeline.workspace
     with report_of(workspace.directory("window"), f"rebuild it: {workspace.rebuild('window')}"):
@@ -42,29 +34,6 @@ def window_table(invocation: Invocation) -> None:
         views += lines
     screen.result(report, *views)
     screen.notice(f"next: rnnlm train {pipeline.workspace.path}")
-
-
-def _read_and_cut(invocation: Invocation, screen: Terminal) -> tuple[Pipeline, Built]:
-    """Make a workspace of a table, or go on with the one there; a new one does not outlive a failure."""
-    paths: list[str] = list(invocation.arguments.get("paths") or [])
-    if len(paths) != 1:
-        raise InputError("no table given" if not paths else f"{len(paths)} tables given", "name one file or directory")
-    path, out = Path(paths[0]), invocation.arguments.get("out") or Path("work")
-    if not path.exists():
-        raise InputError(f"{path} does not exist", "check the path of the table, or of the workspace")
-    if not Workspace.exists(out) and out.resolve() in (path.resolve(), *path.resolve().parents) and out.exists():
-        raise UsageError(f"--out {out} holds the table itself", "name another directory")
-    with Workspace.claimed(out, force=invocation.run.force) as workspace:
-        read_into(workspace, path, force=invocation.run.force)
-        return _cut(workspace, invocation, screen)
-
-
-def _cut(workspace: Workspace, invocation: Invocation, screen: Terminal) -> tuple[Pipeline, Built]:
-    """Bring the windows up to date; the workspace is locked."""
-    pipeline = Pipeline(workspace, invocation, screen)
-    built = pipeline.ensure("window", force=invocation.run.force)
-    pipeline.record()
-    return pipeline, built
 
 
 def _views(report: Mapping[str, Any], missing: str) -> list[Table | str]:

@@ -4,7 +4,8 @@ from typing import Annotated, Optional
 
 import typer
 
-from rnnlm.cli.options import OUT, Invocation, command
+from rnnlm.app.request import Request
+from rnnlm.cli.options import OUT, command
 
 TABLE = Annotated[
     Optional[list[str]],  # noqa: UP045
@@ -16,8 +17,8 @@ TABLE = Annotated[
 
 
 @command("window", arguments={"paths": (TABLE, None), "out": (OUT, None)})
-def window(invocation: Invocation) -> None:
+def window(request: Request) -> None:
     """Cut a table of time series into windows (N, T, F) of inputs and what is to be forecast from each."""
     from rnnlm.cli.window_run import window_table
 
-    window_table(invocation)
+    window_table(request)

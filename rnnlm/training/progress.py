@@ -9,19 +9,19 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a run stands. `share` is done, from 0 to 1; `loss` is the mean cost, in nats or half squared error.
+    """Where a run stands. `fraction` is done, from 0 to 1; `loss` is the mean cost, in nats or half squared error.
 
-    `figure` is the best validation figure so far, `figure_name` what it is.
+    `metric` is the best value on validation so far, `metric_name` what it is.
     """
 
     step: int
-    share: float
+    fraction: float
     epoch: float
     loss: float
     tokens: int
     seconds: float
-    figure_name: str
-    figure: float | None
+    metric_name: str
+    metric: float | None
 
 
 class Observer(Protocol):

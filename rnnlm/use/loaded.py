@@ -22,13 +22,15 @@ from rnnlm.corpus.tokenizer import FIRST_OUTPUT, START_ID, UNKNOWN_ID, tokens_by
 from rnnlm.errors import InputError, UsageError
 from rnnlm.model.device import choose_device
 from rnnlm.model.embedding import Layer, whole_layer
-from rnnlm.model.finding import check_language, find_sealed
+from rnnlm.model.finding import find_sealed
 from rnnlm.model.likelihood import LanguageModel, log_probabilities
-from rnnlm.model.loading import load_model
+from rnnlm.model.loading import load_model, load_network
 from rnnlm.model.network import States
 from rnnlm.model.quantized import sealed_weights
 from rnnlm.model.sealed import Sealed
 from rnnlm.use.generate import Generated, generate_from
+from rnnlm.use.loaded_tasks import LoadedForecaster, LoadedLabeller
+from rnnlm.use.next import Candidate, next_words
 from rnnlm.use.prompt import check_unicode, prompt_ids
 from rnnlm.use.scoring.forms import wanted_of
 from rnnlm.use.scoring.rows import Row, Rows
@@ -49,6 +51,10 @@ class Score:
 
     rows: tuple[Row, ...]
     figures: Mapping[str, Any]
+
+    def __iter__(self) -> Iterator[Row]:
+        """Its rows, as `pandas.DataFrame` takes them."""
+        return iter(self.rows)
 
     @property
     def bits(self) -> float:
@@ -72,9 +78,14 @@ class LoadedModel:
         self.sealed, self.model, self.rules = sealed, model, sealed.rules
         self.tokens: tuple[str, ...] = tuple(tokens_by_id(self.rules.tokenizer))
 
+    def __repr__(self) -> str:
+        perplexity = self.sealed.report.get("valid_perplexity")
+        found = "" if perplexity is None else f", valid perplexity {perplexity:.2f}"
+        return f"<rnnlm language model, {len(self.tokens):,} tokens{found}: {self.sealed.path}>"
+
     def score(
         self,
-        text: str,
+        text: str | Iterable[str],
         *,
         level: Literal["line", "word", "token", "region"] = "token",
         context: Context = "sentence",
@@ -83,9 +94,10 @@ class LoadedModel:
     ) -> Score:
         """What a text costs, line by line: a row for each line, word, token, or raw word, and the sums over all.
 
-        The arguments are the flags of `rnnlm score`. UsageError for text that is no Unicode, InputError for unknown
-        words where they are an error.
+        `text` is a string, or its lines one by one. The other arguments are the flags of `rnnlm score`. UsageError for
+        text that is no Unicode, InputError for unknown words where they are an error.
         """
+        text = text if isinstance(text, str) else "".join(f"{_one_line(line)}\n" for line in text)
         check_unicode(text)
         scorer = Scorer(
             self.model, self.rules, context=context, batch_size=batch_size, unknown=unknown,
@@ -99,6 +111,12 @@ class LoadedModel:
             totals.add(scored)
             rows += form.of(scored)
         return Score(tuple(rows), totals.figures(scorer.digests))
+
+    def next(self, prompt: str = "", k: int = 5) -> list[Candidate]:
+        """The `k` most likely next tokens with their probabilities, completing a half-typed word, as `rnnlm next`."""
+        if k < 1:
+            raise UsageError(f"k is {k}", "must be 1 or more")
+        return next_words(self.model, self.rules, prompt, k)
 
     def generate(self, prompt: str = "", **settings: Any) -> Generated:
         """A text after `prompt`. `settings` are the flags of `rnnlm generate` (`max_tokens=20, top_k=5, seed=3, …`).
@@ -161,13 +179,27 @@ class LoadedModel:
         return {name: number for number, name in enumerate(self.tokens)}
 
 
+def _one_line(line: str) -> str:
+    """A line without its line end; UsageError for one that has another inside, for rows are counted by lines."""
+    line = line.removesuffix("\n").removesuffix("\r")
+    if "\n" in line or "\r" in line:
+        raise UsageError(f"a line end inside the line {line[:40]!r}", "give lines one by one, or a whole string")
+    return line
+
+
 def _generate_settings(given: Mapping[str, Any]) -> GenerateSettings:
     """Checked as flags are; what the environment says is meant for the command line."""
     return resolve(GenerateSettings, flags=given, environment={}).settings
 
 
-def open_loaded(path: str | Path, *, model: str | None = None, device: str = "cpu") -> LoadedModel:
-    """The language model at a path, on a device; see `rnnlm.load`."""
+Loaded = LoadedModel | LoadedLabeller | LoadedForecaster
+
+
+def open_loaded(path: str | Path, *, model: str | None = None, device: str = "cpu") -> Loaded:
+    """The model at a path, on a device; see `rnnlm.load`."""
     sealed, _ = find_sealed(Path(path), model)
-    check_language(sealed)
-    return LoadedModel(sealed, load_model(sealed, choose_device(device)))
+    place = choose_device(device)
+    if sealed.task == "language":
+        return LoadedModel(sealed, load_model(sealed, place))
+    network = load_network(sealed, place)
+    return LoadedForecaster(sealed, network) if sealed.task == "forecast" else LoadedLabeller(sealed, network)

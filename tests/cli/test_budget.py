@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from rnnlm.app.request import SECTIONS
+from rnnlm.app.train import budget as budget_run
+from rnnlm.app.train.budget import Reserved
 from rnnlm.builtin.recipes import read_recipe, recipe_names
-from rnnlm.cli import budget_run
-from rnnlm.cli.budget_run import Reserved
-from rnnlm.cli.options import SECTIONS
 from rnnlm.config import resolve
 
 SHORT = ("--budget", "20s", "--hidden", "32", "--json")

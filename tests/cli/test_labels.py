@@ -111,14 +111,14 @@ def test_the_written_settings_repeat_the_reading(tmp_path: Path, run: Any, tagge
 
 
 def test_the_trainer_gets_labels_beside_ids(tmp_path: Path, run: Any, reviews: Path, tagged: Path) -> None:
-    from rnnlm.cli.options import Invocation
-    from rnnlm.cli.stages import Pipeline
+    from rnnlm.app.request import Request
+    from rnnlm.app.stages import Pipeline
     from rnnlm.cli.terminal import Terminal
     from rnnlm.workspace import Workspace
 
     def pipeline(work: Path, **flags: str) -> Pipeline:
         screen = Terminal(json_output=False, quiet=True)
-        return Pipeline(Workspace.open(work), Invocation("train", {}, flags, ("raw",)), screen)
+        return Pipeline(Workspace.open(work), Request("train", {}, flags, ("raw",)), screen)
 
     run("vocab", reviews, "--task", "classify", "--out", tmp_path / "texts").ok()
     run("vocab", tagged, "--task", "tag", "--out", tmp_path / "tags").ok()

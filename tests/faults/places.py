@@ -284,7 +284,7 @@ SIZE = ("--hidden", "8", "--embedding", "8", "--batch-size", "2", "--bptt", "8",
 
 def begun(place: Place) -> Path:
     """The directory of a training that broke off after its last step, two checkpoints being kept."""
-    with mock.patch("rnnlm.cli.train_run.finish", side_effect=StoppedError("stopped", "go on", 1)):
+    with mock.patch("rnnlm.app.train.run.finish", side_effect=StoppedError("stopped", "go on", 1)):
         assert place.run("train", place.work, *SIZE).code == 129
     return place.work / "models" / "cut"
 

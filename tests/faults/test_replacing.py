@@ -123,7 +123,7 @@ def ended(way: str) -> Any:
     """A patch that ends a training before it is sealed."""
     full = OSError(errno.ENOSPC, "No space left on device")
     return {
-        "a signal": lambda: mock.patch("rnnlm.cli.train_run.finish", side_effect=StoppedError("stopped", "go on", 2)),
+        "a signal": lambda: mock.patch("rnnlm.app.train.run.finish", side_effect=StoppedError("stopped", "go on", 2)),
         "a full disk": lambda: mock.patch.object(Checkpoints, "write", side_effect=StorageError("cannot write", "x")),
         "a disk that is full at the end": lambda: mock.patch("rnnlm.training.run.write_tensors", side_effect=full),
         "divergence": lambda: mock.patch("rnnlm.training.loop.lower_rate", side_effect=DivergenceError("it", "x")),
@@ -230,7 +230,7 @@ def test_other_artifacts_stay_until_their_successors_are_sealed(
 ) -> None:
     small, ngram = tmp_path / "small", work / "models" / "ngram"
     made = {
-        "ngram": (ngram, ("ngram", work, "--order", "3", "--force"), "rnnlm.cli.ngram_make.seal_model"),
+        "ngram": (ngram, ("ngram", work, "--order", "3", "--force"), "rnnlm.app.ngram.seal_model"),
         "export": (small, ("export", work, "--model", "lstm", "--to", "int8", "--out", small, "--force"),
                    "rnnlm.model.quantized.seal_model"),
     }  # fmt: skip
@@ -254,7 +254,7 @@ def test_other_artifacts_stay_until_their_successors_are_sealed(
 
 def test_stages_of_another_corpus_stay_until_they_are_replaced(run: Any, work: Path, other: Path) -> None:
     run("embed", work, "--embedding", "8").ok()
-    with mock.patch("rnnlm.cli.stages.clean", side_effect=StoppedError("stopped by SIGTERM", "", signal.SIGTERM)):
+    with mock.patch("rnnlm.app.stages.clean", side_effect=StoppedError("stopped by SIGTERM", "", signal.SIGTERM)):
         assert run("vocab", other, "--out", work, "--force").code == 143
     states = run("status", work, "--json").ok().json["stages"]
     assert states["raw"] == "current" and set(states.values()) == {"current", "stale"}

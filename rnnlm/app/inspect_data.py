@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rnnlm.cli.models import Found
-from rnnlm.cli.texts import choose_split, choose_text
+from rnnlm.app.models import Found
+from rnnlm.app.texts import choose_split, choose_text
 from rnnlm.corpus.labelled import encode_labelled, encode_split
 from rnnlm.corpus.sequences import Sequences
 from rnnlm.corpus.series import Series, open_series

@@ -1,9 +1,10 @@
 """The settings that a run keeps beside its weights: what it was asked for, and what replays it."""
 
-from rnnlm.cli.replay_run import REPLAY
-from rnnlm.cli.sections import section_order
-from rnnlm.cli.stages import Pipeline
-from rnnlm.cli.train_describe import Run
+from rnnlm.app.request import SECTIONS
+from rnnlm.app.sections import section_order
+from rnnlm.app.stages import Pipeline
+from rnnlm.app.train.describe import Run
+from rnnlm.app.train.replay import REPLAY
 from rnnlm.config import as_dict, to_toml
 from rnnlm.training.journal import JOURNAL
 
@@ -25,7 +26,7 @@ def replay_file(pipeline: Pipeline, run: Run) -> bytes:
 
 def _settings(pipeline: Pipeline, run: Run, *, replay: bool) -> bytes:
     """All settings as TOML; with `replay` the journal stands for the budget, and no choice is left open."""
-    sections = {name: as_dict(pipeline.settings(name).settings) for name in section_order(pipeline.workspace)}
+    sections = {name: as_dict(pipeline.settings(SECTIONS[name]).settings) for name in section_order(pipeline.workspace)}
     train = as_dict(run.settings)
     if run.choice is not None:
         sections["embed"]["embedding"] = run.architecture.embedding

@@ -9,32 +9,29 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from rnnlm.app.corpus import Corpus
+from rnnlm.app.request import SECTIONS, Request
+from rnnlm.app.screen import Screen
+from rnnlm.app.sections import section_order
 from rnnlm.artifacts import sha256_bytes, write_bytes
-from rnnlm.cli.corpus import Corpus
-from rnnlm.cli.options import Invocation
-from rnnlm.cli.sections import section_order
-from rnnlm.cli.terminal import Terminal
 from rnnlm.config import as_dict, files_of, to_toml
 from rnnlm.corpus.clean import UnitRule, clean
 from rnnlm.corpus.label_raw import split_labelled
 from rnnlm.corpus.normalizer import normalizer_json
 from rnnlm.corpus.pad import pad, padded_size
 from rnnlm.corpus.raw import join_splits, split_raw
-from rnnlm.corpus.settings import SPLITS, RawSettings
+from rnnlm.corpus.series_settings import WindowSettings
+from rnnlm.corpus.settings import SPLITS, CleanSettings, EmbedSettings, PadSettings, RawSettings, TokenizeSettings
 from rnnlm.corpus.tokenize import tokenize
 from rnnlm.corpus.tokenizer import tokens_by_id
 from rnnlm.corpus.vocabulary import vocab
 from rnnlm.errors import InputError, UsageError
 from rnnlm.graph import STAGES, chain
+from rnnlm.training.settings import TrainSettings
 from rnnlm.workspace import Built, Workspace
 
 Recipe = tuple[dict[str, Any], Callable[[Path], dict[str, Any]]]
 GIGABYTE = 10**9
-
-
-def terminal(invocation: Invocation) -> Terminal:
-    """The terminal as this invocation wants it."""
-    return Terminal(json_output=invocation.run.json, quiet=invocation.run.quiet)
 
 
 class Pipeline(Corpus):
@@ -44,9 +41,9 @@ class Pipeline(Corpus):
     """
 
     def __init__(
-        self, workspace: Workspace, invocation: Invocation, screen: Terminal, *, of_another_corpus: bool = False
+        self, workspace: Workspace, request: Request, screen: Screen, *, of_another_corpus: bool = False
     ) -> None:
-        super().__init__(workspace, invocation, screen)
+        super().__init__(workspace, request, screen)
         self._of_another_corpus = of_another_corpus
 
     def ensure(self, stage: str, *, force: bool = False, asked: bool = True) -> Built:
@@ -59,8 +56,8 @@ class Pipeline(Corpus):
             last = name == stage and asked
             settings, builder = getattr(self, f"_{name}")()
             built = self.workspace.build(name, settings, builder, force=force and last)
-            if built.fresh and not last and name != self.invocation.command:
-                self.screen.notice(f"{name}: done first, for {self.invocation.command} reads it")
+            if built.fresh and not last and name != self.request.command:
+                self.screen.notice(f"{name}: done first, for {self.request.command} reads it")
             elif last and not built.fresh:
                 self.screen.notice(f"{name}: up to date")
             stale.update(built.stale)
@@ -87,20 +84,20 @@ class Pipeline(Corpus):
         return plan
 
     def record(self) -> None:
-        """Remember what this invocation was given, for later ones, and write out all that it resolved to."""
+        """Remember what this request was given, for later ones, and write out all that it resolved to."""
         order = section_order(self.workspace)
-        sections = [section for section in order if section in self.invocation.sections]
-        given = {section: self.settings(section).given() for section in sections}
+        sections = [section for section in order if section in self.request.sections]
+        given = {section: self.settings(SECTIONS[section]).given() for section in sections}
         for section, values in given.items():
-            for name in files_of(self.settings(section).settings, written=False).keys() & values.keys():
+            for name in files_of(self.settings(SECTIONS[section]).settings, written=False).keys() & values.keys():
                 values[name] = _absolute(str(values[name]))
         self.workspace.record(given)
-        resolved = {section: as_dict(self.settings(section).settings) for section in order}
+        resolved = {section: as_dict(self.settings(SECTIONS[section]).settings) for section in order}
         self._write_settings(self.workspace.path / "settings.toml", to_toml(resolved).encode())
 
     def _write_settings(self, path: Path, content: bytes) -> None:
         """Write what was resolved, but never into the file that --config read it from."""
-        config = self.invocation.config
+        config = self.request.config
         if config is None or not path.exists() or not path.samefile(config):
             write_bytes(path, content)
         elif path.read_bytes() != content:
@@ -113,7 +110,7 @@ class Pipeline(Corpus):
                 f"{self.workspace.path} holds no corpus yet",
                 f"name one: rnnlm clean CORPUS --out {self.workspace.path}",
             )
-        given = self.settings("raw").settings
+        given = self.settings(RawSettings).settings
         settings = dict(manifest.settings)
         for name in ("fractions", "split_seed"):
             if settings.get(name) is not None:
@@ -137,7 +134,7 @@ class Pipeline(Corpus):
         return report
 
     def _clean(self) -> Recipe:
-        rule, units = self.rule, UnitRule.of(self.settings("clean").settings, self.kind)
+        rule, units = self.rule, UnitRule.of(self.settings(CleanSettings).settings, self.kind)
         settings = {
             "rule": rule.described(),
             "units": asdict(units),
@@ -152,7 +149,7 @@ class Pipeline(Corpus):
         return settings, build
 
     def _tokenize(self) -> Recipe:
-        given = self.settings("tokenize").settings
+        given = self.settings(TokenizeSettings).settings
         settings: dict[str, Any] = {"kind": self.kind, "rule": self.rule.described()}
         if self.kind == "bpe":
             settings |= {"vocab_size": given.vocab_size, "sample_megabytes": given.sample_megabytes}
@@ -198,7 +195,7 @@ class Pipeline(Corpus):
         return settings, build
 
     def _pad(self) -> Recipe:
-        given = self.settings("pad").settings
+        given = self.settings(PadSettings).settings
         splits = {split: self.ids(split) for split in SPLITS}
         width, rows, size = padded_size(splits, given.max_length, given.long_lines)
 
@@ -210,10 +207,10 @@ class Pipeline(Corpus):
         return {"length": width, "long_lines": given.long_lines}, build
 
     def _embed(self) -> Recipe:
-        from rnnlm.cli.embed_stage import embed_recipe
+        from rnnlm.app.embed import embed_recipe
         from rnnlm.training.defaults import fill_in
 
-        given, train = self.settings("embed").settings, self.settings("train").settings
+        given, train = self.settings(EmbedSettings).settings, self.settings(TrainSettings).settings
         ids = self.ids("train")
         _, dimensions = fill_in(
             train, task=self.task, kind=self.kind, tokens=len(ids.ids), lines=ids.lines, embedding=given.embedding
@@ -223,7 +220,7 @@ class Pipeline(Corpus):
         size = 4 * recipe.size * recipe.dimensions
 
         def build(directory: Path) -> dict[str, Any]:
-            if self.invocation.command == "embed":
+            if self.request.command == "embed":
                 self.screen.notice(f"embed: ({recipe.size:,}, {recipe.dimensions:,}) float32, {size:,} bytes")
             self.refuse_large(size, "embed", "--embedding")
             return recipe.build(directory)
@@ -231,18 +228,18 @@ class Pipeline(Corpus):
         return recipe.settings, build
 
     def _table(self) -> Recipe:
-        from rnnlm.cli.window_stage import table_recipe
+        from rnnlm.app.window import table_recipe
 
         return table_recipe(self.workspace)
 
     def _window(self) -> Recipe:
-        from rnnlm.cli.window_stage import window_recipe
+        from rnnlm.app.window import window_recipe
 
-        return window_recipe(self.workspace, self.settings("window").settings)
+        return window_recipe(self.workspace, self.settings(WindowSettings).settings)
 
     def refuse_large(self, size: int, what: str, flag: str) -> None:
         """UsageError for a result over 1 GB that --force does not ask for."""
-        if size > GIGABYTE and not self.invocation.run.force:
+        if size > GIGABYTE and not self.request.run.force:
             raise UsageError(f"{what} would write {size / GIGABYTE:.1f} GB", f"use a smaller {flag}, or --force")
 
     def _bytes(self, stage: str) -> int:

@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rnnlm.app.stages import Pipeline
 from rnnlm.artifacts import sha256_bytes
-from rnnlm.cli.stages import Pipeline
 from rnnlm.corpus.clean import UnitRule
 from rnnlm.corpus.ids import Ids
 from rnnlm.corpus.padded import CutLines, Sentences, open_padded
 from rnnlm.corpus.series import open_series
+from rnnlm.corpus.settings import CleanSettings, PadSettings
 from rnnlm.corpus.sources import split_blocks
 from rnnlm.corpus.text import TextRules, encode_text
 from rnnlm.corpus.tokenizer import load_tokenizer
@@ -106,7 +107,7 @@ def language_data(pipeline: Pipeline, given: TrainSettings, base: Sealed | None,
 
 def _sentences(pipeline: Pipeline, train: Ids, base: Sealed | None) -> tuple[Sentences, dict[str, str], dict[str, str]]:
     """The sentences of train, the identity of the `pad` stage where it has them, and what decides how lines are cut."""
-    given = pipeline.settings("pad").settings
+    given = pipeline.settings(PadSettings).settings
     longest = {"max_length": str(given.max_length)} if given.max_length else {}
     if base is not None and given.max_length and given.long_lines == "split":
         raise UsageError("--long-lines split with --from", "its text is read by the model's own rules; use truncate")
@@ -181,7 +182,7 @@ def _vocab(pipeline: Pipeline) -> tuple[Ids, Ids, TextRules, bytes]:
     with pipeline.workspace.opening("vocab") as directory:
         path = directory / "tokenizer.json"
         content = path.read_bytes()
-    units = UnitRule.of(pipeline.settings("clean").settings, pipeline.kind)
+    units = UnitRule.of(pipeline.settings(CleanSettings).settings, pipeline.kind)
     rules = TextRules(pipeline.kind, pipeline.rule, units, load_tokenizer(content.decode(), str(path)))
     return pipeline.ids("train"), pipeline.ids("valid"), rules, content
 

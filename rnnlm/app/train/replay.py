@@ -5,10 +5,11 @@
 
 from pathlib import Path
 
-from rnnlm.cli.stages import Pipeline
+from rnnlm.app.stages import Pipeline
 from rnnlm.config import FILE
 from rnnlm.errors import ArtifactError
 from rnnlm.training.journal import Record, read_journal
+from rnnlm.training.settings import TrainSettings
 
 REPLAY = "replay.toml"
 
@@ -18,10 +19,10 @@ def record_of(pipeline: Pipeline, inputs: dict[str, str]) -> Record | None:
 
     Raises ArtifactError for a journal that is damaged, or of a run on other data than `inputs`.
     """
-    given = pipeline.settings("train")
+    given = pipeline.settings(TrainSettings)
     if given.settings.replay is None:
         return None
-    path, config = Path(given.settings.replay), pipeline.invocation.config
+    path, config = Path(given.settings.replay), pipeline.request.config
     if given.origins["replay"] == FILE and config is not None:
         path = config.parent / path
     record = read_journal(path)

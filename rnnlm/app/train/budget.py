@@ -6,11 +6,13 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from rnnlm.cli.process import started_at
-from rnnlm.cli.stages import Pipeline
-from rnnlm.cli.train_data import Data
+from rnnlm.app.request import SECTIONS, Request
+from rnnlm.app.stages import Pipeline
+from rnnlm.app.train.clock import started_at
+from rnnlm.app.train.data import Data
 from rnnlm.config import read_settings_file, seconds
 from rnnlm.corpus.good_turing import probability_of_new
+from rnnlm.corpus.settings import EmbedSettings
 from rnnlm.errors import UsageError
 from rnnlm.model.peak import recurrent_speed
 from rnnlm.training.budget import Choice, Situation, choose
@@ -44,14 +46,20 @@ class Reserved:
         return self.evaluation + self.sealing
 
 
-def budget_of(settings: TrainSettings, choice: Choice | None, valid_tokens: int, parameters: int) -> Budget | None:
+def budget_of(
+    request: Request, settings: TrainSettings, choice: Choice | None, valid_tokens: int, parameters: int
+) -> Budget | None:
     """The budget as the trainer takes it."""
     if settings.budget is None or choice is None:
         return None
     whole = seconds(settings.budget)
     read = valid_tokens + min(valid_tokens, CALIBRATION_TOKENS)
     evaluation = _AS_TRAINING * read / choice.tokens_per_second
-    return Budget(whole, started_at(), Reserved.of(whole, parameters, evaluation).seconds)
+    return Budget(whole, _start_of(request), Reserved.of(whole, parameters, evaluation).seconds)
+
+
+def _start_of(request: Request) -> float:
+    return started_at() if request.started_at is None else request.started_at
 
 
 def chosen(pipeline: Pipeline, given: TrainSettings, data: Data, directory: Path | None, device: str) -> Choice:
@@ -60,11 +68,11 @@ def chosen(pipeline: Pipeline, given: TrainSettings, data: Data, directory: Path
         raise UsageError(f"--budget with --task {data.task}", "it is for language models; use --epochs or --steps")
     if given.batching != "stream":
         raise UsageError("--budget with --batching sentences", "leave --batching away")
-    embedding = pipeline.settings("embed").settings.embedding
+    embedding = pipeline.settings(EmbedSettings).settings.embedding
     whole = seconds(given.budget or "")
     speed = recurrent_speed(device, min(max(_MEASURING * whole, 0.5), 3.0))
     new = probability_of_new(data.ids.ids)
-    spent = time.monotonic() - started_at()
+    spent = time.monotonic() - _start_of(pipeline.request)
     left = max(0.0, whole - spent - Reserved.of(whole, 5_000_000).seconds)
     situation = Situation(left, speed, data.tokens, data.kind, data.counts, new)
     if directory is None:
@@ -75,8 +83,6 @@ def chosen(pipeline: Pipeline, given: TrainSettings, data: Data, directory: Path
 
 def _begun(given: TrainSettings, directory: Path) -> tuple[TrainSettings, int]:
     """The settings of a run that was begun, where this command gives none, and the size of its embedding."""
-    from rnnlm.cli.options import SECTIONS
-
     kept = read_settings_file(directory / "settings.toml", SECTIONS)
     values: dict[str, Any] = {
         each.name: kept["train"].get(each.name)

@@ -1,24 +1,26 @@
-"""A run's training under a person's eyes: what it keeps beside its weights, and what is said where it ends early."""
+"""A run's training while somebody watches: what it keeps beside its weights, and what is said where it ends early."""
 
 import contextlib
 import shlex
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
-from rnnlm.cli.budget_run import budget_of, validated_tokens
-from rnnlm.cli.replay_run import REPLAY
-from rnnlm.cli.stages import Pipeline
-from rnnlm.cli.train_describe import Run
-from rnnlm.cli.train_memory import smaller
-from rnnlm.cli.watching import Watcher
+from rnnlm.app.stages import Pipeline
+from rnnlm.app.train.budget import budget_of, validated_tokens
+from rnnlm.app.train.describe import Run
+from rnnlm.app.train.memory import smaller
+from rnnlm.app.train.replay import REPLAY
 from rnnlm.errors import OutOfMemoryError, StoppedError, StorageError, is_out_of_memory
 from rnnlm.model.network import Network
 from rnnlm.training.journal import JOURNAL, Header, Journal
 from rnnlm.training.loop import Trainer
 from rnnlm.training.origin import Origin, no_promise, this_machine
-from rnnlm.training.progress import Outcome, Stopped
+from rnnlm.training.progress import Observer, Outcome, Stopped
 from rnnlm.training.run import Place
+
+Watch = Callable[[], AbstractContextManager[Observer]]  # around training: who hears of it, and may ask it to stop
 
 
 @contextlib.contextmanager
@@ -52,8 +54,8 @@ def _going_on(run: Run, workspace: Path, place: Place) -> str:
     return shlex.join(["rnnlm", "train", str(workspace), *more, "--name", place.target.name, "--resume"])
 
 
-def train_network(pipeline: Pipeline, network: Network, run: Run, place: Place) -> Outcome:
-    """Train while a person watches; Stopped after a signal, with a checkpoint."""
+def train_network(pipeline: Pipeline, network: Network, run: Run, place: Place, watch: Watch) -> Outcome:
+    """Train while somebody watches; Stopped where they ask for it, with a checkpoint."""
     directory, resume = place.directory, place.state == "unfinished"
     _announce(pipeline, network, run, place)
     device = network.bias.device
@@ -66,9 +68,8 @@ def train_network(pipeline: Pipeline, network: Network, run: Run, place: Place) 
         this_machine(device.type),
     )
     screen, settings = pipeline.screen, run.settings
-    watcher = Watcher(screen, screen.errors)
     with contextlib.ExitStack() as stack:
-        stack.enter_context(watcher.watching())
+        watcher = stack.enter_context(watch())
         journal, validated = None, None
         if run.choice is not None:
             header = Header(run.inputs, origin.machine, validated_tokens(run.choice))
@@ -81,7 +82,7 @@ def train_network(pipeline: Pipeline, network: Network, run: Run, place: Place) 
                 screen.notice(doubt)
         trainer = Trainer(
             network, run.data.objective(settings, validated), settings, directory, watcher,
-            budget_of(settings, run.choice, run.data.valid_tokens, network.parameter_count),
+            budget_of(pipeline.request, settings, run.choice, run.data.valid_tokens, network.parameter_count),
             origin=origin, journal=journal, record=run.record,
         )  # fmt: skip
         return trainer.run(resume=resume)

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import torch
 
-from rnnlm.cli.train_describe import Run
+from rnnlm.app.train.describe import Run
 from rnnlm.errors import OutOfMemoryError
 from rnnlm.training.available import memory_left
 from rnnlm.training.memory import demand_bytes

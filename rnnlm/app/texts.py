@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from rnnlm.cli.models import Found
+from rnnlm.app.models import Found
 from rnnlm.corpus.decoding import Decoding
 from rnnlm.corpus.sources import find_corpus, read_blocks, split_blocks, whole_lines
 from rnnlm.errors import InputError, UsageError

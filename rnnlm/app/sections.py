@@ -1,14 +1,15 @@
 """Sections of settings across stages: which a workspace has a use for, what one implies for another, what clashes."""
 
-from typing import Any
+from typing import Any, TypeVar
 
-from rnnlm.cli.options import Invocation
+from rnnlm.app.request import Request
 from rnnlm.config import WORKSPACE, Resolved
-from rnnlm.corpus.settings import Labels, Task
+from rnnlm.corpus.settings import CleanSettings, Labels, Task, TokenizeSettings, VocabSettings
 from rnnlm.errors import UsageError
-from rnnlm.training.settings import fitting_forms
+from rnnlm.training.settings import TrainSettings, fitting_forms
 from rnnlm.workspace import Workspace
 
+S = TypeVar("S")
 SECTION_ORDER = ("reading", "raw", "clean", "tokenize", "vocab", "pad", "embed", "train")
 SERIES_SECTION_ORDER = ("window", "train")
 
@@ -19,18 +20,16 @@ def section_order(workspace: Workspace | None) -> tuple[str, ...]:
     return SERIES_SECTION_ORDER if series else SECTION_ORDER
 
 
-def section_settings(
-    invocation: Invocation, section: str, recorded: dict[str, Any], labels: Labels | None
-) -> Resolved[Any]:
+def section_settings(request: Request, kind: type[S], recorded: dict[str, Any], labels: Labels | None) -> Resolved[S]:
     """A section's settings. The words of a tagged corpus stay as they are, one token each: it counts as prepared.
 
     Of what was recorded for training, forms of a cell other than the one wanted now are left out.
     """
-    implied = {"prepared": True} if section == "clean" and labels == "token" else {}
-    if section == "train":
-        cell = invocation.settings("train", {"cell": recorded.get("cell")}).settings.cell
+    implied = {"prepared": True} if kind is CleanSettings and labels == "token" else {}
+    if kind is TrainSettings:
+        cell = request.settings(TrainSettings, {"cell": recorded.get("cell")}).settings.cell
         recorded = fitting_forms(recorded, cell)
-    return invocation.settings(section, recorded | implied)
+    return request.settings(kind, recorded | implied)
 
 
 def refuse_forecast(task: Task | None) -> None:
@@ -39,7 +38,9 @@ def refuse_forecast(task: Task | None) -> None:
         raise UsageError("--task forecast with a text corpus", "use rnnlm window TABLE")
 
 
-def refuse_for_labels(labels: Labels | None, clean: Resolved[Any], tokenize: Resolved[Any]) -> None:
+def refuse_for_labels(
+    labels: Labels | None, clean: Resolved[CleanSettings], tokenize: Resolved[TokenizeSettings]
+) -> None:
     """UsageError for what would part words from their tags, or texts from their labels."""
     kind, tokenizer = tokenize.settings.kind, tokenize.settings.tokenizer
     if labels == "token" and (tokenizer is not None or kind not in (None, "whitespace")):
@@ -51,7 +52,7 @@ def refuse_for_labels(labels: Labels | None, clean: Resolved[Any], tokenize: Res
         raise UsageError("--sentences with --task classify", "a label is of a whole text; leave it away")
 
 
-def refuse_counting(kind: str, vocab: Resolved[Any]) -> None:
+def refuse_counting(kind: str, vocab: Resolved[VocabSettings]) -> None:
     """UsageError for flags that choose words by their counts, where tokens are not words or characters."""
     for name in ("min_count", "max_size", "vocabulary"):
         if getattr(vocab.settings, name) is not None and vocab.origins[name] != WORKSPACE:

@@ -5,62 +5,62 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from rnnlm.app.reading import decoding
+from rnnlm.app.request import Request
+from rnnlm.app.screen import Screen
+from rnnlm.app.sections import refuse_counting, refuse_for_labels, refuse_forecast, section_settings
+from rnnlm.app.stages import Pipeline
 from rnnlm.artifacts import Manifest
-from rnnlm.cli.options import Invocation
-from rnnlm.cli.reading import decoding
-from rnnlm.cli.sections import refuse_counting, refuse_for_labels, refuse_forecast, section_settings
-from rnnlm.cli.stages import Pipeline
-from rnnlm.cli.terminal import Terminal
 from rnnlm.corpus.label_raw import split_labelled, spool_labelled
 from rnnlm.corpus.label_sources import Reading
 from rnnlm.corpus.raw import corpus_digest, split_raw
-from rnnlm.corpus.settings import LABELS_OF, Labels, RawSettings
+from rnnlm.corpus.settings import LABELS_OF, CleanSettings, Labels, RawSettings, TokenizeSettings, VocabSettings
 from rnnlm.corpus.sources import Corpus, find_corpus
 from rnnlm.errors import ArtifactError, UsageError
 from rnnlm.training.defaults import refuse_endless
-from rnnlm.training.settings import check_forms
+from rnnlm.training.settings import TrainSettings, check_forms
 from rnnlm.workspace import Workspace
 
 
-def open_pipeline(invocation: Invocation, screen: Terminal) -> Pipeline:
+def open_pipeline(request: Request, screen: Screen) -> Pipeline:
     """The pipeline that the arguments name: a workspace to go on with, or a corpus to read into one.
 
     Raises UsageError for a clash of arguments, InputError for a path that is not there.
     """
-    workspace = existing_workspace(invocation)
+    workspace = existing_workspace(request)
     if workspace is not None:
-        return Pipeline(workspace, invocation, screen)
-    paths: list[str] = list(invocation.arguments.get("paths") or [])
-    out: Path = invocation.arguments.get("out") or Path("work")
-    labels = _labels(invocation, out)
-    _check_sections(invocation, labels)
+        return Pipeline(workspace, request, screen)
+    paths: list[str] = list(request.arguments.get("paths") or [])
+    out: Path = request.arguments.get("out") or Path("work")
+    labels = _labels(request, out)
+    _check_sections(request, labels)
     corpus = find_corpus(paths, label_files=labels == "text")
     _refuse_overlap(corpus, out)
-    with Workspace.claimed(out, force=invocation.run.force) as workspace:
-        other = _read_corpus(workspace, corpus, labels, invocation, screen)
-    return Pipeline(workspace, invocation, screen, of_another_corpus=other)
+    with Workspace.claimed(out, force=request.run.force) as workspace:
+        other = _read_corpus(workspace, corpus, labels, request, screen)
+    return Pipeline(workspace, request, screen, of_another_corpus=other)
 
 
-def existing_workspace(invocation: Invocation) -> Workspace | None:
+def existing_workspace(request: Request) -> Workspace | None:
     """The workspace that the arguments name; None where they name a corpus. UsageError where they name two."""
-    paths: list[str] = list(invocation.arguments.get("paths") or [])
-    out: Path | None = invocation.arguments.get("out")
+    paths: list[str] = list(request.arguments.get("paths") or [])
+    out: Path | None = request.arguments.get("out")
     if len(paths) == 1 and paths[0] != "-" and Workspace.exists(Path(paths[0])):
         if out is not None and out.resolve() != Path(paths[0]).resolve():
             raise UsageError(f"{paths[0]} is a workspace, and --out names another", "leave --out away")
         return Workspace.open(Path(paths[0]))
     if not paths and out is not None and Workspace.exists(out):
         return Workspace.open(out)
-    if paths and invocation.arguments.get("dry_run"):
+    if paths and request.arguments.get("dry_run"):
         known = out or Path("work")
-        find_corpus(paths, label_files=_labels(invocation, known) == "text")
+        find_corpus(paths, label_files=_labels(request, known) == "text")
         return Workspace.open(known) if Workspace.exists(known) else None
     return None
 
 
-def _labels(invocation: Invocation, out: Path) -> Labels | None:
+def _labels(request: Request, out: Path) -> Labels | None:
     """With what labels a corpus is read: those that --task asks for, or those that the workspace at `out` has."""
-    task = invocation.settings("raw").settings.task
+    task = request.settings(RawSettings).settings.task
     if task is None and Workspace.exists(out):
         workspace = Workspace(out)
         try:
@@ -73,19 +73,19 @@ def _labels(invocation: Invocation, out: Path) -> Labels | None:
     return LABELS_OF.get(task)
 
 
-def _check_sections(invocation: Invocation, labels: Labels | None) -> None:
+def _check_sections(request: Request, labels: Labels | None) -> None:
     """What clashes across sections is said before a corpus is read."""
-    refuse_forecast(invocation.settings("raw").settings.task)
-    clean = section_settings(invocation, "clean", {}, labels)
-    refuse_for_labels(labels, clean, invocation.settings("tokenize"))
-    if "train" in invocation.sections and labels is None:
-        train = invocation.settings("train").settings
+    refuse_forecast(request.settings(RawSettings).settings.task)
+    clean = section_settings(request, CleanSettings, {}, labels)
+    refuse_for_labels(labels, clean, request.settings(TokenizeSettings))
+    if "train" in request.sections and labels is None:
+        train = request.settings(TrainSettings).settings
         refuse_endless(train.bptt, train.batching)
         check_forms(train)
-    if "vocab" in invocation.sections:
-        kind = invocation.settings("tokenize").settings.kind
+    if "vocab" in request.sections:
+        kind = request.settings(TokenizeSettings).settings.kind
         if kind in ("byte", "bpe"):
-            refuse_counting(kind, invocation.settings("vocab"))
+            refuse_counting(kind, request.settings(VocabSettings))
 
 
 def _refuse_overlap(corpus: Corpus, out: Path) -> None:
@@ -96,15 +96,13 @@ def _refuse_overlap(corpus: Corpus, out: Path) -> None:
             raise UsageError(f"--out {out} holds the corpus itself", "name another directory")
 
 
-def _read_corpus(
-    workspace: Workspace, corpus: Corpus, labels: Labels | None, invocation: Invocation, screen: Terminal
-) -> bool:
+def _read_corpus(workspace: Workspace, corpus: Corpus, labels: Labels | None, request: Request, screen: Screen) -> bool:
     """Read the corpus into the workspace's `raw` stage, unless it is what the workspace holds already.
 
     Whether it took the place of another one, of which the later stages still are.
     """
-    given = invocation.settings("raw", workspace.recorded("raw")).settings
-    reading = decoding(invocation, screen, workspace.recorded("reading"))
+    given = request.settings(RawSettings, workspace.recorded("raw")).settings
+    reading = decoding(request, screen, workspace.recorded("reading"))
     spool = workspace.path / ".corpus.partial"
     shutil.rmtree(spool, ignore_errors=True)
     spool.mkdir()
@@ -116,7 +114,7 @@ def _read_corpus(
                 labelled = Reading(labels, given.field, given.label, reading)
                 spooled = spool_labelled(corpus, labelled, spool, advance)
                 digest, blank = spooled.sha256, spooled.blank_texts
-        force = invocation.run.force
+        force = request.run.force
         manifest: Manifest | None = None if force and workspace.state("raw") != "current" else workspace.manifest("raw")
         replaced = manifest is not None and manifest.settings.get("corpus_sha256") != digest
         if replaced:
@@ -125,7 +123,7 @@ def _read_corpus(
                     f"{workspace.path} is the workspace of another corpus",
                     "name another directory with --out, or replace the corpus with --force",
                 )
-            given = invocation.settings("raw").settings
+            given = request.settings(RawSettings).settings
         settings = _raw_settings(digest, given, labels, cut=bool(corpus.stream))
 
         def build(directory: Path) -> dict[str, Any]:

@@ -1,52 +1,65 @@
-"""A workspace's corpus under the settings of an invocation: its task, its kind of token, its rules and its splits."""
+"""A workspace's corpus under the settings of an request: its task, its kind of token, its rules and its splits."""
 
 import functools
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 from tokenizers import Tokenizer
 
-from rnnlm.cli.options import Invocation
-from rnnlm.cli.sections import refuse_counting, refuse_for_labels, refuse_forecast, section_settings
-from rnnlm.cli.terminal import Terminal
+from rnnlm.app.request import SECTION_OF, Request
+from rnnlm.app.screen import Screen
+from rnnlm.app.sections import refuse_counting, refuse_for_labels, refuse_forecast, section_settings
 from rnnlm.config import Resolved, files_of
 from rnnlm.corpus.idempotence import settle
 from rnnlm.corpus.ids import Ids, open_ids
 from rnnlm.corpus.imported import Imported, take_over
 from rnnlm.corpus.labelled import LabelledText, label_set, open_labelled
 from rnnlm.corpus.normalizer import CleanRule
-from rnnlm.corpus.settings import LABELS_OF, TASK_OF, WORD_KINDS, Labels, Task
+from rnnlm.corpus.settings import (
+    LABELS_OF,
+    TASK_OF,
+    WORD_KINDS,
+    CleanSettings,
+    EmbedSettings,
+    Labels,
+    RawSettings,
+    Task,
+    TokenizeSettings,
+    VocabSettings,
+)
 from rnnlm.corpus.tokenizer import load_tokenizer
 from rnnlm.corpus.vocabulary import VocabRule, read_lexicon
 from rnnlm.errors import InputError, UsageError
 from rnnlm.files import read_input
 from rnnlm.workspace import Workspace
 
+S = TypeVar("S")
+
 
 class Corpus:
-    """A workspace, and the settings of this invocation laid over what it recorded.
+    """A workspace, and the settings of this request laid over what it recorded.
 
     `imported` is a tokenizer that was taken over, where there is one. Raises UsageError for settings that cannot be.
     """
 
-    def __init__(self, workspace: Workspace, invocation: Invocation, screen: Terminal) -> None:
-        self.workspace, self.invocation, self.screen = workspace, invocation, screen
+    def __init__(self, workspace: Workspace, request: Request, screen: Screen) -> None:
+        self.workspace, self.request, self.screen = workspace, request, screen
         self.imported: Imported | None = None
         self._refuse_task()
-        for section in ("tokenize", "vocab", "embed"):
-            for name, (path,) in files_of(self.settings(section).settings, written=False).items():
+        for kind in (TokenizeSettings, VocabSettings, EmbedSettings):
+            for name, (path,) in files_of(self.settings(kind).settings, written=False).items():
                 if workspace.holds(Path(path)):
                     raise UsageError(f"--{name} {path} is what this workspace itself makes", "copy it elsewhere first")
-        refuse_for_labels(self.labels, self.settings("clean"), self.settings("tokenize"))
-        tokenizer = self.settings("tokenize").settings.tokenizer
+        refuse_for_labels(self.labels, self.settings(CleanSettings), self.settings(TokenizeSettings))
+        tokenizer = self.settings(TokenizeSettings).settings.tokenizer
         if tokenizer is not None:
             self.imported = take_over(_read(Path(tokenizer)), tokenizer)
-        if "vocab" in invocation.sections:
+        if "vocab" in request.sections:
             self.vocab_rule()  # what cannot be is said before any stage runs
 
-    def settings(self, section: str) -> Resolved[Any]:
-        """A section's settings, those recorded in the workspace included."""
-        return section_settings(self.invocation, section, self.workspace.recorded(section), self.labels)
+    def settings(self, kind: type[S]) -> Resolved[S]:
+        """Settings of a class, those recorded in the workspace included."""
+        return section_settings(self.request, kind, self.workspace.recorded(SECTION_OF[kind]), self.labels)
 
     @functools.cached_property
     def labels(self) -> Labels | None:
@@ -57,7 +70,7 @@ class Corpus:
     @property
     def task(self) -> Task:
         """What is learned: what --task says, or what the workspace's corpus is labelled for, or its table's future."""
-        given = self.settings("raw").settings.task
+        given = self.settings(RawSettings).settings.task
         if given is None and self.workspace.manifest("table") is not None:
             return "forecast"
         return given or TASK_OF[self.labels]
@@ -67,16 +80,16 @@ class Corpus:
         """The kind of token: 'imported' for a tokenizer that was taken over."""
         if self.imported is not None:
             return "imported"
-        prepared = self.settings("clean").settings.prepared
-        return self.settings("tokenize").settings.kind or ("whitespace" if prepared else "word")
+        prepared = self.settings(CleanSettings).settings.prepared
+        return self.settings(TokenizeSettings).settings.kind or ("whitespace" if prepared else "word")
 
     @functools.cached_property
     def rule(self) -> CleanRule:
         """The rules of cleaning for this kind of token, an imported tokenizer's own after them."""
-        rule = CleanRule.of(self.settings("clean").settings, self.kind)
+        rule = CleanRule.of(self.settings(CleanSettings).settings, self.kind)
         if self.imported is None:
             return rule
-        return settle(rule, self.imported.normalizer, str(self.settings("tokenize").settings.tokenizer))
+        return settle(rule, self.imported.normalizer, str(self.settings(TokenizeSettings).settings.tokenizer))
 
     @property
     def tokenizer(self) -> Tokenizer:
@@ -105,7 +118,7 @@ class Corpus:
 
     def vocab_rule(self) -> VocabRule:
         """Which tokens the vocabulary takes; InputError or UsageError for a choice that cannot be."""
-        resolved = self.settings("vocab")
+        resolved = self.settings(VocabSettings)
         given = resolved.settings
         if self.kind not in (*WORD_KINDS, "char"):
             refuse_counting(self.kind, resolved)
@@ -113,13 +126,13 @@ class Corpus:
         if given.vocabulary is not None:
             return VocabRule(1, given.max_size, read_lexicon(Path(given.vocabulary), self.rule))
         # Tagged words are prepared, but rare ones among them have to train `<unk>`, which stands for new ones.
-        prepared = self.settings("clean").settings.prepared and self.labels != "token"
+        prepared = self.settings(CleanSettings).settings.prepared and self.labels != "token"
         kept = self.kind == "char" or given.closed or prepared
         return VocabRule(given.min_count or (1 if kept else 2), given.max_size)
 
     def _refuse_task(self) -> None:
         """UsageError for a task that the workspace's corpus is not for."""
-        task = self.settings("raw").settings.task
+        task = self.settings(RawSettings).settings.task
         if self.workspace.manifest("table") is not None and task not in (None, "forecast"):
             raise UsageError(
                 f"--task {task}, but {self.workspace.path} holds a table, which is forecast",

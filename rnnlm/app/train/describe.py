@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from rnnlm.cli.budget_run import chosen
-from rnnlm.cli.replay_run import record_of
-from rnnlm.cli.stages import Pipeline
-from rnnlm.cli.train_data import Data, labelled_data, language_data, series_data
+from rnnlm.app.stages import Pipeline
+from rnnlm.app.train.budget import chosen
+from rnnlm.app.train.data import Data, labelled_data, language_data, series_data
+from rnnlm.app.train.replay import record_of
 from rnnlm.config import FLAG, Resolved, as_dict
+from rnnlm.corpus.settings import EmbedSettings
 from rnnlm.errors import UsageError
 from rnnlm.model.architecture import Architecture
 from rnnlm.model.cooccurrence import cooccurrence_layer
@@ -78,11 +79,11 @@ def describe(pipeline: Pipeline, given: TrainSettings, base: Sealed | None, text
     """Read the data and settle what was left open; `text` is a directory for ids that a run alone needs."""
     data = _data(pipeline, given, base, text)
     choice, asked = None, given
-    embed, embed_stage = pipeline.settings("embed").settings, pipeline.workspace.manifest("embed")
+    embed, embed_stage = pipeline.settings(EmbedSettings).settings, pipeline.workspace.manifest("embed")
     if given.budget is not None:  # the digest is of what is asked for: the choice follows from the machine
         read = {**data.inputs, "embed": "" if embed_stage is None else embed_stage.identity}
         identity = Identity.of(as_dict(given), as_dict(embed), {}, read)
-        again = pipeline.invocation.run.force
+        again = pipeline.request.run.force
         begun = None if again else begun_run(pipeline.workspace.path / "models", identity)
         choice = chosen(pipeline, given, data, begun, device)
         asked = choice.settings
@@ -129,7 +130,7 @@ def _settled(
     pipeline: Pipeline, given: TrainSettings, data: Data, base: Sealed | None, choice: Choice | None
 ) -> tuple[TrainSettings, Architecture, np.ndarray[Any, Any] | None]:
     """Settings without gaps, the network's size, and the embedding layer to start from, if there is one that fits."""
-    wanted = choice.embedding if choice is not None else pipeline.settings("embed").settings.embedding
+    wanted = choice.embedding if choice is not None else pipeline.settings(EmbedSettings).settings.embedding
     if base is not None:
         a = base.architecture
         own = {name: getattr(a, _IN_CONFIG.get(name, name)) for name in _OF_THE_NETWORK}

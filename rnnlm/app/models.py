@@ -3,13 +3,14 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from rnnlm.cli.options import Invocation
+from rnnlm.app.request import Request
 from rnnlm.model.device import choose_device, set_threads
 from rnnlm.model.finding import check_language, find_sealed
 from rnnlm.model.likelihood import LanguageModel
 from rnnlm.model.loading import load_model, load_network
 from rnnlm.model.network import Network
 from rnnlm.model.sealed import Sealed
+from rnnlm.use.settings import ModelSettings
 from rnnlm.workspace import Workspace
 
 
@@ -21,37 +22,37 @@ class Found:
     workspace: Workspace | None
 
 
-def open_model(invocation: Invocation) -> tuple[Found, Network]:
+def open_model(request: Request) -> tuple[Found, Network]:
     """The model that the arguments name and its network, on the device and with the threads asked for."""
-    found = find_model(invocation)
-    return found, network_of(invocation, found)
+    found = find_model(request)
+    return found, network_of(request, found)
 
 
-def open_language_model(invocation: Invocation) -> tuple[Found, LanguageModel]:
+def open_language_model(request: Request) -> tuple[Found, LanguageModel]:
     """The language model that the arguments name, a network or an n-gram model.
 
     Raises UsageError for a model of another task.
     """
-    found = find_model(invocation)
-    return found, language_model_of(invocation, found)
+    found = find_model(request)
+    return found, language_model_of(request, found)
 
 
-def network_of(invocation: Invocation, found: Found) -> Network:
+def network_of(request: Request, found: Found) -> Network:
     """The network of a model; UsageError for an n-gram model, which has none."""
-    set_threads(invocation.run.threads)
-    return load_network(found.model, choose_device(invocation.run.device))
+    set_threads(request.run.threads)
+    return load_network(found.model, choose_device(request.run.device))
 
 
-def language_model_of(invocation: Invocation, found: Found) -> LanguageModel:
+def language_model_of(request: Request, found: Found) -> LanguageModel:
     """A language model of either kind; UsageError for a model of another task."""
     check_language(found.model)
-    set_threads(invocation.run.threads)
-    return load_model(found.model, choose_device(invocation.run.device))
+    set_threads(request.run.threads)
+    return load_model(found.model, choose_device(request.run.device))
 
 
-def find_model(invocation: Invocation) -> Found:
+def find_model(request: Request) -> Found:
     """The model at `path` (workspace or sealed directory), `--model NAME` or the last one sealed.
 
     Raises InputError, with the command that trains one, where there is none.
     """
-    return Found(*find_sealed(Path(invocation.arguments["path"]), invocation.settings("model").settings.model))
+    return Found(*find_sealed(Path(request.arguments["path"]), request.settings(ModelSettings).settings.model))

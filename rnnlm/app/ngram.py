@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from rnnlm.app.stages import Pipeline
 from rnnlm.artifacts import write_bytes, write_json
-from rnnlm.cli.stages import Pipeline
 from rnnlm.config import to_toml
 from rnnlm.corpus.clean import UnitRule
 from rnnlm.corpus.normalizer import SPECIALS
 from rnnlm.corpus.reachable import unreachable
-from rnnlm.corpus.settings import WORD_KINDS
+from rnnlm.corpus.settings import WORD_KINDS, CleanSettings
 from rnnlm.corpus.text import TextRules
 from rnnlm.corpus.tokenizer import build_tokenizer, load_tokenizer, tokens_by_id
 from rnnlm.directories import replacement, size_of
@@ -78,7 +78,7 @@ def _tokenizer(pipeline: Pipeline) -> tuple[bytes, TextRules]:
     """The workspace's tokenizer.json, and its rules from raw text to ids."""
     path = pipeline.workspace.directory("vocab") / TOKENIZER
     content = path.read_bytes()
-    units = UnitRule.of(pipeline.settings("clean").settings, pipeline.kind)
+    units = UnitRule.of(pipeline.settings(CleanSettings).settings, pipeline.kind)
     return content, TextRules(pipeline.kind, pipeline.rule, units, load_tokenizer(content.decode(), str(path)))
 
 

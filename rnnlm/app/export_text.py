@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rnnlm.cli.models import Found
-from rnnlm.cli.options import Invocation
-from rnnlm.cli.stages import terminal
-from rnnlm.cli.texts import choose_text
+from rnnlm.app.models import Found
+from rnnlm.app.request import Request
+from rnnlm.app.screen import Screen
+from rnnlm.app.texts import choose_text
 from rnnlm.corpus.text import EncodedText, encode_text
 from rnnlm.model.likelihood import LanguageModel
 from rnnlm.use.evaluate import evaluate
@@ -37,14 +37,14 @@ class Measure:
 
 
 @contextmanager
-def measuring_text(invocation: Invocation, found: Found) -> Iterator[Measure | None]:
+def measuring_text(request: Request, found: Found, screen: Screen) -> Iterator[Measure | None]:
     """The text that the flags name, or the workspace's valid split, or test; None, with a notice, where none is."""
-    given: ExportSettings = invocation.settings("export").settings
+    given: ExportSettings = request.settings(ExportSettings).settings
     split = given.split
     if given.text is None and split is None:
         split = None if found.workspace is None else _split(found.workspace)
         if split is None:
-            terminal(invocation).notice("no text to measure it on: name one with --text FILE")
+            screen.notice("no text to measure it on: name one with --text FILE")
             yield None
             return
     chosen = choose_text(found, EvaluateSettings(split=split, text=given.text))

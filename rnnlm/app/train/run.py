@@ -1,0 +1,189 @@
+"""A training run from its description to a sealed model: found again, continued or begun, measured and sealed."""
+
+import contextlib
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from rnnlm.app.stages import Pipeline
+from rnnlm.app.train.budget import Reserved
+from rnnlm.app.train.describe import Run, base_of, describe, network_of
+from rnnlm.app.train.files import first_files, replay_file
+from rnnlm.app.train.memory import refuse_too_large
+from rnnlm.app.train.replay import REPLAY
+from rnnlm.app.train.session import Watch, resumable, train_network
+from rnnlm.artifacts import write_bytes
+from rnnlm.config import as_dict, seconds
+from rnnlm.corpus.settings import EmbedSettings, PadSettings
+from rnnlm.directories import check_space, recover, replacing
+from rnnlm.errors import UsageError
+from rnnlm.locks import is_running, tidy
+from rnnlm.model.device import choose_device, set_threads
+from rnnlm.model.network import Network
+from rnnlm.model.sealed import Sealed
+from rnnlm.training.identity import CHECKPOINTS
+from rnnlm.training.memory import disk_bytes
+from rnnlm.training.progress import Outcome
+from rnnlm.training.run import Place, begin, find_place, finish, settle, successor
+from rnnlm.training.settings import TrainSettings, check_forms
+from rnnlm.training.timing import write_timing
+
+
+@contextlib.contextmanager
+def described(pipeline: Pipeline) -> Iterator[tuple[Run, str]]:
+    """The run that the pipeline's settings describe, its stages brought up to date, and the device that it is for.
+
+    What the run keeps of its own in the workspace goes when the block ends.
+    """
+    request, workspace = pipeline.request, pipeline.workspace
+    device = choose_device(request.run.device)
+    set_threads(request.run.threads)
+    given = pipeline.settings(TrainSettings)
+    check_forms(given.settings)
+    base = base_of(pipeline, given)
+    with workspace.lock():
+        _bring_up_to_date(pipeline, given.settings, base)
+    text = _own_directory(workspace.path)
+    try:
+        yield describe(pipeline, given.settings, base, text, device), device
+    finally:
+        shutil.rmtree(text, ignore_errors=True)
+
+
+def _bring_up_to_date(pipeline: Pipeline, given: TrainSettings, base: Sealed | None) -> None:
+    """The stages that a run reads; `pad` and `embed` where they exist, or where a setting asks for what they do."""
+    if pipeline.task == "forecast":
+        pipeline.ensure("window", asked=False)
+        return
+    pipeline.ensure("vocab" if base is None else "raw", asked=False)
+    if base is not None:
+        return
+    embed, pad = pipeline.settings(EmbedSettings).settings, pipeline.settings(PadSettings).settings
+    in_time = given.budget is not None or given.replay is not None
+    asked = embed.vectors is not None or (embed.embedding_init is not None and not in_time)
+    if asked or pipeline.workspace.manifest("embed"):
+        pipeline.ensure("embed", asked=False)
+    cut = pad.long_lines == "split" and pad.max_length is not None
+    sentences = pipeline.task == "language" and given.batching == "sentences"
+    if sentences and (cut or pipeline.workspace.manifest("pad")):
+        pipeline.ensure("pad", asked=False)
+
+
+def _own_directory(workspace: Path) -> Path:
+    """Where this process may keep ids that its run alone needs; those of processes that were killed are removed."""
+    for other in workspace.glob(".train.*"):
+        number = other.suffix[1:]
+        if not (number.isdecimal() and is_running(int(number))):
+            shutil.rmtree(other, ignore_errors=True)
+    own = workspace / f".train.{os.getpid()}"
+    own.mkdir(exist_ok=True)
+    return own
+
+
+def train_or_find(pipeline: Pipeline, run: Run, device: str, watch: Watch) -> Place:
+    """The sealed run, found or made now."""
+    given = pipeline.settings(TrainSettings).settings
+    models = pipeline.workspace.path / "models"
+    models.mkdir(exist_ok=True)
+
+    def find() -> Place:
+        force = pipeline.request.run.force
+        return find_place(models, run.settings.cell, given.name, run.identity, resume=given.resume, force=force)
+
+    place = find()
+    if place.state != "sealed":
+        refuse_too_large(run, device, force=pipeline.request.run.force)
+    if place.state == "new":
+        check_space(models, disk_bytes(run.architecture, run.settings), f"training {place.target}")
+        config = pipeline.request.config
+        if config is not None and place.target.resolve() in config.resolve().parents:
+            raise UsageError(f"--config {config} is part of the model to be replaced", "copy it elsewhere first")
+    if place.state == "sealed" and place.settled:
+        _record(pipeline, run)
+    else:
+        with _alone(find) as place:
+            _record(pipeline, run)
+            if place.state != "sealed":
+                with resumable(run, pipeline.workspace.path, place):
+                    _train(pipeline, run, place, device, watch)
+                return place
+            settle(place)
+    words = "finished already" if given.resume else "up to date"
+    pipeline.screen.notice(f"{place.target}: {words}")
+    return place
+
+
+def _record(pipeline: Pipeline, run: Run) -> None:
+    """Record the settings, now that it is known that they go with the data and with what is there.
+
+    Those of a replay are not recorded: they are of another day.
+    """
+    if run.record is None:
+        with pipeline.workspace.lock():
+            pipeline.record()
+
+
+@contextlib.contextmanager
+def _alone(find: Callable[[], Place]) -> Iterator[Place]:
+    """The place that `find` gives while no other process writes there; one that did may have finished meanwhile."""
+    held, place = None, find()
+    with contextlib.ExitStack() as stack:
+        while place.target != held:
+            stack.close()
+            held = place.target
+            stack.enter_context(replacing(held, f"another rnnlm trains {held}"))
+            recover(successor(held))
+            place = find()
+        yield place
+
+
+def _train(pipeline: Pipeline, run: Run, place: Place, device: str, watch: Watch) -> None:
+    """Run it and seal it."""
+    checkpoints = place.directory / CHECKPOINTS
+    network = network_of(run, device, fresh=place.state == "new" or not any(checkpoints.glob("step-*")))
+    if place.state == "new":
+        begin(place, run.identity, first_files(pipeline, run))
+    tidy(place.directory)
+    outcome = train_network(pipeline, network, run, place, watch)
+    deadline = None
+    if outcome.ends_at is not None:
+        whole = seconds(run.settings.budget or "")
+        deadline = outcome.ends_at - Reserved.of(whole, network.parameter_count).sealing
+    outcome, report = _measured(network, outcome, run, deadline)
+    place.directory.mkdir(parents=True, exist_ok=True)  # the workspace may have been removed meanwhile
+    write_timing(place.directory, outcome.seconds, outcome.tokens_seen, report["operations"], device)
+    if run.choice is not None:
+        write_bytes(place.directory / REPLAY, replay_file(pipeline, run))
+    finish(
+        place,
+        outcome,
+        config=run.config,
+        tokenizer=run.data.tokenizer,
+        settings=as_dict(run.settings),
+        inputs=run.inputs,
+        report=report,
+    )
+
+
+def _measured(network: Network, outcome: Outcome, run: Run, deadline: float | None) -> tuple[Outcome, dict[str, Any]]:
+    """A finished run with its weights calibrated, and what is shown of it, but for times: they are never the same."""
+    network.load(outcome.tensors, "the best weights")
+    calibrated = {}
+    if run.settings.temperature_scaling and run.data.calibrate is not None:
+        calibrated["temperature"] = round(run.data.calibrate(network), 4)
+        outcome = replace(outcome, tensors=network.tensors())
+    return outcome, {
+        **run.data.report(network, deadline),
+        **calibrated,
+        "parameters": network.parameter_count,
+        "tokens_seen": outcome.tokens_seen,
+        "epochs": round(outcome.epochs, 4),
+        "steps": outcome.steps,
+        "clipped_fraction": round(outcome.clipped_fraction, 4),
+        "left_out_steps": outcome.dropped,
+        "returns_to_good_weights": outcome.returned,
+        "operations": outcome.operations,
+    }

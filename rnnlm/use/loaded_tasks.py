@@ -1,0 +1,66 @@
+"""Trained models of labels and of series in another Python program: what `rnnlm.load` gives for them."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from rnnlm.corpus.series_rules import SeriesRules
+from rnnlm.corpus.table_source import read_table
+from rnnlm.errors import InputError
+from rnnlm.model.network import Network
+from rnnlm.model.sealed import Sealed
+from rnnlm.use.forecast_rows import ForecastRow, forecast_table
+from rnnlm.use.label_choice import prior_offsets
+from rnnlm.use.predict import Labelled, Labeller
+from rnnlm.use.prompt import check_unicode
+from rnnlm.use.settings import BALANCE
+
+_BATCH = 64
+
+
+class LoadedLabeller:
+    """A network that labels texts, or each word of a text; `labels` are those that it knows."""
+
+    def __init__(self, sealed: Sealed, network: Network) -> None:
+        self.sealed, self.network = sealed, network
+        self.labels: tuple[str, ...] = sealed.labels
+
+    def predict(self, texts: str | Iterable[str], *, k: int = 1, balance: float = BALANCE) -> list[Labelled]:
+        """The `k` most likely labels of each text, or of each word of it; a string is one text a line.
+
+        `balance` is that of `rnnlm predict`. InputError for a word that is not one token.
+        """
+        lines = texts.splitlines() if isinstance(texts, str) else list(texts)
+        for line in lines:
+            check_unicode(line)
+        offsets = prior_offsets(self.sealed.label_counts, balance)
+        labeller = Labeller(self.network, self.sealed.rules, self.labels, offsets, k, _BATCH)
+        return list(labeller.label(lines))
+
+    def __repr__(self) -> str:
+        what = "each word" if self.sealed.task == "tag" else "each text"
+        cell = self.sealed.architecture.cell
+        return f"<rnnlm {cell} that labels {what} with {len(self.labels)} labels: {self.sealed.path}>"
+
+
+class LoadedForecaster:
+    """A network that forecasts the `targets` of a table."""
+
+    def __init__(self, sealed: Sealed, network: Network) -> None:
+        self.sealed, self.network = sealed, network
+        self.rules = SeriesRules.from_json(sealed.config["series"])
+        self.targets: tuple[str, ...] = tuple(self.rules.targets)
+
+    def predict(self, table: str | Path, *, all: bool = False) -> list[ForecastRow]:
+        """The forecasts of what comes after a table's rows, or of `all` windows, in the data's units.
+
+        InputError for a table that is not there or lacks a column.
+        """
+        path = Path(table)
+        if not path.exists():
+            raise InputError(f"{path} does not exist", "check the path of the table")
+        found = forecast_table(self.network, self.rules, read_table(path), str(path), _BATCH, all=all)
+        return list(found.rows(all=all))
+
+    def __repr__(self) -> str:
+        cell = self.sealed.architecture.cell
+        return f"<rnnlm {cell} that forecasts {', '.join(self.targets)}: {self.sealed.path}>"
