@@ -110,7 +110,7 @@ def test_a_corpus_that_is_missing_is_an_input_error(tmp_path: Path) -> None:
 def test_labels_and_tables_from_python(tmp_path: Path, run: Any) -> None:
     rows = "".join(f"{'good' if n % 2 else 'bad'} text {n % 60}\t{'yes' if n % 2 else 'no'}\n" for n in range(120))
     (tmp_path / "texts.tsv").write_text("text\tlabel\n" + rows)
-    small = {"hidden": 8, "steps": 60, "seed": 1}
+    small = {"hidden": 8, "steps": 40, "seed": 1}
     labeller = rnnlm.train(tmp_path / "texts.tsv", out=tmp_path / "labels", task="classify", **small)
     assert isinstance(labeller, LoadedLabeller) and set(labeller.labels) == {"yes", "no"}
     (tmp_path / "new.txt").write_text("good text 3\nbad text 1\n")

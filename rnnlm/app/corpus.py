@@ -1,4 +1,4 @@
-"""A workspace's corpus under the settings of an request: its task, its kind of token, its rules and its splits."""
+"""A workspace's corpus under the settings of a request: its task, its kind of token, its rules and its splits."""
 
 import functools
 from pathlib import Path

@@ -13,6 +13,7 @@ import rnnlm
 from rnnlm.errors import ArtifactError, InputError, RnnlmError, UsageError
 from rnnlm.model.quantized import seal_quantized
 from rnnlm.model.sealed import read_sealed
+from rnnlm.use.loaded_tasks import LoadedLabeller
 
 TEXT = "The old cat sees milk.\n\nthe unheardof dogs like Anna's ball\n"
 
@@ -141,11 +142,17 @@ def test_what_cannot_be_loaded_says_why(models: dict[str, Path], tmp_path: Path,
     (damaged / "weights.safetensors").write_bytes(b"")
     with pytest.raises(ArtifactError, match="has changed"):
         rnnlm.load(damaged)
+
+
+def test_a_tagger_labels_every_word(tmp_path: Path, run: Any) -> None:
     table = tmp_path / "tagged.tsv"
-    table.write_text("".join(f"word{row % 3}\tT{row % 2}\n\n" for row in range(40)), "utf-8")
-    run("train", table, "--task", "tag", "--out", tmp_path / "tags", "--steps", 2, "--hidden", 4).ok()
-    with pytest.raises(UsageError, match="no language model"):
-        rnnlm.load(tmp_path / "tags")
+    table.write_text("".join(f"word{row % 3}\tT{row % 3}\n\n" for row in range(60)), "utf-8")
+    run("train", table, "--task", "tag", "--out", tmp_path / "tags", "--steps", 60, "--hidden", 8).ok()
+    tagger = rnnlm.load(tmp_path / "tags")
+    assert isinstance(tagger, LoadedLabeller)
+    (line,) = tagger.predict("word1 word2", k=2)
+    assert line.parts == ("word1", "word2") and [choices[0].label for choices in line.choices] == ["T1", "T2"]
+    assert "labels each word with 3 labels" in repr(tagger)
 
 
 def test_the_environment_is_the_command_lines_alone(models: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -73,14 +74,12 @@ def _bring_up_to_date(pipeline: Pipeline, given: TrainSettings, base: Sealed | N
 
 
 def _own_directory(workspace: Path) -> Path:
-    """Where this process may keep ids that its run alone needs; those of processes that were killed are removed."""
+    """Where one run may keep ids that it alone needs; those of processes that were killed are removed."""
     for other in workspace.glob(".train.*"):
-        number = other.suffix[1:]
+        number = other.name.split(".")[2]
         if not (number.isdecimal() and is_running(int(number))):
             shutil.rmtree(other, ignore_errors=True)
-    own = workspace / f".train.{os.getpid()}"
-    own.mkdir(exist_ok=True)
-    return own
+    return Path(tempfile.mkdtemp(prefix=f".train.{os.getpid()}.", dir=workspace))
 
 
 def train_or_find(pipeline: Pipeline, run: Run, device: str, watch: Watch) -> Place:
