@@ -40,14 +40,18 @@ def setting(
     record: bool = True,
     group: str = "",
     file: Literal["", "read", "read, several", "written"] = "",
+    basic: bool = False,
 ) -> Any:
     """A dataclass field with its help, its check and what None (`auto`) stands for.
 
     `check` returns what is wrong with a value, or None. `record=False` keeps it out of digests and workspaces. Of
     settings in one `group`, a new one takes the place of those that a recipe has or a workspace recorded. `file` says
-    what happens to a file that the value may name; several are separated by commas.
+    what happens to a file that the value may name; several are separated by commas. `basic` ones are in a command's
+    `--help`, the others in `--help-all`.
     """
-    metadata = {"help": help, "check": check, "auto": auto, "record": record, "group": group, "file": file}
+    metadata = {
+        "help": help, "check": check, "auto": auto, "record": record, "group": group, "file": file, "basic": basic,
+    }  # fmt: skip
     return field(default=default, metadata=metadata)
 
 

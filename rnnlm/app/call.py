@@ -72,7 +72,7 @@ def _flags(settings: Mapping[str, Any], sections: Sequence[str]) -> dict[str, An
         if name not in known:
             new = RENAMED.get(name)
             close = difflib.get_close_matches(name, known, 1)
-            hint = "docs/training.md and rnnlm train --help list them" if not close else f"did you mean {close[0]}?"
+            hint = "rnnlm train --help-all lists them" if not close else f"did you mean {close[0]}?"
             raise UsageError(f"there is no setting {name!r}", hint if new is None else f"it is {new} now")
     return dict(settings)
 

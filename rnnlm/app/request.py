@@ -48,11 +48,11 @@ S = TypeVar("S")
 class RunSettings:
     """What every command takes; part of no digest."""
 
-    device: Literal["cpu", "cuda", "mps", "auto"] = setting("auto", "where tensors live", record=False)
+    device: Literal["cpu", "cuda", "mps", "auto"] = setting("auto", "where tensors live", record=False, basic=True)
     threads: int | None = setting(None, "processor threads", lambda n: None if n > 0 else "must be 1 or more",
                                   auto="all cores", record=False)  # fmt: skip
-    json: bool = setting(False, "one JSON object on standard output", record=False)
-    quiet: bool = setting(False, "no notices on standard error", record=False)
+    json: bool = setting(False, "one JSON object on standard output", record=False, basic=True)
+    quiet: bool = setting(False, "no notices on standard error", record=False, basic=True)
     debug: bool = setting(False, "show the traceback of an error", record=False)
     force: bool = setting(False, "rebuild, replace or exceed a limit", record=False)
 

@@ -26,40 +26,37 @@ from rnnlm.cli.training import train
 from rnnlm.cli.vocabulary import vocab
 from rnnlm.cli.windowing import window
 
-COMMANDS = (
-    corpus,
-    clean,
-    tokenize,
-    vocab,
-    pad,
-    embed,
-    window,
-    ngram,
-    recipes,
-    train,
-    evaluate,
-    compare,
-    score,
-    rescore,
-    generate,
-    next_,
-    inspect_,
-    lags,
-    predict,
-    export,
-    status,
-    accept,
-    config,
-)
+GROUPS = {
+    "Prepare": (corpus, clean, tokenize, vocab, pad, embed, window),
+    "Train": (train, ngram, recipes, lags),
+    "Measure": (evaluate, compare, inspect_),
+    "Use": (score, rescore, generate, next_, predict, export),
+    "Workspace": (status, accept, config),
+}
+COMMANDS = tuple(each for group in GROUPS.values() for each in group)
 
 app = typer.Typer(
     name="rnnlm",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     help="From raw text to a recurrent language model that you can train, measure, question and use.",
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in COMMANDS:
-    app.command(command.__name__.rstrip("_"))(command)
+for panel, commands in GROUPS.items():
+    for command in commands:
+        name = command.__name__.rstrip("_")
+        lines = ("Examples:", *command.examples, f"rnnlm {name} --help-all shows every option.")  # type: ignore[attr-defined]
+        app.command(name, rich_help_panel=panel, epilog="\n\n".join(lines))(command)
+
+
+@app.command("help", rich_help_panel="Workspace")
+def help_of(
+    context: typer.Context, name: Annotated[str | None, typer.Argument(help="a command", show_default=False)] = None
+) -> None:
+    """Show the page of a command."""
+    parent = context.parent
+    assert parent is not None
+    command_line([*([name] if name else []), "--help"], prog_name=parent.info_name or "rnnlm", standalone_mode=False)
 
 
 def _version(wanted: bool) -> None:

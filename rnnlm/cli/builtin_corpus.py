@@ -17,7 +17,14 @@ OUT = Annotated[
 TAGGED = Annotated[bool, typer.Option("--tagged", help="of stories: a word and its part of speech a line")]
 
 
-@command("corpus", arguments={"name": (NAME, None), "out": (OUT, None), "tagged": (TAGGED, False)})
+@command(
+    "corpus",
+    arguments={"name": (NAME, None), "out": (OUT, None), "tagged": (TAGGED, False)},
+    examples=(
+        "rnnlm corpus",
+        "rnnlm corpus stories --out data",
+    ),
+)
 def corpus(request: Request) -> None:
     """List the built-in corpora and tasks, or write one."""
     import sys

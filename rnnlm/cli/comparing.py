@@ -13,7 +13,14 @@ MODELS = Annotated[
 ]
 
 
-@command("compare", arguments={"paths": (MODELS, ...)})
+@command(
+    "compare",
+    arguments={"paths": (MODELS, ...)},
+    examples=(
+        "rnnlm compare work lstm gru",
+        "rnnlm compare work/models/lstm other/models/lstm --text test.txt",
+    ),
+)
 def compare(request: Request) -> None:
     """Test the differences of models on one text in pairs; what cannot be compared is refused."""
     from rnnlm.cli.compare_run import compare_models

@@ -4,7 +4,15 @@ from rnnlm.app.request import Request
 from rnnlm.cli.options import MODEL, command
 
 
-@command("evaluate", "model", arguments={"path": (MODEL, ...)})
+@command(
+    "evaluate",
+    "model",
+    arguments={"path": (MODEL, ...)},
+    examples=(
+        "rnnlm evaluate work",
+        "rnnlm evaluate work --model gru --text test.txt",
+    ),
+)
 def evaluate(request: Request) -> None:
     """Perplexity and its relatives, accuracy and macro-F1, or errors in the data's units, on a split or a file."""
     from rnnlm.app.models import find_model, language_model_of, network_of

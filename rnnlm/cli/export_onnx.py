@@ -27,15 +27,15 @@ def export_onnx(request: Request, found: Found, out: Path) -> None:
     Raises UsageError for a model of another kind, InputError where the extra is not installed, ArtifactError where a
     graph says something else than the model.
     """
+    sealed = found.model
+    check_language(sealed)
+    set_threads(request.run.threads)
+    network = load_network(sealed)
     try:
         from rnnlm.use.export.onnx_check import Graph, largest_difference
         from rnnlm.use.export.onnx_graph import OnnxModel
     except ModuleNotFoundError as error:
         raise InputError(f"--to onnx needs the {error.name} package", "pip install 'rnnlm[onnx]'") from None
-    sealed = found.model
-    check_language(sealed)
-    set_threads(request.run.threads)
-    network = load_network(sealed)
     made = OnnxModel(network.architecture, network.tensors())
     properties = {
         "model_sha256": sealed.model_sha256, "first_output": str(FIRST_OUTPUT), "start_id": str(START_ID),

@@ -5,7 +5,12 @@ from rnnlm.cli.options import MODEL, command
 from rnnlm.use.settings import GenerateSettings, NextSettings
 
 
-@command("generate", "model", arguments={"path": (MODEL, ...)})
+@command(
+    "generate",
+    "model",
+    arguments={"path": (MODEL, ...)},
+    examples=('rnnlm generate work --prompt "the cat" -n 3', 'rnnlm generate work --beam 8 --prompt "the cat"'),
+)
 def generate(request: Request) -> None:
     """Text drawn from the model or searched for, after a prompt; or line by line together with a person."""
     from rnnlm.app.models import open_language_model
@@ -19,7 +24,12 @@ def generate(request: Request) -> None:
         generate_texts(request, found, network)
 
 
-@command("next", "model", arguments={"path": (MODEL, ...)})
+@command(
+    "next",
+    "model",
+    arguments={"path": (MODEL, ...)},
+    examples=('rnnlm next work --prompt "the ca"', 'rnnlm next work --prompt "the " -k 20 --json'),
+)
 def next_(request: Request) -> None:
     """The most likely next words, completing a half-typed one."""
     import dataclasses

@@ -16,7 +16,7 @@ WORKSPACE = Annotated[Path, typer.Argument(help="a workspace", show_default=Fals
 MAYBE_WORKSPACE = Annotated[Path | None, typer.Argument(help="a workspace", show_default=False)]
 
 
-@command(arguments={"path": (WORKSPACE, ...)})
+@command(arguments={"path": (WORKSPACE, ...)}, examples=("rnnlm status work", "rnnlm status work --json"))
 def status(request: Request) -> None:
     """Show each stage and model: current, stale, changed by hand, damaged or missing."""
     from rnnlm.cli.terminal import table, terminal
@@ -90,7 +90,7 @@ def _holds(found: dict[str, Any]) -> str:
     return " ".join(valid_figure(found)) if "task" in found else found.get("error", "-")
 
 
-@command(arguments={"path": (WORKSPACE, ...)})
+@command(arguments={"path": (WORKSPACE, ...)}, examples=("rnnlm accept work", "rnnlm accept work --json"))
 def accept(request: Request) -> None:
     """Adopt text files that were edited by hand; later stages are stale from then on."""
     from rnnlm.cli.terminal import terminal
@@ -106,7 +106,18 @@ def accept(request: Request) -> None:
     terminal(request).result({"adopted": adopted, "stale": stale}, *(words or ["nothing had changed"]))
 
 
-@command("raw", "clean", "tokenize", "vocab", "pad", "embed", "train", arguments={"path": (MAYBE_WORKSPACE, None)})
+@command(
+    "raw",
+    "clean",
+    "tokenize",
+    "vocab",
+    "pad",
+    "embed",
+    "train",
+    arguments={"path": (MAYBE_WORKSPACE, None)},
+    examples=("rnnlm config work", "rnnlm config --config settings.toml"),
+    own=(),
+)
 def config(request: Request) -> None:
     """Every setting, its value, and where the value comes from."""
     from rnnlm.app.request import SECTIONS

@@ -17,6 +17,7 @@ from rnnlm.app.request import READERS, SECTIONS, Request
 from rnnlm.config import optional_type, outer_name
 
 PANELS = {"run": "Common", "raw": "Reading", "look": "Looking"}
+_ON_EVERY_PAGE = ("model", "run")  # of commands that have them
 POSITIVE_ONLY = {("run", "json"), ("run", "quiet"), ("run", "debug"), ("run", "force"), ("train", "resume"),
                  ("train", "plan"), ("window", "write"), ("generate", "unknown"), ("generate", "novelty"),
                  ("generate", "interactive"),
@@ -30,7 +31,7 @@ def flag_name(name: str) -> str:
     return ("-" if len(name) == 1 else "--") + outer_name(name).replace("_", "-")
 
 
-def _option(section: str, field: dataclasses.Field[Any], annotation: Any) -> inspect.Parameter:
+def _option(section: str, field: dataclasses.Field[Any], annotation: Any, *, hidden: bool) -> inspect.Parameter:
     kind, _ = optional_type(annotation)
     default = field.default
     if default is None:
@@ -45,7 +46,7 @@ def _option(section: str, field: dataclasses.Field[Any], annotation: Any) -> ins
     if kind is bool and (section, field.name) not in POSITIVE_ONLY:
         names = [f"{flag}/--no-{flag[2:]}"]
     panel = PANELS.get(section, section.capitalize())
-    option = typer.Option(*names, help=text, show_default=False, rich_help_panel=panel)
+    option = typer.Option(*names, help=text, show_default=False, rich_help_panel=panel, hidden=hidden)
     return inspect.Parameter(
         field.name,
         inspect.Parameter.KEYWORD_ONLY,
@@ -54,6 +55,22 @@ def _option(section: str, field: dataclasses.Field[Any], annotation: Any) -> ins
     )
 
 
+def _show_all(context: typer.Context, parameter: typer.CallbackParam, wanted: bool) -> None:
+    if not wanted:
+        return
+    options = [each for each in context.command.params if getattr(each, "hidden", False)]
+    for each in options:
+        each.hidden = False  # type: ignore[attr-defined]
+    typer.echo(context.get_help())
+    for each in options:  # a process may show several pages
+        each.hidden = True  # type: ignore[attr-defined]
+    raise typer.Exit
+
+
+HELP_ALL = Annotated[
+    bool,
+    typer.Option("--help-all", help="Show every option.", callback=_show_all, is_eager=True, expose_value=False),
+]
 OUT = Annotated[
     Optional[Path],  # noqa: UP045
     typer.Option("--out", help="the workspace directory (default: work)", show_default=False),
@@ -70,11 +87,20 @@ MODEL = Annotated[str, typer.Argument(help="a workspace, or a sealed model's dir
 DRY_RUN = Annotated[bool, typer.Option("--dry-run", help="say what would run, and stop")]
 
 
-def command(*sections: str, arguments: dict[str, Any]) -> Callable[[Callable[[Request], None]], Callable[..., None]]:
+def command(
+    *sections: str,
+    arguments: dict[str, Any],
+    examples: tuple[str, ...],
+    own: tuple[str, ...] | None = None,
+    also: tuple[str, ...] = (),
+) -> Callable[[Callable[[Request], None]], Callable[..., None]]:
     """Make a Typer command of a function that takes a `Request`.
 
-    `sections` are the settings it takes as flags, `arguments` its own parameters as {name: (annotation, default)}.
+    `sections` are the settings it takes as flags, `arguments` its own parameters as {name: (annotation, default)}. Its
+    page has the `examples` and, of its `own` sections (by default the first) and of those that many commands have, the
+    basic options, or all where none is marked so; `also` names others. `--help-all` shows every option.
     """
+    own = (*(sections[:1] if own is None else own), *_ON_EVERY_PAGE)
     sections = (*sections, *(["reading"] if READERS & set(sections) else []), "run")
 
     def decorate(body: Callable[[Request], None]) -> Callable[..., None]:
@@ -83,12 +109,18 @@ def command(*sections: str, arguments: dict[str, Any]) -> Callable[[Callable[[Re
             for name, (annotation, default) in arguments.items()
         }
         for section in sections:
-            hints = get_type_hints(SECTIONS[section])
-            for field in dataclasses.fields(SECTIONS[section]):
+            hints, kinds = get_type_hints(SECTIONS[section]), dataclasses.fields(SECTIONS[section])
+            whole = section in own and not any(field.metadata["basic"] for field in kinds)
+            for field in kinds:
                 if field.name not in parameters:
-                    parameters[field.name] = _option(section, field, hints[field.name])
+                    shown = whole or (section in own and field.metadata["basic"]) or field.name in also
+                    parameters[field.name] = _option(section, field, hints[field.name], hidden=not shown)
         parameters["config"] = inspect.Parameter(
             "config", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=CONFIG
+        )
+
+        parameters["help_all"] = inspect.Parameter(
+            "help_all", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=HELP_ALL
         )
 
         @functools.wraps(body)
@@ -104,6 +136,7 @@ def command(*sections: str, arguments: dict[str, Any]) -> Callable[[Callable[[Re
 
         run.__signature__ = inspect.Signature(list(parameters.values()))  # type: ignore[attr-defined]
         run.__annotations__ = {name: parameter.annotation for name, parameter in parameters.items()}
+        run.examples = examples  # type: ignore[attr-defined]
         return run
 
     return decorate

@@ -13,7 +13,15 @@ FILES = Annotated[
 ]
 
 
-@command("score", "model", arguments={"path": (MODEL, ...), "files": (FILES, None)})
+@command(
+    "score",
+    "model",
+    arguments={"path": (MODEL, ...), "files": (FILES, None)},
+    examples=(
+        "rnnlm score work lines.txt --level word",
+        "rnnlm score work --pairs pairs.tsv",
+    ),
+)
 def score(request: Request) -> None:
     """Log probabilities of a text: for all of it, or for each line, word or token; or accuracy on minimal pairs."""
     from rnnlm.cli.score_run import score_pair_file, score_texts

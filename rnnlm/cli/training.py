@@ -5,7 +5,21 @@ from rnnlm.cli.cleaning import ARGUMENTS
 from rnnlm.cli.options import command
 
 
-@command("train", "raw", "clean", "tokenize", "vocab", "pad", "embed", arguments=ARGUMENTS)
+@command(
+    "train",
+    "raw",
+    "clean",
+    "tokenize",
+    "vocab",
+    "pad",
+    "embed",
+    arguments=ARGUMENTS,
+    examples=(
+        "rnnlm train corpus.txt --out work --budget 10m",
+        "rnnlm train work --cell gru --hidden 256 --epochs 5 --name small",
+    ),
+    also=("kind",),
+)
 def train(request: Request) -> None:
     """Train a language model; earlier stages run first where they have to."""
     from rnnlm.app.opening import open_pipeline

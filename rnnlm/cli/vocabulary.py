@@ -5,7 +5,17 @@ from rnnlm.cli.cleaning import ARGUMENTS
 from rnnlm.cli.options import command
 
 
-@command("vocab", "raw", "clean", "tokenize", arguments=ARGUMENTS)
+@command(
+    "vocab",
+    "raw",
+    "clean",
+    "tokenize",
+    arguments=ARGUMENTS,
+    examples=(
+        "rnnlm vocab work",
+        "rnnlm vocab work --min-count 3 --max-size 10000",
+    ),
+)
 def vocab(request: Request) -> None:
     """Count the tokens of train, give them ids, and write every split as ids."""
     from rnnlm.cli.show import show_stage

@@ -16,7 +16,14 @@ TABLE = Annotated[
 ]
 
 
-@command("window", arguments={"paths": (TABLE, None), "out": (OUT, None)})
+@command(
+    "window",
+    arguments={"paths": (TABLE, None), "out": (OUT, None)},
+    examples=(
+        "rnnlm window weather.csv --out air --target pm2.5 --steps 24",
+        "rnnlm window air --horizon 24",
+    ),
+)
 def window(request: Request) -> None:
     """Cut a table of time series into windows (N, T, F) of inputs and what is to be forecast from each."""
     from rnnlm.cli.window_run import window_table

@@ -58,22 +58,30 @@ class WindowSettings:
     """How a table becomes windows of inputs (N, T, F) and what is to be forecast from each."""
 
     target: str | None = setting(
-        None, "the columns to forecast, with commas between them", _read_by(column_names), auto="none; it must be named"
+        None,
+        "the columns to forecast, with commas between them",
+        _read_by(column_names),
+        auto="none; it must be named",
+        basic=True,
     )
     steps: int | None = setting(
-        None, "rows in a window (T)", at_least(1), auto=f"{STEPS}; with --group the whole sequence"
+        None, "rows in a window (T)", at_least(1), auto=f"{STEPS}; with --group the whole sequence", basic=True
     )
-    horizon: int = setting(1, "the target is so many rows after the last row of a window; 0 is that row", at_least(0))
+    horizon: int = setting(
+        1, "the target is so many rows after the last row of a window; 0 is that row", at_least(0), basic=True
+    )
     inputs: str | None = setting(
         None, "the columns that a model reads", _read_by(column_names),
         auto="all but --ignore, --time and --group, and the target where --horizon is 0",
-        group="columns",
+        group="columns", basic=True
     )  # fmt: skip
     ignore: str | None = setting(
         None, "columns that are no inputs", _read_by(column_names), auto="none", group="columns"
     )
-    time: str | None = setting(None, "a column of numbers or dates in which the rows must increase", auto="none")
-    group: str | None = setting(None, "a column whose values tell several sequences apart", auto="none")
+    time: str | None = setting(
+        None, "a column of numbers or dates in which the rows must increase", auto="none", basic=True
+    )
+    group: str | None = setting(None, "a column whose values tell several sequences apart", auto="none", basic=True)
     categories: str | None = setting(
         None, "columns whose values are names, though they are numbers", _read_by(column_names), auto="columns of text"
     )
@@ -81,14 +89,16 @@ class WindowSettings:
         None, "columns that begin anew after a period: hour=24,month=12", _read_by(column_periods), auto="none"
     )
     missing: Missing = setting(
-        "forward", "for a missing input: the last known value, the training mean, or no window that holds it"
+        "forward",
+        "for a missing input: the last known value, the training mean, or no window that holds it",
+        basic=True,
     )
     scaling: Scaling = setting("standard", "numbers to mean 0 and deviation 1, or to 0…1, or left alone")
     fractions: str = setting(
         "0.7,0.1,0.2", "share of train, valid, test in the order of time; 0 allowed", _read_by(parse_fractions)
     )
     stride: int = setting(1, "rows from the start of a window to the start of the next", at_least(1))
-    write: bool = setting(False, "write the windows out, for other programs", record=False)
+    write: bool = setting(False, "write the windows out, for other programs", record=False, basic=True)
 
     def check(self) -> None:
         """A column has one part to play."""

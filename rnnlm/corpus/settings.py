@@ -55,12 +55,14 @@ class RawSettings:
         "0.9,0.05,0.05",
         "share of train, valid, test when the corpus is one stream of text; 0 allowed",
         _fractions,
+        basic=True,
     )
-    field: str = setting(FIELD, "the field that holds the text in JSON Lines, or a column's name or number")
+    field: str = setting(FIELD, "the field that holds the text in JSON Lines, or a column's name or number", basic=True)
     task: Task | None = setting(
         None,
         "what is learned: the next token, a label for each word, a label for each text, or real values",
         auto="language, or what the workspace's corpus is labelled for",
+        basic=True,
     )
     label: str = setting(LABEL, "the field or column that holds the label")
     split_seed: int = setting(1, "seed of the split of labelled texts", between(0, 2**63 - 1))
@@ -87,9 +89,11 @@ class ReadingSettings:
 class CleanSettings:
     """What cleaning does to the text; the same rules become the normalizer of tokenizer.json."""
 
-    prepared: bool = setting(False, "take the corpus as it stands: no cleaning, words split at blanks, none dropped")
-    case: Literal["lower", "keep"] = setting("lower", "letters to lower case, or kept")
-    punctuation: Literal["remove", "keep"] = setting("remove", "punctuation and symbols to blanks, or kept")
+    prepared: bool = setting(
+        False, "take the corpus as it stands: no cleaning, words split at blanks, none dropped", basic=True
+    )
+    case: Literal["lower", "keep"] = setting("lower", "letters to lower case, or kept", basic=True)
+    punctuation: Literal["remove", "keep"] = setting("remove", "punctuation and symbols to blanks, or kept", basic=True)
     digits: Literal["keep", "zero"] = setting("keep", "digits kept, or each written as 0")
     normalization: Literal["nfkc", "nfc", "none"] = setting("nfkc", "Unicode normalization form")
     strip_accents: bool = setting(False, "remove accents from letters")
@@ -120,7 +124,7 @@ class TokenizeSettings:
     kind: Kind | None = setting(
         None, "words, blank-separated words, characters, bytes or byte-level subwords",
         auto="word; whitespace with --prepared",
-        group="tokenizer",
+        group="tokenizer"
     )  # fmt: skip
     vocab_size: int = setting(8000, "number of ids of a bpe tokenizer, the four special ones included", at_least(260))
     sample_megabytes: int = setting(20, "text that a bpe tokenizer is learned from at most, in MB", at_least(1))
@@ -174,7 +178,7 @@ class EmbedSettings:
     """The embedding layer before training."""
 
     embedding: int | None = setting(
-        None, "numbers that stand for a token (D)", between(1, 16384), auto="follows from the corpus"
+        None, "numbers that stand for a token (D)", between(1, 16384), auto="follows from the corpus", basic=True
     )
     embedding_std: float | None = setting(
         None, "standard deviation of the layer's numbers at the start", above(0), auto="0.4; 0.2 with --budget"
@@ -183,12 +187,14 @@ class EmbedSettings:
         None,
         "where the layer starts: at random, or from which words stand near which",
         auto="random; cooccurrence for words with --budget",
+        basic=True,
     )
     vectors: str | None = setting(
         None,
         "start from word2vec, GloVe or fastText vectors in text form, or from a trained model",
         auto="none",
         file="read",
+        basic=True,
     )
 
     def check(self) -> None:

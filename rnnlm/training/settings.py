@@ -37,9 +37,11 @@ def _budget(value: str) -> str | None:
 class TrainSettings:
     """The network, and how it is trained."""
 
-    cell: Cell = setting("lstm", "the recurrent cell")
-    hidden: int | None = setting(None, "units in a layer (H)", between(1, 16384), auto="follows from the corpus")
-    layers: int = setting(1, "recurrent layers", between(1, 16))
+    cell: Cell = setting("lstm", "the recurrent cell", basic=True)
+    hidden: int | None = setting(
+        None, "units in a layer (H)", between(1, 16384), auto="follows from the corpus", basic=True
+    )
+    layers: int = setting(1, "recurrent layers", between(1, 16), basic=True)
     tied: bool | None = setting(
         None, "input and output embedding are one matrix", auto="tied, but for characters, bytes and labels"
     )
@@ -89,7 +91,7 @@ class TrainSettings:
     )
     dropout: float | None = setting(
         None, "share of layer outputs set to zero in training; 0.4 of it on the embeddings", between(0, 1, below=True),
-        auto="follows from the corpus",
+        auto="follows from the corpus", basic=True
     )  # fmt: skip
     dropout_words: float | None = setting(
         None, "share of the vocabulary dropped in a batch", between(0, 1, below=True), auto="0"
@@ -114,7 +116,7 @@ class TrainSettings:
         None, "cost of the mean square of h(t) − h(t−1)", at_least(0), auto="0; more in long budgets"
     )
     epochs: float | None = setting(
-        None, "passes over the training split", above(0), auto="follows from the corpus", group="length"
+        None, "passes over the training split", above(0), auto="follows from the corpus", group="length", basic=True
     )
     tokens: int | None = setting(
         None, "train for this many tokens instead of --epochs", at_least(1), auto="none", group="length"
@@ -124,7 +126,7 @@ class TrainSettings:
     )
     budget: str | None = setting(
         None, "the best model that this time can buy, from the start of the command to its end", _budget, auto="none",
-        group="length",
+        group="length", basic=True
     )  # fmt: skip
     replay: str | None = setting(
         None, "take the very steps of a run with a budget: its journal, which its replay.toml names", auto="none",
@@ -175,9 +177,9 @@ class TrainSettings:
     from_: str | None = setting(
         None, "go on from a sealed model, with its tokenizer", auto="none", record=False, file="read"
     )
-    name: str | None = setting(None, "name of the model", auto="the cell's name", record=False)
+    name: str | None = setting(None, "name of the model", auto="the cell's name", record=False, basic=True)
     plan: bool = setting(False, "show what would be trained, how fast and why, and stop", record=False)
-    resume: bool = setting(False, "go on with the unfinished model of that name", record=False)
+    resume: bool = setting(False, "go on with the unfinished model of that name", record=False, basic=True)
     checkpoint_every: str = setting("60s", "time between checkpoints", duration, record=False)
     checkpoint_steps: int | None = setting(
         None, "steps between checkpoints, beside --checkpoint-every", at_least(1), auto="by time alone", record=False

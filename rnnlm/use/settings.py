@@ -25,27 +25,30 @@ def _picture(name: str) -> str | None:
 class ModelSettings:
     """Which of a workspace's models."""
 
-    model: str | None = setting(None, "name of a model in the workspace", auto="the last one trained", record=False)
+    model: str | None = setting(
+        None, "name of a model in the workspace", auto="the last one trained", record=False, basic=True
+    )
 
 
 @dataclass(frozen=True)
 class NgramSettings:
     """An n-gram model beside the network."""
 
-    order: int = setting(5, "words in the longest n-gram", between(1, 16), record=False)
+    order: int = setting(5, "words in the longest n-gram", between(1, 16), record=False, basic=True)
     context: Literal["stream", "sentence"] = setting(
-        "sentence", "n-grams within lines alone, or across them", record=False
+        "sentence", "n-grams within lines alone, or across them", record=False, basic=True
     )
     from_: str | None = setting(
         None, "read a model from this ARPA file (.gz and .zst too) in place of training; it has the file's words, "
-        "unless they are the workspace's, and the workspace's cleaning", auto="train", record=False, file="read"
+        "unless they are the workspace's, and the workspace's cleaning", auto="train", record=False, file="read",
+        basic=True,
     )  # fmt: skip
     arpa: str | None = setting(
         None, "write the model into this file in ARPA form, compressed if it ends in .gz; - for standard output",
-        auto="none", record=False, file="written"
+        auto="none", record=False, file="written", basic=True
     )  # fmt: skip
     name: str | None = setting(
-        None, "the model's name in the workspace", auto="ngram, or arpa with --from", record=False
+        None, "the model's name in the workspace", auto="ngram, or arpa with --from", record=False, basic=True
     )
 
     def check(self) -> None:
@@ -59,12 +62,18 @@ class NgramSettings:
 class EvaluateSettings:
     """What is measured, and in what context."""
 
-    split: SplitName | None = setting(None, "the split", auto="test, or valid where test is empty", record=False)
+    split: SplitName | None = setting(
+        None, "the split", auto="test, or valid where test is empty", record=False, basic=True
+    )
     text: str | None = setting(
-        None, "a text file instead of a split; - for standard input", auto="none", record=False, file="read"
+        None, "a text file instead of a split; - for standard input", auto="none", record=False, file="read", basic=True
     )
     context: Context | None = setting(
-        None, "state carried across lines, or reset at each line or blank line", auto="as trained", record=False
+        None,
+        "state carried across lines, or reset at each line or blank line",
+        auto="as trained",
+        record=False,
+        basic=True,
     )
     batch_size: int = setting(64, "sequences read side by side", at_least(1), record=False)
     field: str = setting(FIELD, "the column or field that holds the text, in a file of labelled texts", record=False)
@@ -82,10 +91,11 @@ class EvaluateSettings:
         auto="none",
         record=False,
         file="written",
+        basic=True,
     )
     ladder: bool = setting(
         False, "n-gram, network, their mixture, neural cache and dynamic evaluation, one row after the other",
-        record=False,
+        record=False, basic=True
     )  # fmt: skip
     ensemble: str | None = setting(
         None, "of --ladder: other models whose mixture with the network is a row; names or paths, with commas",
@@ -98,7 +108,10 @@ class EvaluateSettings:
     resamples: int = setting(RESAMPLES, RESAMPLES_HELP, at_least(100), record=False)
     seed: int = setting(1, "seed of the resampling", between(0, 2**63 - 1), record=False)
     slices: bool = setting(
-        False, "the loss by frequency, position, length and unknown words; calibration; keystrokes saved", record=False
+        False,
+        "the loss by frequency, position, length and unknown words; calibration; keystrokes saved",
+        record=False,
+        basic=True,
     )
 
     def check(self) -> None:
@@ -148,21 +161,26 @@ class CompareSettings:
 class GenerateSettings:
     """How text is drawn from the model."""
 
-    prompt: str = setting("", "text to go on from", record=False)
+    prompt: str = setting("", "text to go on from", record=False, basic=True)
     prompt_file: str | None = setting(
         None, "a file of prompts, one a line; - for standard input", auto="none", record=False, file="read"
     )
-    max_tokens: int = setting(100, "tokens at most", at_least(1), record=False)
+    max_tokens: int = setting(100, "tokens at most", at_least(1), record=False, basic=True)
     temperature: float = setting(
-        1.0, "below 1 is more careful; 0 takes the most likely token", at_least(0), record=False
+        1.0, "below 1 is more careful; 0 takes the most likely token", at_least(0), record=False, basic=True
     )
-    top_k: int | None = setting(None, "draw from the k most likely", at_least(1), auto="all", record=False)
+    top_k: int | None = setting(None, "draw from the k most likely", at_least(1), auto="all", record=False, basic=True)
     top_p: float | None = setting(
-        None, "draw from the most likely that hold this much probability", between(0, 1), auto="all", record=False
+        None,
+        "draw from the most likely that hold this much probability",
+        between(0, 1),
+        auto="all",
+        record=False,
+        basic=True,
     )
     min_p: float | None = setting(
         None, "draw from those at least this much as likely as the most likely one", between(0, 1), auto="all",
-        record=False,
+        record=False, basic=True
     )  # fmt: skip
     typical: float | None = setting(
         None, "draw from those that say about as much as is expected and hold this much probability", between(0, 1),
@@ -173,13 +191,13 @@ class GenerateSettings:
     )
     beam: int | None = setting(
         None, "search for the most likely text, keeping so many beginnings, in place of drawing", at_least(1),
-        auto="draw", record=False,
+        auto="draw", record=False, basic=True
     )  # fmt: skip
     length_penalty: float = setting(
         0.6, "of --beam: 0 takes the likeliest text, which is a short one; more lets longer ones win", at_least(0),
         record=False,
     )  # fmt: skip
-    n: int = setting(1, "number of texts for each prompt", at_least(1), record=False)
+    n: int = setting(1, "number of texts for each prompt", at_least(1), record=False, basic=True)
     lines: int | None = setting(
         None, "lines in a text; the last ends it", at_least(1), auto="1, or any with --until", record=False
     )
@@ -189,10 +207,13 @@ class GenerateSettings:
     )  # fmt: skip
     unknown: bool = setting(False, "let <unk> be spoken", record=False)
     novelty: bool = setting(False, "find the longest run copied from the training text", record=False)
-    seed: int = setting(1, "seed of the draws", between(0, 2**63 - 1), record=False)
+    seed: int = setting(1, "seed of the draws", between(0, 2**63 - 1), record=False, basic=True)
     batch_size: int = setting(64, "texts drawn side by side", at_least(1), record=False)
     interactive: bool = setting(
-        False, "read lines, show after each how it may go on and the next words; an empty line accepts", record=False
+        False,
+        "read lines, show after each how it may go on and the next words; an empty line accepts",
+        record=False,
+        basic=True,
     )
     candidates: int = setting(5, "next words that --interactive shows", at_least(0), record=False)
 
@@ -251,17 +272,19 @@ class PredictSettings:
 class InspectSettings:
     """What is read to look inside a network, and what is looked at."""
 
-    split: SplitName | None = setting(None, "the split", auto="test, or valid where test is empty", record=False)
-    text: str | None = setting(
-        None, "a file instead of a split; - for standard input", auto="none", record=False, file="read"
+    split: SplitName | None = setting(
+        None, "the split", auto="test, or valid where test is empty", record=False, basic=True
     )
-    prompt: str | None = setting(None, "this text instead of a split", auto="none", record=False)
+    text: str | None = setting(
+        None, "a file instead of a split; - for standard input", auto="none", record=False, file="read", basic=True
+    )
+    prompt: str | None = setting(None, "this text instead of a split", auto="none", record=False, basic=True)
     context: Context | None = setting(
         None, "state carried across lines, or reset at each line or blank line", auto="as trained", record=False
     )
     limit: int = setting(10_000, "tokens that are read at most, from the beginning", at_least(1), record=False)
     positions: int = setting(32, "places t, spread over what is read", at_least(1), record=False)
-    lags: int = setting(50, "steps before t that gradients are followed to", at_least(1), record=False)
+    lags: int = setting(50, "steps before t that gradients are followed to", at_least(1), record=False, basic=True)
     stretch: int = setting(200, "steps before t over which gates and growth are measured", at_least(1), record=False)
     jacobians: int | None = setting(
         None, "places whose Jacobian has its eigenvalues computed", at_least(0), auto="16, fewer for large states",
@@ -275,7 +298,13 @@ class InspectSettings:
     )
     seed: int = setting(1, "seed of random starts", between(0, 2**63 - 1), record=False)
     plot: str | None = setting(
-        None, "a picture of what was found (PNG or SVG)", _picture, auto="none", record=False, file="written"
+        None,
+        "a picture of what was found (PNG or SVG)",
+        _picture,
+        auto="none",
+        record=False,
+        file="written",
+        basic=True,
     )
     graph: str | None = setting(
         None,
@@ -284,6 +313,7 @@ class InspectSettings:
         auto="none",
         record=False,
         file="written",
+        basic=True,
     )
 
     def check(self) -> None:
@@ -305,21 +335,28 @@ class LookSettings:
 
     summary: bool = setting(
         False, "write h(T) of a trained model for each line of --split or --text; --neighbours then takes a sentence",
-        record=False,
+        record=False
     )  # fmt: skip
-    neighbours: str | None = setting(None, "the tokens nearest to this one", auto="none", record=False)
+    neighbours: str | None = setting(None, "the tokens nearest to this one", auto="none", record=False, basic=True)
     analogy: str | None = setting(
-        None, "'man king woman': what is to woman as king is to man", auto="none", record=False
+        None, "'man king woman': what is to woman as king is to man", auto="none", record=False, basic=True
     )
     map: str | None = setting(
-        None, "a picture of the most frequent tokens (PNG or SVG)", auto="none", record=False, file="written"
+        None,
+        "a picture of the most frequent tokens (PNG or SVG)",
+        auto="none",
+        record=False,
+        file="written",
+        basic=True,
     )
     split: SplitName | None = setting(None, "write (N, T, D) of this split", auto="none", record=False)
     text: str | None = setting(
         None, "write (N, T, D) of the lines of this file", auto="none", record=False, file="read"
     )
     k: int = setting(10, "how many neighbours", at_least(1), record=False)
-    of_model: str | None = setting(None, "look at a trained model's layer instead", auto="none", record=False)
+    of_model: str | None = setting(
+        None, "look at a trained model's layer instead", auto="none", record=False, basic=True
+    )
 
     def check(self) -> None:
         """One source of sentences, and something to look for."""

@@ -19,14 +19,14 @@ def picture(path: Path, width: float, height: float) -> Iterator[Any]:
 
     Raises InputError for another ending, or where the `plots` extra is not installed.
     """
+    ending = path.suffix.lower()
+    if ending not in _METADATA:
+        raise InputError(f"{path} has no ending of a picture", "end its name in .png, .svg or .pdf")
     try:
         import matplotlib as mpl  # noqa: PLC0415
         from matplotlib.figure import Figure  # noqa: PLC0415
     except ImportError:
         raise InputError("a picture needs matplotlib", "pip install 'rnnlm[plots]'") from None
-    ending = path.suffix.lower()
-    if ending not in _METADATA:
-        raise InputError(f"{path} has no ending of a picture", "end its name in .png, .svg or .pdf")
     with mpl.rc_context({"svg.hashsalt": "rnnlm"}):
         figure = Figure(figsize=(width, height), layout="constrained")
         yield figure

@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -12,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from rnnlm.app.request import SECTIONS
 from rnnlm.cli.app import COMMANDS
 
 NAMES = [command.__name__.rstrip("_") for command in COMMANDS]
@@ -36,6 +39,32 @@ def test_every_command_explains_itself_and_its_flags(run: Any, name: str) -> Non
     assert f"rnnlm {name}" in out
     for flag in ("--json", "--quiet", "--config"):
         assert flag in out
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=NAMES)
+def test_a_page_fits_a_screen_and_has_two_examples(run: Any, command: Any) -> None:
+    name, narrow = command.__name__.rstrip("_"), {"COLUMNS": "80", "TERMINAL_WIDTH": "80"}
+    page, whole = (run(name, flag, env=narrow).ok().out for flag in ("--help", "--help-all"))
+    assert len(page.splitlines()) <= 60 and max(map(len, page.splitlines())) <= 80
+    assert f"rnnlm {name} --help-all shows every option." in page
+    assert run(name, "-h", env=narrow).out == run("help", name, env=narrow).ok().out == page
+    assert len(command.examples) >= 2
+    flags = set(re.findall(r"(?<![\w-])--?[a-z][\w-]*", run(name, "--help-all", env={"COLUMNS": "200"}).out))
+    for example in command.examples:
+        assert example in page
+        program, called, *words = shlex.split(example)
+        assert program == "rnnlm" and called in NAMES
+        if called == name:
+            assert {word for word in words if word.startswith("-") and word != "-"} <= flags
+    for option in set(re.findall(r"^│ (--[\w-]+)", page, re.MULTILINE)) - {"--help"}:
+        assert option in whole
+
+
+def test_every_setting_is_on_the_whole_page(run: Any) -> None:
+    whole = run("train", "--help-all", env={"COLUMNS": "200"}).ok().out
+    for section in ("train", "raw", "clean", "tokenize", "vocab", "pad", "embed", "reading", "run"):
+        for field in SECTIONS[section].__dataclass_fields__:
+            assert f"--{field.rstrip('_').replace('_', '-')}" in whole
 
 
 def test_without_arguments_the_commands_are_listed(run: Any) -> None:
@@ -259,6 +288,6 @@ def test_a_traceback_is_shown_only_when_asked_for(run: Any, tmp_path: Path) -> N
 
 
 def test_help_shows_each_default(run: Any) -> None:
-    help_text = " ".join(run("train", "--help", env={"COLUMNS": "200"}).ok().out.split())
+    help_text = " ".join(run("train", "--help-all", env={"COLUMNS": "200"}).ok().out.split())
     for shown in ("(default: lstm)", "(default: 1.0)", "(default: follows from the corpus)", "(default: work)"):
         assert shown in help_text

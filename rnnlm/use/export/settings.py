@@ -14,16 +14,16 @@ class ExportSettings:
 
     to: Literal["int8", "onnx", "word2vec", "arpa"] | None = setting(
         None, "a sealed model with weights of 8 bits, ONNX graphs, vectors in word2vec's text form, or an n-gram model",
-        auto="one must be named", record=False,
+        auto="one must be named", record=False, basic=True
     )  # fmt: skip
     split: SplitName | None = setting(
         None, "the split that int8 and arpa are measured on", auto="valid, or test where valid is empty", record=False
     )
     text: str | None = setting(
-        None, "a text file instead of a split; - for standard input", auto="none", record=False, file="read"
+        None, "a text file instead of a split; - for standard input", auto="none", record=False, file="read", basic=True
     )
     tokens: int = setting(1_000_000, "of arpa: tokens drawn from the network to count", at_least(1), record=False)
-    order: int = setting(5, "of arpa: words in the longest n-gram", between(1, 16), record=False)
+    order: int = setting(5, "of arpa: words in the longest n-gram", between(1, 16), record=False, basic=True)
     seed: int = setting(1, "of arpa: seed of the draws", between(0, 2**63 - 1), record=False)
 
     def check(self) -> None:

@@ -12,7 +12,10 @@ class RescoreSettings:
     """What n-best lists look like, how scores are put together, and what is written."""
 
     format: Literal["kaldi", "mikolov", "srilm", "jsonl"] = setting(
-        "jsonl", "the form of the lists: utterance-n and words; id and words; scores and words; objects", record=False
+        "jsonl",
+        "the form of the lists: utterance-n and words; id and words; scores and words; objects",
+        record=False,
+        basic=True,
     )
     costs: str | None = setting(
         None,
@@ -20,10 +23,11 @@ class RescoreSettings:
         auto="none",
         record=False,
         file="read, several",
+        basic=True,
     )
     write: Literal["lists", "best", "scores"] = setting(
         "lists", "the lists, the best hypothesis first; the best ones alone; or the model's scores in the old order",
-        record=False,
+        record=False
     )  # fmt: skip
     weight: float = setting(1.0, "of the model's log probability", record=False)
     score_weights: str | None = setting(
@@ -31,13 +35,24 @@ class RescoreSettings:
     )
     word_penalty: float = setting(0.0, "taken off for each word", record=False)
     ngram_weight: float = setting(
-        0.0, "of the n-gram model's probability in a mixture with the network's", between(0, 1), record=False
+        0.0,
+        "of the n-gram model's probability in a mixture with the network's",
+        between(0, 1),
+        record=False,
+        basic=True,
     )
     ngram: str = setting("ngram", "the n-gram model: its name in the workspace, or its directory", record=False)
     references: str | None = setting(
-        None, "a file of references (id and words); shows word error rates", auto="none", record=False, file="read"
+        None,
+        "a file of references (id and words); shows word error rates",
+        auto="none",
+        record=False,
+        file="read",
+        basic=True,
     )
-    tune: bool = setting(False, "find the weights that make the fewest word errors, and show them", record=False)
+    tune: bool = setting(
+        False, "find the weights that make the fewest word errors, and show them", record=False, basic=True
+    )
     context: Literal["sentence", "stream"] = setting(
         "sentence", "each utterance from the start, or after the first hypothesis of the one before", record=False
     )
