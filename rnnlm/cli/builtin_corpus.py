@@ -20,10 +20,7 @@ TAGGED = Annotated[bool, typer.Option("--tagged", help="of stories: a word and i
 @command(
     "corpus",
     arguments={"name": (NAME, None), "out": (OUT, None), "tagged": (TAGGED, False)},
-    examples=(
-        "rnnlm corpus",
-        "rnnlm corpus stories --out data",
-    ),
+    examples=("rnnlm corpus", "rnnlm corpus stories --out data"),
 )
 def corpus(request: Request) -> None:
     """List the built-in corpora and tasks, or write one."""

@@ -10,10 +10,7 @@ ARGUMENTS = {"paths": (PATHS, None), "out": (OUT, None), "dry_run": (DRY_RUN, Fa
     "raw",
     "clean",
     arguments=ARGUMENTS,
-    examples=(
-        "rnnlm clean corpus.txt --out work",
-        "rnnlm clean ptb/ --prepared --out ptb-work",
-    ),
+    examples=("rnnlm clean corpus.txt --out work", "rnnlm clean ptb/ --prepared --out ptb-work"),
     own=("raw", "clean"),
 )
 def clean(request: Request) -> None:

@@ -16,10 +16,7 @@ MODELS = Annotated[
 @command(
     "compare",
     arguments={"paths": (MODELS, ...)},
-    examples=(
-        "rnnlm compare work lstm gru",
-        "rnnlm compare work/models/lstm other/models/lstm --text test.txt",
-    ),
+    examples=("rnnlm compare work lstm gru", "rnnlm compare work/models/lstm other/models/lstm --text test.txt"),
 )
 def compare(request: Request) -> None:
     """Test the differences of models on one text in pairs; what cannot be compared is refused."""

@@ -14,10 +14,7 @@ from rnnlm.cli.options import command
     "vocab",
     "pad",
     arguments=ARGUMENTS,
-    examples=(
-        "rnnlm embed work --vectors glove.txt",
-        "rnnlm embed work --neighbours cat --of-model lstm",
-    ),
+    examples=("rnnlm embed work --vectors glove.txt", "rnnlm embed work --neighbours cat --of-model lstm"),
     own=("embed", "look"),
 )
 def embed(request: Request) -> None:

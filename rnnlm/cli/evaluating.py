@@ -8,10 +8,7 @@ from rnnlm.cli.options import MODEL, command
     "evaluate",
     "model",
     arguments={"path": (MODEL, ...)},
-    examples=(
-        "rnnlm evaluate work",
-        "rnnlm evaluate work --model gru --text test.txt",
-    ),
+    examples=("rnnlm evaluate work", "rnnlm evaluate work --model gru --text test.txt"),
 )
 def evaluate(request: Request) -> None:
     """Perplexity and its relatives, accuracy and macro-F1, or errors in the data's units, on a split or a file."""

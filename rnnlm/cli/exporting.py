@@ -15,10 +15,7 @@ TO = Annotated[Path | None, typer.Option("--out", help="the file or directory to
     "export",
     "model",
     arguments={"path": (MODEL, ...), "out": (TO, None)},
-    examples=(
-        "rnnlm export work --to int8 --out small",
-        "rnnlm export work --to onnx --out graphs",
-    ),
+    examples=("rnnlm export work --to int8 --out small", "rnnlm export work --to onnx --out graphs"),
 )
 def export(request: Request) -> None:
     """Write a model with 8-bit weights, as ONNX, its vectors as text, or an n-gram model that comes near to it."""

@@ -8,10 +8,7 @@ from rnnlm.cli.options import MODEL, command
     "inspect",
     "model",
     arguments={"path": (MODEL, ...)},
-    examples=(
-        "rnnlm inspect work",
-        "rnnlm inspect work --lags 100 --plot reach.png",
-    ),
+    examples=("rnnlm inspect work", "rnnlm inspect work --lags 100 --plot reach.png"),
 )
 def inspect_(request: Request) -> None:
     """How far gradients reach, the spectra of the recurrence, and what the gates keep."""

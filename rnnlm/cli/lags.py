@@ -15,12 +15,7 @@ TASK = Annotated[
 
 
 @command(
-    "lags",
-    arguments={"task": (TASK, "recall")},
-    examples=(
-        "rnnlm lags recall",
-        "rnnlm lags adding --plot lags.png",
-    ),
+    "lags", arguments={"task": (TASK, "recall")}, examples=("rnnlm lags recall", "rnnlm lags adding --plot lags.png")
 )
 def lags(request: Request) -> None:
     """The problem of long-term dependencies: networks trained alike, and how far back each remembers.

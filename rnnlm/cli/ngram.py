@@ -13,10 +13,7 @@ from rnnlm.cli.options import command
     "vocab",
     "ngram",
     arguments=ARGUMENTS,
-    examples=(
-        "rnnlm ngram work --order 5",
-        "rnnlm ngram work --from model.arpa.gz --name theirs",
-    ),
+    examples=("rnnlm ngram work --order 5", "rnnlm ngram work --from model.arpa.gz --name theirs"),
 )
 def ngram(request: Request) -> None:
     """Train an interpolated modified Kneser-Ney model on the ids of train, or read one from an ARPA file."""

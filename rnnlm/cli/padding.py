@@ -12,10 +12,7 @@ from rnnlm.cli.options import command
     "tokenize",
     "vocab",
     arguments=ARGUMENTS,
-    examples=(
-        "rnnlm pad work",
-        "rnnlm pad work --max-length 40 --long-lines split",
-    ),
+    examples=("rnnlm pad work", "rnnlm pad work --max-length 40 --long-lines split"),
 )
 def pad(request: Request) -> None:
     """Write lines as rows (N, T) of ids, filled with 0 on the right, and their lengths."""

@@ -16,10 +16,7 @@ FILE = Annotated[
     "predict",
     "model",
     arguments={"path": (MODEL, ...), "file": (FILE, ...)},
-    examples=(
-        "rnnlm predict classes new.txt",
-        "rnnlm predict air weather.csv --json",
-    ),
+    examples=("rnnlm predict classes new.txt", "rnnlm predict air weather.csv --json"),
 )
 def predict(request: Request) -> None:
     """Labels with their probabilities, a tag for every word, or the forecast: as TSV, or JSON Lines with --json."""

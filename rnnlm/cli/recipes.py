@@ -4,13 +4,7 @@ from rnnlm.app.request import Request
 from rnnlm.cli.options import command
 
 
-@command(
-    arguments={},
-    examples=(
-        "rnnlm recipes",
-        "rnnlm train ptb/ --prepared --recipe zaremba-small",
-    ),
-)
+@command(arguments={}, examples=("rnnlm recipes", "rnnlm train ptb/ --prepared --recipe zaremba-small"))
 def recipes(request: Request) -> None:
     """List the recipes that rnnlm train --recipe takes, each with its figure and where that is from."""
     from dataclasses import asdict

@@ -17,10 +17,7 @@ FILES = Annotated[
     "score",
     "model",
     arguments={"path": (MODEL, ...), "files": (FILES, None)},
-    examples=(
-        "rnnlm score work lines.txt --level word",
-        "rnnlm score work --pairs pairs.tsv",
-    ),
+    examples=("rnnlm score work lines.txt --level word", "rnnlm score work --pairs pairs.tsv"),
 )
 def score(request: Request) -> None:
     """Log probabilities of a text: for all of it, or for each line, word or token; or accuracy on minimal pairs."""

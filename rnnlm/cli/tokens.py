@@ -10,10 +10,7 @@ from rnnlm.cli.options import command
     "raw",
     "clean",
     arguments=ARGUMENTS,
-    examples=(
-        "rnnlm tokenize work",
-        "rnnlm tokenize work --kind bpe --vocab-size 4000",
-    ),
+    examples=("rnnlm tokenize work", "rnnlm tokenize work --kind bpe --vocab-size 4000"),
 )
 def tokenize(request: Request) -> None:
     """Cut cleaned text into words, characters, bytes or subwords."""

@@ -11,10 +11,7 @@ from rnnlm.cli.options import command
     "clean",
     "tokenize",
     arguments=ARGUMENTS,
-    examples=(
-        "rnnlm vocab work",
-        "rnnlm vocab work --min-count 3 --max-size 10000",
-    ),
+    examples=("rnnlm vocab work", "rnnlm vocab work --min-count 3 --max-size 10000"),
 )
 def vocab(request: Request) -> None:
     """Count the tokens of train, give them ids, and write every split as ids."""

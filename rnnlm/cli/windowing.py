@@ -19,10 +19,7 @@ TABLE = Annotated[
 @command(
     "window",
     arguments={"paths": (TABLE, None), "out": (OUT, None)},
-    examples=(
-        "rnnlm window weather.csv --out air --target pm2.5 --steps 24",
-        "rnnlm window air --horizon 24",
-    ),
+    examples=("rnnlm window weather.csv --out air --target pm2.5 --steps 24", "rnnlm window air --horizon 24"),
 )
 def window(request: Request) -> None:
     """Cut a table of time series into windows (N, T, F) of inputs and what is to be forecast from each."""

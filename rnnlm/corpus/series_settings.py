@@ -58,12 +58,9 @@ class WindowSettings:
     """How a table becomes windows of inputs (N, T, F) and what is to be forecast from each."""
 
     target: str | None = setting(
-        None,
-        "the columns to forecast, with commas between them",
-        _read_by(column_names),
-        auto="none; it must be named",
-        basic=True,
-    )
+        None, "the columns to forecast, with commas between them", _read_by(column_names),
+        auto="none; it must be named", basic=True,
+    )  # fmt: skip
     steps: int | None = setting(
         None, "rows in a window (T)", at_least(1), auto=f"{STEPS}; with --group the whole sequence", basic=True
     )
@@ -89,10 +86,9 @@ class WindowSettings:
         None, "columns that begin anew after a period: hour=24,month=12", _read_by(column_periods), auto="none"
     )
     missing: Missing = setting(
-        "forward",
-        "for a missing input: the last known value, the training mean, or no window that holds it",
+        "forward", "for a missing input: the last known value, the training mean, or no window that holds it",
         basic=True,
-    )
+    )  # fmt: skip
     scaling: Scaling = setting("standard", "numbers to mean 0 and deviation 1, or to 0…1, or left alone")
     fractions: str = setting(
         "0.7,0.1,0.2", "share of train, valid, test in the order of time; 0 allowed", _read_by(parse_fractions)

@@ -52,18 +52,14 @@ class RawSettings:
     """How the corpus is read and split."""
 
     fractions: str = setting(
-        "0.9,0.05,0.05",
-        "share of train, valid, test when the corpus is one stream of text; 0 allowed",
-        _fractions,
+        "0.9,0.05,0.05", "share of train, valid, test when the corpus is one stream of text; 0 allowed", _fractions,
         basic=True,
-    )
+    )  # fmt: skip
     field: str = setting(FIELD, "the field that holds the text in JSON Lines, or a column's name or number", basic=True)
     task: Task | None = setting(
-        None,
-        "what is learned: the next token, a label for each word, a label for each text, or real values",
-        auto="language, or what the workspace's corpus is labelled for",
-        basic=True,
-    )
+        None, "what is learned: the next token, a label for each word, a label for each text, or real values",
+        auto="language, or what the workspace's corpus is labelled for", basic=True,
+    )  # fmt: skip
     label: str = setting(LABEL, "the field or column that holds the label")
     split_seed: int = setting(1, "seed of the split of labelled texts", between(0, 2**63 - 1))
 
@@ -143,12 +139,9 @@ class VocabSettings:
     """Which tokens get an id of their own."""
 
     min_count: int | None = setting(
-        None,
-        "drop tokens seen less often in train",
-        at_least(1),
-        auto="2 for words, tagged ones too; 1 for characters, prepared or closed",
-        group="choice",
-    )
+        None, "drop tokens seen less often in train", at_least(1),
+        auto="2 for words, tagged ones too; 1 for characters, prepared or closed", group="choice",
+    )  # fmt: skip
     max_size: int | None = setting(None, "ids at most, the four special ones included", at_least(5), auto="no limit")
     closed: bool = setting(False, "every word of train gets an id", group="choice")
     vocabulary: str | None = setting(
@@ -184,18 +177,13 @@ class EmbedSettings:
         None, "standard deviation of the layer's numbers at the start", above(0), auto="0.4; 0.2 with --budget"
     )
     embedding_init: Literal["random", "cooccurrence"] | None = setting(
-        None,
-        "where the layer starts: at random, or from which words stand near which",
-        auto="random; cooccurrence for words with --budget",
-        basic=True,
-    )
+        None, "where the layer starts: at random, or from which words stand near which",
+        auto="random; cooccurrence for words with --budget", basic=True,
+    )  # fmt: skip
     vectors: str | None = setting(
-        None,
-        "start from word2vec, GloVe or fastText vectors in text form, or from a trained model",
-        auto="none",
-        file="read",
-        basic=True,
-    )
+        None, "start from word2vec, GloVe or fastText vectors in text form, or from a trained model", auto="none",
+        file="read", basic=True,
+    )  # fmt: skip
 
     def check(self) -> None:
         """Given vectors are a start of their own."""

@@ -84,11 +84,10 @@ class LagSettings:
     learning_rate: float | None = setting(None, "peak rate of AdamW", above(0), auto=_by_task(RATES), record=False)
     clip: float = setting(1.0, "largest norm of the gradient, but for elman-unclipped", above(0), record=False)
     forget_bias: float | None = setting(
-        None,
-        "first bias of the gate that keeps the state",
+        None, "first bias of the gate that keeps the state",
         auto="from the sequence's steps T, log U(1, T − 1) for each unit and the LSTM's input gate its negative",
         record=False,
-    )
+    )  # fmt: skip
     seed: int = setting(1, "seed of sequences and networks", between(0, 2**63 - 1), record=False)
     plot: str | None = setting(
         None, "draw the figure against the lag (PNG, SVG or PDF)", auto="none", record=False, file="written"

@@ -168,10 +168,9 @@ class TrainSettings:
         "best", "the weights with the best validation figure, or the last ones, whose rate has come down to 0"
     )
     temperature_scaling: bool | None = setting(
-        None,
-        "divide a language model's logits by the temperature that suits validation best",
+        None, "divide a language model's logits by the temperature that suits validation best",
         auto="off; on with --budget",
-    )
+    )  # fmt: skip
     seed: int = setting(1, "seed of everything random", between(0, 2**63 - 1))
     recipe: str | None = setting(None, "settings under a name; rnnlm recipes lists them", auto="none", record=False)
     from_: str | None = setting(

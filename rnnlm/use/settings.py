@@ -69,30 +69,22 @@ class EvaluateSettings:
         None, "a text file instead of a split; - for standard input", auto="none", record=False, file="read", basic=True
     )
     context: Context | None = setting(
-        None,
-        "state carried across lines, or reset at each line or blank line",
-        auto="as trained",
-        record=False,
+        None, "state carried across lines, or reset at each line or blank line", auto="as trained", record=False,
         basic=True,
-    )
+    )  # fmt: skip
     batch_size: int = setting(64, "sequences read side by side", at_least(1), record=False)
     field: str = setting(FIELD, "the column or field that holds the text, in a file of labelled texts", record=False)
     label: str = setting(LABEL, "the column or field that holds the label", record=False)
     balance: float = setting(BALANCE, BALANCE_HELP, between(0, 1), record=False)
     baseline: bool = setting(
-        False,
-        "beside a model of labelled texts, naive Bayes over characters; the others always have theirs",
+        False, "beside a model of labelled texts, naive Bayes over characters; the others always have theirs",
         record=False,
-    )
+    )  # fmt: skip
     season: int = setting(24, "rows in a season, for the seasonal baseline of a forecast", at_least(1), record=False)
     plot: str | None = setting(
-        None,
-        "a picture of the forecast, or of the calibration with --slices (PNG or SVG)",
-        auto="none",
-        record=False,
-        file="written",
-        basic=True,
-    )
+        None, "a picture of the forecast, or of the calibration with --slices (PNG or SVG)", auto="none", record=False,
+        file="written", basic=True,
+    )  # fmt: skip
     ladder: bool = setting(
         False, "n-gram, network, their mixture, neural cache and dynamic evaluation, one row after the other",
         record=False, basic=True
@@ -108,11 +100,9 @@ class EvaluateSettings:
     resamples: int = setting(RESAMPLES, RESAMPLES_HELP, at_least(100), record=False)
     seed: int = setting(1, "seed of the resampling", between(0, 2**63 - 1), record=False)
     slices: bool = setting(
-        False,
-        "the loss by frequency, position, length and unknown words; calibration; keystrokes saved",
-        record=False,
+        False, "the loss by frequency, position, length and unknown words; calibration; keystrokes saved", record=False,
         basic=True,
-    )
+    )  # fmt: skip
 
     def check(self) -> None:
         """One text and one kind of table at a time."""
@@ -171,13 +161,9 @@ class GenerateSettings:
     )
     top_k: int | None = setting(None, "draw from the k most likely", at_least(1), auto="all", record=False, basic=True)
     top_p: float | None = setting(
-        None,
-        "draw from the most likely that hold this much probability",
-        between(0, 1),
-        auto="all",
-        record=False,
+        None, "draw from the most likely that hold this much probability", between(0, 1), auto="all", record=False,
         basic=True,
-    )
+    )  # fmt: skip
     min_p: float | None = setting(
         None, "draw from those at least this much as likely as the most likely one", between(0, 1), auto="all",
         record=False, basic=True
@@ -210,11 +196,9 @@ class GenerateSettings:
     seed: int = setting(1, "seed of the draws", between(0, 2**63 - 1), record=False, basic=True)
     batch_size: int = setting(64, "texts drawn side by side", at_least(1), record=False)
     interactive: bool = setting(
-        False,
-        "read lines, show after each how it may go on and the next words; an empty line accepts",
-        record=False,
+        False, "read lines, show after each how it may go on and the next words; an empty line accepts", record=False,
         basic=True,
-    )
+    )  # fmt: skip
     candidates: int = setting(5, "next words that --interactive shows", at_least(0), record=False)
 
     def check(self) -> None:
@@ -298,23 +282,13 @@ class InspectSettings:
     )
     seed: int = setting(1, "seed of random starts", between(0, 2**63 - 1), record=False)
     plot: str | None = setting(
-        None,
-        "a picture of what was found (PNG or SVG)",
-        _picture,
-        auto="none",
-        record=False,
-        file="written",
+        None, "a picture of what was found (PNG or SVG)", _picture, auto="none", record=False, file="written",
         basic=True,
-    )
+    )  # fmt: skip
     graph: str | None = setting(
-        None,
-        "a picture of the computational graph, compact and unfolded",
-        _picture,
-        auto="none",
-        record=False,
-        file="written",
-        basic=True,
-    )
+        None, "a picture of the computational graph, compact and unfolded", _picture, auto="none", record=False,
+        file="written", basic=True,
+    )  # fmt: skip
 
     def check(self) -> None:
         """One text at a time."""
@@ -342,13 +316,9 @@ class LookSettings:
         None, "'man king woman': what is to woman as king is to man", auto="none", record=False, basic=True
     )
     map: str | None = setting(
-        None,
-        "a picture of the most frequent tokens (PNG or SVG)",
-        auto="none",
-        record=False,
-        file="written",
+        None, "a picture of the most frequent tokens (PNG or SVG)", auto="none", record=False, file="written",
         basic=True,
-    )
+    )  # fmt: skip
     split: SplitName | None = setting(None, "write (N, T, D) of this split", auto="none", record=False)
     text: str | None = setting(
         None, "write (N, T, D) of the lines of this file", auto="none", record=False, file="read"

@@ -12,19 +12,13 @@ class RescoreSettings:
     """What n-best lists look like, how scores are put together, and what is written."""
 
     format: Literal["kaldi", "mikolov", "srilm", "jsonl"] = setting(
-        "jsonl",
-        "the form of the lists: utterance-n and words; id and words; scores and words; objects",
-        record=False,
+        "jsonl", "the form of the lists: utterance-n and words; id and words; scores and words; objects", record=False,
         basic=True,
-    )
+    )  # fmt: skip
     costs: str | None = setting(
-        None,
-        "with kaldi: files of costs (utterance-n and a number), separated by commas",
-        auto="none",
-        record=False,
-        file="read, several",
-        basic=True,
-    )
+        None, "with kaldi: files of costs (utterance-n and a number), separated by commas", auto="none", record=False,
+        file="read, several", basic=True,
+    )  # fmt: skip
     write: Literal["lists", "best", "scores"] = setting(
         "lists", "the lists, the best hypothesis first; the best ones alone; or the model's scores in the old order",
         record=False
@@ -35,21 +29,14 @@ class RescoreSettings:
     )
     word_penalty: float = setting(0.0, "taken off for each word", record=False)
     ngram_weight: float = setting(
-        0.0,
-        "of the n-gram model's probability in a mixture with the network's",
-        between(0, 1),
-        record=False,
+        0.0, "of the n-gram model's probability in a mixture with the network's", between(0, 1), record=False,
         basic=True,
-    )
+    )  # fmt: skip
     ngram: str = setting("ngram", "the n-gram model: its name in the workspace, or its directory", record=False)
     references: str | None = setting(
-        None,
-        "a file of references (id and words); shows word error rates",
-        auto="none",
-        record=False,
-        file="read",
+        None, "a file of references (id and words); shows word error rates", auto="none", record=False, file="read",
         basic=True,
-    )
+    )  # fmt: skip
     tune: bool = setting(
         False, "find the weights that make the fewest word errors, and show them", record=False, basic=True
     )
@@ -60,12 +47,9 @@ class RescoreSettings:
         "score", "words outside the vocabulary: p(<unk>), left out, or an error", record=False
     )
     report: str | None = setting(
-        None,
-        "write weights, counts and word error rates into this file as JSON",
-        auto="none",
-        record=False,
+        None, "write weights, counts and word error rates into this file as JSON", auto="none", record=False,
         file="written",
-    )
+    )  # fmt: skip
     batch_size: int = setting(1024, "hypotheses read side by side", at_least(1), record=False)
 
     def check(self) -> None:

@@ -17,18 +17,13 @@ class ScoreSettings:
         auto="line; corpus with --pairs or --json", record=False, basic=True
     )  # fmt: skip
     format: Literal["tsv", "jsonl", "srilm", "kenlm", "mikolov"] | None = setting(
-        None,
-        "tab-separated, JSON Lines, or what SRILM, KenLM or Mikolov's rnnlm prints",
-        auto="tsv",
-        record=False,
+        None, "tab-separated, JSON Lines, or what SRILM, KenLM or Mikolov's rnnlm prints", auto="tsv", record=False,
         basic=True,
-    )
+    )  # fmt: skip
     context: Context = setting(
-        "sentence",
-        "state reset at each line or blank line, or carried across all lines and files",
-        record=False,
+        "sentence", "state reset at each line or blank line, or carried across all lines and files", record=False,
         basic=True,
-    )
+    )  # fmt: skip
     unknown: Literal["score", "exclude", "error"] | None = setting(
         None, "words outside the vocabulary: p(<unk>), left out, or an error",
         auto="score; exclude for srilm and mikolov", record=False
@@ -39,13 +34,9 @@ class ScoreSettings:
         auto="none", record=False, file="read", basic=True
     )  # fmt: skip
     report: str | None = setting(
-        None,
-        "write totals, context and digests into this file as JSON",
-        auto="none",
-        record=False,
-        file="written",
+        None, "write totals, context and digests into this file as JSON", auto="none", record=False, file="written",
         basic=True,
-    )
+    )  # fmt: skip
     batch_size: int = setting(64, "lines read side by side", at_least(1), record=False)
     precision: Literal["float32", "float64"] = setting("float32", "numbers the network computes with", record=False)
     engine: Literal["fused", "readable"] = setting(
