@@ -9,7 +9,7 @@ import functools
 import inspect
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, Optional, get_type_hints
+from typing import Annotated, Any, Literal, Optional, get_args, get_origin, get_type_hints
 
 import typer
 
@@ -40,13 +40,19 @@ def _option(section: str, field: dataclasses.Field[Any], annotation: Any, *, hid
         shown = "" if (section, field.name) in POSITIVE_ONLY else ("on" if default else "off")
     else:
         shown = str(default)
-    text = field.metadata["help"] + (f" (default: {shown})" if shown else "")
+    choices = [str(each) for each in get_args(kind)] if get_origin(kind) is Literal else []
+    # Choices stand in the text, where a line is broken between them; in their own column it would be broken inside one.
+    listed = f": {', '.join(choices)}" if choices else ""
+    text = field.metadata["help"] + listed + (f" (default: {shown})" if shown else "")
     flag = flag_name(field.name)
     names = [flag]
     if kind is bool and (section, field.name) not in POSITIVE_ONLY:
         names = [f"{flag}/--no-{flag[2:]}"]
     panel = PANELS.get(section, section.capitalize())
-    option = typer.Option(*names, help=text, show_default=False, rich_help_panel=panel, hidden=hidden)
+    metavar = "<choice>" if choices else None
+    option = typer.Option(
+        *names, help=text, show_default=False, rich_help_panel=panel, hidden=hidden, metavar=metavar
+    )  # fmt: skip
     return inspect.Parameter(
         field.name,
         inspect.Parameter.KEYWORD_ONLY,

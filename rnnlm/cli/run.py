@@ -73,7 +73,8 @@ def _explain(error: Exception) -> int:
             return 2
         context = getattr(error, "ctx", None)
         where = context.command_path if context else "rnnlm"
-        return _report(f"{message}; {where} --help shows what there is", 2)
+        page = "--help-all" if " " in where else "--help"
+        return _report(f"{message}; {where} {page} shows the available options", 2)
     if is_out_of_memory(error):
         return _report("out of memory: use a smaller --batch-size, --hidden or --bptt", 7)
     if isinstance(error, OSError):
