@@ -121,8 +121,8 @@ def test_a_manifest_of_another_kind_or_version_says_so(tmp_path: Path) -> None:
     directory = sealed(tmp_path / "artifact")
     with pytest.raises(ArtifactError, match="'sample', not 'other'"):
         read_manifest(directory, "other", 3, remedy="")
-    with pytest.raises(ArtifactError, match=r"version 3, this program reads 4.*make it anew"):
-        read_manifest(directory, "sample", 4, remedy="make it anew")
+    with pytest.raises(ArtifactError, match=r"version 3, this program reads 4.*rebuild it"):
+        read_manifest(directory, "sample", 4, remedy="rebuild it")
     assert read_manifest(tmp_path, "sample", 3, remedy="") is None
 
 

@@ -66,7 +66,7 @@ def test_an_old_workspace_is_current(old: Path, run: Any) -> None:
 
 def test_an_old_run_that_broke_off_goes_on(old: Path, run: Any) -> None:
     finished = run("train", old / "work", "--name", "cut", "--resume").ok()
-    assert "going on after step 10" in finished.err
+    assert "continuing after step 10" in finished.err
     weights = read_tensors(old / "work/models/cut/weights.safetensors", remedy="")
     for name, expected in read_tensors(old / "expected/cut.safetensors", remedy="").items():
         assert np.allclose(weights[name], expected, atol=1e-5), name

@@ -104,7 +104,7 @@ def test_a_changed_setting_makes_later_stages_stale_and_says_so(run: Any, work: 
         "raw": "current", "clean": "current", "tokenize": "stale", "vocab": "stale", "pad": "stale", "embed": "missing",
     }  # fmt: skip
     result = run("vocab", work).ok()
-    assert "tokenize: done first" in result.err
+    assert "tokenize: ran first" in result.err
     assert run("config", work, "--json").ok().json["clean"]["case"] == {"value": "keep", "origin": "workspace"}
     assert run("status", work, "--json").ok().json["models"]["lstm"]["state"] != "current"
     run("clean", work, "--case", "lower").ok()

@@ -136,7 +136,7 @@ class Corpus:
         if self.workspace.manifest("table") is not None and task not in (None, "forecast"):
             raise UsageError(
                 f"--task {task}, but {self.workspace.path} holds a table, which is forecast",
-                "leave --task away, or name a text corpus and another --out",
+                "omit --task, or name a text corpus and another --out",
             )
         if self.workspace.manifest("raw") is None:
             return

@@ -40,9 +40,7 @@ def embed_recipe(
         vectors, digest = _vectors(workspace, given.vectors, {name: number for number, name in enumerate(names)})
         dimensions = vectors.dimensions
         if given.embedding not in (None, dimensions):
-            raise UsageError(
-                f"--embedding {given.embedding} with vectors of {dimensions} numbers", "leave --embedding away"
-            )
+            raise UsageError(f"--embedding {given.embedding} with vectors of {dimensions} numbers", "omit --embedding")
 
     spread = given.embedding_std or SPREAD
 

@@ -47,7 +47,7 @@ def existing_workspace(request: Request) -> Workspace | None:
     out: Path | None = request.arguments.get("out")
     if len(paths) == 1 and paths[0] != "-" and Workspace.exists(Path(paths[0])):
         if out is not None and out.resolve() != Path(paths[0]).resolve():
-            raise UsageError(f"{paths[0]} is a workspace, and --out names another", "leave --out away")
+            raise UsageError(f"{paths[0]} is a workspace, and --out names another", "omit --out")
         return Workspace.open(Path(paths[0]))
     if not paths and out is not None and Workspace.exists(out):
         return Workspace.open(out)

@@ -45,11 +45,11 @@ def refuse_for_labels(
     kind, tokenizer = tokenize.settings.kind, tokenize.settings.tokenizer
     if labels == "token" and (tokenizer is not None or kind not in (None, "whitespace")):
         flag = f"--kind {kind}" if tokenizer is None else "--tokenizer"
-        raise UsageError(f"{flag} with --task tag", "a tagged word is one token; leave it away")
+        raise UsageError(f"{flag} with --task tag", "a tagged word is one token; omit it")
     if labels == "token" and not clean.settings.prepared:
-        raise UsageError("--no-prepared with --task tag", "a tagged word stays as it is; leave it away")
+        raise UsageError("--no-prepared with --task tag", "a tagged word stays as it is; omit it")
     if labels == "text" and clean.settings.sentences:
-        raise UsageError("--sentences with --task classify", "a label is of a whole text; leave it away")
+        raise UsageError("--sentences with --task classify", "a label is of a whole text; omit it")
 
 
 def refuse_counting(kind: str, vocab: Resolved[VocabSettings]) -> None:

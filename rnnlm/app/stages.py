@@ -57,7 +57,7 @@ class Pipeline(Corpus):
             settings, builder = getattr(self, f"_{name}")()
             built = self.workspace.build(name, settings, builder, force=force and last)
             if built.fresh and not last and name != self.request.command:
-                self.screen.notice(f"{name}: done first, for {self.request.command} reads it")
+                self.screen.notice(f"{name}: ran first: {self.request.command} needs it")
             elif last and not built.fresh:
                 self.screen.notice(f"{name}: up to date")
             stale.update(built.stale)
@@ -67,7 +67,7 @@ class Pipeline(Corpus):
         stale -= set(chain(stage))
         if stale:
             names = ", ".join(name for name in STAGES if name in stale)
-            self.screen.notice(f"{stage}: made anew, so these are stale now: {names}")
+            self.screen.notice(f"{stage}: rebuilt, so these are stale now: {names}")
         return built
 
     def plan(self, stage: str) -> dict[str, str]:

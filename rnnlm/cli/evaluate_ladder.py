@@ -93,7 +93,7 @@ def _ngram(workspace: Workspace, network: Sealed, screen: Terminal) -> Sealed | 
         return None
     model = read_sealed(directory)
     if not same_tokens(model.rules, network.rules):
-        raise UsageError(f"{directory} has other tokens than {network.path}", f"make it anew with: {remedy}")
+        raise UsageError(f"{directory} has other tokens than {network.path}", f"rebuild it with: {remedy}")
     return model
 
 

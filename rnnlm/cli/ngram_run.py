@@ -88,7 +88,7 @@ def _write(screen: Terminal, model: Sealed, target: str) -> None:
 
 
 def _show(screen: Terminal, pipeline: Pipeline, model: Sealed) -> None:
-    with report_of(model.path, "make it anew with: rnnlm ngram --force"):
+    with report_of(model.path, "rebuild it with: rnnlm ngram --force"):
         rows: list[dict[str, Any]] = model.report["orders"]
         trained = "discounts" in rows[0]
         view = table("order", "n-grams", *(("D₁", "D₂", "D₃₊") if trained else ()))

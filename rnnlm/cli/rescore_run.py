@@ -187,4 +187,4 @@ def _show(screen: Terminal, report: dict[str, Any], *, quiet: bool) -> None:
     view = table("hypotheses taken", "word errors", "word error rate")
     for name, errors, rate in rows:
         view.add_row(name, count(errors), f"{rate:.2%}")
-    screen.result(report, view, *([f"go on with: {report['flags']}"] if "flags" in report else []))
+    screen.result(report, view, *([f"continue with: {report['flags']}"] if "flags" in report else []))

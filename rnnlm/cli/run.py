@@ -50,7 +50,7 @@ def run(arguments: list[str], leave: Leave | None = None) -> int:
         if type(error).__module__ != "pyo3_runtime":
             raise
         # A library in Rust panicked, which is no Exception; what is crafted so is a tokenizer.json.
-        return _report(f"a tokenizer.json is damaged ({error}): copy or make anew what it belongs to", 4)
+        return _report(f"a tokenizer.json is damaged ({error}): copy or rebuild what it belongs to", 4)
 
 
 def _reader_gone() -> int:

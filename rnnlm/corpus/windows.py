@@ -114,7 +114,7 @@ def choose(table: Table, settings: WindowSettings) -> SeriesRules:
     for flag, named in (("--cycle", tuple(cycles)), ("--categories", categories)):
         for name in named:
             if table.column(name).name not in columns:
-                raise InputError(f"{flag} {name}: that column is no input", "leave it away, or name it with --inputs")
+                raise InputError(f"{flag} {name}: that column is no input", "omit it, or name it with --inputs")
     texts = []
     for name in columns:
         column = table.column(name)

@@ -17,7 +17,7 @@ def find_sealed(path: Path, name: str | None) -> tuple[Sealed, Workspace | None]
     """
     if is_sealed(path):
         if name is not None:
-            raise UsageError(f"--model with {path}, which is a model itself", "leave --model away")
+            raise UsageError(f"--model with {path}, which is a model itself", "omit --model")
         return read_sealed(path), None
     workspace = Workspace.open(path)
     return last_trained(workspace, name), workspace
@@ -37,7 +37,7 @@ def last_trained(workspace: Workspace, name: str | None) -> Sealed:
         sealed = sealed_names(path / "models")
         there = f"there are: {', '.join(sealed)}" if sealed else train
         if (standing(directory) / "run.json").is_file():
-            there = f"its training is not finished; go on with: rnnlm train {path} --name {name} --resume"
+            there = f"its training is not finished; continue with: rnnlm train {path} --name {name} --resume"
         raise InputError(f"{path} has no sealed model {name!r}", there)
     return read_sealed(directory)
 

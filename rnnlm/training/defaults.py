@@ -105,7 +105,7 @@ def _check_output_layer(settings: TrainSettings, task: str, tied: bool) -> None:
     """What goes with bands and samples of the outputs."""
     kind = settings.output_layer or "full"
     if kind != "full" and task != "language":
-        raise UsageError(f"--output-layer {kind} with --task {task}", "its outputs are few; leave it away")
+        raise UsageError(f"--output-layer {kind} with --task {task}", "its outputs are few; omit it")
     if kind in ("clusters", "adaptive") and not tied:
         raise UsageError(f"--output-layer {kind} without --tied", "inputs and outputs share the rows; add --tied")
     if kind != "full" and settings.cell in FEEDS_BACK:

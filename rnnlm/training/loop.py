@@ -284,4 +284,4 @@ class Trainer:
         doubt = no_promise(checkpoint.machine, self._origin.machine)
         if doubt is not None:
             self._observer.notice(doubt)
-        self._observer.notice(f"going on after step {self._state.step:,}")
+        self._observer.notice(f"continuing after step {self._state.step:,}")

@@ -54,4 +54,4 @@ def no_promise(then: Mapping[str, Any], now: Mapping[str, Any]) -> str | None:
     changed = [f"{name} {then.get(name)} is {value} now" for name, value in now.items() if then.get(name) != value]
     if not changed:
         return None
-    return f"{', '.join(changed)}: the very bytes of an undisturbed run cannot be promised"
+    return f"{', '.join(changed)}: the bytes may differ from those of an undisturbed run"

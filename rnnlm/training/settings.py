@@ -90,11 +90,11 @@ class TrainSettings:
         0.5, "share of its own outputs at the end of scheduled sampling, rising in a line from 0", between(0, 1)
     )
     dropout: float | None = setting(
-        None, "share of layer outputs set to zero in training; 0.4 of it on the embeddings", between(0, 1, below=True),
+        None, "fraction of layer outputs dropped in training; 0.4 of it on the embeddings", between(0, 1, below=True),
         auto="follows from the corpus", basic=True
     )  # fmt: skip
     dropout_words: float | None = setting(
-        None, "share of the vocabulary dropped in a batch", between(0, 1, below=True), auto="0"
+        None, "fraction of the vocabulary dropped in a batch", between(0, 1, below=True), auto="0"
     )
     dropout_inputs: float | None = setting(
         None, "dropout of embeddings", between(0, 1, below=True), auto="0.4 of --dropout"
@@ -106,7 +106,10 @@ class TrainSettings:
         None, "dropout before the output layer", between(0, 1, below=True), auto="that of --dropout"
     )
     dropout_recurrent: float | None = setting(
-        None, "share of recurrent weights dropped in a batch", between(0, 1, below=True), auto="0; more in long budgets"
+        None,
+        "fraction of recurrent weights dropped in a batch",
+        between(0, 1, below=True),
+        auto="0; more in long budgets",
     )
     locked: bool | None = setting(None, "one dropout mask for all steps of a segment", auto="off")
     activation_penalty: float | None = setting(
@@ -116,7 +119,12 @@ class TrainSettings:
         None, "cost of the mean square of h(t) − h(t−1)", at_least(0), auto="0; more in long budgets"
     )
     epochs: float | None = setting(
-        None, "passes over the training split", above(0), auto="follows from the corpus", group="length", basic=True
+        None,
+        "epochs: passes over the training split",
+        above(0),
+        auto="follows from the corpus",
+        group="length",
+        basic=True,
     )
     tokens: int | None = setting(
         None, "train for this many tokens instead of --epochs", at_least(1), auto="none", group="length"
@@ -129,7 +137,7 @@ class TrainSettings:
         group="length", basic=True
     )  # fmt: skip
     replay: str | None = setting(
-        None, "take the very steps of a run with a budget: its journal, which its replay.toml names", auto="none",
+        None, "take the same steps as a run with a budget: its journal, which its replay.toml names", auto="none",
         record=False, group="length", file="read"
     )  # fmt: skip
     batching: Literal["stream", "sentences"] = setting(
@@ -174,11 +182,11 @@ class TrainSettings:
     seed: int = setting(1, "seed of everything random", between(0, 2**63 - 1))
     recipe: str | None = setting(None, "settings under a name; rnnlm recipes lists them", auto="none", record=False)
     from_: str | None = setting(
-        None, "go on from a sealed model, with its tokenizer", auto="none", record=False, file="read"
+        None, "start from the weights and tokenizer of a sealed model", auto="none", record=False, file="read"
     )
     name: str | None = setting(None, "name of the model", auto="the cell's name", record=False, basic=True)
     plan: bool = setting(False, "show what would be trained, how fast and why, and stop", record=False)
-    resume: bool = setting(False, "go on with the unfinished model of that name", record=False, basic=True)
+    resume: bool = setting(False, "continue the unfinished run of that name", record=False, basic=True)
     checkpoint_every: str = setting("60s", "time between checkpoints", duration, record=False)
     checkpoint_steps: int | None = setting(
         None, "steps between checkpoints, beside --checkpoint-every", at_least(1), auto="by time alone", record=False

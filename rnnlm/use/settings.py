@@ -206,7 +206,7 @@ class GenerateSettings:
         if self.prompt and self.prompt_file is not None:
             raise UsageError("--prompt with --prompt-file", "give one of them")
         if self.interactive:
-            self._refuse("--interactive", "leave it away", "prompt_file", "beam", "n", "novelty")
+            self._refuse("--interactive", "omit it", "prompt_file", "beam", "n", "novelty")
         if self.beam is not None:
             drawing = ("temperature", "top_k", "top_p", "min_p", "typical", "repetition_penalty")
             self._refuse("--beam", "a search draws nothing", *drawing)
@@ -334,7 +334,7 @@ class LookSettings:
             raise UsageError("--text with --split", "give one of them")
         if self.summary:
             if self.analogy or self.map:
-                raise UsageError("--analogy or --map with --summary", "they are of tokens; leave --summary away")
+                raise UsageError("--analogy or --map with --summary", "they are of tokens; omit --summary")
             return
         looks = (self.neighbours, self.analogy, self.map, self.split, self.text)
         if self.of_model is not None and not any(looks):

@@ -66,7 +66,7 @@ def test_a_budget_goes_on_after_a_break_with_what_it_had_chosen(
     refused = spawn("train", work, *SHORT)
     assert refused.code == 2 and "unfinished" in refused.err
     finished = spawn("train", work, *SHORT, "--resume").ok()
-    assert "going on after step" in finished.err
+    assert "continuing after step" in finished.err
     assert (work / "models" / "lstm" / "settings.toml").read_bytes() == chosen
     assert finished.json["valid_perplexity"] > 1
     # From its journal the run, break and all, is taken again: the same weights and figures, whatever the clock says.

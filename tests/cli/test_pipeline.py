@@ -240,7 +240,7 @@ def test_padding_and_embedding_lead_to_the_network(tmp_path: Path, run: Any, tra
     assert run("status", work).ok().out.startswith("raw → clean → tokenize → vocab → pad → embed → train\n")
     # Rows that long lines go on in are sequences of their own, and `pad` is brought up to date first.
     said = run("train", work, *flags, "--long-lines", "split", "--name", "split").ok().err
-    assert "pad: done first" in said
+    assert "pad: ran first" in said
     counted = json.loads((work / "pad" / "manifest.json").read_bytes())["report"]["splits"]["train"]["rows"]
     assert f"train: {counted:,} rows of up to 4 ids" in said
     split = (work / "models" / "split" / "weights.safetensors").read_bytes()

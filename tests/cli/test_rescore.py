@@ -134,7 +134,7 @@ def test_word_errors_before_and_after_and_weights_that_make_fewer(trained: Path,
     again = run("rescore", trained, *flags, "--json", *found["flags"].split()).ok().json
     assert again["rescored_word_errors"] == found["tuned_word_errors"]
     report = tmp_path / "report.json"
-    assert "go on with: --weight" in run("rescore", trained, *flags, "--tune", "--report", report).ok().out
+    assert "continue with: --weight" in run("rescore", trained, *flags, "--tune", "--report", report).ok().out
     assert json.loads(report.read_text())["flags"] == found["flags"]
 
 

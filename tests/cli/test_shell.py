@@ -191,7 +191,7 @@ def test_a_stopped_training_is_saved_and_goes_on(
     if number != signal.SIGINT:
         return  # from here on they are the same
     resumed = run("train", work, "--name", "lstm", "--resume", "--json").ok()
-    assert "going on after step" in resumed.err
+    assert "continuing after step" in resumed.err
     run("train", corpus, "--out", tmp_path / "other", *size, "--steps", "1000").ok()
     assert contents(work / "models") == contents(tmp_path / "other" / "models")
     assert "finished already" in run("train", work, "--name", "lstm", "--resume").ok().err

@@ -88,7 +88,7 @@ def test_a_run_disturbed_at_any_moment_ends_in_the_same_bytes(
                 break
             done += 1
             if code == 128 + number and "a checkpoint is saved" in said:
-                assert shlex.split(said.splitlines()[-1].partition("go on with: ")[2]) == [
+                assert shlex.split(said.splitlines()[-1].partition("continue with: ")[2]) == [
                     "rnnlm", "train", str(work), "--name", "one", "--resume",
                 ]  # fmt: skip
         code, said = forker.start("train", work, *FLAGS, "--resume").wait()
@@ -175,15 +175,15 @@ def test_a_run_goes_on_with_nothing_but_its_own_data_and_settings(
     run("vocab", work, "--min-count", 2).ok()
     checkpoints = work / "models" / "lstm" / "checkpoints"
     running = forker.start("train", work, "--hidden", 16, "--steps", 10**6, "--resume", "--threads", 2)
-    running.until(lambda: "going on after step" in forker.said.read_text("utf-8"))
+    running.until(lambda: "continuing after step" in forker.said.read_text("utf-8"))
     os.kill(running.process_id, signal.SIGTERM)
     code, said = running.wait()
     assert code == 143
-    assert "threads 1 is 2 now: the very bytes of an undisturbed run cannot be promised" in said
+    assert "threads 1 is 2 now: the bytes may differ from those of an undisturbed run" in said
     newest = max(checkpoints.glob("step-*"))
     (newest / "state.safetensors").write_bytes(b"\0" * 100)
     running = forker.start("train", work, "--hidden", 16, "--steps", 10**6, "--resume")
-    running.until(lambda: "going on after step" in forker.said.read_text("utf-8"))
+    running.until(lambda: "continuing after step" in forker.said.read_text("utf-8"))
     os.kill(running.process_id, signal.SIGTERM)
     code, said = running.wait()
     assert code == 143

@@ -112,7 +112,7 @@ def test_a_stopped_run_goes_on_to_the_same_bytes(tmp_path: Path, name: str) -> N
         watcher = Watcher()
         resumed = run(directory, watcher, resume=True)
         assert watcher.heard[0].step == stop + 6
-        assert watcher.notices[0] == f"going on after step {stop + 5:,}"
+        assert watcher.notices[0] == f"continuing after step {stop + 5:,}"
         assert equal(whole, resumed)
         assert (directory / "metrics.jsonl").read_bytes() == (tmp_path / "whole" / "metrics.jsonl").read_bytes()
 

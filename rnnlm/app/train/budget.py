@@ -67,7 +67,7 @@ def chosen(pipeline: Pipeline, given: TrainSettings, data: Data, directory: Path
     if data.task != "language" or data.ids is None or data.counts is None:
         raise UsageError(f"--budget with --task {data.task}", "it is for language models; use --epochs or --steps")
     if given.batching != "stream":
-        raise UsageError("--budget with --batching sentences", "leave --batching away")
+        raise UsageError("--budget with --batching sentences", "omit --batching")
     embedding = pipeline.settings(EmbedSettings).settings.embedding
     whole = seconds(given.budget or "")
     speed = recurrent_speed(device, min(max(_MEASURING * whole, 0.5), 3.0))

@@ -32,19 +32,21 @@ def resumable(run: Run, workspace: Path, place: Place) -> Iterator[None]:
     except Stopped as stopped:
         name = signal.Signals(stopped.signal_number).name
         raise StoppedError(
-            f"stopped by {name}, a checkpoint is saved", f"go on with: {resume}", stopped.signal_number
+            f"stopped by {name}, a checkpoint is saved", f"continue with: {resume}", stopped.signal_number
         ) from None
     except StoppedError as stopped:
-        raise StoppedError(stopped.message, f"go on with: {resume}", stopped.exit_code - 128) from None
+        raise StoppedError(stopped.message, f"continue with: {resume}", stopped.exit_code - 128) from None
     except KeyboardInterrupt:
         hint = f"go on from the last checkpoint with: {resume}"
         raise StoppedError("stopped at once", hint, signal.SIGINT) from None
     except StorageError as error:
-        raise StorageError(error.message, f"free some space or check the disk, then go on with: {resume}") from error
+        raise StorageError(error.message, f"free some space or check the disk, then continue with: {resume}") from error
     except Exception as error:
         if not is_out_of_memory(error):
             raise
-        raise OutOfMemoryError(f"{place.target}: out of memory", f"{smaller(run)}, or go on with: {resume}") from error
+        raise OutOfMemoryError(
+            f"{place.target}: out of memory", f"{smaller(run)}, or continue with: {resume}"
+        ) from error
 
 
 def _going_on(run: Run, workspace: Path, place: Place) -> str:

@@ -36,4 +36,4 @@ class ExportSettings:
         wrong = ("split", "text") if unmeasured else ()
         for name in (*wrong, *(("tokens", "order", "seed") if self.to != "arpa" else ())):
             if getattr(self, name) != getattr(type(self), name):
-                raise UsageError(f"--{name} with --to {self.to}", "leave it away")
+                raise UsageError(f"--{name} with --to {self.to}", "omit it")

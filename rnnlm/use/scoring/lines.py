@@ -114,7 +114,7 @@ class LineReader:
             return None, line
         name, tab, text = line.partition("\t")
         if not tab and line.strip():
-            raise InputError(f"line {number:,} has no identifier and tab before its text", "leave --ids away")
+            raise InputError(f"line {number:,} has no identifier and tab before its text", "omit --ids")
         return name, text
 
     def _rows(self, cleaned: bytes, starts: NDArray[np.bool_]) -> list[_Row]:
