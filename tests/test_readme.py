@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from conftest import needs
 from test_lecture import Session, blocks, compare
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -43,6 +44,7 @@ def test_block(session: Session, number: int) -> None:
 
 @needs_bash
 def test_the_program_prints_what_is_shown(session: Session, directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    needs("tables")
     session.outputs(len(BLOCKS) - 1)
     monkeypatch.chdir(directory / "work")
     (program,) = PROGRAM.finditer(TEXT)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+from conftest import needs
 
 import rnnlm
 from rnnlm.errors import InputError, StoppedError, UsageError
@@ -17,6 +18,7 @@ from rnnlm.use.loaded import LoadedModel
 from rnnlm.use.loaded_tasks import LoadedForecaster, LoadedLabeller
 
 SIZE = {"hidden": 8, "embedding": 8, "batch_size": 2, "bptt": 8, "steps": 20, "checkpoint_steps": 5, "seed": 3}
+SMALL = {"hidden": 8, "steps": 40, "seed": 1}
 FLAGS = [part for name, value in SIZE.items() for part in (f"--{name.replace('_', '-')}", str(value))]
 
 
@@ -107,11 +109,10 @@ def test_a_corpus_that_is_missing_is_an_input_error(tmp_path: Path) -> None:
         rnnlm.train(tmp_path / "none.txt", out=tmp_path / "work")
 
 
-def test_labels_and_tables_from_python(tmp_path: Path, run: Any) -> None:
+def test_labels_from_python(tmp_path: Path, run: Any) -> None:
     rows = "".join(f"{'good' if n % 2 else 'bad'} text {n % 60}\t{'yes' if n % 2 else 'no'}\n" for n in range(120))
     (tmp_path / "texts.tsv").write_text("text\tlabel\n" + rows)
-    small = {"hidden": 8, "steps": 40, "seed": 1}
-    labeller = rnnlm.train(tmp_path / "texts.tsv", out=tmp_path / "labels", task="classify", **small)
+    labeller = rnnlm.train(tmp_path / "texts.tsv", out=tmp_path / "labels", task="classify", **SMALL)
     assert isinstance(labeller, LoadedLabeller) and set(labeller.labels) == {"yes", "no"}
     (tmp_path / "new.txt").write_text("good text 3\nbad text 1\n")
     shown = [
@@ -124,9 +125,12 @@ def test_labels_and_tables_from_python(tmp_path: Path, run: Any) -> None:
         assert f"{each.choices[0][0].probability:.4f}" == probability
     assert "labels each text with 2 labels" in repr(labeller)
 
+
+def test_a_table_from_python(tmp_path: Path, run: Any) -> None:
+    needs("tables")
     table = tmp_path / "table.csv"
     table.write_text("x\n" + "".join(f"{(n % 5) / 5}\n" for n in range(200)))
-    forecaster = rnnlm.train(table, out=tmp_path / "air", window={"target": "x", "steps": 6}, **small)
+    forecaster = rnnlm.train(table, out=tmp_path / "air", window={"target": "x", "steps": 6}, **SMALL)
     assert isinstance(forecaster, LoadedForecaster) and forecaster.targets == ("x",)
     (row,) = forecaster.predict(table)
     shown = run("predict", forecaster.sealed.path, table).ok().out.splitlines()[1].split("\t")
