@@ -140,7 +140,9 @@ def check_space(path: Path, wanted: int, what: str) -> None:
 
 def in_units(count: int) -> str:
     """A number of bytes for a person."""
-    return f"{count / 1e6:,.1f} MB" if count >= 1e5 else f"{count / 1e3:,.1f} kB"
+    if count >= 1e9:
+        return f"{count / 1e9:,.1f} GB"
+    return f"{count / 1e6:,.{int(count < 1e7)}f} MB" if count >= 1e5 else f"{count / 1e3:,.1f} kB"
 
 
 def size_of(directory: Path) -> int:

@@ -43,7 +43,9 @@ def raise_for_signals(leave: Leave | None = None) -> None:
             leave(number)
         if number == signal.SIGINT:
             raise KeyboardInterrupt
-        raise StoppedError(f"stopped by {signal.Signals(number).name}", "run the same command again to go on", number)
+        raise StoppedError(
+            f"stopped by {signal.Signals(number).name}", "run the same command again to continue", number
+        )
 
     for number in SIGNALS:
         if signal.getsignal(number) is not signal.SIG_IGN:

@@ -5,6 +5,7 @@ from dataclasses import replace
 import torch
 
 from rnnlm.app.train.describe import Run
+from rnnlm.directories import in_units
 from rnnlm.errors import OutOfMemoryError
 from rnnlm.training.available import memory_left
 from rnnlm.training.memory import demand_bytes
@@ -27,7 +28,7 @@ def refuse_too_large(run: Run, device: str, *, force: bool) -> None:
     if room is None or needed <= room.left or force:
         return
     raise OutOfMemoryError(
-        f"training would take about {_shown(needed)} more, and {room.bound} leaves {_shown(room.left)}",
+        f"training would take about {in_units(needed)} more, and {room.bound} leaves {in_units(room.left)}",
         f"{smaller(run, room.left)}; --force tries all the same",
     )
 
@@ -39,9 +40,5 @@ def smaller(run: Run, left: int | None = None) -> str:
         batch //= 2
         needed = demand(run, replace(run.settings, batch_size=batch))
         if left is None or needed <= left:
-            return f"use --batch-size {batch} (about {_shown(needed)}), or a smaller --hidden{shorter} or --layers"
+            return f"use --batch-size {batch} (about {in_units(needed)}), or a smaller --hidden{shorter} or --layers"
     return f"use a smaller --hidden{shorter}, --layers or --embedding, or fewer words (--max-size)"
-
-
-def _shown(size: int) -> str:
-    return f"{size / 10**6:,.0f} MB" if size < 10**9 else f"{size / 10**9:,.1f} GB"

@@ -97,9 +97,9 @@ def train_or_find(pipeline: Pipeline, run: Run, device: str, watch: Watch) -> Pl
         refuse_too_large(run, device, force=pipeline.request.run.force)
     if place.state == "new":
         check_space(models, disk_bytes(run.architecture, run.settings), f"training {place.target}")
-        config = pipeline.request.config
-        if config is not None and place.target.resolve() in config.resolve().parents:
-            raise UsageError(f"--config {config} is part of the model to be replaced", "copy it elsewhere first")
+    config, replaces = pipeline.request.config, place.state == "new" or place.directory != place.target
+    if replaces and config is not None and place.target.resolve() in config.resolve().parents:
+        raise UsageError(f"--config {config} is part of the model to be replaced", "copy it elsewhere first")
     if place.state == "sealed" and place.settled:
         _record(pipeline, run)
     else:
