@@ -22,8 +22,8 @@ from rnnlm.corpus.tokenizer import FIRST_OUTPUT, START_ID
 from rnnlm.model.architecture import Architecture
 from rnnlm.model.network import Network
 from rnnlm.model.quantized import dequantize, quantize
+from rnnlm.use.generation.streams import Streams
 from rnnlm.use.settings import GenerateSettings
-from rnnlm.use.streams import Streams
 
 _ROUNDS, _TOKENS = 7, 40
 _LOOPS = {"lstm": nn.LSTM, "gru": nn.GRU, "elman": nn.RNN}

@@ -10,10 +10,10 @@ from rnnlm.app.request import SECTION_OF, Request
 from rnnlm.app.screen import Screen
 from rnnlm.app.sections import refuse_counting, refuse_for_labels, refuse_forecast, section_settings
 from rnnlm.config import Resolved, files_of
-from rnnlm.corpus.idempotence import settle
+from rnnlm.corpus.foreign.idempotence import settle
+from rnnlm.corpus.foreign.imported import Imported, take_over
 from rnnlm.corpus.ids import Ids, open_ids
-from rnnlm.corpus.imported import Imported, take_over
-from rnnlm.corpus.labelled import LabelledText, label_set, open_labelled
+from rnnlm.corpus.labels.labelled import LabelledText, label_set, open_labelled
 from rnnlm.corpus.normalizer import CleanRule
 from rnnlm.corpus.settings import (
     LABELS_OF,

@@ -13,7 +13,7 @@ from rnnlm.app.screen import Screen
 from rnnlm.app.texts import choose_text
 from rnnlm.corpus.text import EncodedText, encode_text
 from rnnlm.model.likelihood import LanguageModel
-from rnnlm.use.evaluate import evaluate
+from rnnlm.use.evaluation.evaluate import evaluate
 from rnnlm.use.export.settings import ExportSettings
 from rnnlm.use.settings import EvaluateSettings, SplitName
 from rnnlm.workspace import Workspace

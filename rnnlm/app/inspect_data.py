@@ -7,18 +7,18 @@ from typing import Any
 
 from rnnlm.app.models import Found
 from rnnlm.app.texts import choose_split, choose_text
-from rnnlm.corpus.labelled import encode_labelled, encode_split
+from rnnlm.corpus.labels.labelled import encode_labelled, encode_split
 from rnnlm.corpus.sequences import Sequences
-from rnnlm.corpus.series import Series, open_series
-from rnnlm.corpus.series_rules import SeriesRules
-from rnnlm.corpus.series_table import apply_rules
-from rnnlm.corpus.table_source import read_table
 from rnnlm.corpus.text import encode_text
 from rnnlm.errors import InputError, UsageError
+from rnnlm.model.dynamics.positions import Windows, sequence_windows, text_windows
 from rnnlm.model.network import Network
-from rnnlm.model.windows import Windows, sequence_windows, text_windows
+from rnnlm.tables.apply import apply_rules
+from rnnlm.tables.rules import SeriesRules
+from rnnlm.tables.series import Series, open_series
+from rnnlm.tables.source import read_table
+from rnnlm.use.generation.prompt import check_unicode
 from rnnlm.use.inspect import columns
-from rnnlm.use.prompt import check_unicode
 from rnnlm.use.settings import EvaluateSettings, InspectSettings
 
 

@@ -11,8 +11,8 @@ from rnnlm.app.screen import Screen
 from rnnlm.app.sections import refuse_counting, refuse_for_labels, refuse_forecast, section_settings
 from rnnlm.app.stages import Pipeline
 from rnnlm.artifacts import Manifest
-from rnnlm.corpus.label_raw import split_labelled, spool_labelled
-from rnnlm.corpus.label_sources import Reading
+from rnnlm.corpus.labels.raw import split_labelled, spool_labelled
+from rnnlm.corpus.labels.sources import Reading
 from rnnlm.corpus.raw import corpus_digest, split_raw
 from rnnlm.corpus.settings import LABELS_OF, CleanSettings, Labels, RawSettings, TokenizeSettings, VocabSettings
 from rnnlm.corpus.sources import Corpus, find_corpus

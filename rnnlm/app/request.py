@@ -12,7 +12,6 @@ from typing import Any, Literal, TypeVar
 from rnnlm.builtin.recipes import read_recipe
 from rnnlm.builtin.settings import CorpusSettings
 from rnnlm.config import Resolved, canonical, outer_name, read_settings_file, resolve, setting
-from rnnlm.corpus.series_settings import WindowSettings
 from rnnlm.corpus.settings import (
     CleanSettings,
     EmbedSettings,
@@ -24,7 +23,8 @@ from rnnlm.corpus.settings import (
 )
 from rnnlm.errors import UsageError
 from rnnlm.renamed import RENAMED
-from rnnlm.training.lag_settings import LagSettings
+from rnnlm.tables.settings import WindowSettings
+from rnnlm.training.lags.settings import LagSettings
 from rnnlm.training.settings import TrainSettings
 from rnnlm.use.export.settings import ExportSettings
 from rnnlm.use.rescoring.settings import RescoreSettings

@@ -16,17 +16,17 @@ from rnnlm.app.sections import section_order
 from rnnlm.artifacts import sha256_bytes, write_bytes
 from rnnlm.config import as_dict, files_of, to_toml
 from rnnlm.corpus.clean import UnitRule, clean
-from rnnlm.corpus.label_raw import split_labelled
+from rnnlm.corpus.labels.raw import split_labelled
 from rnnlm.corpus.normalizer import normalizer_json
 from rnnlm.corpus.pad import pad, padded_size
 from rnnlm.corpus.raw import join_splits, split_raw
-from rnnlm.corpus.series_settings import WindowSettings
 from rnnlm.corpus.settings import SPLITS, CleanSettings, EmbedSettings, PadSettings, RawSettings, TokenizeSettings
 from rnnlm.corpus.tokenize import tokenize
 from rnnlm.corpus.tokenizer import tokens_by_id
 from rnnlm.corpus.vocabulary import vocab
 from rnnlm.errors import InputError, UsageError
 from rnnlm.graph import STAGES, chain
+from rnnlm.tables.settings import WindowSettings
 from rnnlm.training.settings import TrainSettings
 from rnnlm.workspace import Built, Workspace
 

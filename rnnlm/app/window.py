@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from rnnlm.config import as_dict
-from rnnlm.corpus.series_settings import WindowSettings
-from rnnlm.corpus.table import open_table
-from rnnlm.corpus.table_source import table_digest, write_table
-from rnnlm.corpus.windows import window
 from rnnlm.errors import InputError, UsageError
+from rnnlm.tables.settings import WindowSettings
+from rnnlm.tables.source import table_digest, write_table
+from rnnlm.tables.table import open_table
+from rnnlm.tables.windows import window
 from rnnlm.workspace import Built, Workspace
 
 Recipe = tuple[dict[str, Any], Callable[[Path], dict[str, Any]]]

@@ -17,8 +17,8 @@ from rnnlm.errors import UsageError
 from rnnlm.model.finding import last_trained
 from rnnlm.model.likelihood import perplexity
 from rnnlm.model.sealed import is_sealed, read_sealed
-from rnnlm.use.comparable import Reader
-from rnnlm.use.compare import Comparison, compare
+from rnnlm.use.comparison.comparable import Reader
+from rnnlm.use.comparison.compare import Comparison, compare
 from rnnlm.use.settings import CompareSettings, EvaluateSettings
 from rnnlm.workspace import Workspace
 

@@ -26,7 +26,7 @@ from rnnlm.errors import ArtifactError, InputError, UsageError
 from rnnlm.model.embedding import Layer, analogy, nearest, principal_components, read_layer, whole_layer
 from rnnlm.model.quantized import sealed_weights
 from rnnlm.model.sealed import read_sealed
-from rnnlm.use.prompt import line_ids
+from rnnlm.use.generation.prompt import line_ids
 from rnnlm.use.settings import LookSettings
 from rnnlm.views.embedding_map import draw_map
 

@@ -13,14 +13,14 @@ from rnnlm.app.request import Request
 from rnnlm.app.texts import choose_split
 from rnnlm.artifacts import sha256_file
 from rnnlm.cli.terminal import count, table, terminal
-from rnnlm.corpus.label_raw import labels_file
-from rnnlm.corpus.labelled import LabelledText, encode_labelled, encode_split
+from rnnlm.corpus.labels.labelled import LabelledText, encode_labelled, encode_split
+from rnnlm.corpus.labels.raw import labels_file
 from rnnlm.corpus.settings import check_columns
 from rnnlm.errors import UsageError
 from rnnlm.model.network import Network
-from rnnlm.use.evaluate_labels import evaluate_labels, naive_bayes_confusion
-from rnnlm.use.label_choice import prior_offsets
-from rnnlm.use.label_metrics import Confusion
+from rnnlm.use.labels.choice import prior_offsets
+from rnnlm.use.labels.evaluate import evaluate_labels, naive_bayes_confusion
+from rnnlm.use.labels.metrics import Confusion
 from rnnlm.use.settings import EvaluateSettings
 
 _WHOLE_MATRIX = 12  # labels whose counts fit on a screen side by side

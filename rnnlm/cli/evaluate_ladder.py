@@ -20,10 +20,10 @@ from rnnlm.model.likelihood import LanguageModel, perplexity
 from rnnlm.model.network import Network
 from rnnlm.model.ngram.scratch import Scratch
 from rnnlm.model.sealed import Sealed, is_sealed, read_sealed
-from rnnlm.use.bootstrap import Units, mean_interval
-from rnnlm.use.comparable import same_tokens
-from rnnlm.use.components import Voice
-from rnnlm.use.ladder import Ladder, Row
+from rnnlm.use.comparison.bootstrap import Units, mean_interval
+from rnnlm.use.comparison.comparable import same_tokens
+from rnnlm.use.ladder.components import Voice
+from rnnlm.use.ladder.ladder import Ladder, Row
 from rnnlm.use.settings import EvaluateSettings
 from rnnlm.workspace import Workspace
 

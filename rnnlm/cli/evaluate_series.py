@@ -6,14 +6,14 @@ from typing import Any
 from rnnlm.app.models import Found
 from rnnlm.app.request import Request
 from rnnlm.cli.terminal import Terminal, count, table, terminal
-from rnnlm.corpus.series import Series, open_series
-from rnnlm.corpus.series_rules import SeriesRules
-from rnnlm.corpus.series_table import apply_rules
-from rnnlm.corpus.table_source import read_table, table_digest
 from rnnlm.errors import InputError, UsageError
 from rnnlm.model.network import Network
-from rnnlm.use.baselines import Baseline, baselines
-from rnnlm.use.evaluate_series import Errors, errors, forecasts
+from rnnlm.tables.apply import apply_rules
+from rnnlm.tables.rules import SeriesRules
+from rnnlm.tables.series import Series, open_series
+from rnnlm.tables.source import read_table, table_digest
+from rnnlm.use.forecasts.baselines import Baseline, baselines
+from rnnlm.use.forecasts.evaluate import Errors, errors, forecasts
 from rnnlm.use.settings import EvaluateSettings
 from rnnlm.views.forecast_plot import draw_forecast
 

@@ -14,8 +14,8 @@ from rnnlm.corpus.sources import line_blocks
 from rnnlm.corpus.text import encode_text
 from rnnlm.model.likelihood import LanguageModel, perplexity
 from rnnlm.model.ngram.scratch import Scratch
-from rnnlm.use.evaluate_slices import Sliced, evaluate_slices
-from rnnlm.use.keystrokes import OFFERS
+from rnnlm.use.evaluation.keystrokes import OFFERS
+from rnnlm.use.evaluation.sliced import Sliced, evaluate_slices
 from rnnlm.use.settings import EvaluateSettings
 from rnnlm.views.reliability_plot import reliability_plot
 

@@ -15,8 +15,8 @@ from rnnlm.corpus.text import encode_text
 from rnnlm.errors import UsageError
 from rnnlm.model.likelihood import LanguageModel
 from rnnlm.model.network import Network
-from rnnlm.use.best_possible import best_possible_perplexity
-from rnnlm.use.evaluate import evaluate
+from rnnlm.use.evaluation.best_possible import best_possible_perplexity
+from rnnlm.use.evaluation.evaluate import evaluate
 from rnnlm.use.settings import EvaluateSettings
 
 

@@ -21,10 +21,10 @@ from rnnlm.corpus.sources import read_lines, split_blocks
 from rnnlm.corpus.text import TextRules, encode_text
 from rnnlm.errors import InputError
 from rnnlm.model.likelihood import LanguageModel
-from rnnlm.use.generate import Generated, generate, generate_from
-from rnnlm.use.interactive import Session, Turn
-from rnnlm.use.novelty import Copied, longest_copies
-from rnnlm.use.prompt import text_of, unknown_words
+from rnnlm.use.generation.chat import Session, Turn
+from rnnlm.use.generation.generate import Generated, generate, generate_from
+from rnnlm.use.generation.novelty import Copied, longest_copies
+from rnnlm.use.generation.prompt import text_of, unknown_words
 from rnnlm.use.settings import GenerateSettings
 
 _ACCEPT = "type, and see how it may go on; an empty line takes that over; Ctrl-D ends"

@@ -36,7 +36,7 @@ def next_(request: Request) -> None:
 
     from rnnlm.app.models import open_language_model
     from rnnlm.cli.terminal import table, terminal
-    from rnnlm.use.next import next_words
+    from rnnlm.use.generation.next import next_words
 
     given = request.settings(NextSettings).settings
     found, network = open_language_model(request)

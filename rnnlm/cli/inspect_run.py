@@ -13,7 +13,7 @@ from rnnlm.app.inspect_data import read_windows
 from rnnlm.app.models import open_model
 from rnnlm.app.request import Request
 from rnnlm.cli.terminal import table, terminal
-from rnnlm.model.free_run import FreeRun
+from rnnlm.model.dynamics.free_run import FreeRun
 from rnnlm.use.inspect import LONGEST_LIVED, QUANTILES, Inspection, check_inspectable, in_float64, inspect
 from rnnlm.use.settings import InspectSettings
 from rnnlm.views.dynamics_plot import draw_dynamics

@@ -6,7 +6,7 @@ import typer
 
 from rnnlm.app.request import Request
 from rnnlm.cli.options import command
-from rnnlm.training.lag_settings import LagTaskName
+from rnnlm.training.lags.settings import LagTaskName
 
 TASK = Annotated[
     LagTaskName,

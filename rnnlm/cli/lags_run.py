@@ -8,9 +8,9 @@ from typing import Any
 from rnnlm.app.request import Request
 from rnnlm.cli.terminal import count, table, terminal
 from rnnlm.model.device import choose_device, set_threads
-from rnnlm.training.lag_settings import LagSettings, parse_cells, parse_lags
-from rnnlm.training.lag_study import TESTED, LagRun, lag_study
-from rnnlm.training.lag_tasks import LAG_TASKS
+from rnnlm.training.lags.settings import LagSettings, parse_cells, parse_lags
+from rnnlm.training.lags.study import TESTED, LagRun, lag_study
+from rnnlm.training.lags.tasks import LAG_TASKS
 from rnnlm.views.lag_plot import lag_plot
 
 

@@ -10,15 +10,15 @@ from rnnlm.app.request import Request
 from rnnlm.cli.evaluate_series import ahead
 from rnnlm.cli.terminal import terminal
 from rnnlm.corpus.decoding import Decoding
-from rnnlm.corpus.series_rules import SeriesRules
 from rnnlm.corpus.sources import find_corpus, read_blocks, whole_lines
-from rnnlm.corpus.table_source import read_table
 from rnnlm.errors import InputError, UsageError
 from rnnlm.model.network import Network
 from rnnlm.model.sealed import Sealed
-from rnnlm.use.forecast_rows import forecast_table
-from rnnlm.use.label_choice import prior_offsets
-from rnnlm.use.predict import Choice, Labelled, Labeller
+from rnnlm.tables.rules import SeriesRules
+from rnnlm.tables.source import read_table
+from rnnlm.use.forecasts.rows import forecast_table
+from rnnlm.use.labels.choice import prior_offsets
+from rnnlm.use.labels.predict import Choice, Labelled, Labeller
 from rnnlm.use.settings import PredictSettings
 from rnnlm.views.forecast_plot import draw_forecast
 

@@ -17,7 +17,7 @@ from rnnlm.errors import UsageError
 from rnnlm.model.finding import last_trained
 from rnnlm.model.likelihood import LanguageModel
 from rnnlm.model.sealed import is_sealed, read_sealed
-from rnnlm.use.comparable import same_tokens
+from rnnlm.use.comparison.comparable import same_tokens
 from rnnlm.use.rescoring.form import ListForm
 from rnnlm.use.rescoring.json_lines import JsonLists
 from rnnlm.use.rescoring.kaldi import Kaldi, archive_name

@@ -10,10 +10,10 @@ from rnnlm.app.stages import Pipeline
 from rnnlm.app.tables import open_windows
 from rnnlm.cli.reports import report_of
 from rnnlm.cli.terminal import count, table, terminal
-from rnnlm.corpus.explicit_windows import explicit_size, write_explicit
-from rnnlm.corpus.series import open_series
-from rnnlm.corpus.series_settings import WindowSettings
 from rnnlm.corpus.settings import SPLITS
+from rnnlm.tables.explicit import explicit_size, write_explicit
+from rnnlm.tables.series import open_series
+from rnnlm.tables.settings import WindowSettings
 
 _NAMES_SHOWN = 40
 _FILLED = {"forward": "filled with the last known value", "mean": "filled with train's mean",

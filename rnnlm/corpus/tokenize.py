@@ -10,7 +10,7 @@ from typing import Any
 from rnnlm.artifacts import durable, write_bytes, write_json
 from rnnlm.corpus.clean import Progress
 from rnnlm.corpus.encoder import Segmenter, sample_lines
-from rnnlm.corpus.imported import Imported
+from rnnlm.corpus.foreign.imported import Imported
 from rnnlm.corpus.normalizer import CleanRule
 from rnnlm.corpus.settings import SPLITS
 from rnnlm.corpus.sources import line_blocks

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Sequence
 
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
+from rnnlm.corpus.foreign.panics import silenced
 from rnnlm.corpus.normalizer import SPECIALS, UNKNOWN, CleanRule
-from rnnlm.corpus.panics import silenced
 from rnnlm.corpus.settings import WORD_KINDS
 from rnnlm.errors import ArtifactError, StoppedError
 

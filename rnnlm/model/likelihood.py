@@ -19,8 +19,8 @@ from rnnlm.corpus.tokenizer import FIRST_OUTPUT, PAD_ID, START_ID
 from rnnlm.errors import DivergenceError, UsageError
 from rnnlm.model.network import Network, States
 from rnnlm.model.ngram.model import NgramModel
+from rnnlm.model.outputs.factor import Term
 from rnnlm.model.outputs.product import product
-from rnnlm.model.outputs.term import Term
 
 LanguageModel = Network | NgramModel
 

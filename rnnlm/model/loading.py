@@ -3,7 +3,7 @@
 import torch
 
 from rnnlm.errors import ArtifactError
-from rnnlm.model.cells.table import CELLS
+from rnnlm.model.cells.registry import CELLS
 from rnnlm.model.likelihood import LanguageModel
 from rnnlm.model.network import Network
 from rnnlm.model.ngram.grams import read_grams

@@ -15,14 +15,14 @@ from rnnlm.errors import ArtifactError
 from rnnlm.model.architecture import Architecture
 from rnnlm.model.cells.cell import Cell, CellOptions, Output, State
 from rnnlm.model.cells.output_recurrent import OutputRecurrent
-from rnnlm.model.cells.table import make_cell
+from rnnlm.model.cells.registry import make_cell
+from rnnlm.model.dropout import Noise
 from rnnlm.model.embedding import SPREAD
 from rnnlm.model.int8 import Int8Rows
-from rnnlm.model.noise import Noise
-from rnnlm.model.outputs.bands import Bands
+from rnnlm.model.outputs.clusters import Bands
+from rnnlm.model.outputs.factor import Term
 from rnnlm.model.outputs.loss import linear_squared_error
 from rnnlm.model.outputs.product import linear
-from rnnlm.model.outputs.term import Term
 
 States = tuple[State, ...]
 

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 from rnnlm.corpus.tokenizer import FIRST_OUTPUT
 from rnnlm.model.architecture import Architecture
-from rnnlm.model.cells.table import CELLS
+from rnnlm.model.cells.registry import CELLS
 
 
 def parameter_count(architecture: Architecture) -> int:

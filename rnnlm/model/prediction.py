@@ -12,7 +12,7 @@ from torch import Tensor
 from rnnlm.corpus.sequences import Sequences
 from rnnlm.model.likelihood import log_probabilities
 from rnnlm.model.network import Network, Teacher
-from rnnlm.model.summary import summarised
+from rnnlm.model.pooling import summarised
 
 
 @dataclass(frozen=True)

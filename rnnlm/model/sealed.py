@@ -14,7 +14,6 @@ from rnnlm.artifacts import MANIFEST, Manifest, changed_outputs, read_json, read
 from rnnlm.config import canonical
 from rnnlm.corpus.clean import UnitRule
 from rnnlm.corpus.normalizer import CleanRule, normalizer_json
-from rnnlm.corpus.series_rules import SeriesRules
 from rnnlm.corpus.settings import Kind
 from rnnlm.corpus.text import TextRules
 from rnnlm.corpus.tokenizer import FIRST_OUTPUT, load_tokenizer
@@ -22,6 +21,7 @@ from rnnlm.directories import place_of, standing, unreplaced
 from rnnlm.errors import ArtifactError, InputError, UsageError
 from rnnlm.model.architecture import Architecture
 from rnnlm.model.ngram.grams import MOST_ORDER, grams_names
+from rnnlm.tables.rules import SeriesRules
 
 FORMAT, VERSION = "rnnlm model", 1
 CONFIG, WEIGHTS, TOKENIZER = "config.json", "weights.safetensors", "tokenizer.json"

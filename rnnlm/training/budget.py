@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rnnlm.model.cells.table import CELLS
+from rnnlm.model.cells.registry import CELLS
 from rnnlm.model.outputs.cuts import output_operations
 from rnnlm.training.defaults import cut_of
 from rnnlm.training.settings import FEEDS_BACK, OutputLayer, TrainSettings

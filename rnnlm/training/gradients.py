@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from rnnlm.model.dropout import INPUT_SHARE, Noise
 from rnnlm.model.network import Network, States
-from rnnlm.model.noise import INPUT_SHARE, Noise
 from rnnlm.model.states import joined, taken
 from rnnlm.training.data_parallel import DataParallel, parts_of
 from rnnlm.training.objective import Batch, Extent, Objective, penalties

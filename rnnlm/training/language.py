@@ -14,9 +14,9 @@ from rnnlm.corpus.batches import Batch, SentenceBatches, StreamBatches
 from rnnlm.corpus.ids import Ids
 from rnnlm.corpus.padded import CutLines, Sentences
 from rnnlm.corpus.tokenizer import FIRST_OUTPUT, PAD_ID
+from rnnlm.model.dropout import Noise
 from rnnlm.model.likelihood import SpanNats, perplexity, text_nats
 from rnnlm.model.network import Network, States, Teacher
-from rnnlm.model.noise import Noise
 from rnnlm.model.outputs.sampled import Sampler
 from rnnlm.training.objective import Cost, Extent
 from rnnlm.training.settings import TrainSettings

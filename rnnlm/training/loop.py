@@ -13,6 +13,7 @@ from rnnlm.config import seconds
 from rnnlm.errors import ArtifactError, DivergenceError
 from rnnlm.model.network import Network
 from rnnlm.training.average import may_begin
+from rnnlm.training.budget_clock import Budget, Pace, ReplayedPace
 from rnnlm.training.checkpoint import Checkpoint, Checkpoints, Good
 from rnnlm.training.divergence import TRIES, lower_rate, step_dropped, step_taken
 from rnnlm.training.journal import Journal, Record
@@ -20,7 +21,6 @@ from rnnlm.training.learner import Learner
 from rnnlm.training.metrics import METRICS, Log, cut_log
 from rnnlm.training.objective import Objective
 from rnnlm.training.origin import Origin, no_promise
-from rnnlm.training.pace import Budget, Pace, ReplayedPace
 from rnnlm.training.progress import Observer, Outcome, Progress, Stopped
 from rnnlm.training.schedule import rate_at
 from rnnlm.training.settings import TrainSettings

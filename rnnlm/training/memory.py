@@ -12,7 +12,7 @@ within 7 % but for two, of 81 and 107 %; the last factor was then raised from 1.
 """
 
 from rnnlm.model.architecture import Architecture
-from rnnlm.model.cells.table import CELLS
+from rnnlm.model.cells.registry import CELLS
 from rnnlm.model.parameters import layer_parameters, parameter_count
 from rnnlm.training.data_parallel import parts_of
 from rnnlm.training.settings import TrainSettings

@@ -8,8 +8,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from rnnlm.model.dropout import Noise
 from rnnlm.model.network import Network, Reading, States
-from rnnlm.model.noise import Noise
 from rnnlm.training.settings import TrainSettings
 
 

@@ -7,14 +7,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from rnnlm.corpus.labelled import NO_LABEL, LabelledText
+from rnnlm.corpus.labels.labelled import NO_LABEL, LabelledText
 from rnnlm.corpus.sequences import SequenceBatch, SequenceBatches, Sequences
-from rnnlm.corpus.series import Series
+from rnnlm.model.dropout import Noise
 from rnnlm.model.likelihood import perplexity
 from rnnlm.model.network import Network, Reading, States, Teacher
-from rnnlm.model.noise import Noise
+from rnnlm.model.pooling import summarised
 from rnnlm.model.prediction import label_nats, predictions, previous_of
-from rnnlm.model.summary import summarised
+from rnnlm.tables.series import Series
 from rnnlm.training.objective import Cost, Extent
 from rnnlm.training.settings import TrainSettings
 

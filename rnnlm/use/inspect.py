@@ -9,7 +9,8 @@ import torch
 from numpy.typing import NDArray
 
 from rnnlm.errors import UsageError
-from rnnlm.model.dynamics import (
+from rnnlm.model.dynamics.free_run import FreeRun, free_run, random_states
+from rnnlm.model.dynamics.measures import (
     BlockSpectrum,
     GateUse,
     LagGradients,
@@ -20,9 +21,8 @@ from rnnlm.model.dynamics import (
     trace,
     weight_spectra,
 )
-from rnnlm.model.free_run import FreeRun, free_run, random_states
+from rnnlm.model.dynamics.positions import Windows
 from rnnlm.model.network import Network, States
-from rnnlm.model.windows import Windows
 from rnnlm.use.settings import InspectSettings
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rnnlm.corpus.labelled import NO_LABEL
+from rnnlm.corpus.labels.labelled import NO_LABEL
 from rnnlm.corpus.tokenizer import PAD_ID
 
 LINES = 4096  # read at once, so that lines of like length find one another

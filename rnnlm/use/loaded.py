@@ -28,16 +28,16 @@ from rnnlm.model.loading import load_model, load_network
 from rnnlm.model.network import States
 from rnnlm.model.quantized import sealed_weights
 from rnnlm.model.sealed import Sealed
-from rnnlm.use.generate import Generated, generate_from
+from rnnlm.use.generation.generate import Generated, generate_from
+from rnnlm.use.generation.next import Candidate, next_words
+from rnnlm.use.generation.prompt import check_unicode, prompt_ids
+from rnnlm.use.generation.streams import read
 from rnnlm.use.loaded_tasks import LoadedForecaster, LoadedLabeller
-from rnnlm.use.next import Candidate, next_words
-from rnnlm.use.prompt import check_unicode, prompt_ids
 from rnnlm.use.scoring.forms import wanted_of
 from rnnlm.use.scoring.rows import Row, Rows
 from rnnlm.use.scoring.scorer import Scorer, Unknown
 from rnnlm.use.scoring.totals import Totals
 from rnnlm.use.settings import Context, GenerateSettings
-from rnnlm.use.streams import read
 
 _OF_THE_COMMAND = ("prompt", "prompt_file", "novelty", "interactive", "candidates")
 

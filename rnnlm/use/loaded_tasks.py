@@ -3,15 +3,15 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from rnnlm.corpus.series_rules import SeriesRules
-from rnnlm.corpus.table_source import read_table
 from rnnlm.errors import InputError
 from rnnlm.model.network import Network
 from rnnlm.model.sealed import Sealed
-from rnnlm.use.forecast_rows import ForecastRow, forecast_table
-from rnnlm.use.label_choice import prior_offsets
-from rnnlm.use.predict import Labelled, Labeller
-from rnnlm.use.prompt import check_unicode
+from rnnlm.tables.rules import SeriesRules
+from rnnlm.tables.source import read_table
+from rnnlm.use.forecasts.rows import ForecastRow, forecast_table
+from rnnlm.use.generation.prompt import check_unicode
+from rnnlm.use.labels.choice import prior_offsets
+from rnnlm.use.labels.predict import Labelled, Labeller
 from rnnlm.use.settings import BALANCE
 
 _BATCH = 64

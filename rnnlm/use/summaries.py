@@ -9,8 +9,8 @@ from rnnlm.corpus.text import TextRules
 from rnnlm.corpus.tokenizer import END_ID, START_ID
 from rnnlm.model.network import Network
 from rnnlm.model.prediction import last_states
+from rnnlm.use.generation.prompt import line_ids
 from rnnlm.use.lines import IdLines, blocks
-from rnnlm.use.prompt import line_ids
 
 _SIDE_BY_SIDE = 64
 Vectors = NDArray[np.float32]

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from rnnlm.model.dynamics import BlockSpectrum, LagGradients, StepSpectrum
-from rnnlm.model.free_run import FreeRun
+from rnnlm.model.dynamics.free_run import FreeRun
+from rnnlm.model.dynamics.measures import BlockSpectrum, LagGradients, StepSpectrum
 from rnnlm.views.picture import picture
 
 _PANEL = 5.0  # inches

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from conftest import needs
 
-from rnnlm.corpus.series import open_series
+from rnnlm.tables.series import open_series
 from rnnlm.workspace import Workspace
 
 Contents = Callable[[Path], dict[str, bytes]]

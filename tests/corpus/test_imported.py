@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
-from rnnlm.corpus.idempotence import check_idempotent, settle
-from rnnlm.corpus.imported import Imported, take_over
+from rnnlm.corpus.foreign.idempotence import check_idempotent, settle
+from rnnlm.corpus.foreign.imported import Imported, take_over
 from rnnlm.corpus.normalizer import SPECIALS, CleanRule, load_normalizer, normalize, normalizer_json
 from rnnlm.corpus.settings import CleanSettings
 from rnnlm.errors import InputError
@@ -435,7 +435,7 @@ def test_a_file_cut_short_is_an_input_error(cut: int) -> None:
 
 def test_a_vocabulary_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     """A file of any size can be made; the bound is met before the library sees the tokens."""
-    monkeypatch.setattr("rnnlm.corpus.imported.MAX_IDS", 50)
+    monkeypatch.setattr("rnnlm.corpus.foreign.imported.MAX_IDS", 50)
     with pytest.raises(InputError, match=r"model\.vocab has 290 tokens, more than 50"):
         taken(PAIRS["GPT-2"][0])
 

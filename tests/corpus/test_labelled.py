@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from rnnlm.corpus.clean import UnitRule, clean
 from rnnlm.corpus.ids import open_ids
-from rnnlm.corpus.label_raw import labels_file, split_labelled, spool_labelled
-from rnnlm.corpus.label_sources import Reading, labelled_lines
-from rnnlm.corpus.labelled import LabelledText, encode_labelled, encode_split, label_set, open_labelled
+from rnnlm.corpus.labels.labelled import LabelledText, encode_labelled, encode_split, label_set, open_labelled
+from rnnlm.corpus.labels.raw import labels_file, split_labelled, spool_labelled
+from rnnlm.corpus.labels.sources import Reading, labelled_lines
 from rnnlm.corpus.normalizer import CleanRule
 from rnnlm.corpus.raw import corpus_digest, join_splits
 from rnnlm.corpus.settings import SPLITS, CleanSettings, Labels, RawSettings, parse_fractions

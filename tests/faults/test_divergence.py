@@ -15,8 +15,8 @@ from rnnlm.corpus.batches import Batch
 from rnnlm.corpus.ids import Ids
 from rnnlm.errors import DivergenceError
 from rnnlm.model.architecture import Architecture
+from rnnlm.model.dropout import Noise
 from rnnlm.model.network import Network, States
-from rnnlm.model.noise import Noise
 from rnnlm.model.sealed import is_sealed
 from rnnlm.training.language import LanguageObjective
 from rnnlm.training.loop import Trainer

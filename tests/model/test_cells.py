@@ -15,7 +15,7 @@ from torch import Tensor
 
 from rnnlm.model.cells.cell import CellOptions, Output, State
 from rnnlm.model.cells.output_recurrent import OutputRecurrent
-from rnnlm.model.cells.table import CELLS, make_cell
+from rnnlm.model.cells.registry import CELLS, make_cell
 from rnnlm.training.settings import Cell as CellName
 
 INPUTS, HIDDEN, OUTPUTS = 3, 4, 5

@@ -19,8 +19,9 @@ from rnnlm.errors import InputError
 from rnnlm.model.architecture import Architecture
 from rnnlm.model.cells.cell import CellOptions, Output
 from rnnlm.model.cells.elman import Elman
-from rnnlm.model.cells.table import make_cell
-from rnnlm.model.dynamics import (
+from rnnlm.model.cells.registry import make_cell
+from rnnlm.model.dynamics.free_run import free_run, random_states
+from rnnlm.model.dynamics.measures import (
     LayerTrace,
     gate_use,
     gradients_by_lag,
@@ -31,10 +32,9 @@ from rnnlm.model.dynamics import (
     trace,
     weight_spectra,
 )
-from rnnlm.model.free_run import free_run, random_states
+from rnnlm.model.dynamics.positions import Windows, sequence_windows, spread_places, text_windows
 from rnnlm.model.likelihood import spans_of, text_nats
 from rnnlm.model.network import Network
-from rnnlm.model.windows import Windows, sequence_windows, spread_places, text_windows
 from rnnlm.training.settings import Cell as CellName
 
 Array = NDArray[Any]

@@ -14,12 +14,12 @@ from rnnlm.corpus.ids import Ids
 from rnnlm.errors import ArtifactError
 from rnnlm.model.architecture import Architecture
 from rnnlm.model.network import Network
-from rnnlm.training import loop, pace
+from rnnlm.training import budget_clock, loop
+from rnnlm.training.budget_clock import Budget
 from rnnlm.training.journal import Header, Journal, Record, read_journal
 from rnnlm.training.language import LanguageObjective
 from rnnlm.training.loop import Trainer
 from rnnlm.training.origin import Origin, no_promise, this_machine
-from rnnlm.training.pace import Budget
 from rnnlm.training.progress import Outcome, Progress, Stopped
 from rnnlm.training.settings import TrainSettings
 
@@ -87,7 +87,7 @@ def trained(
         return Trainer(network, objective, settings, directory, watcher, record=record).run(resume=resume)
     assert monkeypatch is not None
     clock = UnevenClock(seed)
-    monkeypatch.setattr(pace, "time", clock)
+    monkeypatch.setattr(budget_clock, "time", clock)
     with Journal(directory / "journal.tsv", HEADER) as journal:
         budget = Budget(60, clock.now - 2, 4)
         trainer = Trainer(network, objective, settings, directory, watcher, budget, journal=journal)

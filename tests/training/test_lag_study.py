@@ -14,9 +14,9 @@ from rnnlm.builtin.recall import recall
 from rnnlm.corpus.sequences import Sequences
 from rnnlm.errors import UsageError
 from rnnlm.model.network import Network
-from rnnlm.training.lag_settings import RATES, STEPS, VARIANTS, LagSettings
-from rnnlm.training.lag_study import LagRun, lag_study, open_gates
-from rnnlm.training.lag_tasks import LAG_TASKS, TaskSequences
+from rnnlm.training.lags.settings import RATES, STEPS, VARIANTS, LagSettings
+from rnnlm.training.lags.study import LagRun, lag_study, open_gates
+from rnnlm.training.lags.tasks import LAG_TASKS, TaskSequences
 
 SMALL = LagSettings(lags="5", cells="lstm", steps=120, hidden=24, batch_size=16, learning_rate=0.01)
 

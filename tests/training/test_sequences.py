@@ -12,10 +12,10 @@ import torch
 from rnnlm.corpus.sequences import SequenceBatch, SequenceBatches
 from rnnlm.errors import UsageError
 from rnnlm.model.architecture import Architecture
+from rnnlm.model.dropout import Noise
 from rnnlm.model.network import Network, Teacher
-from rnnlm.model.noise import Noise
+from rnnlm.model.pooling import summarised
 from rnnlm.model.prediction import label_nats, last_states, predictions, previous_of
-from rnnlm.model.summary import summarised
 from rnnlm.training.defaults import fill_in
 from rnnlm.training.loop import Trainer
 from rnnlm.training.progress import Outcome, Stopped

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from rnnlm.corpus.clean import UnitRule
-from rnnlm.corpus.idempotence import settle
-from rnnlm.corpus.imported import take_over
+from rnnlm.corpus.foreign.idempotence import settle
+from rnnlm.corpus.foreign.imported import take_over
 from rnnlm.corpus.normalizer import CleanRule
 from rnnlm.corpus.settings import CleanSettings
 from rnnlm.corpus.text import TextRules

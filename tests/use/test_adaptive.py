@@ -10,9 +10,9 @@ from rnnlm.corpus.ids import Ids
 from rnnlm.model.architecture import Architecture
 from rnnlm.model.likelihood import log_probabilities, spans_of, text_nats
 from rnnlm.model.network import Network
-from rnnlm.use import neural_cache
-from rnnlm.use.dynamic import DynamicRule, choose_rule, dynamic_nats
-from rnnlm.use.neural_cache import CacheShape, cache_nats
+from rnnlm.use.ladder import neural_cache
+from rnnlm.use.ladder.dynamic import DynamicRule, choose_rule, dynamic_nats
+from rnnlm.use.ladder.neural_cache import CacheShape, cache_nats
 
 CONTEXTS = ("stream", "document", "sentence")
 SHAPES = [CacheShape(3, 0.0), CacheShape(3, 0.7), CacheShape(20, 1.5), CacheShape(500, 0.2)]

@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from rnnlm.corpus.series import Series
-from rnnlm.corpus.series_rules import SeriesRules
-from rnnlm.corpus.series_table import find_windows
 from rnnlm.errors import UsageError
-from rnnlm.use.baselines import (
+from rnnlm.tables.apply import find_windows
+from rnnlm.tables.rules import SeriesRules
+from rnnlm.tables.series import Series
+from rnnlm.use.forecasts.baselines import (
     baselines,
     fit_autoregression,
     fit_linear,

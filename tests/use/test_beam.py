@@ -15,10 +15,10 @@ from rnnlm.model.likelihood import log_probabilities
 from rnnlm.model.loading import load_network
 from rnnlm.model.network import Network
 from rnnlm.model.sealed import read_sealed
-from rnnlm.use.beam import beam_search
-from rnnlm.use.generate import generate
+from rnnlm.use.generation.beam import beam_search
+from rnnlm.use.generation.detokenizer import Speech
+from rnnlm.use.generation.generate import generate
 from rnnlm.use.settings import GenerateSettings
-from rnnlm.use.speech import Speech
 
 Speaker = tuple[Network, TextRules]
 

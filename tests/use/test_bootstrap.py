@@ -5,7 +5,7 @@ import pytest
 
 from rnnlm.corpus.ids import Ids
 from rnnlm.model.likelihood import SpanNats
-from rnnlm.use.bootstrap import mean_interval, paired_difference, resample, units_of
+from rnnlm.use.comparison.bootstrap import mean_interval, paired_difference, resample, units_of
 
 
 def random(seed: int) -> np.random.Generator:

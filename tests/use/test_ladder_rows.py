@@ -11,11 +11,11 @@ from rnnlm.corpus.ids import Ids
 from rnnlm.model.likelihood import text_nats
 from rnnlm.model.network import Network
 from rnnlm.model.ngram.scratch import Scratch
-from rnnlm.use import ladder as module
-from rnnlm.use.components import Voice
-from rnnlm.use.dynamic import DynamicRule, dynamic_nats
-from rnnlm.use.ladder import Ladder, Row
-from rnnlm.use.neural_cache import CacheShape, cache_nats
+from rnnlm.use.ladder import ladder as module
+from rnnlm.use.ladder.components import Voice
+from rnnlm.use.ladder.dynamic import DynamicRule, dynamic_nats
+from rnnlm.use.ladder.ladder import Ladder, Row
+from rnnlm.use.ladder.neural_cache import CacheShape, cache_nats
 
 
 def repeated(ids: Ids, times: int) -> Ids:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from rnnlm.model.likelihood import mixture_nats
-from rnnlm.use.mixture import fit_weights
+from rnnlm.use.ladder.mixture import fit_weights
 
 
 def costs(seed: int, components: int, tokens: int = 200) -> list[np.ndarray]:

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rnnlm.corpus.label_raw import labels_file, split_labelled, spool_labelled
-from rnnlm.corpus.label_sources import Reading
-from rnnlm.corpus.labelled import label_set
+from rnnlm.corpus.labels.labelled import label_set
+from rnnlm.corpus.labels.raw import labels_file, split_labelled, spool_labelled
+from rnnlm.corpus.labels.sources import Reading
 from rnnlm.corpus.sources import find_corpus
-from rnnlm.use import naive_bayes
-from rnnlm.use.label_metrics import Confusion
-from rnnlm.use.naive_bayes import fit
+from rnnlm.use.labels import naive_bayes
+from rnnlm.use.labels.metrics import Confusion
+from rnnlm.use.labels.naive_bayes import fit
 
 
 def grams(text: str) -> list[str]:

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rnnlm.use import novelty
-from rnnlm.use.novelty import Copied, longest_copies
+from rnnlm.use.generation import novelty
+from rnnlm.use.generation.novelty import Copied, longest_copies
 
 
 def length_by_definition(text: Sequence[int], train: Sequence[int]) -> int:

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rnnlm.use.sampling import draw, shaped
+from rnnlm.use.generation.sampling import draw, shaped
 from rnnlm.use.settings import GenerateSettings
 
 UNKNOWN = 1  # its output

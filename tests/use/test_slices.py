@@ -14,11 +14,11 @@ from rnnlm.corpus.tokenizer import START_ID, tokens_by_id
 from rnnlm.model.likelihood import log_probabilities, spans_of
 from rnnlm.model.network import Network
 from rnnlm.model.ngram.scratch import Scratch
-from rnnlm.use import evaluate_slices as module
-from rnnlm.use.calibration import BINS, Calibration
-from rnnlm.use.evaluate import evaluate
-from rnnlm.use.evaluate_slices import Sliced, evaluate_slices
-from rnnlm.use.slices import Lines, make_slices
+from rnnlm.use.evaluation import sliced as module
+from rnnlm.use.evaluation.evaluate import evaluate
+from rnnlm.use.evaluation.reliability import BINS, Calibration
+from rnnlm.use.evaluation.sliced import Sliced, evaluate_slices
+from rnnlm.use.evaluation.slices import Lines, make_slices
 
 RAW = b"the cat sees a dog\nthe half hearted cats frobnicate a dog\n\na\nthe the dog zz\ncats\n" * 3
 ID = {"</s>": 2, "<unk>": 3}

@@ -16,9 +16,9 @@ from rnnlm.model.likelihood import log_probabilities, text_nats
 from rnnlm.model.loading import load_network
 from rnnlm.model.network import Network
 from rnnlm.model.sealed import read_sealed
-from rnnlm.use.generate import generate, generate_from
-from rnnlm.use.next import next_words
-from rnnlm.use.prompt import prompt_ids, text_of
+from rnnlm.use.generation.generate import generate, generate_from
+from rnnlm.use.generation.next import next_words
+from rnnlm.use.generation.prompt import prompt_ids, text_of
 from rnnlm.use.settings import GenerateSettings
 
 Speaker = tuple[Network, TextRules]

@@ -11,7 +11,7 @@ from rnnlm.corpus.normalizer import CleanRule
 from rnnlm.corpus.settings import CleanSettings
 from rnnlm.corpus.text import TextRules
 from rnnlm.corpus.tokenizer import build_tokenizer
-from rnnlm.use.spelling import Spelling, measured_lines
+from rnnlm.use.comparison.spelling import Spelling, measured_lines
 
 TRAIN = [b"ab a\n", b"b caf\xc3\xa9\n"]
 

@@ -16,9 +16,9 @@ from rnnlm.corpus.settings import EmbedSettings
 from rnnlm.errors import UsageError
 from rnnlm.model.peak import recurrent_speed
 from rnnlm.training.budget import Choice, Situation, choose
-from rnnlm.training.calibration import CALIBRATION_TOKENS
-from rnnlm.training.pace import Budget
+from rnnlm.training.budget_clock import Budget
 from rnnlm.training.settings import TrainSettings
+from rnnlm.training.temperature import CALIBRATION_TOKENS
 
 _EVALUATION = 0.02  # of the budget for the temperature and the validation figure, at most a minute
 _AS_TRAINING = 1.5  # times the seconds of a trained token for one that is read alone: the weights are read each time

@@ -13,7 +13,6 @@ from rnnlm.artifacts import sha256_bytes
 from rnnlm.corpus.clean import UnitRule
 from rnnlm.corpus.ids import Ids
 from rnnlm.corpus.padded import CutLines, Sentences, open_padded
-from rnnlm.corpus.series import open_series
 from rnnlm.corpus.settings import CleanSettings, PadSettings
 from rnnlm.corpus.sources import split_blocks
 from rnnlm.corpus.text import TextRules, encode_text
@@ -21,11 +20,12 @@ from rnnlm.corpus.tokenizer import load_tokenizer
 from rnnlm.errors import UsageError
 from rnnlm.model.network import Network
 from rnnlm.model.sealed import Sealed, text_description
-from rnnlm.training.calibration import calibrate
+from rnnlm.tables.series import open_series
 from rnnlm.training.language import LanguageObjective, language_report, output_counts
 from rnnlm.training.objective import Objective
 from rnnlm.training.sequences import SequenceObjective, forecast_report, label_counts, labels_report
 from rnnlm.training.settings import TrainSettings
+from rnnlm.training.temperature import calibrate
 
 
 @dataclass(frozen=True)

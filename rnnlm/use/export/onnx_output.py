@@ -38,7 +38,7 @@ class OutputLayer:
         return nodes.op("Transpose", nodes.op("Slice", rows, *places), perm=[1, 0])
 
     def _banded(self, nodes: Nodes, h: str) -> str:
-        """log p(w) = log p(band) + log p(w | band); the equations of `model/outputs/bands.py`."""
+        """log p(w) = log p(band) + log p(w | band); the equations of `model/outputs/clusters.py`."""
         weights, first = self._weights, self._a.cuts[0]
         V = np.concatenate([weights["embedding"][FIRST_OUTPUT:], weights["bands.G"]])
         top = _log_softmax(nodes, h, V, np.concatenate([weights["bias"][:first], weights["bands.a"]]), "band.0")

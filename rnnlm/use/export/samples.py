@@ -17,7 +17,7 @@ from rnnlm.corpus.tokenizer import END_ID, START_ID
 from rnnlm.model.likelihood import log_probabilities
 from rnnlm.model.network import Network, States
 from rnnlm.model.ngram.scratch import Scratch
-from rnnlm.use.sampling import draw
+from rnnlm.use.generation.sampling import draw
 
 _ROWS = 64  # texts drawn side by side
 _NUMBERS = 2**21  # log probabilities in memory at once: 16 MB

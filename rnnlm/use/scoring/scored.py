@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from rnnlm.use.scoring.batch_scorer import TokenScores
 from rnnlm.use.scoring.lines import Line
-from rnnlm.use.scoring.walk import TokenScores
 
 BITS = 1 / math.log(2)  # bits in a nat
 LOG10 = 1 / math.log(10)  # decimal orders of magnitude in a nat

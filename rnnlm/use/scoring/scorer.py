@@ -16,9 +16,9 @@ from rnnlm.corpus.text import TextRules
 from rnnlm.corpus.wording import Marks, token_ranges, word_marks
 from rnnlm.errors import InputError
 from rnnlm.model.likelihood import LanguageModel
+from rnnlm.use.scoring.batch_scorer import TokenScores, Walk
 from rnnlm.use.scoring.lines import Line, LineReader
 from rnnlm.use.scoring.scored import ScoredLine
-from rnnlm.use.scoring.walk import TokenScores, Walk
 
 Unknown = Literal["score", "exclude", "error"]
 

@@ -1,0 +1,299 @@
+"""A trained network as a dynamical system: how far gradients reach, the spectra of W and of the Jacobians, the gates.
+
+Everything is measured with the readable step of each cell on `Windows`; where these come from, and how the figures are
+shown, is not known here. Sources: Bengio, Simard & Frasconi 1994 and Pascanu, Mikolov & Bengio 2013 on gradients;
+Benettin et al. 1980 on the exponent; Tallec & Ollivier 2018 on what gates keep.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from rnnlm.model.cells.cell import Cell, State
+from rnnlm.model.device import using_threads
+from rnnlm.model.dynamics.positions import Windows
+from rnnlm.model.network import Network, States
+
+Floats = NDArray[np.float64]
+Complexes = NDArray[np.complex128]
+
+LARGEST = 2048  # square matrices above this size are left without eigenvalues, which take 9 s there
+_BUDGET = 2 * 10**9  # of size³ for the Jacobians of a layer: 2 to 3 s
+_NEARLY_CLOSED, _NEARLY_OPEN = 0.1, 0.9
+
+
+@dataclass(frozen=True)
+class LayerTrace:
+    """What one layer did in `Windows`: its input `x` (steps, places, inputs) and the state before every step.
+
+    Each part of `before` is (steps, places, ·); `inside` is that of the windows.
+    """
+
+    cell: Cell
+    x: Tensor
+    before: State
+    inside: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Trace:
+    """The layers, first to last, and the states after the last step."""
+
+    layers: tuple[LayerTrace, ...]
+    after: States
+
+
+@dataclass(frozen=True)
+class LagGradients:
+    """`norms` (lags + 1, places): ‖∂L(t)/∂h(t−k)‖ of row k, or of the state's other part; NaN before the start.
+
+    `layer` counts from 1; `part` is 'h', 's' or 'ŷ'. L(t) = −log p(y(t) | …) in nats, or half the squared error.
+    """
+
+    layer: int
+    part: str
+    norms: Floats
+
+    @property
+    def places(self) -> NDArray[np.int64]:
+        """(lags + 1,) places that have a step so far back."""
+        return np.asarray((~np.isnan(self.norms)).sum(1))
+
+    @property
+    def mean(self) -> Floats:
+        """(lags + 1,) over the places."""
+        return np.asarray(np.nanmean(self.norms, 1))
+
+    @property
+    def median(self) -> Floats:
+        """(lags + 1,) over the places."""
+        return np.asarray(np.nanmedian(self.norms, 1))
+
+
+@dataclass(frozen=True)
+class BlockSpectrum:
+    """One block of a layer's W: its largest singular value, and its eigenvalues (hidden,) or none where it has none."""
+
+    layer: int
+    block: str
+    largest_singular_value: float
+    eigenvalues: Complexes | None
+
+
+@dataclass(frozen=True)
+class StepSpectrum:
+    """Eigenvalues (places, size) of ∂state(t)/∂state(t−1), none where that is too large to have them computed.
+
+    `size` counts the numbers of the state. `exponent`, in nats a step, is the rate at which a small change of the
+    state grows or shrinks along the text: the largest Lyapunov exponent, −∞ where nothing of it is left.
+    """
+
+    layer: int
+    size: int
+    eigenvalues: Complexes | None
+    exponent: float
+
+
+@dataclass(frozen=True)
+class GateUse:
+    """How one gate of a layer is used, (hidden,) each: its mean, shares of steps nearly closed and open, mean ln."""
+
+    layer: int
+    gate: str
+    mean: Floats
+    nearly_closed: Floats
+    nearly_open: Floats
+    mean_log: Floats
+
+    @property
+    def half_life(self) -> Floats:
+        """(hidden,) steps after which half of what a unit holds is left: ln ½ / mean ln of the gate that keeps it."""
+        with np.errstate(divide="ignore"):
+            return np.asarray(math.log(2) / np.abs(self.mean_log))
+
+
+def part_names(cell: Cell) -> tuple[str, ...]:
+    """The letters of a state's parts."""
+    return ("h", "ŷ" if cell.FEEDS_BACK else "s")[: len(cell.initial_state(1))]
+
+
+def _restarted(states: States, begins: NDArray[np.bool_], network: Network) -> States:
+    """The states, zero where a sequence begins."""
+    if not begins.any():
+        return states
+    fresh = torch.from_numpy(begins).to(network.bias.device).unsqueeze(1)
+    start = network.initial_state(len(begins))
+    return tuple(
+        tuple(torch.where(fresh, zero, part) for zero, part in zip(zeros, state, strict=True))
+        for zeros, state in zip(start, states, strict=True)
+    )
+
+
+@torch.no_grad()
+def trace(network: Network, windows: Windows) -> Trace:
+    """Read the windows one step after the other, and keep what each layer met."""
+    first = network.embed(windows.inputs)
+    states, before, hidden = windows.states, [], []
+    for step in range(windows.steps):
+        states = _restarted(states, windows.begins(step), network)
+        before.append(states)
+        states = network.read(windows.inputs[step : step + 1], states).states
+        hidden.append([state[0] for state in states])
+    layers = []
+    for number, cell in enumerate(network.cells):
+        x = first if number == 0 else torch.stack([h[number - 1] for h in hidden])
+        parts = tuple(torch.stack(each) for each in zip(*(states[number] for states in before), strict=True))
+        layers.append(LayerTrace(cell, x, parts, windows.inside))
+    return Trace(tuple(layers), states)
+
+
+def gradients_by_lag(network: Network, windows: Windows, traced: Trace, lags: int) -> list[LagGradients]:
+    """‖∂L(t)/∂h(t−k)‖ for k = 0…`lags`, fewer where the windows are shorter, of each layer and part of its state.
+
+    One backward pass for all places: each is a column of its own, so the gradient of Σ L is theirs side by side.
+    """
+    lags = min(lags, windows.steps - 1)
+    first = windows.steps - 1 - lags
+    states: States = tuple(tuple(part[first] for part in layer.before) for layer in traced.layers)
+    kept: list[States] = []
+    for step in range(first, windows.steps):
+        if step > first:
+            states = _restarted(states, windows.begins(step), network)
+        reading = network.read(windows.inputs[step : step + 1], states)
+        states = reading.states
+        kept.append(states)
+    loss = network.loss(reading.output[-1], windows.targets)
+    flat = [part for states in kept for state in states for part in state]
+    gradients = iter(torch.autograd.grad(loss, flat, allow_unused=True))
+    # By step, layer and part, as they are in `flat`.
+    norms = [[[_norm(next(gradients), windows.places) for _ in state] for state in states] for states in kept]
+    inside = windows.inside[first:][::-1]
+    return [
+        LagGradients(number + 1, name, np.where(inside, np.stack([step[number][part] for step in norms[::-1]]), np.nan))
+        for number, cell in enumerate(network.cells)
+        for part, name in enumerate(part_names(cell))
+    ]
+
+
+def _norm(gradient: Tensor | None, places: int) -> Floats:
+    """(places, ·) → (places,); what the loss does not depend on has the gradient 0."""
+    return np.zeros(places) if gradient is None else gradient.norm(dim=1).double().cpu().numpy()
+
+
+def weight_spectra(network: Network) -> list[BlockSpectrum]:
+    """Each layer's W by its blocks: g, f, c, q of an LSTM, r, z, n of a GRU; no eigenvalues where it is not square."""
+    found = []
+    for number, cell in enumerate(network.cells):
+        for place, block in enumerate(cell.W.detach().chunk(len(cell.BLOCKS))):
+            square = block.shape[0] == block.shape[1] <= LARGEST
+            with using_threads(1):  # two on busy cores took from 2 to 25 s for what takes one 0.4 s
+                norm = float(torch.linalg.matrix_norm(block.double().cpu(), 2))
+            name = f"W {cell.BLOCKS[place]}" if len(cell.BLOCKS) > 1 else "W"
+            found.append(BlockSpectrum(number + 1, name, norm, _eigenvalues(block) if square else None))
+    return found
+
+
+def _eigenvalues(matrix: Tensor) -> Complexes:
+    """Those of a square matrix, complex128."""
+    with using_threads(1):  # two on busy cores took from 2 to 25 s for what takes one 0.4 s
+        return np.asarray(torch.linalg.eigvals(matrix.double().cpu()).numpy())
+
+
+def step_jacobian(cell: Cell, x: Tensor, state: State) -> Tensor:
+    """∂(state after)/∂(state before) of one step: x (inputs,), parts of the state (·,) → (size, size)."""
+    size = sum(len(part) for part in state)
+    with torch.enable_grad():  # a copy of the state for each row i, whose backward pass starts from number i alone
+        copies = [part.detach().repeat(size, 1).requires_grad_() for part in state]
+        after = torch.cat(cell.step(x.expand(size, -1), tuple(copies)), 1)
+        rows = torch.autograd.grad(after, copies, torch.eye(size).to(after), allow_unused=True, materialize_grads=True)
+    return torch.cat(rows, 1)
+
+
+def pushed(cell: Cell, x: Tensor, state: State, v: Tensor) -> Tensor:
+    """J v of one step: x (places, inputs), parts of the state (places, ·), v (places, size), one change for each place.
+
+    Jᵀu is linear in u, so the gradient of vᵀ(Jᵀu) by u is J v; torch's forward mode would take seconds to load.
+    """
+    with torch.enable_grad():
+        before = [part.detach().requires_grad_() for part in state]
+        after = torch.cat(cell.step(x, tuple(before)), 1)
+        u = torch.zeros_like(after).requires_grad_()
+        back = torch.autograd.grad(after, before, u, create_graph=True, allow_unused=True, materialize_grads=True)
+        (Jv,) = torch.autograd.grad(torch.cat(back, 1), u, v)
+    return Jv
+
+
+@torch.no_grad()
+def step_spectrum(
+    number: int, layer: LayerTrace, generator: np.random.Generator, jacobians: int | None = None
+) -> StepSpectrum:
+    """The spectrum of layer `number` at so many of the places, by default at up to 16, at fewer the larger it is.
+
+    A part of the state that the step does not read adds nothing but zeros to the spectrum, and is left out of it.
+    """
+    sizes = [part.shape[2] for part in layer.before]
+    size = sum(sizes)
+    places = layer.x.shape[1]
+    count = min(places, jacobians if jacobians is not None else max(1, min(16, _BUDGET // size**3)))
+    eigenvalues = None
+    if size <= LARGEST and count:
+        columns = np.linspace(places - 1, 0, count).round().astype(np.int64)[::-1]
+        found = [
+            step_jacobian(layer.cell, layer.x[-1, column], tuple(part[-1, column] for part in layer.before))
+            for column in columns
+        ]
+        read = _read_parts(found, sizes)
+        eigenvalues = np.stack([_eigenvalues(J[read][:, read]) for J in found])
+    return StepSpectrum(number, size, eigenvalues, growth(layer, generator))
+
+
+def _read_parts(jacobians: Sequence[Tensor], sizes: Sequence[int]) -> Tensor:
+    """(size,) true for the numbers of those parts of the state that any step reads, or for all where none does."""
+    columns = torch.cat(list(jacobians)).any(0)
+    read = torch.cat([part.any().repeat(len(part)) for part in torch.split(columns, list(sizes))])
+    return read if read.any() else ~read
+
+
+@torch.no_grad()
+def growth(layer: LayerTrace, generator: np.random.Generator) -> float:
+    """The mean of ln ‖J(t) v‖ along the windows, v = J v / ‖J v‖ after every step: nats a step.
+
+    v starts at random in every column and turns towards the direction that grows most, so only the second half of
+    the steps of each column counts.
+    """
+    sizes = [part.shape[2] for part in layer.before]
+    like = layer.x
+    v = torch.from_numpy(generator.standard_normal((like.shape[1], sum(sizes)))).to(like)
+    v = v / v.norm(dim=1, keepdim=True)
+    age = layer.inside.cumsum(0)
+    counted = layer.inside & (2 * age > layer.inside.sum(0))
+    total = 0.0
+    for step, x in enumerate(like):
+        state = tuple(part[step] for part in layer.before)
+        Jv = pushed(layer.cell, x, state, v)
+        length = Jv.norm(dim=1)
+        total += float(length.log().double().cpu().numpy()[counted[step]].sum())
+        moves = torch.from_numpy(layer.inside[step]).to(like.device) & (length > 0)
+        v = torch.where(moves.unsqueeze(1), Jv / length.unsqueeze(1), v)
+    return total / int(counted.sum())
+
+
+@torch.no_grad()
+def gate_use(number: int, layer: LayerTrace) -> list[GateUse]:
+    """Every gate of layer `number` over all steps of the windows; none where the cell has no gate."""
+    sums: dict[str, list[Any]] = {}
+    for step, x in enumerate(layer.x):
+        inside = torch.from_numpy(layer.inside[step]).to(x.device)
+        gates = layer.cell.gates(layer.cell.drive(x[inside]), tuple(part[step][inside] for part in layer.before))
+        for name, gate in gates.items():
+            figures = (gate, gate < _NEARLY_CLOSED, gate > _NEARLY_OPEN, gate.log())
+            found = [figure.sum(0, dtype=gate.dtype).double().cpu().numpy() for figure in figures]
+            sums[name] = [so_far + more for so_far, more in zip(sums.get(name, [0.0] * 4), found, strict=True)]
+    steps = int(layer.inside.sum())
+    return [GateUse(number, name, *(figure / steps for figure in figures)) for name, figures in sums.items()]

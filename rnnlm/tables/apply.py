@@ -1,0 +1,200 @@
+"""A table by the rules of a series: rows in order, filled and scaled inputs, targets, and the windows among them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rnnlm.errors import InputError
+from rnnlm.tables.rules import Floats, Rows, SeriesRules
+from rnnlm.tables.series import Series
+from rnnlm.tables.table import Table
+
+_UNKNOWN = -2
+
+
+def apply_rules(table: Table, rules: SeriesRules, *, future: bool = False) -> Series:
+    """A table that training has not seen, by the rules that were learned there.
+
+    With `future` every window of known inputs is there, its target known or not, so that the last of a sequence
+    forecasts what the table does not hold. Raises InputError for a table without the columns, or too short.
+    """
+    order, starts = sequence_rows(table, rules.group)
+    check_time(table, rules.time, order, starts)
+    inputs, incomplete = scaled_inputs(table, rules, order, starts)
+    if future and not all(table.has(target) for target in rules.targets):
+        targets = np.full((table.rows, len(rules.targets)), np.nan, np.float32)
+    else:
+        targets = scaled_targets(table, rules, order)
+    found = find_windows(rules, starts, targets, incomplete, future=future)
+    if not len(found.windows):
+        raise InputError(f"{table.source}: {found.reason(rules, table.rows)}", "give a longer table")
+    return Series(inputs, targets, found.windows, rules, starts)
+
+
+def sequence_rows(table: Table, group: str | None) -> tuple[Rows, Rows]:
+    """The rows (rows,) in the order in which sequences first appear, and where each begins in it (sequences,).
+
+    Raises InputError for a row without a value of `group`.
+    """
+    if group is None:
+        return np.arange(table.rows), np.zeros(min(table.rows, 1), np.int64)
+    codes, _ = table.labels(group)
+    if np.any(codes < 0):
+        raise InputError(
+            f"{table.source}, row {int(np.argmin(codes)) + 1:,}: {group} is missing", "every row needs its group"
+        )
+    _, first, sequence = np.unique(codes, return_index=True, return_inverse=True)
+    appearance = np.argsort(np.argsort(first))[sequence]
+    order = np.argsort(appearance, kind="stable")
+    return order, np.flatnonzero(np.diff(appearance[order], prepend=-1))
+
+
+def check_time(table: Table, time: str | None, order: Rows, starts: Rows) -> None:
+    """InputError where the column `time`, if the table has it, does not increase within a sequence."""
+    if time is None or not table.has(time):
+        return
+    moments = table.moment(time)[order]
+    later = np.append(True, moments[1:] > moments[:-1])
+    later[starts] = True
+    wrong = np.flatnonzero(np.isnan(moments) | ~later)
+    if len(wrong):
+        row = int(order[wrong[0]]) + 1
+        missing = np.isnan(moments[wrong[0]])
+        raise InputError(
+            f"{table.source}, row {row:,}: {time} is {'missing' if missing else 'not after that of the row before'}",
+            "sort the rows by it; several sequences in one table need --group",
+        )
+
+
+def encoded(table: Table, rules: SeriesRules) -> Iterator[Floats]:
+    """(rows,) each of the F inputs before filling and scaling, NaN where missing."""
+    for column in rules.columns:
+        if column in rules.categories:
+            codes = category_codes(table, column, rules.categories[column])
+            for code in range(len(rules.categories[column])):
+                yield np.where(codes == -1, np.nan, codes == code)
+        elif column in rules.cycles:
+            # x → sin(2π x / period), cos(2π x / period)
+            angle = table.number(column) * (2 * np.pi / rules.cycles[column])
+            yield np.sin(angle)
+            yield np.cos(angle)
+        else:
+            yield table.number(column)
+
+
+def category_codes(table: Table, column: str, labels: tuple[str, ...]) -> Rows:
+    """(rows,) the place of each value among `labels`, -1 where missing, -2 for a value that is none of them.
+
+    A label that is a number is met in any form of that number: '01' in a column of texts, 1 in one of numbers.
+    """
+    codes, texts = table.labels(column)
+    places: dict[str | float, int] = {}
+    for place, label in enumerate(labels):
+        places.setdefault(_as_number(label), place)
+    places |= {label: place for place, label in enumerate(labels)}
+    met = [places.get(text, places.get(_as_number(text), _UNKNOWN)) for text in texts]
+    return np.array([*met, -1], np.int64)[codes]
+
+
+def _as_number(label: str) -> str | float:
+    try:
+        return float(label)
+    except ValueError:
+        return label
+
+
+def scaled_inputs(
+    table: Table, rules: SeriesRules, order: Rows, starts: Rows
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """(rows, F) inputs, filled and scaled, and (rows,) whether an input of the row was missing."""
+    inputs = np.empty((table.rows, rules.features), np.float32)
+    incomplete = np.zeros(table.rows, np.bool_)
+    for place, values in enumerate(encoded(table, rules)):
+        values = values[order]
+        missing = np.isnan(values)
+        incomplete |= missing
+        if rules.missing == "forward" and missing.any():
+            values = fill_forward(values, starts)
+        values = np.where(np.isnan(values), rules.input_fill[place], values)
+        inputs[:, place] = _single((values - rules.input_mean[place]) / rules.input_scale[place], rules.inputs[place])
+    return inputs, incomplete
+
+
+def scaled_targets(table: Table, rules: SeriesRules, order: Rows) -> NDArray[np.float32]:
+    """(rows, K) targets, scaled, NaN where missing."""
+    targets = np.empty((table.rows, len(rules.targets)), np.float32)
+    for place, name in enumerate(rules.targets):
+        values = table.number(name)[order]
+        targets[:, place] = _single((values - rules.target_mean[place]) / rules.target_scale[place], name)
+    return targets
+
+
+def _single(values: Floats, name: str) -> NDArray[np.float32]:
+    if np.any(np.abs(values) > np.finfo(np.float32).max):
+        raise InputError(f"{name} has values beyond the range of float32", "use --scaling standard")
+    return values.astype(np.float32)
+
+
+def fill_forward(values: Floats, starts: Rows) -> Floats:
+    """(rows,) with each NaN replaced by the last value before it in its sequence, where there is one."""
+    rows = np.arange(len(values))
+    last = np.maximum.accumulate(np.where(np.isnan(values), -1, rows))
+    begins = np.repeat(starts, np.diff(starts, append=len(values)))
+    return np.where(last >= begins, values[last], np.nan)
+
+
+@dataclass(frozen=True)
+class Found:
+    """`windows` (N, 2), how many `fit` into the sequences, and how many of those were left out, and why."""
+
+    windows: Rows
+    fit: int
+    without_target: int
+    with_missing_inputs: int
+
+    def reason(self, rules: SeriesRules, rows: int) -> str:
+        """Why there is no window among `rows` rows, for a message."""
+        if self.fit == 0:
+            wanted = f"{rules.steps or 1:,} rows and a target {rules.horizon:,} after the last"
+            return f"none of its sequences, of {rows:,} rows in all, has {wanted}"
+        return (
+            f"of {self.fit:,} windows {self.without_target:,} have no known target and "
+            f"{self.with_missing_inputs:,} miss an input"
+        )
+
+
+def find_windows(
+    rules: SeriesRules,
+    starts: Rows,
+    targets: NDArray[np.float32],
+    incomplete: NDArray[np.bool_],
+    *,
+    future: bool = False,
+) -> Found:
+    """The windows of sequences that begin at `starts` (sequences,), from `targets` (rows, K) and `incomplete` (rows,).
+
+    A window and its target lie in one sequence, and the target is known; with `future` neither is asked for, and a
+    window begins at every row.
+    """
+    ends = np.append(starts[1:], len(targets))[: len(starts)]
+    horizon = 0 if future else rules.horizon
+    if rules.steps is None:
+        windows = np.stack([starts, ends - horizon], 1)
+        windows = windows[windows[:, 0] < windows[:, 1]]
+    else:
+        stride = 1 if future else rules.stride
+        count = np.maximum((ends - starts - rules.steps - horizon) // stride + 1, 0)
+        number = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
+        begins = np.repeat(starts, count) + stride * number
+        windows = np.stack([begins, begins + rules.steps], 1)
+    missing = np.zeros(len(windows), np.bool_)
+    if rules.missing == "drop":
+        before = np.concatenate([[0], np.cumsum(incomplete)])
+        missing = before[windows[:, 1]] > before[windows[:, 0]]
+    untold = np.zeros(len(windows), np.bool_)
+    if not future:
+        untold = np.isnan(targets[windows[:, 1] - 1 + horizon]).any(1)
+    kept = ~missing & ~untold
+    return Found(windows[kept], len(windows), int(untold.sum()), int((missing & ~untold).sum()))

@@ -1,0 +1,118 @@
+"""The rules that turn a table into inputs and targets: learned from training rows, written as JSON, read again.
+
+They are learned in `windows.py` and applied in `series_table.py`; nothing is computed here.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rnnlm.errors import ArtifactError
+from rnnlm.tables.settings import Missing, Scaling
+
+Floats = NDArray[np.float64]
+Rows = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class SeriesRules:
+    """Everything that turns a table into inputs (rows, F) and targets (rows, K).
+
+    An input is a column of `columns`, or a category of it (`categories`: 1 where the row has it, else 0), or its sine
+    and cosine (`cycles`: column → period). A missing one is filled (`missing`), the first of a sequence by
+    `input_fill` (F,), then x → (x - input_mean) / input_scale (F,). Targets are never filled: (y - target_mean) /
+    target_scale (K,). A window has `steps` rows, or is a whole sequence (None); its target lies `horizon` rows after
+    its last. Sequences are told apart by `group`, rows ordered by `time`.
+    """
+
+    columns: tuple[str, ...]
+    categories: Mapping[str, tuple[str, ...]]
+    cycles: Mapping[str, float]
+    targets: tuple[str, ...]
+    group: str | None
+    time: str | None
+    steps: int | None
+    horizon: int
+    stride: int
+    missing: Missing
+    scaling: Scaling
+    input_fill: tuple[float, ...] = ()
+    input_mean: tuple[float, ...] = ()
+    input_scale: tuple[float, ...] = ()
+    target_mean: tuple[float, ...] = ()
+    target_scale: tuple[float, ...] = ()
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The names of the F inputs."""
+        names: list[str] = []
+        for column in self.columns:
+            if column in self.categories:
+                names += [f"{column}={label}" for label in self.categories[column]]
+            elif column in self.cycles:
+                names += [f"sin {column}", f"cos {column}"]
+            else:
+                names.append(column)
+        return tuple(names)
+
+    @property
+    def features(self) -> int:
+        """F, the number of inputs at a step."""
+        return len(self.inputs)
+
+    @property
+    def target_inputs(self) -> tuple[int | None, ...]:
+        """(K,) for each target the place of its own column among the inputs, or None."""
+        places: dict[str, int] = {}
+        for place, name in enumerate(self.inputs):
+            if name in self.columns and name not in self.categories and name not in self.cycles:
+                places[name] = place
+        return tuple(places.get(target) for target in self.targets)
+
+    def in_units(self, targets: NDArray[Any]) -> Floats:
+        """Scaled targets (…, K) in the data's own units, float64."""
+        scale, mean = np.array(self.target_scale), np.array(self.target_mean)
+        return np.asarray(np.asarray(targets, np.float64) * scale + mean)
+
+    def to_json(self) -> dict[str, Any]:
+        """The rules as JSON, the names of inputs and the places of targets among them included."""
+        content = asdict(self)
+        content["categories"] = {name: list(labels) for name, labels in self.categories.items()}
+        plain = {name: list(value) if isinstance(value, tuple) else value for name, value in content.items()}
+        return plain | {"inputs": list(self.inputs), "target_inputs": list(self.target_inputs)}
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any], *, remedy: str = "copy the model anew") -> "SeriesRules":
+        """The rules that `to_json` gave; ArtifactError for anything else."""
+        try:
+            values = {each.name: content[each.name] for each in fields(cls)}
+            for name in ("columns", "targets"):
+                values[name] = tuple(map(str, values[name]))
+            for name in ("input_fill", "input_mean", "input_scale", "target_mean", "target_scale"):
+                values[name] = tuple(map(float, values[name]))
+            values["categories"] = {str(k): tuple(map(str, labels)) for k, labels in values["categories"].items()}
+            values["cycles"] = {str(name): float(period) for name, period in values["cycles"].items()}
+            for name, least in (("steps", 1), ("horizon", 0), ("stride", 1)):
+                value = values[name]
+                if (value is not None or name != "steps") and (type(value) is not int or value < least):
+                    raise ValueError(name)
+            rules = cls(**values)
+            good = (
+                {len(rules.input_fill), len(rules.input_mean), len(rules.input_scale)} == {rules.features}
+                and {len(rules.target_mean), len(rules.target_scale)} == {len(rules.targets)}
+                and np.isfinite([*rules.input_fill, *rules.input_mean, *rules.target_mean]).all()
+                and all(0 < scale < np.inf for scale in (*rules.input_scale, *rules.target_scale))
+                and rules.missing in get_args(Missing)
+                and rules.scaling in get_args(Scaling)
+                and all(name is None or isinstance(name, str) for name in (rules.group, rules.time))
+                and list(rules.inputs) == content["inputs"]
+                and list(rules.target_inputs) == content["target_inputs"]
+            )
+        except (KeyError, TypeError, ValueError, AttributeError):
+            good = False
+        if not good:
+            raise ArtifactError("the rules of a series are damaged", remedy)
+        return rules

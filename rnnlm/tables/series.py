@@ -1,0 +1,110 @@
+"""Windows of a series as batches, from arrays of scaled inputs and targets.
+
+Neither the table nor the network is known here.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rnnlm.arrays import open_npy
+from rnnlm.artifacts import read_json
+from rnnlm.errors import ArtifactError
+from rnnlm.tables.rules import Floats, Rows, SeriesRules
+
+DESCRIPTION = "series.json"
+_REMEDY = "rebuild it with: rnnlm window --force"
+
+
+@dataclass(frozen=True)
+class Series:
+    """`inputs` (rows, F), `targets` (rows, K) of the same row, scaled, NaN where missing; `windows` (N, 2), the first
+    row of each and the row after its last; `starts` (sequences,), the row at which each sequence begins.
+    """
+
+    inputs: NDArray[np.float32]
+    targets: NDArray[np.float32]
+    windows: NDArray[np.int64]
+    rules: SeriesRules
+    starts: NDArray[np.int64] = field(default_factory=lambda: np.zeros(1, np.int64))
+
+    def __len__(self) -> int:
+        """Number of windows."""
+        return len(self.windows)
+
+    def lengths(self) -> Rows:
+        """(N,) rows of each window."""
+        return np.asarray(self.windows[:, 1] - self.windows[:, 0])
+
+    def batch(self, rows: Rows) -> tuple[NDArray[np.float32], NDArray[np.float32], Rows]:
+        """Inputs (time, n, F), 0 after a window's end, targets (time, n, K) and lengths (n,) of the windows `rows`.
+
+        The target of step t is that of the row `horizon` after it, NaN where it is missing or the sequence is over.
+        """
+        windows = np.asarray(self.windows[rows])
+        lengths = windows[:, 1] - windows[:, 0]
+        steps = np.arange(lengths.max(initial=0))[:, None]
+        inside = steps < lengths
+        places = np.where(inside, windows[:, 0] + steps, 0)
+        inputs = np.where(inside[..., None], self.inputs[places], np.float32(0))
+        return inputs, self._targets(places, inside, self.sequence_ends(rows)), lengths
+
+    def last_targets(self, rows: Rows) -> NDArray[np.float32]:
+        """(n, K) the target of the last step, scaled; NaN where it is missing or the sequence is over."""
+        last = np.asarray(self.windows[rows, 1]) - 1
+        return self._targets(last, np.ones(len(last), np.bool_), self.sequence_ends(rows))
+
+    def truth(self) -> Floats:
+        """(N, K) the target of every window in the data's own units."""
+        return self.rules.in_units(self.last_targets(np.arange(len(self))))
+
+    def sequence_starts(self, rows: Rows) -> Rows:
+        """(n,) the row at which the sequence of each window begins."""
+        return np.asarray(self.starts[self._sequences(rows)])
+
+    def sequence_ends(self, rows: Rows) -> Rows:
+        """(n,) the row after the sequence of each window."""
+        return np.asarray(np.append(self.starts[1:], len(self.inputs))[self._sequences(rows)])
+
+    def _sequences(self, rows: Rows) -> Rows:
+        return np.asarray(np.searchsorted(self.starts, self.windows[rows, 0], "right") - 1)
+
+    def _targets(self, places: Rows, inside: NDArray[np.bool_], ends: Rows) -> NDArray[np.float32]:
+        """Targets `horizon` rows after `places` (…, n), NaN where not `inside`, or not before `ends` (n,)."""
+        places = places + self.rules.horizon
+        inside = inside & (places < ends)
+        return np.where(inside[..., None], self.targets[np.where(inside, places, 0)], np.float32(np.nan))
+
+
+def open_series(directory: Path, split: str) -> Series:
+    """A split of the `window` stage, memory-mapped; ArtifactError when its parts are damaged or do not fit."""
+    rules = SeriesRules.from_json(read_json(directory / DESCRIPTION, remedy=_REMEDY), remedy=_REMEDY)
+    inputs, targets = (
+        open_npy(directory / f"{split}.{name}.npy", kinds="f", dimensions=2, remedy=_REMEDY)
+        for name in ("inputs", "targets")
+    )
+    windows = open_npy(directory / f"{split}.windows.npy", kinds="i", dimensions=2, remedy=_REMEDY)
+    starts = open_npy(directory / f"{split}.starts.npy", kinds="i", dimensions=1, remedy=_REMEDY)
+    rows = len(inputs)
+    fits = (
+        inputs.dtype == targets.dtype == np.float32
+        and windows.dtype == starts.dtype == np.int64
+        and inputs.shape == (rows, rules.features)
+        and targets.shape == (rows, len(rules.targets))
+        and windows.shape[1] == 2
+        and _increase_from_zero(starts, rows)
+        and bool(np.all(windows[:, 0] >= 0) and np.all(windows[:, 0] < windows[:, 1]))
+    )
+    series = Series(inputs, targets, windows, rules, starts)
+    if not fits or bool(np.any(windows[:, 1] > series.sequence_ends(np.arange(len(windows))))):
+        raise ArtifactError(f"the parts of {split} in {directory} do not fit one another", _REMEDY)
+    return series
+
+
+def _increase_from_zero(starts: Rows, rows: int) -> bool:
+    """Whether `starts` are the starts of sequences that `rows` rows are made of."""
+    if rows == 0 or len(starts) == 0:
+        return rows == len(starts) == 0
+    return bool(starts[0] == 0 and np.all(np.diff(starts) > 0) and starts[-1] < rows)

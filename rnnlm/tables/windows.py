@@ -1,0 +1,233 @@
+"""The `window` stage: a table to inputs, targets and windows of each split, by rules learned from training rows.
+
+What the rules do to a table is in `series.py`; here they are chosen, fitted on train alone, and written.
+"""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rnnlm.arrays import write_npy
+from rnnlm.artifacts import write_json
+from rnnlm.corpus.settings import SPLITS, parse_fractions
+from rnnlm.errors import InputError, UsageError
+from rnnlm.tables.apply import (
+    category_codes,
+    check_time,
+    encoded,
+    find_windows,
+    scaled_inputs,
+    scaled_targets,
+    sequence_rows,
+)
+from rnnlm.tables.rules import Floats, Rows, SeriesRules
+from rnnlm.tables.series import DESCRIPTION
+from rnnlm.tables.settings import STEPS, Scaling, WindowSettings, column_names, column_periods
+from rnnlm.tables.table import Table
+
+_CATEGORIES = 1000
+_LARGEST = 1e30  # squares of larger ones, or they themselves, leave the range of the arithmetic
+
+
+@dataclass(frozen=True)
+class Part:
+    """A split: `rows` of the table in the order of its sequences, which begin at `starts` within them."""
+
+    rows: slice
+    starts: Rows
+
+
+def window(table: Table, directory: Path, settings: WindowSettings) -> dict[str, Any]:
+    """Fill the `window` stage from a table; the report.
+
+    For each split `SPLIT.inputs.npy` (rows, F) and `SPLIT.targets.npy` (rows, K) float32, `SPLIT.windows.npy` (N, 2)
+    and `SPLIT.starts.npy` (sequences,) int64; the rules in `series.json`. Raises InputError for columns that cannot
+    be what they are said to be, and where a split gets no window.
+    """
+    rules = choose(table, settings)
+    order, starts = sequence_rows(table, rules.group)
+    check_time(table, rules.time, order, starts)
+    parts = split_rows(table.rows, starts, settings.fractions, grouped=rules.group is not None)
+    rules = fit(table, rules, order[parts["train"].rows])
+    inputs, incomplete = scaled_inputs(table, rules, order, starts)
+    targets = scaled_targets(table, rules, order)
+    report: dict[str, Any] = {}
+    for split, part in parts.items():
+        found = find_windows(rules, part.starts, targets[part.rows], incomplete[part.rows])
+        rows = part.rows.stop - part.rows.start
+        if rows and not len(found.windows):
+            raise InputError(
+                f"{split} has no window: {found.reason(rules, rows)}",
+                "use --missing forward, or other --fractions"
+                if found.fit
+                else "use fewer --steps, a smaller --horizon, or other --fractions",
+            )
+        write_npy(directory / f"{split}.inputs.npy", inputs[part.rows])
+        write_npy(directory / f"{split}.targets.npy", targets[part.rows])
+        write_npy(directory / f"{split}.windows.npy", found.windows)
+        write_npy(directory / f"{split}.starts.npy", part.starts)
+        longest = int((found.windows[:, 1] - found.windows[:, 0]).max(initial=0))
+        report[split] = {
+            "rows": rows,
+            "sequences": len(part.starts),
+            "windows": len(found.windows),
+            "shape": [len(found.windows), longest, rules.features],
+            "left_out_without_target": found.without_target,
+            "left_out_with_missing_inputs": found.with_missing_inputs,
+        }
+    counts = {"missing_values": _missing(table, rules), "unknown_categories": _unknown(table, rules)}
+    write_json(directory / DESCRIPTION, {**rules.to_json(), **counts})
+    return {
+        "steps": rules.steps,
+        "horizon": rules.horizon,
+        "features": rules.features,
+        "inputs": list(rules.inputs),
+        "targets": list(rules.targets),
+        **counts,
+        "splits": report,
+    }
+
+
+def choose(table: Table, settings: WindowSettings) -> SeriesRules:
+    """What each column of the table is to be; the figures of filling and scaling, and the categories, still empty.
+
+    Raises UsageError where no target is named, InputError for a column that is not there or not of the right kind.
+    """
+    if settings.target is None:
+        names = ", ".join(column.name for column in table.columns)
+        raise UsageError("no --target", f"name the column to forecast, one of {names}")
+    targets, ignored = column_names(settings.target), column_names(settings.ignore)
+    cycles, categories = column_periods(settings.cycle), column_names(settings.categories)
+    group = settings.group or table.sequence_column
+    for name in targets:
+        table.number(name)
+    for name in (*ignored, *filter(None, (group, settings.time))):
+        table.column(name)
+    columns = column_names(settings.inputs)
+    if not columns:
+        others = {*ignored, settings.time, group, table.sequence_column, *(targets if settings.horizon == 0 else ())}
+        columns = tuple(column.name for column in table.columns if column.name not in others)
+    if not columns:
+        raise InputError(f"{table.source} has no column left that could be an input", "name some with --inputs")
+    for flag, named in (("--cycle", tuple(cycles)), ("--categories", categories)):
+        for name in named:
+            if table.column(name).name not in columns:
+                raise InputError(f"{flag} {name}: that column is no input", "omit it, or name it with --inputs")
+    texts = []
+    for name in columns:
+        column = table.column(name)
+        if column.kind == "date" and name not in categories:
+            raise InputError(
+                f"{table.source}: column {name} holds dates, which are no input", "name it with --time or --ignore"
+            )
+        if column.kind == "text" and column.stray is None and name not in cycles:
+            texts.append(name)
+    return SeriesRules(
+        columns=columns,
+        categories={name: () for name in columns if name in texts or name in categories},
+        cycles={name: cycles[name] for name in columns if name in cycles},
+        targets=targets,
+        group=group,
+        time=settings.time,
+        steps=settings.steps or (STEPS if group is None else None),
+        horizon=settings.horizon,
+        stride=settings.stride,
+        missing=settings.missing,
+        scaling=settings.scaling,
+    )
+
+
+def split_rows(rows: int, starts: Rows, fractions: str, *, grouped: bool) -> dict[str, Part]:
+    """Contiguous blocks of rows, or of whole sequences where there are several; InputError where one gets nothing."""
+    shares = parse_fractions(fractions)
+    count = len(starts) if grouped else rows
+    cuts = [*(round(count * sum(shares[:number])) for number in range(3)), count]
+    parts = {}
+    for number, split in enumerate(SPLITS):
+        first, last = cuts[number], cuts[number + 1]
+        if shares[number] and first == last:
+            raise InputError(
+                f"{count:,} {'sequences' if grouped else 'rows'} are too few to split: {split} gets none",
+                "give more, or all to training with --fractions 1,0,0",
+            )
+        if grouped:
+            edges = np.append(starts, rows)
+            part = slice(int(edges[first]), int(edges[last]))
+            parts[split] = Part(part, starts[first:last] - part.start)
+        else:
+            parts[split] = Part(slice(first, last), np.zeros(min(last - first, 1), np.int64))
+    return parts
+
+
+def fit(table: Table, rules: SeriesRules, train: Rows) -> SeriesRules:
+    """The rules with the categories, means and scales of the rows `train`, where each value is known.
+
+    Raises InputError for a column without a known value there, or with too many categories.
+    """
+    categories = {name: _categories(table, name, train) for name in rules.categories}
+    rules = replace(rules, categories=categories)
+    plain = [name in rules.columns and name not in rules.cycles and name not in categories for name in rules.inputs]
+    fills, means, scales = [], [], []
+    for name, values, scaled in zip(rules.inputs, encoded(table, rules), plain, strict=True):
+        known = _known(values[train], name)
+        mean, scale = mean_and_scale(known, rules.scaling if scaled else "none")
+        fills.append(float(known.mean()))
+        means.append(mean)
+        scales.append(scale)
+    targets = [mean_and_scale(_known(table.number(name)[train], name), rules.scaling) for name in rules.targets]
+    return replace(
+        rules,
+        input_fill=tuple(fills),
+        input_mean=tuple(means),
+        input_scale=tuple(scales),
+        target_mean=tuple(mean for mean, _ in targets),
+        target_scale=tuple(scale for _, scale in targets),
+    )
+
+
+def mean_and_scale(known: Floats, scaling: Scaling) -> tuple[float, float]:
+    """What is taken off a number, and what it is divided by then; a constant column is divided by 1."""
+    low, high = float(known.min()), float(known.max())
+    if scaling == "none":
+        return 0.0, 1.0
+    if scaling == "minmax":
+        return low, (high - low) or 1.0
+    return float(known.mean()), (float(known.std()) if high > low else 1.0)
+
+
+def _known(values: Floats, name: str) -> Floats:
+    known = values[~np.isnan(values)]
+    if not len(known):
+        raise InputError(f"column {name} has no known value in the training rows", "name it with --ignore")
+    if np.abs(known).max() > _LARGEST:
+        raise InputError(f"column {name} has numbers above {_LARGEST:g}", "measure it in another unit")
+    return known
+
+
+def _categories(table: Table, name: str, train: Rows) -> tuple[str, ...]:
+    """The different values of a column in the rows `train`: texts in order of the alphabet, numbers by size."""
+    codes, texts = table.labels(name)
+    met = np.unique(codes[train])
+    labels = [texts[code] for code in met if code >= 0]
+    if table.column(name).kind == "text":
+        labels.sort()
+    if len(labels) > _CATEGORIES:
+        raise InputError(
+            f"{table.source}: column {name} has {len(labels):,} different values, too many for categories",
+            "name it with --ignore, --group or --time",
+        )
+    if not labels:
+        raise InputError(f"column {name} has no known value in the training rows", "name it with --ignore")
+    return tuple(labels)
+
+
+def _missing(table: Table, rules: SeriesRules) -> dict[str, int]:
+    """How many values each input and target column lacks."""
+    return {name: table.missing(name) for name in dict.fromkeys((*rules.columns, *rules.targets))}
+
+
+def _unknown(table: Table, rules: SeriesRules) -> dict[str, int]:
+    """How many values of each column of categories are none of train's."""
+    return {name: int((category_codes(table, name, labels) < -1).sum()) for name, labels in rules.categories.items()}

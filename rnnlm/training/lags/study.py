@@ -1,0 +1,196 @@
+"""How far back networks remember: several trained at the same budget, over a range of lags, on fresh sequences.
+
+Every run goes through the one trainer, in a directory that is gone afterwards.
+"""
+
+import contextlib
+import math
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from rnnlm.errors import DivergenceError
+from rnnlm.model.cells.lstm import Lstm
+from rnnlm.model.network import Network, Start
+from rnnlm.model.prediction import label_nats, predictions
+from rnnlm.training.lags.settings import VARIANTS, LagSettings, Variant, parse_cells, parse_lags
+from rnnlm.training.lags.tasks import LAG_TASKS, LagTask, TaskSequences
+from rnnlm.training.loop import Trainer
+from rnnlm.training.progress import Outcome, Progress
+from rnnlm.training.sequences import SequenceObjective
+from rnnlm.training.settings import TrainSettings
+
+VALIDATED, TESTED = 250, 2000  # sequences that choose the best weights, and that measure them
+_HELD = 2**24  # steps of all training sequences together, at most; a longer run meets sequences again
+_SIDE_BY_SIDE = 250
+
+
+@dataclass(frozen=True)
+class LagRun:
+    """One network at one lag: the task's measures on fresh sequences, None after a loss that was not finite."""
+
+    network: str
+    lag: int
+    figures: Mapping[str, float | None]
+    steps: int
+    seconds: float
+    parameters: int
+    clipped_fraction: float | None
+
+    @property
+    def diverged(self) -> bool:
+        """Whether the loss stopped being finite."""
+        return None in self.figures.values()
+
+    def record(self) -> dict[str, Any]:
+        """All of it, for JSON."""
+        return {
+            "network": self.network,
+            "lag": self.lag,
+            **self.figures,
+            "diverged": self.diverged,
+            "steps": self.steps,
+            "seconds": round(self.seconds, 3),
+            "parameters": self.parameters,
+            "clipped_fraction": self.clipped_fraction,
+        }
+
+
+class _Standing:
+    """Hears how far a run came, for one that does not end."""
+
+    def __init__(self) -> None:
+        self.steps, self.seconds = 0, 0.0
+
+    def progress(self, progress: Progress) -> None:
+        self.steps, self.seconds = progress.step, progress.seconds
+
+    def notice(self, text: str) -> None:
+        pass
+
+    def stop_signal(self) -> int | None:
+        return None
+
+
+def lag_study(task: str, settings: LagSettings, device: str) -> Iterator[LagRun]:
+    """Each network at each lag in turn, as its run ends; all of one lag meet the same sequences.
+
+    What a run gives depends on the seed and its own settings, not on the other runs. Raises UsageError for a lag that
+    the task cannot have, before the first run.
+    """
+    chosen, settings, lags = LAG_TASKS[task], settings.settled(task), parse_lags(settings.lags)
+    for lag in lags:
+        TaskSequences(chosen, lag, 1, _random(settings.seed, lag, 0))
+    return _runs(chosen, settings, lags, device)
+
+
+def _runs(task: LagTask, settings: LagSettings, lags: list[int], device: str) -> Iterator[LagRun]:
+    assert settings.steps
+    for lag in lags:
+        steps = int(TaskSequences(task, lag, 1, _random(settings.seed, lag, 0)).lengths()[0])
+        counts = (max(1, min(settings.steps * settings.batch_size, _HELD // steps)), VALIDATED, TESTED)
+        train, valid, test = (
+            TaskSequences(task, lag, count, _random(settings.seed, lag, split)) for split, count in enumerate(counts)
+        )
+        for name in parse_cells(settings.cells):
+            yield _run(task, settings, name, lag, (train, valid, test), device)
+
+
+def _random(seed: int, lag: int, split: int) -> np.random.Generator:
+    return np.random.Generator(np.random.PCG64([seed, lag, split]))
+
+
+def _run(
+    task: LagTask,
+    settings: LagSettings,
+    name: str,
+    lag: int,
+    splits: tuple[TaskSequences, TaskSequences, TaskSequences],
+    device: str,
+) -> LagRun:
+    """Train one network and measure it."""
+    train, valid, test = splits
+    training = _training(VARIANTS[name], settings)
+    network = _network(task, training, settings, int(train.lengths()[0])).to(device)
+    standing = _Standing()
+    with tempfile.TemporaryDirectory(prefix="rnnlm-") as directory:
+        objective = SequenceObjective(train, valid, training, task.kind)
+        trainer = Trainer(network, objective, training, Path(directory), standing, tries=0)
+        outcome: Outcome | None = None
+        with contextlib.suppress(DivergenceError):
+            outcome = trainer.run(resume=False)
+    figures: dict[str, float | None] = dict.fromkeys(task.measures)
+    if outcome is not None:
+        network.load(outcome.tensors, "the best weights")
+        figures.update(_figures(network, test))
+    return LagRun(
+        name, lag, figures, standing.steps, standing.seconds, network.parameter_count,
+        None if outcome is None else outcome.clipped_fraction,
+    )  # fmt: skip
+
+
+def _training(variant: Variant, settings: LagSettings) -> TrainSettings:
+    """The budget as the trainer takes it: no regularisation, for no sequence is seen often enough to be learned."""
+    return TrainSettings(
+        cell=variant.cell,
+        hidden=settings.hidden,
+        recurrent_init=variant.recurrent_init,
+        steps=settings.steps,
+        batch_size=settings.batch_size,
+        bptt="full",
+        learning_rate=settings.learning_rate,
+        clip=settings.clip if variant.clipped else 0.0,
+        weight_decay=0.0,
+        dropout=0.0,
+        seed=settings.seed,
+        checkpoint_every="10000h",  # nothing goes on from a directory that is gone
+    )
+
+
+def _network(task: LagTask, training: TrainSettings, settings: LagSettings, steps: int) -> Network:
+    """A fresh network that reads `steps` steps."""
+    generator = torch.Generator().manual_seed(settings.seed)
+    start = Start(training.recurrent_init, settings.forget_bias or 0.0)
+    network = Network(task.architecture(training.cell, settings.hidden), generator, start)
+    if settings.forget_bias is None:
+        open_gates(network, steps, generator)
+    return network
+
+
+def open_gates(network: Network, steps: int, generator: torch.Generator) -> None:
+    """Let the units keep their state for 1 to `steps` steps (the chrono start of Tallec & Ollivier 2018).
+
+        b = log m,  m ~ U(1, steps − 1);   the LSTM's input gate: −b
+
+    σ(b) = m / (1 + m) forgets e-fold over about 1 + m steps. In the GRU one gate does both; cells without a gate that
+    keeps the state stay as they are. Without the closed input gate an LSTM that keeps its state for 100 steps also
+    sums up 100 distractors, and then learned recall at lag 100 from two seeds of three.
+    """
+    for cell in network.cells:
+        if cell.KEEPS is None:
+            continue
+        H = cell.hidden
+        m = torch.empty(H).uniform_(1, max(2, steps) - 1, generator=generator)
+        with torch.no_grad():
+            cell.b[cell.KEEPS * H : (cell.KEEPS + 1) * H] = m.log()
+            if isinstance(cell, Lstm):
+                cell.b[:H] = -m.log()
+
+
+def _figures(network: Network, data: TaskSequences) -> dict[str, float]:
+    """The task's measures over all that is asked."""
+    pieces = list(predictions(network, data, _SIDE_BY_SIDE))
+    if network.architecture.task == "forecast":
+        errors = np.concatenate([piece.last() - piece.last_targets() for piece in pieces])
+        return {"mean_squared_error": float(np.mean(errors**2))}
+    right = [(piece.outputs.argmax(-1) == piece.targets)[piece.targets >= 0] for piece in pieces]
+    nats = [label_nats(piece.outputs, piece.targets) for piece in pieces]
+    return {
+        "accuracy": float(np.mean(np.concatenate(right))),
+        "nats_per_label": math.fsum(np.concatenate(nats)) / sum(map(len, nats)),
+    }

@@ -1,0 +1,95 @@
+"""Several models on one text: what each costs in every line, in a measure that fits them all, and their differences."""
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from rnnlm.corpus.clean import clean_blocks
+from rnnlm.errors import UsageError
+from rnnlm.model.likelihood import LanguageModel, text_nats
+from rnnlm.use.comparison.bootstrap import FEWEST_UNITS, Difference, Sums, Units, paired_difference, units_of
+from rnnlm.use.comparison.comparable import Measure, Reader, common_measure, refuse_unknown
+from rnnlm.use.comparison.spelling import Lines, Spelling, measured_lines
+
+Raw = Callable[[], Iterable[bytes]]
+_BITS = 1 / math.log(2)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """`sums` of each model and `sizes`, (units,) each: nats and tokens, or bits and bytes, as `measure` says.
+
+    `spelled` where unknown words cost their spelling too.
+    """
+
+    measure: Measure
+    units: Units
+    sums: Sequence[Sums]
+    sizes: Sums
+    spelled: bool
+
+    def mean(self, number: int) -> float:
+        """What a model's figure is."""
+        return float(self.sums[number].sum() / self.sizes.sum())
+
+    def difference(self, first: int, second: int, resamples: int, seed: int) -> Difference:
+        """The figure of the first less that of the second."""
+        return paired_difference(self.sums[first], self.sums[second], self.sizes, resamples, seed)
+
+
+def compare(
+    models: Sequence[LanguageModel], readers: Sequence[Reader], raw: Raw, train: Raw | None, batch_size: int
+) -> Comparison:
+    """Measure all models; `raw` gives the text in blocks of whole lines, `train` that of training where there is one.
+
+    Raises UsageError where figures are not comparable, where unknown words would have to be spelled and cannot be, and
+    for a text of too few lines.
+    """
+    measure = common_measure(readers)
+    unknown = measure == "bits_per_byte" and any(reader.text.unknown_tokens for reader in readers)
+    spelling = _spelling(readers, train) if unknown else None
+    units = units_of(readers[0].text.ids)
+    if len(units.lines) <= FEWEST_UNITS:
+        raise UsageError(
+            f"the text has {len(units.lines) - 1} {units.name}, too few to draw from",
+            f"give one of {FEWEST_UNITS} or more",
+        )
+    costs = [
+        units.of(reader.text.ids).sums(text_nats(model, reader.text.ids, reader.context, batch_size))
+        for model, reader in zip(models, readers, strict=True)
+    ]
+    if measure == "nats_per_token":
+        return Comparison(measure, units, costs, units.tokens, False)
+    sums, sizes = [], units.tokens
+    for nats, reader in zip(costs, readers, strict=True):
+        added, sizes = _sums(units, measured_lines(raw(), reader.rules, spelling))
+        sums.append((nats + added) * _BITS)
+    return Comparison(measure, units, sums, sizes, unknown)
+
+
+def _spelling(readers: Sequence[Reader], train: Raw | None) -> Spelling:
+    """The characters of the training text; UsageError where there is none, or unknown tokens cannot be spelled."""
+    for reader in readers:
+        refuse_unknown(reader)
+    if train is None:
+        reader = next(reader for reader in readers if reader.text.unknown_tokens)
+        raise UsageError(
+            f"{reader.name} predicts {reader.text.unknown_tokens:,} unknown words, which have to be spelled to be "
+            "compared across tokens, by the training text, which these models are without",
+            "name a workspace in place of one of them, or models of the same tokens",
+        )
+    rules = readers[0].rules
+    return Spelling(block.text for block in clean_blocks(train(), rules.rule, rules.units))
+
+
+def _sums(units: Units, lines: Iterable[Lines]) -> tuple[Sums, Sums]:
+    """(units,) nats of spelling, and (units,) bytes."""
+    nats, sizes, line = np.zeros(len(units.lines) - 1), np.zeros(len(units.lines) - 1), 0
+    for block in lines:
+        unit = np.searchsorted(units.lines, line + np.arange(len(block.bytes)), "right") - 1
+        np.add.at(sizes, unit, block.bytes)
+        np.add.at(nats, unit, block.spelling)
+        line += len(block.bytes)
+    return nats, sizes

@@ -1,0 +1,192 @@
+"""What a forecast costs without a network: the last value, the last season's, and linear regressions.
+
+Every forecast is (N, K), one for each window and target of a series, in the data's own units. Neither the network nor
+the workspace is known here.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rnnlm.errors import UsageError
+from rnnlm.tables.rules import Floats, Rows
+from rnnlm.tables.series import Series
+
+SEASON = 24
+_WINDOWS = 4096
+_REGRESSORS = 4096  # the square of this many numbers is 134 MB
+_RIDGE = 1e-8  # of the variance of a regressor: decides where regressors depend on one another, and else nothing
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """A forecast (N, K) in the data's own units, or None and the reason why it does not apply; `key` is for JSON."""
+
+    key: str
+    name: str
+    forecast: Floats | None
+    reason: str = ""
+
+
+def baselines(train: Series | None, series: Series, season: int = SEASON) -> list[Baseline]:
+    """Every baseline for the windows of `series`, what needs fitting being fitted on `train`, where it is at hand."""
+
+    def fitted(fit: Callable[[Series, int], Linear]) -> Floats:
+        if train is None:
+            raise UsageError("the windows of training are not at hand", "")
+        # Windows of different lengths have as many last rows in common as the shortest of them has.
+        lags = int(min(train.lengths().min(initial=2**31), series.lengths().min(initial=2**31)))
+        return fit(train, lags).predict(series)
+
+    ways: dict[str, tuple[str, Callable[[], Floats]]] = {
+        "persistence": ("last value", lambda: persistence(series)),
+        "seasonal_naive": (f"value {season} rows before", lambda: seasonal_naive(series, season)),
+        "linear_autoregression": ("linear, own past", lambda: fitted(fit_autoregression)),
+        "linear_all_inputs": ("linear, all inputs", lambda: fitted(fit_linear)),
+    }
+    found = []
+    for key, (name, forecast) in ways.items():
+        try:
+            found.append(Baseline(key, name, forecast()))
+        except UsageError as error:
+            found.append(Baseline(key, name, None, error.message))
+    return found
+
+
+def persistence(series: Series) -> Floats:
+    """ŷ = the last known value of the target up to the window's last row, or train's mean where there is none.
+
+    Raises UsageError where the target is not among the inputs, so that a model does not see its past.
+    """
+    _past_is_read(series)
+    found = series.rules.in_units(_known_before(series, np.asarray(series.windows[:, 1]) - 1, 1))
+    means = [series.rules.input_fill[place] for place in series.rules.target_inputs if place is not None]
+    return np.where(np.isnan(found), np.array(means), found)
+
+
+def seasonal_naive(series: Series, season: int = SEASON) -> Floats:
+    """ŷ = the target `season` rows before the one to be forecast, or 2, 3, … seasons, as far as it must be to be known.
+
+    The history of the sequence before the window counts as known; where no season is, ŷ is that of `persistence`.
+    Raises UsageError as `persistence` does.
+    """
+    plain = persistence(series)
+    horizon = series.rules.horizon
+    # From the target's row t + H, the fewest seasons back that lead to row t or before.
+    latest = np.asarray(series.windows[:, 1]) - 1 + horizon - season * -(-horizon // season)
+    found = series.rules.in_units(_known_before(series, latest, season))
+    return np.where(np.isnan(found), plain, found)
+
+
+def _known_before(series: Series, rows: Rows, step: int) -> Floats:
+    """(N, K) the scaled target of each window's row of `rows` (N,), or `step`, 2 `step`, … rows before that.
+
+    The first that is known, back to the start of the sequence; NaN where none is.
+    """
+    starts = series.sequence_starts(np.arange(len(series)))
+    found = np.full((len(rows), len(series.rules.targets)), np.nan)
+    for place, targets in enumerate(series.targets.T):
+        # In rows of `step`, a column holds every step-th row of the series; the last known one above is the one wanted.
+        known = np.full(-(-len(targets) // step) * step, -1)
+        known[: len(targets)] = np.where(np.isnan(targets), -1, np.arange(len(targets)))
+        last = np.maximum.accumulate(known.reshape(-1, step)).ravel()[np.maximum(rows, 0)]
+        good = (rows >= starts) & (last >= starts)
+        found[good, place] = targets[last[good]]
+    return found
+
+
+def _past_is_read(series: Series) -> None:
+    for name, place in zip(series.rules.targets, series.rules.target_inputs, strict=True):
+        if place is None:
+            raise UsageError(f"the past of {name} is not among the inputs", "")
+
+
+@dataclass(frozen=True)
+class Linear:
+    """ŷ = x · `coefficients` (lags, columns, K) + `intercept` (K,), scaled.
+
+    x are the inputs `columns` of a window's last `lags` rows, the earliest row first.
+    """
+
+    columns: tuple[int, ...]
+    lags: int
+    coefficients: Floats
+    intercept: Floats
+
+    def predict(self, series: Series) -> Floats:
+        """(N, K) the forecast for every window; UsageError for a window of fewer than `lags` rows."""
+        if int(series.lengths().min(initial=self.lags)) < self.lags:
+            raise UsageError(f"a window has fewer than the {self.lags} rows that the regression reads", "")
+        flat = self.coefficients.reshape(-1, len(self.intercept))
+        forecast = np.empty((len(series), len(self.intercept)))
+        for first in range(0, len(series), _WINDOWS):
+            rows = np.arange(first, min(first + _WINDOWS, len(series)))
+            forecast[rows] = _regressors(series, rows, self.columns, self.lags) @ flat + self.intercept
+        return series.rules.in_units(forecast)
+
+
+def fit_autoregression(train: Series, lags: int | None = None) -> Linear:
+    """The regression of y(t + H) on the targets' own values in the last `lags` rows (default: the shortest window).
+
+    Raises UsageError where a target is not among the inputs, or there are too many regressors, or too few windows.
+    """
+    _past_is_read(train)
+    columns = [place for place in train.rules.target_inputs if place is not None]
+    return _least_squares(train, tuple(columns), lags)
+
+
+def fit_linear(train: Series, lags: int | None = None) -> Linear:
+    """The regression of y(t + H) on all inputs in the last `lags` rows (default: the shortest window).
+
+    Raises UsageError where there are too many regressors, or too few windows.
+    """
+    return _least_squares(train, tuple(range(train.rules.features)), lags)
+
+
+def _least_squares(train: Series, columns: tuple[int, ...], lags: int | None) -> Linear:
+    """Ordinary least squares by its normal equations, Cov(x) b = Cov(x, y), summed up in float64 over all windows.
+
+    The regressors are taken to variance 1 for solving, where Cov(x) gets a ridge of `_RIDGE`.
+    """
+    lags = int(train.lengths().min(initial=2**31)) if lags is None else lags
+    width, targets = lags * len(columns), len(train.rules.targets)
+    if width > _REGRESSORS:
+        raise UsageError(f"{width:,} regressors are more than {_REGRESSORS:,}", "")
+    if len(train) <= width:
+        raise UsageError(f"{len(train):,} windows are too few for {width:,} regressors", "")
+    moments, sums, count = np.zeros((width + targets, width + targets)), np.zeros(width + targets), len(train)
+    around = np.zeros(width + targets)
+    for first in range(0, count, _WINDOWS):
+        rows = np.arange(first, min(first + _WINDOWS, count))
+        both = np.concatenate([_regressors(train, rows, columns, lags), train.last_targets(rows)], 1)
+        if first == 0:
+            around = both.mean(0)  # sums of squares around what is nearly the mean keep their digits
+        both -= around
+        moments += both.T @ both
+        sums += both.sum(0)
+    mean = sums / count
+    covariance = moments / count - np.outer(mean, mean)
+    deviation = np.sqrt(np.maximum(np.diag(covariance)[:width], 0))
+    unit = np.where(deviation > 0, deviation, 1.0)
+    correlation = covariance[:width, :width] / np.outer(unit, unit) + _RIDGE * np.eye(width)
+    flat = np.linalg.solve(correlation, covariance[:width, width:] / unit[:, None]) / unit[:, None]
+    centre = mean + around
+    return Linear(columns, lags, flat.reshape(lags, len(columns), targets), centre[width:] - centre[:width] @ flat)
+
+
+def _regressors(series: Series, rows: Rows, columns: tuple[int, ...], lags: int) -> Floats:
+    """(n, lags × columns) inputs of the last `lags` rows of the windows `rows`."""
+    places = np.asarray(series.windows[rows, 1])[:, None] + np.arange(-lags, 0)
+    return series.inputs[places][:, :, list(columns)].astype(np.float64).reshape(len(rows), -1)
+
+
+def rmse_mae(forecast: NDArray[np.float64], truth: NDArray[np.float64]) -> tuple[Floats, Floats]:
+    """√(mean (ŷ − y)²) and mean |ŷ − y| of each target, (K,) each, from (N, K) in the data's own units.
+
+    What is NaN in `truth` is left out.
+    """
+    error = np.where(np.isnan(truth), np.nan, forecast - truth)
+    known = np.maximum((~np.isnan(error)).sum(0), 1)
+    return np.sqrt(np.nansum(error**2, 0) / known), np.nansum(np.abs(error), 0) / known

@@ -1,0 +1,47 @@
+"""How well a network forecasts, in the data's own units, beside methods that need no network."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rnnlm.model.network import Network
+from rnnlm.model.prediction import predictions
+from rnnlm.tables.series import Series
+from rnnlm.use.forecasts.baselines import rmse_mae
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Errors:
+    """The errors of one method for each target, in its units.
+
+    `nats_per_value` is the cost under a Gaussian whose standard deviation is the method's own error, for comparison
+    between methods: log(error · √(2πe)).
+    """
+
+    root_mean_square: tuple[float, ...]
+    mean_absolute: tuple[float, ...]
+
+    @property
+    def nats_per_value(self) -> tuple[float, ...]:
+        """One figure a target."""
+        return tuple(math.log(max(error, 1e-300) * math.sqrt(2 * math.pi * math.e)) for error in self.root_mean_square)
+
+
+def forecasts(model: Network, data: Series, batch_size: int, *, forced: bool = False) -> Floats:
+    """(N, K) what the network says for each window, in the data's units.
+
+    `forced` gives a network that feeds its output back the true value before; otherwise it goes by its own.
+    """
+    found = np.empty((len(data), len(data.rules.targets)))
+    for piece in predictions(model, data, batch_size, forced=forced):
+        found[piece.rows] = data.rules.in_units(piece.last())
+    return found
+
+
+def errors(forecast: Floats, truth: Floats) -> Errors:
+    """The errors of forecasts (N, K)."""
+    return Errors(*(tuple(map(float, figure)) for figure in rmse_mae(forecast, truth)))

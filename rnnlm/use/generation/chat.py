@@ -1,0 +1,62 @@
+"""A text written together: a person types, the model shows how it might go on and what may come next."""
+
+from dataclasses import dataclass, replace
+
+from rnnlm.corpus.settings import WORD_KINDS
+from rnnlm.corpus.text import TextRules
+from rnnlm.corpus.tokenizer import END_ID
+from rnnlm.model.likelihood import LanguageModel
+from rnnlm.use.generation.generate import Generated, generate
+from rnnlm.use.generation.next import Candidate, next_words, split_half_typed
+from rnnlm.use.settings import GenerateSettings
+
+
+@dataclass(frozen=True)
+class Turn:
+    """The text so far, how it might go on, the rest of a half-typed word first, and what may be next.
+
+    `next` are the words that complete the last one where it is half typed.
+    """
+
+    text: str
+    continuation: str
+    next: list[Candidate]
+
+
+class Session:
+    """The text so far, which begins with the prompt; each turn is drawn with a seed of its own."""
+
+    def __init__(self, model: LanguageModel, rules: TextRules, settings: GenerateSettings) -> None:
+        self._model, self._rules, self._settings = model, rules, settings
+        self._turns = 0
+        self._last: Turn | None = None
+        self.text = settings.prompt
+
+    def turn(self, typed: str) -> Turn:
+        """What was typed goes on with the text; nothing typed takes over what was proposed.
+
+        Raises UsageError for what is no Unicode.
+        """
+        if typed:
+            apart = self._rules.kind in WORD_KINDS and self.text and not self.text[-1].isspace()
+            self.text += (" " if apart else "") + typed
+        elif self._last is not None:
+            self.text += self._last.continuation
+        candidates = next_words(self._model, self._rules, self.text, self._settings.candidates or 1)
+        rest = self._rest_of_word(candidates)
+        drawn = self._draw(self.text + rest)
+        ended = "\n" if drawn.ids[-1] == END_ID else ""
+        self._last = Turn(self.text, rest + drawn.continued + ended, candidates[: self._settings.candidates])
+        self._turns += 1
+        return self._last
+
+    def _rest_of_word(self, candidates: list[Candidate]) -> str:
+        """What a half-typed word lacks to be the likeliest that begins so; nothing where none does."""
+        _, half = split_half_typed(self._rules, self.text)
+        likeliest = candidates[0].token if half and candidates else ""
+        rest = likeliest[len(half) :] if likeliest.startswith(half) else ""
+        return rest if split_half_typed(self._rules, self.text + rest)[1] == likeliest else ""
+
+    def _draw(self, text: str) -> Generated:
+        settings = replace(self._settings, prompt=text, seed=(self._settings.seed + self._turns) % 2**63)
+        return next(generate(self._model, self._rules, settings))

@@ -1,0 +1,72 @@
+"""How well a network labels: what it says for every word or text, counted against the truth."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rnnlm.corpus.labels.labelled import UNSEEN, LabelledText
+from rnnlm.corpus.labels.raw import labels_file
+from rnnlm.model.likelihood import perplexity
+from rnnlm.model.network import Network
+from rnnlm.model.prediction import label_nats, predictions
+from rnnlm.use.labels.metrics import Confusion
+from rnnlm.use.labels.naive_bayes import fit
+
+
+@dataclass(frozen=True)
+class LabelEvaluation:
+    """The counts, and `nats` summed over the labels that the network knows."""
+
+    confusion: Confusion
+    nats: float
+
+    def report(self) -> dict[str, Any]:
+        """The figures by their full names; nats leave out labels that training never saw, accuracy does not."""
+        known = self.confusion.predictions - self.confusion.unseen
+        per_label = self.nats / known if known else None
+        return {
+            **self.confusion.report(),
+            "nats_per_label": per_label,
+            "perplexity_of_labels": None if per_label is None else perplexity(per_label),
+        }
+
+
+def evaluate_labels(
+    model: Network, data: LabelledText, batch_size: int, offsets: NDArray[np.float64], *, forced: bool = False
+) -> LabelEvaluation:
+    """The label with the largest log p for each word or text, `offsets` (labels,) added, against the true one.
+
+    `forced` gives a network that feeds its output back the true label before; otherwise it goes by its own.
+    """
+    confusion, nats = Confusion(data.labels), 0.0
+    for piece in predictions(model, data, batch_size, forced=forced):
+        confusion.add(piece.targets, (piece.outputs + offsets).argmax(-1))
+        nats += float(label_nats(piece.outputs, piece.targets).sum())
+    return LabelEvaluation(confusion, nats)
+
+
+def naive_bayes_confusion(raw: Path, split: str, labels: tuple[str, ...]) -> Confusion:
+    """The baseline on a split of the `raw` stage: learned from train, its smoothing chosen on valid."""
+    model = fit(*_known(*_texts(raw, "train", labels)), len(labels))
+    chosen, numbers = _known(*_texts(raw, "valid", labels))
+    model = model.tuned(chosen, numbers) if chosen else model
+    confusion = Confusion(labels)
+    asked, truth = _texts(raw, split, labels)
+    confusion.add(truth, model.predict(asked))
+    return confusion
+
+
+def _known(texts: list[str], numbers: NDArray[np.int64]) -> tuple[list[str], NDArray[np.int64]]:
+    """The same without texts whose label is not in the set."""
+    return [text for text, number in zip(texts, numbers, strict=True) if number >= 0], numbers[numbers >= 0]
+
+
+def _texts(raw: Path, split: str, labels: tuple[str, ...]) -> tuple[list[str], NDArray[np.int64]]:
+    """The texts of a split and the numbers of their labels."""
+    numbers = {label: number for number, label in enumerate(labels)}
+    texts = (raw / f"{split}.txt").read_text("utf-8").split("\n")[:-1]
+    given = labels_file(raw, split).read_text("utf-8").split("\n")[:-1]
+    return texts, np.array([numbers.get(label, UNSEEN) for label in given], np.int64)

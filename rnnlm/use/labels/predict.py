@@ -1,0 +1,81 @@
+"""Labels for raw lines, in their order: one for each text, or one for each word."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rnnlm.corpus.text import TextRules
+from rnnlm.corpus.tokenizer import END_ID
+from rnnlm.errors import InputError
+from rnnlm.model.network import Network
+from rnnlm.model.prediction import predictions
+from rnnlm.use.generation.prompt import line_ids
+from rnnlm.use.lines import LINES, IdLines, blocks
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A label and its probability."""
+
+    label: str
+    probability: float
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """A line, and for each of its `parts` (the line itself, or its words) the most likely labels, best first."""
+
+    text: str
+    parts: tuple[str, ...]
+    choices: tuple[tuple[Choice, ...], ...]
+
+
+@dataclass(frozen=True)
+class Labeller:
+    """Labels lines by a model and its own rules of cleaning: the `k` with the largest log p + `offsets` (labels,)."""
+
+    model: Network
+    rules: TextRules
+    labels: tuple[str, ...]
+    offsets: NDArray[np.float64]
+    k: int
+    batch_size: int
+
+    @property
+    def per_token(self) -> bool:
+        """Whether each word has labels, not each line."""
+        return self.model.architecture.task == "tag"
+
+    def label(self, lines: Iterable[str]) -> Iterator[Labelled]:
+        """The same lines with labels; one without a word has none where words have them.
+
+        Raises InputError for a word that is not one token.
+        """
+        for number, block in enumerate(blocks(lines)):
+            ids = [line_ids(self.rules, line) for line in block]
+            parts = [tuple(line.split()) if self.per_token else (line,) for line in block]
+            if self.per_token:
+                for place, (line, words) in enumerate(zip(ids, parts, strict=True), number * LINES + 1):
+                    if len(line) != len(words):
+                        raise InputError(f"line {place:,}: not one token a word", "check its blanks")
+            else:
+                ids = [[*line, END_ID] for line in ids]
+            for text, names, choices in zip(block, parts, self._choices(ids), strict=True):
+                yield Labelled(text, names, choices)
+
+    def _choices(self, ids: list[list[int]]) -> list[tuple[tuple[Choice, ...], ...]]:
+        """For each line of ids the labels of its parts; none for a line without ids."""
+        filled = [place for place, line in enumerate(ids) if line]
+        found: list[tuple[tuple[Choice, ...], ...]] = [()] * len(ids)
+        data = IdLines([ids[place] for place in filled], self.per_token)
+        for piece in predictions(self.model, data, self.batch_size) if filled else ():
+            for column, row in enumerate(piece.rows):
+                said = piece.outputs[: piece.lengths[column], column] if self.per_token else piece.outputs[column][None]
+                found[filled[row]] = tuple(self._best(log_p) for log_p in said)
+        return found
+
+    def _best(self, log_p: NDArray[np.float64]) -> tuple[Choice, ...]:
+        order = np.argsort(-(log_p + self.offsets), kind="stable")[: self.k]
+        return tuple(Choice(self.labels[number], float(np.exp(log_p[number]))) for number in order)

@@ -1,0 +1,96 @@
+"""A ladder of models of one text, each row the one before it and one thing more, mixed with weights fitted elsewhere.
+
+n-gram; network; both mixed; with a neural cache; with dynamic evaluation. Weights are fitted on the validation text by
+expectation maximisation, so that no row is above the one before it there.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from rnnlm.corpus.ids import Ids
+from rnnlm.model.likelihood import mixture_nats
+from rnnlm.model.network import Network
+from rnnlm.model.ngram.scratch import Scratch
+from rnnlm.use.comparison.bootstrap import Sums, Units, units_of
+from rnnlm.use.ladder.components import Component, Components, Costs, Progress, Voice
+from rnnlm.use.ladder.mixture import fit_weights
+
+_TOKENS = 2**18  # whose mixture is in memory at once, a line or document more or less
+
+
+@dataclass(frozen=True)
+class Row:
+    """A mixture and its figures: nats of each unit (units,) of the text, nats a token of the validation text.
+
+    `apart` where it is no step of the ladder.
+    """
+
+    name: str
+    parts: Sequence[Component]
+    weights: Sequence[float]
+    sums: Sums
+    fit_nats_per_token: float
+    apart: bool = False
+
+    @property
+    def adapts(self) -> bool:
+        """Whether a part of it learns from the text."""
+        return any(part.adapts for part in self.parts)
+
+    @property
+    def seconds(self) -> float:
+        """What reading the text takes with all its parts."""
+        return sum(part.seconds for part in self.parts)
+
+    def described(self) -> list[dict[str, Any]]:
+        """Its parts with their weights and what was chosen for them."""
+        return [
+            {"name": part.name, "weight": weight, **part.chosen}
+            for part, weight in zip(self.parts, self.weights, strict=True)
+        ]
+
+
+class Ladder:
+    """Measures a text (`test`) by mixtures fitted on another (`fit`), both as ids of the same tokens."""
+
+    def __init__(
+        self, fit: Ids, test: Ids, scratch: Scratch, batch_size: int, progress: Progress = lambda count: None
+    ) -> None:
+        self._components = Components(fit, test, scratch, batch_size, progress)
+        self.units: Units = units_of(test)
+
+    def rows(self, network: Voice, ngram: Voice | None, others: Sequence[Voice] = ()) -> Iterator[Row]:
+        """The rows from the bottom up, each as soon as it is known; an ensemble with `others` last."""
+        made, parts = self._components, []
+        if ngram is not None:
+            parts = [made.plain(ngram)]
+            yield self._row("n-gram", parts)
+        own = made.plain(network)
+        yield self._row("network", [own])
+        parts = [own, *parts]
+        if ngram is not None:
+            yield self._row("+ n-gram", parts)
+        assert isinstance(network.model, Network)
+        for name, make in (("+ cache", made.cache), ("+ dynamic", made.dynamic)):
+            parts = [*parts, make(network.model, network.context, parts)]
+            yield self._row(name, parts)
+        if others:
+            yield self._row("ensemble", [own, *map(made.plain, others)], apart=True)
+
+    def _row(self, name: str, parts: Sequence[Component], *, apart: bool = False) -> Row:
+        fit = [part.fit for part in parts]
+        weights = [float(weight) for weight in fit_weights(fit)] if len(parts) > 1 else [1.0]
+        sums = np.concatenate(list(self._mixed_sums([part.test for part in parts], weights)))
+        return Row(name, parts, weights, sums, float(mixture_nats(fit, weights).mean()), apart)
+
+    def _mixed_sums(self, costs: Sequence[Costs], weights: Sequence[float]) -> Iterator[Sums]:
+        """Nats of each unit under a mixture, some units at a time."""
+        offsets = self.units.offsets
+        step = max(1, _TOKENS * (len(offsets) - 1) // int(offsets[-1]))
+        for start in range(0, len(offsets) - 1, step):
+            some = offsets[start : start + step + 1]
+            mixed = mixture_nats([cost[some[0] : some[-1]] for cost in costs], weights)
+            yield np.add.reduceat(mixed, some[:-1] - some[0])
