@@ -12,12 +12,12 @@ import time
 import torch
 
 from rnnlm.model.architecture import Architecture
-from rnnlm.model.network import Network, Teacher
+from rnnlm.model.network import ForcedInput, Network
 
 _ROUNDS = 9
 
 
-def seconds(network: Network, inputs: torch.Tensor, targets: torch.Tensor, teacher: Teacher | None) -> float:
+def seconds(network: Network, inputs: torch.Tensor, targets: torch.Tensor, teacher: ForcedInput | None) -> float:
     """One step of training but for the update."""
     started_at = time.perf_counter()
     reading = network.read(inputs, network.initial_state(inputs.shape[1]), teacher=teacher)
@@ -38,7 +38,7 @@ def main() -> None:
         network = Network(architecture, generator)
         inputs = torch.randint(4, 2000, (steps, batch), generator=generator)
         targets = torch.randint(0, labels, (steps, batch), generator=generator)
-        teacher = Teacher(torch.cat([torch.full_like(targets[:1], -1), targets[:-1]]))
+        teacher = ForcedInput(torch.cat([torch.full_like(targets[:1], -1), targets[:-1]]))
         times: dict[str, list[float]] = {"at once": [], "loop": []}
         for _ in range(_ROUNDS):
             times["at once"].append(seconds(network, inputs, targets, teacher))

@@ -24,6 +24,8 @@ from rnnlm.errors import ArtifactError
 _HEADER = 128
 _FORMATS = [np.dtype(code) for code in ("<u8", "<i8", "<f8", "<f4", "<u4", "<i4", "<f2", "<u2", "<i2", "i1", "u1", "?")]
 Array = NDArray[Any]
+Floats = NDArray[np.float64]
+Tensors = Mapping[str, NDArray[Any]]
 
 
 class NpyWriter:

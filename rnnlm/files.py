@@ -6,9 +6,11 @@ What is in a file, and which error of ours that makes, is known where it is read
 import os
 import select
 import stat
+from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
+Advance = Callable[[int], None]  # hears of bytes, tokens or rows that were read
 _PATIENCE = 5.0  # seconds in which somebody has to open a named pipe for writing
 _MOST = 256 * 2**20
 _BLOCK = 2**20  # what is asked for in one go is taken at once

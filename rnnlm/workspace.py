@@ -31,7 +31,7 @@ from rnnlm.graph import SOURCES, STAGES, later_stages
 from rnnlm.locks import locked, tidy
 from rnnlm.renamed import renamed
 
-State = Literal["missing", "current", "stale", "changed", "damaged"]
+StageState = Literal["missing", "current", "stale", "changed", "damaged"]
 Builder = Callable[[Path], Mapping[str, Any]]
 
 DESCRIPTION = "workspace.json"
@@ -59,7 +59,7 @@ class Workspace:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._settings = self._read()
-        self._states: dict[str, State] = {}  # what `state` found, until something is written
+        self._states: dict[str, StageState] = {}  # what `state` found, until something is written
         self._verified: dict[str, Manifest] = {}  # what this command relies on, until it holds the lock again
 
     def _read(self) -> dict[str, dict[str, Any]]:
@@ -180,13 +180,13 @@ class Workspace:
             found[name] = manifest.identity
         return found
 
-    def state(self, stage: str) -> State:
+    def state(self, stage: str) -> StageState:
         """Where a stage's artifact stands; `stale` when an input is no longer what it was made from."""
         if stage not in self._states:
             self._states[stage] = self._look(stage)
         return self._states[stage]
 
-    def _look(self, stage: str) -> State:
+    def _look(self, stage: str) -> StageState:
         try:
             manifest = self.manifest(stage)
             if manifest is None:

@@ -28,7 +28,7 @@ from rnnlm.model.architecture import Architecture
 from rnnlm.model.network import Network
 from rnnlm.model.quantized import seal_quantized
 from rnnlm.model.sealed import model_config, read_sealed, seal_model, text_description
-from rnnlm.training.settings import Cell
+from rnnlm.training.settings import CellName
 
 DOCUMENT = (Path(__file__).resolve().parents[1] / "docs" / "model-format.md").read_text("utf-8")
 Array = np.ndarray[Any, np.dtype[np.float64]]
@@ -272,7 +272,7 @@ def test_the_document_names_all_there_is() -> None:
     named = DOCUMENT[DOCUMENT.index("## architecture") : DOCUMENT.index("## weights.safetensors")]
     for field in fields(Architecture):
         assert f"`{field.name}`" in named, field.name
-    for cell in get_args(Cell):
+    for cell in get_args(CellName):
         assert f"`{cell}`" in named
     for kind in ("language", "tag", "classify", "forecast", "stream", "sentence", "document"):
         assert f"`{kind}`" in DOCUMENT

@@ -11,7 +11,7 @@ from rnnlm.corpus.ids import Ids
 from rnnlm.corpus.settings import EmbedSettings
 from rnnlm.corpus.tokenizer import tokens_by_id
 from rnnlm.errors import InputError, UsageError
-from rnnlm.model.embedding import FILE, SPREAD, Vectors, layer_from, random_layer, read_vectors, whole_layer
+from rnnlm.model.embedding import FILE, SPREAD, TokenVectors, layer_from, random_layer, read_vectors, whole_layer
 from rnnlm.model.quantized import sealed_weights
 from rnnlm.model.sealed import is_sealed, read_sealed
 from rnnlm.workspace import Workspace
@@ -34,7 +34,7 @@ def embed_recipe(
 
     Raises UsageError where vectors and `--embedding` differ, InputError for vectors that cannot be read.
     """
-    vectors: Vectors | None = None
+    vectors: TokenVectors | None = None
     digest = None
     if given.vectors is not None:
         vectors, digest = _vectors(workspace, given.vectors, {name: number for number, name in enumerate(names)})
@@ -67,7 +67,7 @@ def model_directory(workspace: Workspace, name: str) -> Path | None:
     return next((path for path in (workspace.path / "models" / name, Path(name)) if is_sealed(path)), None)
 
 
-def _vectors(workspace: Workspace, origin: str, ids: dict[str, int]) -> tuple[Vectors, str]:
+def _vectors(workspace: Workspace, origin: str, ids: dict[str, int]) -> tuple[TokenVectors, str]:
     """Vectors of a text file or of a trained model, and a digest of where they are from."""
     model = model_directory(workspace, origin)
     if model is not None:
@@ -75,7 +75,7 @@ def _vectors(workspace: Workspace, origin: str, ids: dict[str, int]) -> tuple[Ve
         layer = whole_layer(sealed_weights(sealed)[0])
         theirs = tokens_by_id(sealed.rules.tokenizer)
         rows = {ids[name]: layer[number] for number, name in enumerate(theirs) if name in ids and number}
-        return Vectors(rows, layer.shape[1]), sealed.model_sha256
+        return TokenVectors(rows, layer.shape[1]), sealed.model_sha256
     if not Path(origin).is_file():
         raise InputError(f"{origin} is neither a file nor a model", "check the path of the vectors")
     return read_vectors(Path(origin), ids), sha256_file(Path(origin))

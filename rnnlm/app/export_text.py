@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rnnlm.app.models import Found
+from rnnlm.app.models import FoundModel
 from rnnlm.app.request import Request
 from rnnlm.app.screen import Screen
 from rnnlm.app.texts import choose_text
@@ -20,7 +20,7 @@ from rnnlm.workspace import Workspace
 
 
 @dataclass(frozen=True)
-class Measure:
+class MeasuredText:
     """A text as a model's ids; `split` where it is one."""
 
     text: EncodedText
@@ -37,7 +37,7 @@ class Measure:
 
 
 @contextmanager
-def measuring_text(request: Request, found: Found, screen: Screen) -> Iterator[Measure | None]:
+def measuring_text(request: Request, found: FoundModel, screen: Screen) -> Iterator[MeasuredText | None]:
     """The text that the flags name, or the workspace's valid split, or test; None, with a notice, where none is."""
     given: ExportSettings = request.settings(ExportSettings).settings
     split = given.split
@@ -49,7 +49,7 @@ def measuring_text(request: Request, found: Found, screen: Screen) -> Iterator[M
             return
     chosen = choose_text(found, EvaluateSettings(split=split, text=given.text))
     with tempfile.TemporaryDirectory(prefix="rnnlm-") as directory:
-        yield Measure(encode_text(chosen.blocks, found.model.rules, Path(directory)), chosen.name, chosen.split)
+        yield MeasuredText(encode_text(chosen.blocks, found.model.rules, Path(directory)), chosen.name, chosen.split)
 
 
 def _split(workspace: Workspace) -> SplitName | None:

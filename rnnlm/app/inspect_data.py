@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rnnlm.app.models import Found
+from rnnlm.app.models import FoundModel
 from rnnlm.app.texts import choose_split, choose_text
 from rnnlm.corpus.labels.labelled import encode_labelled, encode_split
 from rnnlm.corpus.sequences import Sequences
@@ -31,7 +31,7 @@ class Read:
     described: dict[str, Any]
 
 
-def read_windows(found: Found, network: Network, given: InspectSettings, directory: Path) -> Read:
+def read_windows(found: FoundModel, network: Network, given: InspectSettings, directory: Path) -> Read:
     """Whatever the flags name, as windows; `directory` is for ids that this run alone needs.
 
     Raises UsageError for flags that do not go with the model, InputError for data that is not there.
@@ -48,7 +48,7 @@ def read_windows(found: Found, network: Network, given: InspectSettings, directo
     return Read(windows, f"{split} split" if split else str(given.text), {"split": split})
 
 
-def _text(found: Found, network: Network, given: InspectSettings, steps: int, directory: Path) -> Read:
+def _text(found: FoundModel, network: Network, given: InspectSettings, steps: int, directory: Path) -> Read:
     context = given.context or found.model.context
     if given.prompt is not None:
         check_unicode(given.prompt)
@@ -67,7 +67,7 @@ def _text(found: Found, network: Network, given: InspectSettings, steps: int, di
     )
 
 
-def _labelled(found: Found, given: InspectSettings, directory: Path) -> tuple[Sequences, str | None]:
+def _labelled(found: FoundModel, given: InspectSettings, directory: Path) -> tuple[Sequences, str | None]:
     model, per_token = found.model, found.model.task == "tag"
     if given.text is not None:
         return encode_labelled(given.text, model.rules, model.labels, per_token, directory), None
@@ -81,7 +81,7 @@ def _labelled(found: Found, given: InspectSettings, directory: Path) -> tuple[Se
     return data, split
 
 
-def _series(found: Found, given: InspectSettings, directory: Path) -> tuple[Series, str | None]:
+def _series(found: FoundModel, given: InspectSettings, directory: Path) -> tuple[Series, str | None]:
     rules = SeriesRules.from_json(found.model.config["series"])
     if given.text is not None:
         return apply_rules(read_table(Path(given.text)), rules), None

@@ -15,20 +15,20 @@ from rnnlm.workspace import Workspace
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundModel:
     """A sealed model, and the workspace that it was asked for through, if any."""
 
     model: Sealed
     workspace: Workspace | None
 
 
-def open_model(request: Request) -> tuple[Found, Network]:
+def open_model(request: Request) -> tuple[FoundModel, Network]:
     """The model that the arguments name and its network, on the device and with the threads asked for."""
     found = find_model(request)
     return found, network_of(request, found)
 
 
-def open_language_model(request: Request) -> tuple[Found, LanguageModel]:
+def open_language_model(request: Request) -> tuple[FoundModel, LanguageModel]:
     """The language model that the arguments name, a network or an n-gram model.
 
     Raises UsageError for a model of another task.
@@ -37,22 +37,22 @@ def open_language_model(request: Request) -> tuple[Found, LanguageModel]:
     return found, language_model_of(request, found)
 
 
-def network_of(request: Request, found: Found) -> Network:
+def network_of(request: Request, found: FoundModel) -> Network:
     """The network of a model; UsageError for an n-gram model, which has none."""
     set_threads(request.run.threads)
     return load_network(found.model, choose_device(request.run.device))
 
 
-def language_model_of(request: Request, found: Found) -> LanguageModel:
+def language_model_of(request: Request, found: FoundModel) -> LanguageModel:
     """A language model of either kind; UsageError for a model of another task."""
     check_language(found.model)
     set_threads(request.run.threads)
     return load_model(found.model, choose_device(request.run.device))
 
 
-def find_model(request: Request) -> Found:
+def find_model(request: Request) -> FoundModel:
     """The model at `path` (workspace or sealed directory), `--model NAME` or the last one sealed.
 
     Raises InputError, with the command that trains one, where there is none.
     """
-    return Found(*find_sealed(Path(request.arguments["path"]), request.settings(ModelSettings).settings.model))
+    return FoundModel(*find_sealed(Path(request.arguments["path"]), request.settings(ModelSettings).settings.model))

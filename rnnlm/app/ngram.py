@@ -29,14 +29,14 @@ _OFF = 0.001  # by how much the single words' probabilities may miss 1 without a
 
 
 @dataclass(frozen=True)
-class Origin:
+class NgramOrigin:
     """What a model is made from: settings that decide it, and digests of what it reads."""
 
     settings: Mapping[str, Any]
     inputs: Mapping[str, str]
 
 
-def train_ngram(pipeline: Pipeline, order: int, context: str, origin: Origin, directory: Path) -> None:
+def train_ngram(pipeline: Pipeline, order: int, context: str, origin: NgramOrigin, directory: Path) -> None:
     """Estimate a model of the ids of train, and seal it in `directory`."""
     content, rules = _tokenizer(pipeline)
     shape = NgramShape(order, len(tokens_by_id(rules.tokenizer)), context == "sentence")
@@ -54,7 +54,7 @@ def train_ngram(pipeline: Pipeline, order: int, context: str, origin: Origin, di
         )
 
 
-def read_ngram(pipeline: Pipeline, path: str, origin: Origin, directory: Path) -> None:
+def read_ngram(pipeline: Pipeline, path: str, origin: NgramOrigin, directory: Path) -> None:
     """Read a model from an ARPA file, and seal it in `directory`, with the workspace's cleaning."""
     content, rules = _tokenizer(pipeline)
     known, kind = arpa_tokens(rules), rules.kind
@@ -95,7 +95,7 @@ def _scratch() -> Iterator[Scratch]:
 
 
 def _seal(
-    fresh: Path, shape: NgramShape, rules: TextRules, content: bytes, origin: Origin, report: Mapping[str, Any]
+    fresh: Path, shape: NgramShape, rules: TextRules, content: bytes, origin: NgramOrigin, report: Mapping[str, Any]
 ) -> None:
     context = "sentence" if shape.lines_apart else "stream"
     described = {"text": text_description(rules), "context": context, "data": dict(origin.inputs)}

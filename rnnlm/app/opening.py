@@ -12,10 +12,10 @@ from rnnlm.app.sections import refuse_counting, refuse_for_labels, refuse_foreca
 from rnnlm.app.stages import Pipeline
 from rnnlm.artifacts import Manifest
 from rnnlm.corpus.labels.raw import split_labelled, spool_labelled
-from rnnlm.corpus.labels.sources import Reading
+from rnnlm.corpus.labels.sources import LabelledReading
 from rnnlm.corpus.raw import corpus_digest, split_raw
 from rnnlm.corpus.settings import LABELS_OF, CleanSettings, Labels, RawSettings, TokenizeSettings, VocabSettings
-from rnnlm.corpus.sources import Corpus, find_corpus
+from rnnlm.corpus.sources import CorpusFiles, find_corpus
 from rnnlm.errors import ArtifactError, UsageError
 from rnnlm.training.defaults import refuse_endless
 from rnnlm.training.settings import TrainSettings, check_forms
@@ -88,7 +88,7 @@ def _check_sections(request: Request, labels: Labels | None) -> None:
             refuse_counting(kind, request.settings(VocabSettings))
 
 
-def _refuse_overlap(corpus: Corpus, out: Path) -> None:
+def _refuse_overlap(corpus: CorpusFiles, out: Path) -> None:
     names = [*corpus.stream, *(name for _, group in corpus.splits for name in group)]
     for name in names:
         inside = out.exists() and Path(name).exists() and out.resolve() in Path(name).resolve().parents
@@ -96,7 +96,9 @@ def _refuse_overlap(corpus: Corpus, out: Path) -> None:
             raise UsageError(f"--out {out} holds the corpus itself", "name another directory")
 
 
-def _read_corpus(workspace: Workspace, corpus: Corpus, labels: Labels | None, request: Request, screen: Screen) -> bool:
+def _read_corpus(
+    workspace: Workspace, corpus: CorpusFiles, labels: Labels | None, request: Request, screen: Screen
+) -> bool:
     """Read the corpus into the workspace's `raw` stage, unless it is what the workspace holds already.
 
     Whether it took the place of another one, of which the later stages still are.
@@ -111,7 +113,7 @@ def _read_corpus(workspace: Workspace, corpus: Corpus, labels: Labels | None, re
             if labels is None:
                 digest, blank = corpus_digest(corpus, given.field, spool, advance, reading), 0
             else:
-                labelled = Reading(labels, given.field, given.label, reading)
+                labelled = LabelledReading(labels, given.field, given.label, reading)
                 spooled = spool_labelled(corpus, labelled, spool, advance)
                 digest, blank = spooled.sha256, spooled.blank_texts
         force = request.run.force

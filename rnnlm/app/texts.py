@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from rnnlm.app.models import Found
+from rnnlm.app.models import FoundModel
 from rnnlm.corpus.decoding import Decoding
 from rnnlm.corpus.sources import find_corpus, read_blocks, split_blocks, whole_lines
 from rnnlm.errors import InputError, UsageError
@@ -23,7 +23,7 @@ class Chosen:
     corpus_sha256: str = ""
 
 
-def choose_text(found: Found, given: EvaluateSettings, reading: Decoding | None = None) -> Chosen:
+def choose_text(found: FoundModel, given: EvaluateSettings, reading: Decoding | None = None) -> Chosen:
     """The text that the flags name, or the workspace's test split, or valid where test is empty.
 
     Raises UsageError for a model that has no splits, InputError for a text that is not there.

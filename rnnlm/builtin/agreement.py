@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rnnlm.builtin.grammar import Category, Spoken
+from rnnlm.builtin.grammar import Category, GrammarToken
 from rnnlm.builtin.lexicon import GENDER_FORMS, NUMBER_FORMS
 from rnnlm.builtin.probability import initial_belief, observe
 from rnnlm.builtin.sampling import derive
@@ -61,12 +61,12 @@ def agreements(random: np.random.Generator) -> Iterator[Agreement]:
             _, belief = observe(GRAMMAR, belief, spoken.word)
 
 
-def _other(category: Category, spoken: Spoken) -> str | None:
+def _other(category: Category, spoken: GrammarToken) -> str | None:
     """The form that another value would have had; None where all have the same."""
     return next((entry[spoken.form] for entry in category.entries if entry[spoken.form] != spoken.word), None)
 
 
-def _pair(story: list[Spoken], position: int, other: str, distance: int) -> Agreement:
+def _pair(story: list[GrammarToken], position: int, other: str, distance: int) -> Agreement:
     texts = [spoken.text for spoken in story]
     text, word = texts[position], story[position].word
     start = text.lower().index(word)

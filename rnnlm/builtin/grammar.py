@@ -43,7 +43,7 @@ class Category:
 
 
 @dataclass(frozen=True, eq=False)
-class Spoken:
+class GrammarToken:
     """One token as the grammar says it. Compared by identity, so that states hash quickly."""
 
     text: str
@@ -58,7 +58,7 @@ class Slot:
     """A place for a value of a category: `spoken[value]` is the token for each value."""
 
     register: int | None
-    spoken: tuple[Spoken, ...]
+    spoken: tuple[GrammarToken, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,12 +68,12 @@ class Call:
     symbol: str
 
 
-Item = Spoken | Slot | Call
+Item = GrammarToken | Slot | Call
 Agenda = tuple[Item, ...]
-State = tuple[Agenda, Memory]
+Derivation = tuple[Agenda, Memory]
 """What is still to be said, and what is remembered: all that the future of a text depends on."""
 
-Step = tuple[int, Spoken | None, State]
+Step = tuple[int, GrammarToken | None, Derivation]
 """Weight, token (None where a symbol was opened and nothing said), next state."""
 
 _TOKEN = re.compile(
@@ -99,14 +99,14 @@ class Grammar:
         self._compile(self.start, "")
 
     @property
-    def initial(self) -> State:
+    def initial(self) -> Derivation:
         return (Call(self.start),), (None,) * len(self.registers)
 
-    def steps(self, state: State) -> list[Step]:
+    def steps(self, state: Derivation) -> list[Step]:
         """What may be done with the first item of the agenda; P(step) = weight / sum of the weights."""
         (item, *_), memory = state
         rest = state[0][1:]
-        if isinstance(item, Spoken):
+        if isinstance(item, GrammarToken):
             return [(1, item, (rest, memory))]
         if isinstance(item, Call):
             return [(weight, None, (items + rest, memory)) for weight, items in self.compiled[item.symbol]]
@@ -141,7 +141,7 @@ class Grammar:
             return self._compile(core[1:-1], after)
         if core[0].isalpha():
             text, _, tag = core.partition("/")
-            return Spoken(before + text + after, text.lower(), tag or self._tag(text.lower()))
+            return GrammarToken(before + text + after, text.lower(), tag or self._tag(text.lower()))
         return self._slot(core, before, after)
 
     def _tag(self, word: str) -> str:
@@ -159,5 +159,5 @@ class Grammar:
         spoken = []
         for entry in category.entries:
             text = entry[form].capitalize() if name[0].isupper() else entry[form]
-            spoken.append(Spoken(before + text + after, text.lower(), category.tags[form], register, form))
+            spoken.append(GrammarToken(before + text + after, text.lower(), category.tags[form], register, form))
         return Slot(register, tuple(spoken))

@@ -14,15 +14,15 @@ import math
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
-from rnnlm.builtin.grammar import Grammar, State
+from rnnlm.builtin.grammar import Derivation, Grammar
 
 END = "</s>"
 
-Belief = Mapping[State, float]
+Belief = Mapping[Derivation, float]
 """State → P(state | words so far)."""
 
 
-def continuations(grammar: Grammar, state: State, mass: float) -> Iterator[tuple[str, float, State]]:
+def continuations(grammar: Grammar, state: Derivation, mass: float) -> Iterator[tuple[str, float, Derivation]]:
     """Every next word, its share of `mass` and the state after it; END where the text is over."""
     if not state[0]:
         yield END, mass, state
@@ -51,7 +51,7 @@ def next_words(grammar: Grammar, belief: Belief) -> dict[str, float]:
 
 def observe(grammar: Grammar, belief: Belief, word: str) -> tuple[float, Belief]:
     """P(word | words so far), and the belief after it."""
-    shares: dict[State, float] = defaultdict(float)
+    shares: dict[Derivation, float] = defaultdict(float)
     for state, mass in belief.items():
         for said, share, after in continuations(grammar, state, mass):
             if said == word:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rnnlm.builtin.grammar import Grammar, Spoken, Step
+from rnnlm.builtin.grammar import Grammar, GrammarToken, Step
 
 SIGHT = 4
 """Words before the present one that a 5-gram sees."""
@@ -48,7 +48,7 @@ def choose(steps: Sequence[Step], rng: np.random.Generator) -> Step:
     raise AssertionError("weights are positive")
 
 
-def derive(grammar: Grammar, rng: np.random.Generator) -> Iterator[Spoken]:
+def derive(grammar: Grammar, rng: np.random.Generator) -> Iterator[GrammarToken]:
     """The tokens of one text."""
     state = grammar.initial
     while state[0]:

@@ -6,7 +6,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from rnnlm.app.models import Found, language_model_of
+from rnnlm.app.models import FoundModel, language_model_of
 from rnnlm.app.reading import decoding
 from rnnlm.app.request import Request
 from rnnlm.app.texts import Chosen, choose_text
@@ -36,7 +36,7 @@ def compare_models(request: Request) -> None:
 
     def text_again() -> Chosen:
         settings = EvaluateSettings(split=given.split, text=given.text)
-        return choose_text(Found(found[0].model, workspace), settings, reading)
+        return choose_text(FoundModel(found[0].model, workspace), settings, reading)
 
     def train() -> Iterator[bytes]:
         assert workspace is not None
@@ -72,7 +72,7 @@ def compare_models(request: Request) -> None:
     _show(terminal(request), report)
 
 
-def _find(paths: Sequence[str]) -> list[Found]:
+def _find(paths: Sequence[str]) -> list[FoundModel]:
     """The models: each path a sealed directory or a workspace; or names in the workspace that comes first.
 
     Raises UsageError for fewer than two, and for one that is there twice.
@@ -86,7 +86,8 @@ def _find(paths: Sequence[str]) -> list[Found]:
     if Workspace.exists(first) and names:
         workspace = Workspace.open(first)
         found = [
-            Found(last_trained(workspace, path), workspace) if path in names else _at(Path(path)) for path in paths[1:]
+            FoundModel(last_trained(workspace, path), workspace) if path in names else _at(Path(path))
+            for path in paths[1:]
         ]
     else:
         found = [_at(Path(path)) for path in paths]
@@ -98,16 +99,16 @@ def _find(paths: Sequence[str]) -> list[Found]:
     return found
 
 
-def _at(path: Path) -> Found:
+def _at(path: Path) -> FoundModel:
     """A sealed model, with the workspace that it lies in, if any; or the last of a workspace."""
     if not is_sealed(path):
         workspace = Workspace.open(path)
-        return Found(last_trained(workspace, None), workspace)
+        return FoundModel(last_trained(workspace, None), workspace)
     home = path.resolve().parent.parent
-    return Found(read_sealed(path), Workspace.open(home) if Workspace.exists(home) else None)
+    return FoundModel(read_sealed(path), Workspace.open(home) if Workspace.exists(home) else None)
 
 
-def _names(found: Sequence[Found]) -> list[str]:
+def _names(found: Sequence[FoundModel]) -> list[str]:
     """The models' names, or their paths where names are the same."""
     names = [each.model.name for each in found]
     return names if len(set(names)) == len(names) else [str(each.model.path) for each in found]

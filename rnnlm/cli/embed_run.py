@@ -23,7 +23,7 @@ from rnnlm.corpus.sources import find_corpus, read_blocks, whole_lines
 from rnnlm.corpus.text import TextRules
 from rnnlm.corpus.tokenizer import UNKNOWN_ID, shown, tokens_by_id
 from rnnlm.errors import ArtifactError, InputError, UsageError
-from rnnlm.model.embedding import Layer, analogy, nearest, principal_components, read_layer, whole_layer
+from rnnlm.model.embedding import EmbeddingLayer, analogy, nearest, principal_components, read_layer, whole_layer
 from rnnlm.model.quantized import sealed_weights
 from rnnlm.model.sealed import read_sealed
 from rnnlm.use.generation.prompt import line_ids
@@ -83,7 +83,7 @@ def embed_or_look(request: Request) -> None:
 class Layered:
     """A layer with the names of its rows, and the ways to look at it."""
 
-    def __init__(self, layer: Layer, rules: TextRules, pipeline: Pipeline) -> None:
+    def __init__(self, layer: EmbeddingLayer, rules: TextRules, pipeline: Pipeline) -> None:
         self._layer, self._rules, self._pipeline = layer, rules, pipeline
         self._names = tokens_by_id(rules.tokenizer)
         self._ids = {name: number for number, name in enumerate(self._names)}

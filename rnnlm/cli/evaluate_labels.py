@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from rich.table import Table
 
-from rnnlm.app.models import Found
+from rnnlm.app.models import FoundModel
 from rnnlm.app.reading import decoding
 from rnnlm.app.request import Request
 from rnnlm.app.texts import choose_split
@@ -27,7 +27,7 @@ _WHOLE_MATRIX = 12  # labels whose counts fit on a screen side by side
 _WORST = 10
 
 
-def evaluate_labelled(request: Request, found: Found, network: Network) -> None:
+def evaluate_labelled(request: Request, found: FoundModel, network: Network) -> None:
     """Show how well a model labels a split or a labelled file."""
     given = request.settings(EvaluateSettings).settings
     model = found.model
@@ -58,7 +58,7 @@ def evaluate_labelled(request: Request, found: Found, network: Network) -> None:
     _show(request, report, evaluation.confusion, f"{model.name} on {name}")
 
 
-def _digests(found: Found, split: str | None, directory: Path) -> dict[str, str]:
+def _digests(found: FoundModel, split: str | None, directory: Path) -> dict[str, str]:
     """The digests of the texts and of their labels, as they were read."""
     if split is None or found.workspace is None:
         return _two_digests(directory, "all")
@@ -70,7 +70,7 @@ def _two_digests(raw: Path, name: str) -> dict[str, str]:
     return {"raw_sha256": sha256_file(raw / f"{name}.txt"), "labels_sha256": sha256_file(labels_file(raw, name))}
 
 
-def _data(request: Request, found: Found, directory: Path) -> tuple[LabelledText, str | None, str]:
+def _data(request: Request, found: FoundModel, directory: Path) -> tuple[LabelledText, str | None, str]:
     """The labelled text that the flags name, as ids by the model's own rules; its split and its name.
 
     Raises UsageError for a model without a workspace, or a workspace without such labels.

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from rnnlm.app.models import Found, language_model_of
+from rnnlm.app.models import FoundModel, language_model_of
 from rnnlm.app.reading import decoding
 from rnnlm.app.request import Request
 from rnnlm.app.texts import choose_text
@@ -22,8 +22,8 @@ from rnnlm.model.ngram.scratch import Scratch
 from rnnlm.model.sealed import Sealed, is_sealed, read_sealed
 from rnnlm.use.comparison.bootstrap import Units, mean_interval
 from rnnlm.use.comparison.comparable import same_tokens
-from rnnlm.use.ladder.components import Voice
-from rnnlm.use.ladder.ladder import Ladder, Row
+from rnnlm.use.ladder.components import MixtureModel
+from rnnlm.use.ladder.ladder import Ladder, LadderRow
 from rnnlm.use.settings import EvaluateSettings
 from rnnlm.workspace import Workspace
 
@@ -31,7 +31,7 @@ _NGRAM = "ngram"
 _ADAPTS = "*"
 
 
-def evaluate_ladder(request: Request, found: Found, network: LanguageModel) -> None:
+def evaluate_ladder(request: Request, found: FoundModel, network: LanguageModel) -> None:
     """Show a text's figures under the network and under what can be built on it."""
     given: EvaluateSettings = request.settings(EvaluateSettings).settings
     screen = terminal(request)
@@ -49,16 +49,16 @@ def evaluate_ladder(request: Request, found: Found, network: LanguageModel) -> N
     ngram = _ngram(found.workspace, found.model, screen)
     models = [found.model, *([ngram] if ngram else []), *others]
 
-    def voice(model: Sealed) -> Voice:
-        loaded = language_model_of(request, Found(model, None))
-        return Voice(model.name, loaded, given.context or model.context)
+    def voice(model: Sealed) -> MixtureModel:
+        loaded = language_model_of(request, FoundModel(model, None))
+        return MixtureModel(model.name, loaded, given.context or model.context)
 
     with tempfile.TemporaryDirectory(prefix="rnnlm-") as name:
         directory = Path(name)
         fit = _fit_text(found.workspace, found.model.rules, given.fit_tokens, directory / "fit")
         (directory / "test").mkdir()
         text = encode_text(chosen.blocks, found.model.rules, directory / "test")
-        own = Voice(found.model.name, network, given.context or found.model.context)
+        own = MixtureModel(found.model.name, network, given.context or found.model.context)
         rows = []
         with screen.rate_progress("measuring", "predictions", rows=False) as advance:
             ladder = Ladder(fit, text.ids, Scratch(directory), given.batch_size, advance)
@@ -126,7 +126,7 @@ def _fit_text(workspace: Workspace, rules: TextRules, tokens: int, directory: Pa
     return ids.part(0, max(1, lines))
 
 
-def _figures(row: Row, units: Units, text: EncodedText, given: EvaluateSettings) -> dict[str, Any]:
+def _figures(row: LadderRow, units: Units, text: EncodedText, given: EvaluateSettings) -> dict[str, Any]:
     """A row as JSON."""
     nats = float(row.sums.sum())
     interval = mean_interval(row.sums, units.tokens, given.resamples, given.seed)
@@ -145,7 +145,7 @@ def _figures(row: Row, units: Units, text: EncodedText, given: EvaluateSettings)
     }
 
 
-def _fit_seconds(row: Row) -> float:
+def _fit_seconds(row: LadderRow) -> float:
     return sum(part.fit_seconds for part in row.parts)
 
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from rnnlm.app.models import Found
+from rnnlm.app.models import FoundModel
 from rnnlm.app.request import Request
 from rnnlm.cli.terminal import Terminal, count, table, terminal
 from rnnlm.errors import InputError, UsageError
@@ -20,7 +20,7 @@ from rnnlm.views.forecast_plot import draw_forecast
 _PLOTTED = 500  # rows of a picture
 
 
-def evaluate_forecast(request: Request, found: Found, network: Network) -> None:
+def evaluate_forecast(request: Request, found: FoundModel, network: Network) -> None:
     """Show a model's errors on a split or a table, beside those of methods that need no network."""
     given = request.settings(EvaluateSettings).settings
     given.refuse_tables("forecasts")
@@ -57,7 +57,7 @@ def evaluate_forecast(request: Request, found: Found, network: Network) -> None:
     _show(screen, report, figures, names, series, name)
 
 
-def _data(request: Request, found: Found) -> tuple[Series, Series | None, str | None, str, str]:
+def _data(request: Request, found: FoundModel) -> tuple[Series, Series | None, str | None, str, str]:
     """The windows that the flags name, those of train where there are any, the split, its name and the table's digest.
 
     Raises UsageError for a model without a workspace, or a workspace whose windows are made by other rules.

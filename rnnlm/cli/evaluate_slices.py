@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from rnnlm.app.models import Found
+from rnnlm.app.models import FoundModel
 from rnnlm.app.reading import decoding
 from rnnlm.app.request import Request
 from rnnlm.app.texts import choose_text
@@ -20,7 +20,7 @@ from rnnlm.use.settings import EvaluateSettings
 from rnnlm.views.reliability_plot import reliability_plot
 
 
-def evaluate_in_slices(request: Request, found: Found, model: LanguageModel) -> None:
+def evaluate_in_slices(request: Request, found: FoundModel, model: LanguageModel) -> None:
     """Show the parts of a text's loss, the calibration and the keystrokes saved."""
     given: EvaluateSettings = request.settings(EvaluateSettings).settings
     screen = terminal(request)

@@ -4,7 +4,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from rnnlm.app.models import Found
+from rnnlm.app.models import FoundModel
 from rnnlm.app.reading import decoding
 from rnnlm.app.request import Request
 from rnnlm.app.texts import choose_text
@@ -20,7 +20,7 @@ from rnnlm.use.evaluation.evaluate import evaluate
 from rnnlm.use.settings import EvaluateSettings
 
 
-def evaluate_language(request: Request, found: Found, network: LanguageModel) -> None:
+def evaluate_language(request: Request, found: FoundModel, network: LanguageModel) -> None:
     """Show how well a language model predicts a split or a text file."""
     given = request.settings(EvaluateSettings).settings
     if given.baseline or (given.plot and not given.slices):

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from rnnlm.app.export_text import measuring_text
-from rnnlm.app.models import Found, language_model_of
+from rnnlm.app.models import FoundModel, language_model_of
 from rnnlm.app.request import Request
 from rnnlm.cli.terminal import count, table, terminal
 from rnnlm.model.network import Network
@@ -20,7 +20,7 @@ from rnnlm.use.export.settings import ExportSettings
 _CONTEXT = "sentence"  # of the n-gram model: what readers of ARPA files suppose
 
 
-def export_arpa(request: Request, found: Found, out: Path) -> None:
+def export_arpa(request: Request, found: FoundModel, out: Path) -> None:
     """An n-gram model as ARPA text and, where it stands for a network, how far it is from it."""
     given: ExportSettings = request.settings(ExportSettings).settings
     sealed, screen, tokens = found.model, terminal(request), arpa_tokens(found.model.rules)

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from rnnlm.app.export_text import measuring_text
-from rnnlm.app.models import Found, network_of
+from rnnlm.app.models import FoundModel, network_of
 from rnnlm.app.request import Request
 from rnnlm.cli.terminal import count, table, terminal
 from rnnlm.directories import replacement
@@ -17,7 +17,7 @@ from rnnlm.model.sealed import WEIGHTS
 _BYTES = 1.1  # a number of the network: one byte, and the scales of the rows
 
 
-def export_int8(request: Request, found: Found, out: Path) -> None:
+def export_int8(request: Request, found: FoundModel, out: Path) -> None:
     """A sealed model with every matrix in 8 bits, and its perplexity beside that of the model it is made from."""
     original = found.model
     check_quantizable(original)

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from rnnlm.app.models import Found
+from rnnlm.app.models import FoundModel
 from rnnlm.app.request import Request
 from rnnlm.artifacts import seal, write_bytes
 from rnnlm.cli.terminal import count, table, terminal
@@ -21,7 +21,7 @@ _BYTES = 8.0  # a number of the network: four bytes in each graph
 MOST = 1e-4  # nats that a log probability may differ by
 
 
-def export_onnx(request: Request, found: Found, out: Path) -> None:
+def export_onnx(request: Request, found: FoundModel, out: Path) -> None:
     """The graphs of a step and of a sequence with the tokenizer, in a directory; docs/model-format.md tells of them.
 
     Raises UsageError for a model of another kind, InputError where the extra is not installed, ArtifactError where a

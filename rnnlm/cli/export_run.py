@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from rnnlm.app.models import Found, find_model
+from rnnlm.app.models import FoundModel, find_model
 from rnnlm.app.request import Request
 from rnnlm.app.targets import check_file, inputs_beside
 from rnnlm.artifacts import MANIFEST, read_json, refuse_read
@@ -48,7 +48,7 @@ def export_model(request: Request) -> None:
         export_word2vec(request, found, out)
 
 
-def _check_free(out: Path, found: Found, *, directory: bool, force: bool) -> None:
+def _check_free(out: Path, found: FoundModel, *, directory: bool, force: bool) -> None:
     """Raise UsageError where something stands that must not be replaced, InputError where there is no directory."""
     if not out.resolve().parent.is_dir():
         raise InputError(f"--out {out}: there is no directory {out.parent}", "make it first")
@@ -72,7 +72,7 @@ def _exported(directory: Path) -> bool:
     return rounded or content.get("format") == ONNX_FORMAT
 
 
-def export_word2vec(request: Request, found: Found, out: Path) -> None:
+def export_word2vec(request: Request, found: FoundModel, out: Path) -> None:
     """The embedding of every token but `<pad>`."""
     sealed = found.model
     rules = sealed.rules

@@ -11,7 +11,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from rnnlm.app.models import Found
+from rnnlm.app.models import FoundModel
 from rnnlm.app.reading import decoding
 from rnnlm.app.request import Request
 from rnnlm.arrays import open_npy
@@ -31,7 +31,7 @@ _ACCEPT = "type, and see how it may go on; an empty line takes that over; Ctrl-D
 _NAMED = 5  # unknown words that a notice names
 
 
-def generate_texts(request: Request, found: Found, network: LanguageModel) -> None:
+def generate_texts(request: Request, found: FoundModel, network: LanguageModel) -> None:
     """Show the texts: as they are, a blank line between them, or as JSON, a line for each."""
     given: GenerateSettings = request.settings(GenerateSettings).settings
     rules, screen = found.model.rules, terminal(request)
@@ -53,7 +53,7 @@ def generate_texts(request: Request, found: Found, network: LanguageModel) -> No
                 _say(f"[{_copied_words(rules, text, copied)}]\n")
 
 
-def talk(request: Request, found: Found, network: LanguageModel) -> None:
+def talk(request: Request, found: FoundModel, network: LanguageModel) -> None:
     """Lines from standard input; after each the text with how it may go on, and the next words; JSON, a line each."""
     given: GenerateSettings = request.settings(GenerateSettings).settings
     session, screen = Session(network, found.model.rules, given), terminal(request)
@@ -110,7 +110,7 @@ def _compared(
         yield from zip(batch, copies, strict=True)
 
 
-def _training_ids(found: Found, directory: Path, screen: Terminal) -> NDArray[Any] | None:
+def _training_ids(found: FoundModel, directory: Path, screen: Terminal) -> NDArray[Any] | None:
     """The training text as the model's ids; None, with a notice, for a model without a workspace.
 
     Where the workspace has been rebuilt since, its training split is read anew by the model's own rules.

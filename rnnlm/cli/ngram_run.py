@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from rnnlm.app.ngram import Origin, read_ngram, train_ngram
+from rnnlm.app.ngram import NgramOrigin, read_ngram, train_ngram
 from rnnlm.app.opening import open_pipeline
 from rnnlm.app.request import Request
 from rnnlm.app.stages import Pipeline
@@ -57,14 +57,14 @@ def show_ngram(request: Request) -> None:
         _show(screen, pipeline, model)
 
 
-def _origin(given: NgramSettings, vocab: Manifest) -> Origin:
+def _origin(given: NgramSettings, vocab: Manifest) -> NgramOrigin:
     inputs = {"vocab": vocab.identity}
     if given.from_ is None:
-        return Origin({"order": given.order, "context": given.context}, inputs)
-    return Origin({"from": given.from_}, {**inputs, "arpa": sha256_file(Path(given.from_))})
+        return NgramOrigin({"order": given.order, "context": given.context}, inputs)
+    return NgramOrigin({"from": given.from_}, {**inputs, "arpa": sha256_file(Path(given.from_))})
 
 
-def _current(directory: Path, origin: Origin) -> bool:
+def _current(directory: Path, origin: NgramOrigin) -> bool:
     """Whether the model there is made from this. Where an ARPA file stands does not matter, but what it holds."""
     try:
         manifest = read_manifest(directory, FORMAT, VERSION, remedy="")

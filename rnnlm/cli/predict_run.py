@@ -18,7 +18,7 @@ from rnnlm.tables.rules import SeriesRules
 from rnnlm.tables.source import read_table
 from rnnlm.use.forecasts.rows import forecast_table
 from rnnlm.use.labels.choice import prior_offsets
-from rnnlm.use.labels.predict import Choice, Labelled, Labeller
+from rnnlm.use.labels.predict import LabelChoice, Labelled, Labeller
 from rnnlm.use.settings import PredictSettings
 from rnnlm.views.forecast_plot import draw_forecast
 
@@ -57,7 +57,7 @@ def _lines(name: str, reading: Decoding) -> Iterator[str]:
 def _record(labelled: Labelled, tag: bool) -> dict[str, object]:
     """A line as JSON."""
 
-    def listed(choices: tuple[Choice, ...]) -> list[dict[str, object]]:
+    def listed(choices: tuple[LabelChoice, ...]) -> list[dict[str, object]]:
         return [{"label": choice.label, "probability": choice.probability} for choice in choices]
 
     if not tag:
@@ -66,7 +66,7 @@ def _record(labelled: Labelled, tag: bool) -> dict[str, object]:
     return {"text": labelled.text, "words": [{"word": word, "labels": listed(choices)} for word, choices in pairs]}
 
 
-def _cells(choices: tuple[Choice, ...]) -> str:
+def _cells(choices: tuple[LabelChoice, ...]) -> str:
     return "\t".join(f"{choice.label}\t{choice.probability:.4f}" for choice in choices)
 
 

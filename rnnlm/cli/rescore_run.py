@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from rnnlm.app.models import Found, language_model_of, open_language_model
+from rnnlm.app.models import FoundModel, language_model_of, open_language_model
 from rnnlm.app.reading import decoding
 from rnnlm.app.request import Request
 from rnnlm.app.texts import check_source
@@ -20,12 +20,12 @@ from rnnlm.model.sealed import is_sealed, read_sealed
 from rnnlm.use.comparison.comparable import same_tokens
 from rnnlm.use.rescoring.form import ListForm
 from rnnlm.use.rescoring.json_lines import JsonLists
-from rnnlm.use.rescoring.kaldi import Kaldi, archive_name
+from rnnlm.use.rescoring.kaldi import KaldiLists, archive_name
 from rnnlm.use.rescoring.lists import Hypothesis, Utterance, utterances
-from rnnlm.use.rescoring.mikolov import Mikolov
+from rnnlm.use.rescoring.mikolov import MikolovLists
 from rnnlm.use.rescoring.rescorer import Rescored, Rescorer, Weights
 from rnnlm.use.rescoring.settings import RescoreSettings
-from rnnlm.use.rescoring.srilm import Srilm
+from rnnlm.use.rescoring.srilm import SrilmLists
 from rnnlm.use.rescoring.tuning import MIXTURES, Features, tuned
 from rnnlm.use.rescoring.word_errors import read_references
 from rnnlm.use.rescoring.word_rates import WordRates
@@ -88,10 +88,10 @@ def _names(listed: str | None) -> list[str]:
 
 def _form(given: RescoreSettings, reading: Decoding) -> ListForm:
     if given.format == "kaldi":
-        return Kaldi([(archive_name(name), read_lines(name, reading)) for name in _names(given.costs)])
+        return KaldiLists([(archive_name(name), read_lines(name, reading)) for name in _names(given.costs)])
     if given.format == "jsonl":
         return JsonLists(reading)
-    return Mikolov() if given.format == "mikolov" else Srilm()
+    return MikolovLists() if given.format == "mikolov" else SrilmLists()
 
 
 def _hypotheses(form: ListForm, files: list[str], reading: Decoding) -> Iterator[Hypothesis]:
@@ -99,7 +99,7 @@ def _hypotheses(form: ListForm, files: list[str], reading: Decoding) -> Iterator
         yield from form.read(file, read_lines(file, reading))
 
 
-def _ngram(request: Request, found: Found, given: RescoreSettings) -> LanguageModel | None:
+def _ngram(request: Request, found: FoundModel, given: RescoreSettings) -> LanguageModel | None:
     """The n-gram model to mix with; with --tune, which tries mixtures where it can, None where there is none.
 
     Raises InputError where it was asked for and is not there, UsageError for one of another vocabulary.
@@ -117,7 +117,7 @@ def _ngram(request: Request, found: Found, given: RescoreSettings) -> LanguageMo
         sealed = last_trained(found.workspace, given.ngram)
     if not same_tokens(sealed.rules, found.model.rules):
         raise UsageError(f"{sealed.path} has other tokens than {found.model.path}", "train both in the same workspace")
-    return language_model_of(request, Found(sealed, found.workspace))
+    return language_model_of(request, FoundModel(sealed, found.workspace))
 
 
 def _weighted(

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from rnnlm.app.models import Found, open_language_model
+from rnnlm.app.models import FoundModel, open_language_model
 from rnnlm.app.reading import decoding
 from rnnlm.app.request import Request
 from rnnlm.app.texts import check_source
@@ -73,7 +73,7 @@ def _form_and_level(request: Request, given: ScoreSettings, level: str) -> tuple
     return "jsonl", given.level or "corpus"
 
 
-def _open(request: Request, given: ScoreSettings) -> tuple[Found, LanguageModel]:
+def _open(request: Request, given: ScoreSettings) -> tuple[FoundModel, LanguageModel]:
     found, model = open_language_model(request)
     if not isinstance(model, Network):
         return found, model

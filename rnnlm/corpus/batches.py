@@ -22,7 +22,7 @@ START_SHARE = 0.5
 
 
 @dataclass(frozen=True)
-class Batch:
+class TokenBatch:
     """`inputs`, `targets` (time, batch) of ids, 0 where there is nothing to predict; `fresh` (batch,) restarts a state.
 
     `epoch` counts passes over the text from 0.
@@ -38,9 +38,9 @@ class Batch:
         """Number of targets."""
         return int((self.targets != PAD_ID).sum())
 
-    def part(self, columns: slice) -> "Batch":
+    def part(self, columns: slice) -> "TokenBatch":
         """Some of the sequences."""
-        return Batch(self.inputs[:, columns], self.targets[:, columns], self.fresh[columns], self.epoch)
+        return TokenBatch(self.inputs[:, columns], self.targets[:, columns], self.fresh[columns], self.epoch)
 
 
 class StreamBatches:
@@ -64,7 +64,7 @@ class StreamBatches:
         """Targets in a pass; fewer than `batch_size` of the text are left to the next one's other stripes."""
         return self._length * self._batch
 
-    def __iter__(self) -> Iterator[Batch]:
+    def __iter__(self) -> Iterator[TokenBatch]:
         while True:
             if self._position == 0:
                 further = int(self._random.integers(1, self._bptt + 1)) if self._epoch else 0
@@ -88,7 +88,7 @@ class StreamBatches:
             self._position += length
             if self._position >= self._length:
                 self._epoch, self._position = self._epoch + 1, 0
-            yield Batch(inputs, targets, fresh, epoch)
+            yield TokenBatch(inputs, targets, fresh, epoch)
 
     def state(self) -> dict[str, Any]:
         """Where the reading stands, as JSON."""
@@ -128,13 +128,13 @@ class SentenceBatches:
         """Targets in a pass."""
         return int(self._sentences.sizes().sum())
 
-    def __iter__(self) -> Iterator[Batch]:
+    def __iter__(self) -> Iterator[TokenBatch]:
         while True:
             whole, epoch = self._rows(self._plan.rows), self._plan.epoch
             time = whole.shape[0] - 1
             step = self._bptt or time
             start, end = self._within, min(self._within + step, time)
-            batch = Batch(
+            batch = TokenBatch(
                 np.where(whole[start:end] == END_ID, PAD_ID, whole[start:end]),
                 whole[start + 1 : end + 1],
                 np.full(whole.shape[1], start == 0),

@@ -4,7 +4,7 @@
 tokens.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,8 +19,8 @@ from rnnlm.corpus.sentences import sentences_of
 from rnnlm.corpus.settings import SPLITS, WORD_KINDS, CleanSettings
 from rnnlm.corpus.sources import BLOCK, line_blocks
 from rnnlm.errors import InputError
+from rnnlm.files import Advance
 
-Progress = Callable[[int], None]
 _FORBIDDEN = (b"<pad>", b"<s>", b"</s>")
 
 
@@ -131,7 +131,7 @@ def _refuse_specials(cleaned: bytes, numbers: NDArray[np.int64]) -> None:
                 )
 
 
-def clean(raw: Path, directory: Path, rule: CleanRule, units: UnitRule, progress: Progress) -> dict[str, Any]:
+def clean(raw: Path, directory: Path, rule: CleanRule, units: UnitRule, progress: Advance) -> dict[str, Any]:
     """Clean every split of the `raw` stage into `directory`: text, line map and document starts; the counts.
 
     Raises InputError when cleaning leaves nothing of the training split.

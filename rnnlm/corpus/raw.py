@@ -6,20 +6,20 @@ cleaned here.
 
 import hashlib
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from rnnlm.artifacts import durable
 from rnnlm.corpus.decoding import Decoding
 from rnnlm.corpus.settings import SPLITS, parse_fractions
-from rnnlm.corpus.sources import BLOCK, Corpus, read_blocks
+from rnnlm.corpus.sources import BLOCK, CorpusFiles, read_blocks
 from rnnlm.errors import InputError
+from rnnlm.files import Advance
 
-Progress = Callable[[int], None]
 
-
-def corpus_digest(corpus: Corpus, field: str, spool: Path, progress: Progress, decoding: Decoding | None = None) -> str:
+def corpus_digest(
+    corpus: CorpusFiles, field: str, spool: Path, progress: Advance, decoding: Decoding | None = None
+) -> str:
     """Read the corpus once into `spool` (a directory), a file a part; the digest of all of it.
 
     Raises InputError for what cannot be read, and where there is nothing to train on.

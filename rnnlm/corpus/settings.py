@@ -6,7 +6,7 @@ from typing import Literal
 from rnnlm.config import above, at_least, between, setting
 from rnnlm.errors import UsageError
 
-Kind = Literal["word", "whitespace", "char", "byte", "bpe"]
+TokenKind = Literal["word", "whitespace", "char", "byte", "bpe"]
 WORD_KINDS = ("word", "whitespace")
 SPLITS = ("train", "valid", "test")
 Task = Literal["language", "tag", "classify", "forecast"]
@@ -117,7 +117,7 @@ class CleanSettings:
 class TokenizeSettings:
     """What the units of the model are."""
 
-    kind: Kind | None = setting(
+    kind: TokenKind | None = setting(
         None, "words, blank-separated words, characters, bytes or byte-level subwords",
         auto="word; whitespace with --prepared",
         group="tokenizer"

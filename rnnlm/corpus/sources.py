@@ -31,7 +31,7 @@ _SPLIT_NAMES = {"train": "train", "training": "train", "valid": "valid", "valida
 
 
 @dataclass(frozen=True)
-class Corpus:
+class CorpusFiles:
     """The parts of a corpus in reading order: one stream, or a path for each split.
 
     With `label_files` each file of the stream holds the texts of one label, which its name says.
@@ -42,7 +42,7 @@ class Corpus:
     label_files: bool = False
 
 
-def find_corpus(paths: list[str], *, label_files: bool = False) -> Corpus:
+def find_corpus(paths: list[str], *, label_files: bool = False) -> CorpusFiles:
     """What the paths on a command line name; InputError for one that does not exist or holds no corpus.
 
     With `label_files` a directory without a train file is one of a file a label.
@@ -57,7 +57,7 @@ def find_corpus(paths: list[str], *, label_files: bool = False) -> Corpus:
             raise InputError(f"{name} does not exist", "check the path of the corpus")
     directories = [name for name in paths if name != "-" and Path(name).is_dir()]
     if not directories:
-        return Corpus(stream=tuple(paths))
+        return CorpusFiles(stream=tuple(paths))
     if len(paths) > 1:
         raise InputError(f"{directories[0]} is a directory among several paths", "name one directory, or files")
     found: dict[str, list[str]] = {}
@@ -71,14 +71,16 @@ def find_corpus(paths: list[str], *, label_files: bool = False) -> Corpus:
             if split:
                 found.setdefault(split, []).append(str(entry))
     if label_files and files and "train" not in found:
-        return Corpus(stream=tuple(files), label_files=True)
+        return CorpusFiles(stream=tuple(files), label_files=True)
     if "train" not in found:
         raise InputError(
             f"{paths[0]} has no train file",
             "name the files train.txt, valid.txt and test.txt, list the files themselves, or, where each file is "
             "a label, use --task classify",
         )
-    return Corpus(splits=tuple((split, tuple(found[split])) for split in ("train", "valid", "test") if split in found))
+    return CorpusFiles(
+        splits=tuple((split, tuple(found[split])) for split in ("train", "valid", "test") if split in found)
+    )
 
 
 def read_blocks(name: str, field: str | None, decoding: Decoding | None = None) -> Iterator[bytes]:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from rnnlm.artifacts import durable, write_bytes, write_json
-from rnnlm.corpus.clean import Progress
 from rnnlm.corpus.encoder import Segmenter, sample_lines
 from rnnlm.corpus.foreign.imported import Imported
 from rnnlm.corpus.normalizer import CleanRule
@@ -16,6 +15,7 @@ from rnnlm.corpus.settings import SPLITS
 from rnnlm.corpus.sources import line_blocks
 from rnnlm.corpus.tokenizer import build_tokenizer, learn_merges, load_tokenizer
 from rnnlm.errors import ArtifactError
+from rnnlm.files import Advance
 
 _EXAMPLE_TOKENS = 12
 
@@ -29,7 +29,7 @@ def tokenize(
     vocab_size: int,
     sample_bytes: int,
     imported: Imported | None,
-    progress: Progress,
+    progress: Advance,
 ) -> dict[str, Any]:
     """Write the tokens of every split into `directory`, and `subwords.json` or `imported.json`; the counts."""
     report: dict[str, Any] = {"kind": kind}
@@ -50,7 +50,7 @@ def tokenize(
     return report
 
 
-def _split(source: Path, target: Path, segmenter: Segmenter, progress: Progress) -> dict[str, Any]:
+def _split(source: Path, target: Path, segmenter: Segmenter, progress: Advance) -> dict[str, Any]:
     lines = tokens = 0
     example: list[str] = []
     with durable(target) as file:

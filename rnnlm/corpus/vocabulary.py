@@ -19,7 +19,6 @@ from tokenizers import Tokenizer
 
 from rnnlm.arrays import npy_writer
 from rnnlm.artifacts import durable, write_bytes
-from rnnlm.corpus.clean import Progress
 from rnnlm.corpus.encoder import IdTable, split_tokens
 from rnnlm.corpus.normalizer import END, SPECIALS, UNKNOWN, CleanRule, normalize
 from rnnlm.corpus.settings import SPLITS, WORD_KINDS
@@ -36,7 +35,7 @@ from rnnlm.corpus.tokenizer import (
     tokens_by_id,
 )
 from rnnlm.errors import InputError
-from rnnlm.files import read_input
+from rnnlm.files import Advance, read_input
 
 _DISTINCT_IN_MEMORY = 2_000_000
 _SHOWN = 10
@@ -111,7 +110,7 @@ def choose(counts: dict[str, int], rule: VocabRule) -> list[str]:
 
 
 def vocab(
-    tokens: Path, directory: Path, *, kind: str, rule: CleanRule, choice: VocabRule, progress: Progress
+    tokens: Path, directory: Path, *, kind: str, rule: CleanRule, choice: VocabRule, progress: Advance
 ) -> dict[str, Any]:
     """Write `vocabulary.tsv`, `tokenizer.json` and the ids and line offsets of every split; the figures."""
     counts: dict[str, int] = {}
@@ -201,7 +200,7 @@ def _tokenizer(tokens: Path, kind: str, rule: CleanRule, counts: dict[str, int],
 
 
 def _encode(
-    path: Path, directory: Path, split: str, table: IdTable, frequencies: Any, progress: Progress
+    path: Path, directory: Path, split: str, table: IdTable, frequencies: Any, progress: Advance
 ) -> dict[str, Any]:
     dtype = np.uint16 if len(frequencies) <= 2**16 else np.uint32
     total = unknown = outside = 0

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from rnnlm.corpus.ids import Ids
 from rnnlm.corpus.tokenizer import END_ID, FIRST_OUTPUT, PAD_ID, START_ID
-from rnnlm.model.embedding import SPREAD, Layer, random_layer
+from rnnlm.model.embedding import SPREAD, EmbeddingLayer, random_layer
 
 # Words to each side. On Penn Treebank after 1.65 million tokens the validation perplexity is 128.1, 124.4, 119.9 and
 # 121.6 with 1, 2, 4 and 8, and 130.6 with a random start.
@@ -29,7 +29,7 @@ _CONTEXTS = 20_000  # the most frequent words, which stand for all contexts
 _MORE, _PASSES = 16, 2  # directions and passes beside those needed, which make the decomposition as good as exact
 
 
-def cooccurrence_layer(ids: Ids, size: int, dimensions: int, seed: int, spread: float = SPREAD) -> Layer:
+def cooccurrence_layer(ids: Ids, size: int, dimensions: int, seed: int, spread: float = SPREAD) -> EmbeddingLayer:
     """(V, D) of standard deviation `spread`, for `size` ids; `<s>` begins as `</s>`, whose place it takes."""
     layer = random_layer(size, dimensions, seed, spread)
     contexts = min(size, _CONTEXTS)

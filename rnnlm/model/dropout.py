@@ -11,7 +11,7 @@ INPUT_SHARE = 0.4  # of the dropout rate, for embeddings: they are read, not sum
 
 
 @dataclass(frozen=True)
-class Noise:
+class Dropout:
     """Rates from 0 to below 1, and the generator of the masks.
 
     `words` drops whole rows of the embedding (Gal & Ghahramani 2016), `inputs` numbers of embeddings, `between` and

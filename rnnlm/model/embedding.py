@@ -19,7 +19,7 @@ from rnnlm.corpus.tokenizer import PAD_ID, UNKNOWN_ID
 from rnnlm.errors import ArtifactError, InputError
 from rnnlm.files import open_input
 
-Layer = NDArray[np.float32]
+EmbeddingLayer = NDArray[np.float32]
 # Standard deviation of a random row. Small rows (0.06) leave the gates nearly constant at first: on the built-in
 # stories the validation perplexity after two passes is 3.10 with 0.06 and 2.56 with 0.4; on Penn Treebank it is one.
 SPREAD = 0.4
@@ -28,14 +28,14 @@ _LARGEST = 1e15  # whose square, many times, is still a float32
 _LONGEST = 2**20  # bytes of a line of vectors
 
 
-def random_layer(size: int, dimensions: int, seed: int, spread: float = SPREAD) -> Layer:
+def random_layer(size: int, dimensions: int, seed: int, spread: float = SPREAD) -> EmbeddingLayer:
     """(V, D) normal with standard deviation `spread`, the row of `<pad>` 0."""
     layer = np.random.Generator(np.random.PCG64(seed)).normal(0, spread, (size, dimensions)).astype(np.float32)
     layer[PAD_ID] = 0
     return layer
 
 
-def read_layer(directory: Path) -> Layer:
+def read_layer(directory: Path) -> EmbeddingLayer:
     """The layer (V, D) of an `embed` stage; ArtifactError where it is damaged, or is none."""
     path, remedy = directory / FILE, "rebuild it with: rnnlm embed --force"
     layer = read_tensors(path, remedy=remedy).get("embedding")
@@ -47,14 +47,14 @@ def read_layer(directory: Path) -> Layer:
 
 
 @dataclass(frozen=True)
-class Vectors:
+class TokenVectors:
     """Rows found for some tokens: `rows` by id, each (D,)."""
 
     rows: Mapping[int, NDArray[np.float32]]
     dimensions: int
 
 
-def read_vectors(path: Path, ids: Mapping[str, int]) -> Vectors:
+def read_vectors(path: Path, ids: Mapping[str, int]) -> TokenVectors:
     """The vectors of the tokens in `ids` from a word2vec, GloVe or fastText text file, `.gz` too; streamed.
 
     Each line is a word and its numbers; a first line of two whole numbers is word2vec's and fastText's header.
@@ -95,10 +95,10 @@ def read_vectors(path: Path, ids: Mapping[str, int]) -> Vectors:
         ) from None
     if dimensions < 1:
         raise InputError(f"{path} holds no vectors", "give word2vec, GloVe or fastText vectors in text form")
-    return Vectors({**lowered, **rows}, dimensions)
+    return TokenVectors({**lowered, **rows}, dimensions)
 
 
-def layer_from(vectors: Vectors, size: int, seed: int, spread: float = SPREAD) -> tuple[Layer, int]:
+def layer_from(vectors: TokenVectors, size: int, seed: int, spread: float = SPREAD) -> tuple[EmbeddingLayer, int]:
     """(V, D) with the given rows, scaled to the size of a random layer, random ones elsewhere; and how many fit."""
     layer = random_layer(size, vectors.dimensions, seed, spread)
     if vectors.rows:
@@ -108,7 +108,7 @@ def layer_from(vectors: Vectors, size: int, seed: int, spread: float = SPREAD) -
     return layer, len(vectors.rows)
 
 
-def whole_layer(tensors: Mapping[str, NDArray[Any]]) -> Layer:
+def whole_layer(tensors: Mapping[str, NDArray[Any]]) -> EmbeddingLayer:
     """(V, D) of a network's weights by name; rows of rare words that are kept apart, and shorter, come last."""
     parts = [tensors["embedding"]]
     for band in range(sum(name.startswith("bands.later.") and name.endswith(".rows") for name in tensors)):
@@ -117,7 +117,7 @@ def whole_layer(tensors: Mapping[str, NDArray[Any]]) -> Layer:
     return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
-def nearest(layer: Layer, vector: NDArray[Any], k: int, without: Sequence[int]) -> list[tuple[int, float]]:
+def nearest(layer: EmbeddingLayer, vector: NDArray[Any], k: int, without: Sequence[int]) -> list[tuple[int, float]]:
     """The `k` ids whose rows have the largest cosine with `vector` (D,), specials and `without` left out."""
     norms = np.linalg.norm(layer, axis=1) * max(float(np.linalg.norm(vector)), 1e-12)
     cosines = layer @ vector / np.maximum(norms, 1e-12)
@@ -126,7 +126,7 @@ def nearest(layer: Layer, vector: NDArray[Any], k: int, without: Sequence[int]) 
     return [(int(number), float(cosines[number])) for number in best if np.isfinite(cosines[number])]
 
 
-def analogy(layer: Layer, a: int, b: int, c: int, k: int) -> list[tuple[int, float]]:
+def analogy(layer: EmbeddingLayer, a: int, b: int, c: int, k: int) -> list[tuple[int, float]]:
     """What is to `c` as `b` is to `a`: nearest to E[b] − E[a] + E[c], rows of length 1 (Mikolov et al. 2013)."""
     unit = layer / np.maximum(np.linalg.norm(layer, axis=1, keepdims=True), 1e-12)
     return nearest(layer, unit[b] - unit[a] + unit[c], k, (a, b, c))

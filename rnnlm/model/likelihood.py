@@ -19,7 +19,7 @@ from rnnlm.corpus.tokenizer import FIRST_OUTPUT, PAD_ID, START_ID
 from rnnlm.errors import DivergenceError, UsageError
 from rnnlm.model.network import Network, States
 from rnnlm.model.ngram.model import NgramModel
-from rnnlm.model.outputs.factor import Term
+from rnnlm.model.outputs.factor import SoftmaxFactor
 from rnnlm.model.outputs.product import product
 
 LanguageModel = Network | NgramModel
@@ -92,7 +92,7 @@ def mixture_nats(
 
 
 @torch.no_grad()
-def _term_nats(term: Term) -> Tensor:
+def _term_nats(term: SoftmaxFactor) -> Tensor:
     """−log softmax(V h + c)[target] (rows,) float64, 0 for a negative target; as `log_total`, in place."""
     rows, count = max(1, _LOGITS // len(term.V) // _ROWS) * _ROWS, len(term.targets)
     more = -count % _ROWS if count > _ROWS else 0

@@ -16,11 +16,11 @@ from rnnlm.model.architecture import Architecture
 from rnnlm.model.cells.cell import Cell, CellOptions, Output, State
 from rnnlm.model.cells.output_recurrent import OutputRecurrent
 from rnnlm.model.cells.registry import make_cell
-from rnnlm.model.dropout import Noise
+from rnnlm.model.dropout import Dropout
 from rnnlm.model.embedding import SPREAD
 from rnnlm.model.int8 import Int8Rows
-from rnnlm.model.outputs.clusters import Bands
-from rnnlm.model.outputs.factor import Term
+from rnnlm.model.outputs.clusters import Clusters
+from rnnlm.model.outputs.factor import SoftmaxFactor
 from rnnlm.model.outputs.loss import linear_squared_error
 from rnnlm.model.outputs.product import linear
 
@@ -28,7 +28,7 @@ States = tuple[State, ...]
 
 
 @dataclass(frozen=True)
-class Start:
+class WeightInit:
     """How weights start: recurrent ones 'uniform' or 'orthogonal', and the bias of the gate that keeps the state.
 
     `spread` is the standard deviation of the embedding's numbers.
@@ -40,7 +40,7 @@ class Start:
 
 
 @dataclass(frozen=True)
-class Teacher:
+class ForcedInput:
     """What a cell that feeds its output back is given instead.
 
     `previous` is y(t−1): (time, batch) of output numbers, negative where there is none, or (time, batch, outputs) of
@@ -52,7 +52,7 @@ class Teacher:
 
 
 @dataclass(frozen=True)
-class Reading:
+class SegmentOutput:
     """What the layers made of a segment.
 
     `h` (time, batch, hidden) is the last layer's, `dropped` the same as the output layer reads it, before projection,
@@ -78,10 +78,10 @@ class Network(nn.Module):
     and stays 0.
     """
 
-    def __init__(self, architecture: Architecture, generator: torch.Generator, start: Start | None = None) -> None:
+    def __init__(self, architecture: Architecture, generator: torch.Generator, start: WeightInit | None = None) -> None:
         super().__init__()
         self.architecture = architecture
-        a, start = architecture, start or Start()
+        a, start = architecture, start or WeightInit()
         self.embedding = self.projection = self.output = self.bands = None
         width = a.features
         if a.vocabulary:
@@ -105,7 +105,7 @@ class Network(nn.Module):
             self.output = nn.Parameter(torch.empty(a.outputs, a.width).uniform_(-bound, bound, generator=generator))
         self.bias = nn.Parameter(torch.zeros(a.outputs))
         if a.cuts:
-            self.bands = Bands(a.outputs, a.embedding, a.cuts, a.widths, start.spread, generator)
+            self.bands = Clusters(a.outputs, a.embedding, a.cuts, a.widths, start.spread, generator)
         self._int8: dict[str, Int8Rows] = {}
 
     @property
@@ -152,8 +152,8 @@ class Network(nn.Module):
         return reading.output, reading.states
 
     def read(
-        self, inputs: Tensor, states: States, noise: Noise | None = None, teacher: Teacher | None = None
-    ) -> Reading:
+        self, inputs: Tensor, states: States, noise: Dropout | None = None, teacher: ForcedInput | None = None
+    ) -> SegmentOutput:
         """inputs (time, batch) of ids, or (time, batch, features) → a `Reading`.
 
         `noise` is training's. `teacher` is for cells that feed the output back; a language model that was trained
@@ -164,7 +164,7 @@ class Network(nn.Module):
         if self.embedding is not None and noise is not None:
             x = noise.drop_rows(x, inputs, a.vocabulary)
         if a.forced and a.task == "language":
-            teacher = Teacher(inputs - FIRST_OUTPUT)
+            teacher = ForcedInput(inputs - FIRST_OUTPUT)
         if noise is not None:
             x = noise.drop(x, noise.inputs)
         after = []
@@ -177,7 +177,7 @@ class Network(nn.Module):
         output = self._read_out(x)
         if a.direct:
             output = torch.cat([output, inputs], -1)
-        return Reading(h, x, output, tuple(after))
+        return SegmentOutput(h, x, output, tuple(after))
 
     def embed(self, inputs: Tensor) -> Tensor:
         """(…) of ids → (…, D), their embeddings; real inputs as they are."""
@@ -190,7 +190,7 @@ class Network(nn.Module):
         return self.bands.embed(x, ids - FIRST_OUTPUT).view(*inputs.shape, -1)
 
     def _run(
-        self, layer: Cell, x: Tensor, state: State, W: Tensor | None, teacher: Teacher | None
+        self, layer: Cell, x: Tensor, state: State, W: Tensor | None, teacher: ForcedInput | None
     ) -> tuple[Tensor, State]:
         """One layer over a segment."""
         if teacher is None or not isinstance(layer, OutputRecurrent):  # no other cell has use for a teacher
@@ -213,12 +213,12 @@ class Network(nn.Module):
             return self.bands.log_p(output, self.output_matrix, self.bias)
         return linear(output, self.output_matrix, self.bias, self._int8.get("outputs"))
 
-    def terms(self, output: Tensor, targets: Tensor) -> Iterator[Term]:
+    def terms(self, output: Tensor, targets: Tensor) -> Iterator[SoftmaxFactor]:
         """The factors of p(target): output (rows, width), targets (rows,) of output numbers, negative for none."""
         if self.bands is not None:
             yield from self.bands.terms(output, self.output_matrix, self.bias, targets)
         else:
-            yield Term(output, self.output_matrix, self.bias, targets)
+            yield SoftmaxFactor(output, self.output_matrix, self.bias, targets)
 
     def loss(self, output: Tensor, targets: Tensor) -> Tensor:
         """The training loss, a sum over rows: output (rows, width).

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from rnnlm.corpus.sequences import Sequences
 from rnnlm.model.likelihood import log_probabilities
-from rnnlm.model.network import Network, Teacher
+from rnnlm.model.network import ForcedInput, Network
 from rnnlm.model.pooling import summarised
 
 
@@ -57,7 +57,7 @@ def predictions(
     device = network.bias.device
     for rows in _by_length(data, batch_size, limit):
         inputs, targets, long = data.batch(rows)
-        teacher = Teacher(previous_of(torch.from_numpy(targets).to(device))) if forced else None
+        teacher = ForcedInput(previous_of(torch.from_numpy(targets).to(device))) if forced else None
         reading = network.read(torch.from_numpy(inputs).to(device), network.initial_state(len(rows)), teacher=teacher)
         output = reading.output
         if network.architecture.summary != "steps":

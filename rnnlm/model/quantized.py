@@ -14,13 +14,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from rnnlm.arrays import read_tensors, write_tensors
+from rnnlm.arrays import Tensors, read_tensors, write_tensors
 from rnnlm.artifacts import write_bytes, write_json
 from rnnlm.errors import ArtifactError, UsageError
 from rnnlm.model.int8 import Int8Rows
 from rnnlm.model.sealed import CONFIG, REMEDY, TOKENIZER, WEIGHTS, Sealed, read_sealed, seal_model
 
-Tensors = Mapping[str, NDArray[Any]]
 _SCALE = ".scale"
 
 

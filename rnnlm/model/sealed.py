@@ -14,7 +14,7 @@ from rnnlm.artifacts import MANIFEST, Manifest, changed_outputs, read_json, read
 from rnnlm.config import canonical
 from rnnlm.corpus.clean import UnitRule
 from rnnlm.corpus.normalizer import CleanRule, normalizer_json
-from rnnlm.corpus.settings import Kind
+from rnnlm.corpus.settings import TokenKind
 from rnnlm.corpus.text import TextRules
 from rnnlm.corpus.tokenizer import FIRST_OUTPUT, load_tokenizer
 from rnnlm.directories import place_of, standing, unreplaced
@@ -226,7 +226,7 @@ def _digest(manifest: Manifest, names: Sequence[str]) -> str:
 
 def _text_rules(path: Path, text: Mapping[str, Any], vocabulary: int) -> TextRules:
     rule, units, kind = CleanRule(**text["rule"]), UnitRule(**text["units"]), text["kind"]
-    known = kind in (*get_args(Kind), "imported") and rule.fits()
+    known = kind in (*get_args(TokenKind), "imported") and rule.fits()
     if not (known and all(type(each) is bool for each in asdict(units).values())):
         raise ValueError
     tokenizer = load_tokenizer((path / TOKENIZER).read_text("utf-8"), str(path / TOKENIZER))

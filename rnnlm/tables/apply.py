@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from rnnlm.arrays import Floats
 from rnnlm.errors import InputError
-from rnnlm.tables.rules import Floats, Rows, SeriesRules
+from rnnlm.tables.rules import RowNumbers, SeriesRules
 from rnnlm.tables.series import Series
 from rnnlm.tables.table import Table
 
@@ -33,7 +34,7 @@ def apply_rules(table: Table, rules: SeriesRules, *, future: bool = False) -> Se
     return Series(inputs, targets, found.windows, rules, starts)
 
 
-def sequence_rows(table: Table, group: str | None) -> tuple[Rows, Rows]:
+def sequence_rows(table: Table, group: str | None) -> tuple[RowNumbers, RowNumbers]:
     """The rows (rows,) in the order in which sequences first appear, and where each begins in it (sequences,).
 
     Raises InputError for a row without a value of `group`.
@@ -51,7 +52,7 @@ def sequence_rows(table: Table, group: str | None) -> tuple[Rows, Rows]:
     return order, np.flatnonzero(np.diff(appearance[order], prepend=-1))
 
 
-def check_time(table: Table, time: str | None, order: Rows, starts: Rows) -> None:
+def check_time(table: Table, time: str | None, order: RowNumbers, starts: RowNumbers) -> None:
     """InputError where the column `time`, if the table has it, does not increase within a sequence."""
     if time is None or not table.has(time):
         return
@@ -84,7 +85,7 @@ def encoded(table: Table, rules: SeriesRules) -> Iterator[Floats]:
             yield table.number(column)
 
 
-def category_codes(table: Table, column: str, labels: tuple[str, ...]) -> Rows:
+def category_codes(table: Table, column: str, labels: tuple[str, ...]) -> RowNumbers:
     """(rows,) the place of each value among `labels`, -1 where missing, -2 for a value that is none of them.
 
     A label that is a number is met in any form of that number: '01' in a column of texts, 1 in one of numbers.
@@ -106,7 +107,7 @@ def _as_number(label: str) -> str | float:
 
 
 def scaled_inputs(
-    table: Table, rules: SeriesRules, order: Rows, starts: Rows
+    table: Table, rules: SeriesRules, order: RowNumbers, starts: RowNumbers
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """(rows, F) inputs, filled and scaled, and (rows,) whether an input of the row was missing."""
     inputs = np.empty((table.rows, rules.features), np.float32)
@@ -122,7 +123,7 @@ def scaled_inputs(
     return inputs, incomplete
 
 
-def scaled_targets(table: Table, rules: SeriesRules, order: Rows) -> NDArray[np.float32]:
+def scaled_targets(table: Table, rules: SeriesRules, order: RowNumbers) -> NDArray[np.float32]:
     """(rows, K) targets, scaled, NaN where missing."""
     targets = np.empty((table.rows, len(rules.targets)), np.float32)
     for place, name in enumerate(rules.targets):
@@ -137,7 +138,7 @@ def _single(values: Floats, name: str) -> NDArray[np.float32]:
     return values.astype(np.float32)
 
 
-def fill_forward(values: Floats, starts: Rows) -> Floats:
+def fill_forward(values: Floats, starts: RowNumbers) -> Floats:
     """(rows,) with each NaN replaced by the last value before it in its sequence, where there is one."""
     rows = np.arange(len(values))
     last = np.maximum.accumulate(np.where(np.isnan(values), -1, rows))
@@ -146,10 +147,10 @@ def fill_forward(values: Floats, starts: Rows) -> Floats:
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundWindows:
     """`windows` (N, 2), how many `fit` into the sequences, and how many of those were left out, and why."""
 
-    windows: Rows
+    windows: RowNumbers
     fit: int
     without_target: int
     with_missing_inputs: int
@@ -167,12 +168,12 @@ class Found:
 
 def find_windows(
     rules: SeriesRules,
-    starts: Rows,
+    starts: RowNumbers,
     targets: NDArray[np.float32],
     incomplete: NDArray[np.bool_],
     *,
     future: bool = False,
-) -> Found:
+) -> FoundWindows:
     """The windows of sequences that begin at `starts` (sequences,), from `targets` (rows, K) and `incomplete` (rows,).
 
     A window and its target lie in one sequence, and the target is known; with `future` neither is asked for, and a
@@ -197,4 +198,4 @@ def find_windows(
     if not future:
         untold = np.isnan(targets[windows[:, 1] - 1 + horizon]).any(1)
     kept = ~missing & ~untold
-    return Found(windows[kept], len(windows), int(untold.sum()), int((missing & ~untold).sum()))
+    return FoundWindows(windows[kept], len(windows), int(untold.sum()), int((missing & ~untold).sum()))

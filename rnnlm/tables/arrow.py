@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rnnlm.errors import InputError
-from rnnlm.tables.table import Column, Kind
+from rnnlm.tables.table import Column, ColumnKind
 
 MISSING = ("", "na", "n/a", "nan", "null", "?", "-")
 _NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
@@ -84,7 +84,7 @@ class ArrowSource:
 
     path: Path
     names: list[str]
-    kinds: list[Kind]
+    kinds: list[ColumnKind]
     strays: list[tuple[str, str] | None]
     read: Callable[[], Iterator[Arrays]]
     sequence_column: str | None = None
@@ -233,7 +233,7 @@ class _Seen:
 
     known: int = 0
     numbers: int = 0
-    typed: Kind | None = None  # the kind of a column that is no text in the file
+    typed: ColumnKind | None = None  # the kind of a column that is no text in the file
     zones: tuple[str | None, ...] = (None, "UTC")  # the forms of date that all values so far have
     stray: tuple[int, str] | None = None  # the first value that is no number, and its row
 
@@ -256,7 +256,7 @@ class _Seen:
             self.stray = first_row + place, known[place].as_py()
 
     @property
-    def kind(self) -> Kind:
+    def kind(self) -> ColumnKind:
         """The kind that every known value has; that of a column without any is number."""
         if self.typed is not None:
             return self.typed
@@ -306,7 +306,7 @@ def _dates(known: Any, zone: str | None) -> Any | None:
         return None
 
 
-def _numbers(array: Any, kind: Kind) -> NDArray[np.float64]:
+def _numbers(array: Any, kind: ColumnKind) -> NDArray[np.float64]:
     """(n,) numbers, or seconds since 1970; NaN where missing."""
     import pyarrow as pa  # noqa: PLC0415
     from pyarrow import types  # noqa: PLC0415

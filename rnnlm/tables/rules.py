@@ -10,11 +10,11 @@ from typing import Any, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from rnnlm.arrays import Floats
 from rnnlm.errors import ArtifactError
 from rnnlm.tables.settings import Missing, Scaling
 
-Floats = NDArray[np.float64]
-Rows = NDArray[np.int64]
+RowNumbers = NDArray[np.int64]
 
 
 @dataclass(frozen=True)

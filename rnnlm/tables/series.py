@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from rnnlm.arrays import open_npy
+from rnnlm.arrays import Floats, open_npy
 from rnnlm.artifacts import read_json
 from rnnlm.errors import ArtifactError
-from rnnlm.tables.rules import Floats, Rows, SeriesRules
+from rnnlm.tables.rules import RowNumbers, SeriesRules
 
 DESCRIPTION = "series.json"
 _REMEDY = "rebuild it with: rnnlm window --force"
@@ -34,11 +34,11 @@ class Series:
         """Number of windows."""
         return len(self.windows)
 
-    def lengths(self) -> Rows:
+    def lengths(self) -> RowNumbers:
         """(N,) rows of each window."""
         return np.asarray(self.windows[:, 1] - self.windows[:, 0])
 
-    def batch(self, rows: Rows) -> tuple[NDArray[np.float32], NDArray[np.float32], Rows]:
+    def batch(self, rows: RowNumbers) -> tuple[NDArray[np.float32], NDArray[np.float32], RowNumbers]:
         """Inputs (time, n, F), 0 after a window's end, targets (time, n, K) and lengths (n,) of the windows `rows`.
 
         The target of step t is that of the row `horizon` after it, NaN where it is missing or the sequence is over.
@@ -51,7 +51,7 @@ class Series:
         inputs = np.where(inside[..., None], self.inputs[places], np.float32(0))
         return inputs, self._targets(places, inside, self.sequence_ends(rows)), lengths
 
-    def last_targets(self, rows: Rows) -> NDArray[np.float32]:
+    def last_targets(self, rows: RowNumbers) -> NDArray[np.float32]:
         """(n, K) the target of the last step, scaled; NaN where it is missing or the sequence is over."""
         last = np.asarray(self.windows[rows, 1]) - 1
         return self._targets(last, np.ones(len(last), np.bool_), self.sequence_ends(rows))
@@ -60,18 +60,18 @@ class Series:
         """(N, K) the target of every window in the data's own units."""
         return self.rules.in_units(self.last_targets(np.arange(len(self))))
 
-    def sequence_starts(self, rows: Rows) -> Rows:
+    def sequence_starts(self, rows: RowNumbers) -> RowNumbers:
         """(n,) the row at which the sequence of each window begins."""
         return np.asarray(self.starts[self._sequences(rows)])
 
-    def sequence_ends(self, rows: Rows) -> Rows:
+    def sequence_ends(self, rows: RowNumbers) -> RowNumbers:
         """(n,) the row after the sequence of each window."""
         return np.asarray(np.append(self.starts[1:], len(self.inputs))[self._sequences(rows)])
 
-    def _sequences(self, rows: Rows) -> Rows:
+    def _sequences(self, rows: RowNumbers) -> RowNumbers:
         return np.asarray(np.searchsorted(self.starts, self.windows[rows, 0], "right") - 1)
 
-    def _targets(self, places: Rows, inside: NDArray[np.bool_], ends: Rows) -> NDArray[np.float32]:
+    def _targets(self, places: RowNumbers, inside: NDArray[np.bool_], ends: RowNumbers) -> NDArray[np.float32]:
         """Targets `horizon` rows after `places` (…, n), NaN where not `inside`, or not before `ends` (n,)."""
         places = places + self.rules.horizon
         inside = inside & (places < ends)
@@ -103,7 +103,7 @@ def open_series(directory: Path, split: str) -> Series:
     return series
 
 
-def _increase_from_zero(starts: Rows, rows: int) -> bool:
+def _increase_from_zero(starts: RowNumbers, rows: int) -> bool:
     """Whether `starts` are the starts of sequences that `rows` rows are made of."""
     if rows == 0 or len(starts) == 0:
         return rows == len(starts) == 0

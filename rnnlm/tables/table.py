@@ -15,7 +15,7 @@ from rnnlm.arrays import open_npy
 from rnnlm.artifacts import read_json
 from rnnlm.errors import ArtifactError, InputError
 
-Kind = Literal["number", "date", "text"]
+ColumnKind = Literal["number", "date", "text"]
 DESCRIPTION, NUMBERS, CODES = "table.json", "numbers.npy", "codes.npy"
 _REMEDY = "rebuild it with: rnnlm window TABLE --force"
 _NAMES_SHOWN = 20
@@ -29,7 +29,7 @@ class Column:
     """
 
     name: str
-    kind: Kind
+    kind: ColumnKind
     values: tuple[str, ...] = ()
     stray: tuple[str, str] | None = None
 
@@ -170,7 +170,7 @@ def open_table(directory: Path) -> Table:
         raise ArtifactError(f"{path} is damaged", _REMEDY)
     texts = [column for column in columns if column.kind == "text"]
     fits = (
-        all(column.kind in get_args(Kind) for column in columns)
+        all(column.kind in get_args(ColumnKind) for column in columns)
         and numbers.dtype == np.float64
         and len(numbers) == len(codes)
         and numbers.shape[1] == len(columns) - len(texts)

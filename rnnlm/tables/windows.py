@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from rnnlm.arrays import write_npy
+from rnnlm.arrays import Floats, write_npy
 from rnnlm.artifacts import write_json
 from rnnlm.corpus.settings import SPLITS, parse_fractions
 from rnnlm.errors import InputError, UsageError
@@ -22,7 +22,7 @@ from rnnlm.tables.apply import (
     scaled_targets,
     sequence_rows,
 )
-from rnnlm.tables.rules import Floats, Rows, SeriesRules
+from rnnlm.tables.rules import RowNumbers, SeriesRules
 from rnnlm.tables.series import DESCRIPTION
 from rnnlm.tables.settings import STEPS, Scaling, WindowSettings, column_names, column_periods
 from rnnlm.tables.table import Table
@@ -32,11 +32,11 @@ _LARGEST = 1e30  # squares of larger ones, or they themselves, leave the range o
 
 
 @dataclass(frozen=True)
-class Part:
+class SplitRows:
     """A split: `rows` of the table in the order of its sequences, which begin at `starts` within them."""
 
     rows: slice
-    starts: Rows
+    starts: RowNumbers
 
 
 def window(table: Table, directory: Path, settings: WindowSettings) -> dict[str, Any]:
@@ -139,7 +139,7 @@ def choose(table: Table, settings: WindowSettings) -> SeriesRules:
     )
 
 
-def split_rows(rows: int, starts: Rows, fractions: str, *, grouped: bool) -> dict[str, Part]:
+def split_rows(rows: int, starts: RowNumbers, fractions: str, *, grouped: bool) -> dict[str, SplitRows]:
     """Contiguous blocks of rows, or of whole sequences where there are several; InputError where one gets nothing."""
     shares = parse_fractions(fractions)
     count = len(starts) if grouped else rows
@@ -155,13 +155,13 @@ def split_rows(rows: int, starts: Rows, fractions: str, *, grouped: bool) -> dic
         if grouped:
             edges = np.append(starts, rows)
             part = slice(int(edges[first]), int(edges[last]))
-            parts[split] = Part(part, starts[first:last] - part.start)
+            parts[split] = SplitRows(part, starts[first:last] - part.start)
         else:
-            parts[split] = Part(slice(first, last), np.zeros(min(last - first, 1), np.int64))
+            parts[split] = SplitRows(slice(first, last), np.zeros(min(last - first, 1), np.int64))
     return parts
 
 
-def fit(table: Table, rules: SeriesRules, train: Rows) -> SeriesRules:
+def fit(table: Table, rules: SeriesRules, train: RowNumbers) -> SeriesRules:
     """The rules with the categories, means and scales of the rows `train`, where each value is known.
 
     Raises InputError for a column without a known value there, or with too many categories.
@@ -206,7 +206,7 @@ def _known(values: Floats, name: str) -> Floats:
     return known
 
 
-def _categories(table: Table, name: str, train: Rows) -> tuple[str, ...]:
+def _categories(table: Table, name: str, train: RowNumbers) -> tuple[str, ...]:
     """The different values of a column in the rows `train`: texts in order of the alphabet, numbers by size."""
     codes, texts = table.labels(name)
     met = np.unique(codes[train])

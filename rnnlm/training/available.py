@@ -11,14 +11,14 @@ _PAGE = 4096
 
 
 @dataclass(frozen=True)
-class Room:
+class MemoryLimit:
     """`left` bytes more, and what sets the bound, in words."""
 
     left: int
     bound: str
 
 
-def memory_left(proc: Path = Path("/proc"), groups: Path = Path("/sys/fs/cgroup")) -> Room | None:
+def memory_left(proc: Path = Path("/proc"), groups: Path = Path("/sys/fs/cgroup")) -> MemoryLimit | None:
     """What is left for this process; None where the system does not tell."""
     rooms = [_of_the_machine(proc), *_of_the_groups(proc, groups), *_of_the_limits(proc)]
     known = [room for room in rooms if room is not None]
@@ -31,14 +31,14 @@ def process_memory(proc: Path = Path("/proc")) -> int:
     return found[1] * _page() if len(found) > 1 else 0
 
 
-def _of_the_machine(proc: Path) -> Room | None:
+def _of_the_machine(proc: Path) -> MemoryLimit | None:
     for line in _lines(proc / "meminfo"):
         if line.startswith("MemAvailable:"):
-            return Room(1024 * int(line.split()[1]), "free memory")
+            return MemoryLimit(1024 * int(line.split()[1]), "free memory")
     return None
 
 
-def _of_the_groups(proc: Path, groups: Path) -> list[Room]:
+def _of_the_groups(proc: Path, groups: Path) -> list[MemoryLimit]:
     """What the control group of this process and those above it leave, of version 2 or 1 (Docker, systemd, Slurm)."""
     rooms = []
     for line in _lines(proc / "self" / "cgroup"):
@@ -57,11 +57,11 @@ def _of_the_groups(proc: Path, groups: Path) -> list[Room]:
             limit, used = (_numbers(place / name) for name in names)
             if limit and used and limit[0] < 2**60:  # version 1 writes a huge number for none
                 held = [int(each.split()[1]) for each in _lines(place / "memory.stat") if each.split()[0] == cache]
-                rooms.append(Room(max(0, limit[0] - used[0] + sum(held)), "the control group's limit"))
+                rooms.append(MemoryLimit(max(0, limit[0] - used[0] + sum(held)), "the control group's limit"))
     return rooms
 
 
-def _of_the_limits(proc: Path) -> list[Room]:
+def _of_the_limits(proc: Path) -> list[MemoryLimit]:
     """What `ulimit -v` and `ulimit -d` leave."""
     try:
         import resource  # noqa: PLC0415 — Unix alone has it
@@ -72,7 +72,7 @@ def _of_the_limits(proc: Path) -> list[Room]:
     for number, name, place in ((resource.RLIMIT_AS, "ulimit -v", 0), (resource.RLIMIT_DATA, "ulimit -d", 5)):
         limit = resource.getrlimit(number)[0]
         if limit != resource.RLIM_INFINITY and len(statm) > place:
-            rooms.append(Room(max(0, limit - statm[place] * _page()), name))
+            rooms.append(MemoryLimit(max(0, limit - statm[place] * _page()), name))
     return rooms
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from rnnlm.model.cells.registry import CELLS
 from rnnlm.model.outputs.cuts import output_operations
 from rnnlm.training.defaults import cut_of
-from rnnlm.training.settings import FEEDS_BACK, OutputLayer, TrainSettings
+from rnnlm.training.settings import FEEDS_BACK, OutputLayerName, TrainSettings
 
 SPREAD = 0.2  # of the embedding's numbers at the start
 _SIZES = (128, 192, 256, 320, 384, 448, 512, 640, 768, 1024, 1280, 1536, 2048)
@@ -56,7 +56,7 @@ class Situation:
 
 
 @dataclass(frozen=True)
-class Choice:
+class BudgetChoice:
     """Settings without gaps where the rule decides, the size of the embedding, what is expected, and why."""
 
     settings: TrainSettings
@@ -72,7 +72,7 @@ class Choice:
         return self.seconds * self.tokens_per_second
 
 
-def choose(given: TrainSettings, embedding: int | None, situation: Situation) -> Choice:
+def choose(given: TrainSettings, embedding: int | None, situation: Situation) -> BudgetChoice:
     """Fill what is None in `given` for the time that there is."""
     sizes = (given.hidden,) if given.hidden else _SIZES
     plans = [_plan(given, size, embedding, situation) for size in sizes]
@@ -90,7 +90,7 @@ def tokens_wanted(hidden: int, situation: Situation) -> float:
     return _TOKENS * math.pow(hidden / _UNITS, _GROWTH) * (5 if situation.small_units else 1)
 
 
-def _plan(given: TrainSettings, hidden: int, embedding: int | None, situation: Situation) -> Choice:
+def _plan(given: TrainSettings, hidden: int, embedding: int | None, situation: Situation) -> BudgetChoice:
     """The rule for a network of that size."""
     small = situation.small_units
     tied = given.tied if given.tied is not None else not small
@@ -109,7 +109,7 @@ def _plan(given: TrainSettings, hidden: int, embedding: int | None, situation: S
     speed = _REACHED * situation.speed / operations_per_token(settings, dimensions, situation)
     epochs = situation.seconds * speed / situation.tokens
     settings = _regularised(settings, epochs, situation, projected=tied and dimensions != hidden)
-    return Choice(settings, dimensions, situation.seconds, speed, epochs, ())
+    return BudgetChoice(settings, dimensions, situation.seconds, speed, epochs, ())
 
 
 def _regularised(given: TrainSettings, epochs: float, situation: Situation, *, projected: bool) -> TrainSettings:
@@ -141,7 +141,7 @@ def _dropout(epochs: float, hidden: int) -> float:
     return min(0.5, 0.18 * math.log2(max(epochs / 2, 1)) * math.sqrt(hidden / 384))
 
 
-def _output_layer(settings: TrainSettings, outputs: int) -> OutputLayer:
+def _output_layer(settings: TrainSettings, outputs: int) -> OutputLayerName:
     """Bands of rare words where there are many, with shorter rows where there are very many."""
     if not settings.tied or settings.cell in FEEDS_BACK or outputs < _CLUSTERS:
         return "full"
@@ -164,7 +164,7 @@ def operations_per_token(settings: TrainSettings, dimensions: int, situation: Si
     return 3 * (forward + output)
 
 
-def _reasons(given: TrainSettings, choice: Choice, situation: Situation) -> tuple[str, ...]:
+def _reasons(given: TrainSettings, choice: BudgetChoice, situation: Situation) -> tuple[str, ...]:
     """The choice in words."""
     settings = choice.settings
     wanted = tokens_wanted(settings.hidden or 0, situation)

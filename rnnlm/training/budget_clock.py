@@ -16,7 +16,7 @@ class Budget:
     reserved: float
 
 
-class Pace:
+class BudgetClock:
     """The share of a run that is done, from 0 to 1. Of `steps`, `tokens` and `budget` one bounds it.
 
     With a budget it is the share of the time between the first step and what is reserved at the end, the time that an
@@ -84,7 +84,7 @@ class Pace:
         self._before, self._first = float(state["spent"] or 0), state["first"]
 
 
-class ReplayedPace(Pace):
+class ReplayedClock(BudgetClock):
     """The shares and rates of a run as its journal has them."""
 
     def __init__(self, record: Record) -> None:

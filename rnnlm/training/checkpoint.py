@@ -11,9 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from numpy.typing import NDArray
-
-from rnnlm.arrays import read_tensors, write_tensors
+from rnnlm.arrays import Tensors, read_tensors, write_tensors
 from rnnlm.artifacts import (
     Manifest,
     changed_outputs,
@@ -31,8 +29,6 @@ from rnnlm.training.origin import Origin
 _FORMAT, _VERSION = "rnnlm checkpoint", 2
 _TENSORS, _STATE = "state.safetensors", "state.json"
 _REMEDY = "delete it, or train again with --force"
-
-Tensors = Mapping[str, NDArray[Any]]
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from rnnlm.model.device import using_threads
 # Columns of a part, at least: with 16 on each of two cores 0.94 to 1.16 times as fast; fewer were not tried.
 _COLUMNS = 16
 
-Part = TypeVar("Part")
+Result = TypeVar("Result")
 
 
 def parts_of(width: int, threads: int) -> list[slice]:
@@ -33,7 +33,7 @@ class DataParallel:
     def __init__(self) -> None:
         self._others: ThreadPoolExecutor | None = None
 
-    def run(self, parts: Sequence[Callable[[], Part]]) -> list[Part]:
+    def run(self, parts: Sequence[Callable[[], Result]]) -> list[Result]:
         """What each part returns, in order. The first runs in the calling thread; none goes on when this returns.
 
         Whatever a part raises is raised.
@@ -45,7 +45,7 @@ class DataParallel:
             self._others = ThreadPoolExecutor(torch.get_num_threads())
         threads = max(1, torch.get_num_threads() // len(parts))
 
-        def limited(part: Callable[[], Part]) -> Part:
+        def limited(part: Callable[[], Result]) -> Result:
             torch.set_num_threads(threads)
             return part()
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from rnnlm.model.dropout import INPUT_SHARE, Noise
+from rnnlm.model.dropout import INPUT_SHARE, Dropout
 from rnnlm.model.network import Network, States
 from rnnlm.model.states import joined, taken
 from rnnlm.training.data_parallel import DataParallel, parts_of
-from rnnlm.training.objective import Batch, Extent, Objective, penalties
+from rnnlm.training.objective import Batch, BatchCounts, Objective, penalties
 from rnnlm.training.settings import TrainSettings
 
 
@@ -40,13 +40,13 @@ class _Part:
     gradients: list[Tensor | None]
 
 
-def noise_of(settings: TrainSettings, generator: torch.Generator) -> Noise:
+def noise_of(settings: TrainSettings, generator: torch.Generator) -> Dropout:
     """What training drops; rates that were not given follow from `--dropout`."""
 
     def rate(given: float | None, share: float = 1.0) -> float:
         return share * float(settings.dropout or 0) if given is None else given
 
-    return Noise(
+    return Dropout(
         generator,
         words=rate(settings.dropout_words, 0.0),
         inputs=rate(settings.dropout_inputs, INPUT_SHARE),
@@ -93,7 +93,7 @@ class Gradients:
         )  # fmt: skip
 
     def _part(
-        self, objective: Objective, batch: Batch, states: States, extent: Extent, noise: Noise, share: float
+        self, objective: Objective, batch: Batch, states: States, extent: BatchCounts, noise: Dropout, share: float
     ) -> _Part:
         """What some columns of a batch add to it."""
         cost = objective.cost(self._model, batch, states, noise, share)

@@ -10,15 +10,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from rnnlm.corpus.batches import Batch, SentenceBatches, StreamBatches
+from rnnlm.corpus.batches import SentenceBatches, StreamBatches, TokenBatch
 from rnnlm.corpus.ids import Ids
 from rnnlm.corpus.padded import CutLines, Sentences
 from rnnlm.corpus.tokenizer import FIRST_OUTPUT, PAD_ID
-from rnnlm.model.dropout import Noise
+from rnnlm.model.dropout import Dropout
 from rnnlm.model.likelihood import SpanNats, perplexity, text_nats
-from rnnlm.model.network import Network, States, Teacher
+from rnnlm.model.network import ForcedInput, Network, States
 from rnnlm.model.outputs.sampled import Sampler
-from rnnlm.training.objective import Cost, Extent
+from rnnlm.training.objective import BatchCounts, Cost
 from rnnlm.training.settings import TrainSettings
 from rnnlm.training.validation import striped_nats
 
@@ -60,11 +60,11 @@ class LanguageObjective:
             self.batches = SentenceBatches(whole, settings.batch_size, bptt, settings.seed)
         self.states: States = ()
 
-    def extent(self, model: Network, batch: Batch) -> Extent:
+    def extent(self, model: Network, batch: TokenBatch) -> BatchCounts:
         """Its targets; padding has none."""
-        return Extent(batch.predictions, batch.predictions, int((batch.targets[1:] != PAD_ID).sum()))
+        return BatchCounts(batch.predictions, batch.predictions, int((batch.targets[1:] != PAD_ID).sum()))
 
-    def cost(self, model: Network, batch: Batch, states: States, noise: Noise, share: float) -> Cost:
+    def cost(self, model: Network, batch: TokenBatch, states: States, noise: Dropout, share: float) -> Cost:
         """Σ −log p of a segment's tokens."""
         device = model.bias.device
         inputs = torch.from_numpy(batch.inputs).to(device)
@@ -82,13 +82,13 @@ class LanguageObjective:
             operations += 3 * model.output_operations(wanted)
         return Cost(total, batch.predictions, operations, reading, targets >= 0, after)
 
-    def _teacher(self, model: Network, inputs: Tensor, noise: Noise, share: float) -> Teacher | None:
+    def _teacher(self, model: Network, inputs: Tensor, noise: Dropout, share: float) -> ForcedInput | None:
         """Scheduled sampling's mixture; with a teacher at every step the network helps itself to y(t−1) = x(t)."""
         if self._settings.forcing != "scheduled":
             return None
-        return Teacher(inputs - FIRST_OUTPUT, noise.steps(inputs, 1 - self._settings.own_outputs * share))
+        return ForcedInput(inputs - FIRST_OUTPUT, noise.steps(inputs, 1 - self._settings.own_outputs * share))
 
-    def carried(self, model: Network, batch: Batch) -> States:
+    def carried(self, model: Network, batch: TokenBatch) -> States:
         """The states after the last segment, those of fresh sequences back at zero."""
         size = batch.inputs.shape[1]
         if not self.states or self.states[0][0].shape[0] != size:

@@ -5,7 +5,7 @@ Knows nothing of how long a run is, of logs or of checkpoints.
 
 import contextlib
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from rnnlm.arrays import Tensors
 from rnnlm.model.network import Network, States
 from rnnlm.training.average import Average
 from rnnlm.training.clipping import clip_gradients
@@ -21,8 +22,6 @@ from rnnlm.training.gradients import Computed, Gradients
 from rnnlm.training.objective import Batch, Objective
 from rnnlm.training.optimizer import load_optimizer, make_optimizer, optimizer_tensors, set_rate
 from rnnlm.training.settings import TrainSettings
-
-Tensors = Mapping[str, NDArray[Any]]
 
 
 @dataclass(frozen=True)

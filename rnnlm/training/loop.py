@@ -13,7 +13,7 @@ from rnnlm.config import seconds
 from rnnlm.errors import ArtifactError, DivergenceError
 from rnnlm.model.network import Network
 from rnnlm.training.average import may_begin
-from rnnlm.training.budget_clock import Budget, Pace, ReplayedPace
+from rnnlm.training.budget_clock import Budget, BudgetClock, ReplayedClock
 from rnnlm.training.checkpoint import Checkpoint, Checkpoints, Good
 from rnnlm.training.divergence import TRIES, lower_rate, step_dropped, step_taken
 from rnnlm.training.journal import Journal, Record
@@ -63,7 +63,7 @@ class Trainer:
         self._checkpoints = Checkpoints(directory / "checkpoints", self._origin)
         self._per_epoch = objective.batches.tokens_per_epoch
         tokens = settings.tokens or math.ceil((settings.epochs or 0) * self._per_epoch)
-        self._pace = Pace(settings.steps, tokens, budget) if record is None else ReplayedPace(record)
+        self._pace = BudgetClock(settings.steps, tokens, budget) if record is None else ReplayedClock(record)
         in_time = budget is not None or record is not None
         interval = seconds(settings.checkpoint_every)
         # Seconds up to the first checkpoint, and between later ones.

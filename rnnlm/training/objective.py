@@ -8,8 +8,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from rnnlm.model.dropout import Noise
-from rnnlm.model.network import Network, Reading, States
+from rnnlm.model.dropout import Dropout
+from rnnlm.model.network import Network, SegmentOutput, States
 from rnnlm.training.settings import TrainSettings
 
 
@@ -41,7 +41,7 @@ class Batches(Protocol):
 
 
 @dataclass(frozen=True)
-class Extent:
+class BatchCounts:
     """How much there is in a whole batch: things predicted, steps inside their sequences, and changes between them."""
 
     predictions: int
@@ -60,7 +60,7 @@ class Cost:
     total: Tensor
     tokens: int
     operations: int
-    reading: Reading
+    reading: SegmentOutput
     inside: Tensor
     states: States = ()
 
@@ -79,13 +79,13 @@ class Objective(Protocol):
     def batches(self) -> Batches:
         """Where the batches come from."""
 
-    def extent(self, model: Network, batch: Any) -> Extent:
+    def extent(self, model: Network, batch: Any) -> BatchCounts:
         """How much there is in a batch."""
 
     def carried(self, model: Network, batch: Any) -> States:
         """The states with which a batch begins; none where they are all zero."""
 
-    def cost(self, model: Network, batch: Any, states: States, noise: Noise, share: float) -> Cost:
+    def cost(self, model: Network, batch: Any, states: States, noise: Dropout, share: float) -> Cost:
         """The cost of a batch, or of a part of one with its part of `carried`, after `share` of training."""
 
     def validate(self, model: Network) -> float | None:
@@ -95,7 +95,7 @@ class Objective(Protocol):
         """A mean cost as the figure that people know, perplexity for one."""
 
 
-def penalties(settings: TrainSettings, reading: Reading, inside: Tensor, extent: Extent) -> Tensor | None:
+def penalties(settings: TrainSettings, reading: SegmentOutput, inside: Tensor, extent: BatchCounts) -> Tensor | None:
     """What large and quickly changing h(t) cost (Merity et al. 2017): α mean h² + β mean (h(t) − h(t−1))².
 
     As in awd-lstm-lm the first is of h(t) after dropout, the second of h(t) before it, over the steps `inside` their

@@ -9,13 +9,13 @@ from torch import Tensor
 
 from rnnlm.corpus.labels.labelled import NO_LABEL, LabelledText
 from rnnlm.corpus.sequences import SequenceBatch, SequenceBatches, Sequences
-from rnnlm.model.dropout import Noise
+from rnnlm.model.dropout import Dropout
 from rnnlm.model.likelihood import perplexity
-from rnnlm.model.network import Network, Reading, States, Teacher
+from rnnlm.model.network import ForcedInput, Network, SegmentOutput, States
 from rnnlm.model.pooling import summarised
 from rnnlm.model.prediction import label_nats, predictions, previous_of
 from rnnlm.tables.series import Series
-from rnnlm.training.objective import Cost, Extent
+from rnnlm.training.objective import BatchCounts, Cost
 from rnnlm.training.settings import TrainSettings
 
 _VALIDATED = 5_000  # sequences that choose the best weights, at most
@@ -37,19 +37,19 @@ class SequenceObjective:
         self.states: States = ()
         self.figure_name = "valid_root_mean_square_scaled" if task == "forecast" else "valid_perplexity_of_labels"
 
-    def extent(self, model: Network, batch: SequenceBatch) -> Extent:
+    def extent(self, model: Network, batch: SequenceBatch) -> BatchCounts:
         """Its targets that are known, and its steps inside the true lengths."""
         targets, lengths = batch.targets, batch.lengths
         if self._task == "forecast" and model.architecture.summary != "steps":
             targets = targets[lengths - 1, np.arange(len(lengths))]
         known = ~np.isnan(targets) if self._task == "forecast" else targets >= 0
-        return Extent(int(known.sum()), int(lengths.sum()), int((lengths - 1).clip(0).sum()))
+        return BatchCounts(int(known.sum()), int(lengths.sum()), int((lengths - 1).clip(0).sum()))
 
     def carried(self, model: Network, batch: SequenceBatch) -> States:
         """None: every sequence is whole."""
         return ()
 
-    def cost(self, model: Network, batch: SequenceBatch, states: States, noise: Noise, share: float) -> Cost:
+    def cost(self, model: Network, batch: SequenceBatch, states: States, noise: Dropout, share: float) -> Cost:
         """The sum over a batch's targets."""
         device = model.bias.device
         inputs = torch.from_numpy(batch.inputs).to(device)
@@ -70,23 +70,27 @@ class SequenceObjective:
         operations = 3 * (tokens * model.operations + outputs * 2 * model.output_matrix.numel())
         return Cost(total, tokens, operations, reading, inside)
 
-    def _teacher(self, model: Network, inputs: Tensor, targets: Tensor, noise: Noise, share: float) -> Teacher | None:
+    def _teacher(
+        self, model: Network, inputs: Tensor, targets: Tensor, noise: Dropout, share: float
+    ) -> ForcedInput | None:
         """What a network that feeds its output back is given in training."""
         if not model.feeds_back or self._settings.forcing == "free":
             return None
         previous = previous_of(targets)
         if self._settings.forcing == "teacher":
-            return Teacher(previous)
-        return Teacher(previous, noise.steps(inputs, 1 - self._settings.own_outputs * share))
+            return ForcedInput(previous)
+        return ForcedInput(previous, noise.steps(inputs, 1 - self._settings.own_outputs * share))
 
-    def _read(self, model: Network, inputs: Tensor, noise: Noise, teacher: Teacher | None) -> Reading:
+    def _read(self, model: Network, inputs: Tensor, noise: Dropout, teacher: ForcedInput | None) -> SegmentOutput:
         """The whole batch, the graph cut every so many steps."""
         states, time = model.initial_state(inputs.shape[1]), len(inputs)
         step = min(self._bptt or time, time)
         readings = []
         for start in range(0, time, step):
             here = slice(start, start + step)
-            part = teacher and Teacher(teacher.previous[here], None if teacher.given is None else teacher.given[here])
+            part = teacher and ForcedInput(
+                teacher.previous[here], None if teacher.given is None else teacher.given[here]
+            )
             reading = model.read(inputs[here], states, noise, part)
             states = tuple(tuple(each.detach() for each in state) for state in reading.states)
             readings.append(reading)
@@ -95,7 +99,7 @@ class SequenceObjective:
         h, dropped, output = (
             torch.cat([getattr(each, part) for each in readings]) for part in ("h", "dropped", "output")
         )
-        return Reading(h, dropped, output, states)
+        return SegmentOutput(h, dropped, output, states)
 
     def validate(self, model: Network) -> float | None:
         """The mean cost of the validation split's first sequences, a network that feeds back left to itself."""

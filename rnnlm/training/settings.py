@@ -7,15 +7,15 @@ from typing import Any, Literal
 from rnnlm.config import above, at_least, between, check_directory_name, duration, seconds, setting
 from rnnlm.errors import UsageError
 
-Cell = Literal["elman", "elman-relu", "output-recurrent", "lstm", "gru"]
+CellName = Literal["elman", "elman-relu", "output-recurrent", "lstm", "gru"]
 SHORTEST_BUDGET = 10
-FEEDS_BACK: tuple[Cell, ...] = ("output-recurrent",)  # cells whose memory is the network's output
+FEEDS_BACK: tuple[CellName, ...] = ("output-recurrent",)  # cells whose memory is the network's output
 # Settings that are forms of some cells alone, and those in which a cell that feeds back has no choice.
 _FORMS = {"peepholes": ("lstm",), "activation": ("lstm",), "feedback": FEEDS_BACK, "forcing": FEEDS_BACK,
           "own_outputs": FEEDS_BACK}  # fmt: skip
 _NOT_FED_BACK = ("layers", "skip_connection", "head", "temperature_scaling")
 Head = Literal["steps", "last", "mean", "max"]
-OutputLayer = Literal["full", "clusters", "adaptive", "sampled"]
+OutputLayerName = Literal["full", "clusters", "adaptive", "sampled"]
 ReadOut = Literal["linear", "tanh"]
 
 
@@ -37,7 +37,7 @@ def _budget(value: str) -> str | None:
 class TrainSettings:
     """The network, and how it is trained."""
 
-    cell: Cell = setting("lstm", "the recurrent cell", basic=True)
+    cell: CellName = setting("lstm", "the recurrent cell", basic=True)
     hidden: int | None = setting(
         None, "units in a layer (H)", between(1, 16384), auto="follows from the corpus", basic=True
     )
@@ -63,7 +63,7 @@ class TrainSettings:
         "which learns less by heart",
         auto="linear; tanh with a budget of 4 passes or more",
     )
-    output_layer: OutputLayer | None = setting(
+    output_layer: OutputLayerName | None = setting(
         None,
         "one softmax over all outputs; exact bands by frequency; bands whose rare words have shorter rows; or, in "
         "training, a sample of the outputs",

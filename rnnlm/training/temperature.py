@@ -15,7 +15,7 @@ import torch
 from rnnlm.corpus.ids import Ids
 from rnnlm.model.likelihood import text_outputs
 from rnnlm.model.network import Network
-from rnnlm.model.outputs.factor import Term
+from rnnlm.model.outputs.factor import SoftmaxFactor
 from rnnlm.model.outputs.product import product
 
 CALIBRATION_TOKENS = 20_000  # of validation; T was within 0.003 of that of 73,760 for three networks
@@ -56,7 +56,7 @@ def calibrate(network: Network, valid: Ids, context: str) -> float:
 
 
 @torch.no_grad()
-def best_temperature(terms: Sequence[Term]) -> float:
+def best_temperature(terms: Sequence[SoftmaxFactor]) -> float:
     """T from 0.5 to 4 of the least Σ −log p over the factors that `terms` are.
 
     By Newton's method in a = 1 / T, in which the cost is convex: its derivatives are Σ E[o] − o_y and Σ Var[o], with
@@ -73,7 +73,7 @@ def best_temperature(terms: Sequence[Term]) -> float:
     return 1 / a
 
 
-def _derivatives(term: Term, a: float) -> tuple[float, float]:
+def _derivatives(term: SoftmaxFactor, a: float) -> tuple[float, float]:
     """Σ E[o] − o_y and Σ Var[o] over the rows of a factor that have a target."""
     slope = curvature = 0.0
     rows = max(1, _LOGITS // len(term.V))

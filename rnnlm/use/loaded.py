@@ -21,7 +21,7 @@ from rnnlm.corpus.settings import WORD_KINDS
 from rnnlm.corpus.tokenizer import FIRST_OUTPUT, START_ID, UNKNOWN_ID, tokens_by_id
 from rnnlm.errors import InputError, UsageError
 from rnnlm.model.device import choose_device
-from rnnlm.model.embedding import Layer, whole_layer
+from rnnlm.model.embedding import EmbeddingLayer, whole_layer
 from rnnlm.model.finding import find_sealed
 from rnnlm.model.likelihood import LanguageModel, log_probabilities
 from rnnlm.model.loading import load_model, load_network
@@ -34,7 +34,7 @@ from rnnlm.use.generation.prompt import check_unicode, prompt_ids
 from rnnlm.use.generation.streams import read
 from rnnlm.use.loaded_tasks import LoadedForecaster, LoadedLabeller
 from rnnlm.use.scoring.forms import wanted_of
-from rnnlm.use.scoring.rows import Row, Rows
+from rnnlm.use.scoring.rows import Row, ScoreRows
 from rnnlm.use.scoring.scorer import Scorer, Unknown
 from rnnlm.use.scoring.totals import Totals
 from rnnlm.use.settings import Context, GenerateSettings
@@ -103,7 +103,7 @@ class LoadedModel:
             self.model, self.rules, context=context, batch_size=batch_size, unknown=unknown,
             wanted=wanted_of("jsonl", level),
         )  # fmt: skip
-        form, totals = Rows(self.rules, level, ids=False), Totals()
+        form, totals = ScoreRows(self.rules, level, ids=False), Totals()
         rows: list[Row] = []
         lines = text.replace("\r\n", "\n").replace("\r", "\n")
         lines += "" if lines.endswith("\n") or not lines else "\n"
@@ -171,7 +171,7 @@ class LoadedModel:
         return np.array(layer[number])
 
     @cached_property
-    def _layer(self) -> Layer:
+    def _layer(self) -> EmbeddingLayer:
         return whole_layer(sealed_weights(self.sealed)[0])
 
     @cached_property

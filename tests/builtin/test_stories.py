@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from rnnlm.builtin import probability, stories
-from rnnlm.builtin.grammar import Category, Grammar, State
+from rnnlm.builtin.grammar import Category, Derivation, Grammar
 from rnnlm.builtin.sampling import Token, below, sample
 
 DATA = Path(__file__).parents[2] / "data"
@@ -64,7 +64,7 @@ SMALL = Grammar(
 
 
 def derivations(
-    grammar: Grammar, state: State, words: tuple[str, ...] = ()
+    grammar: Grammar, state: Derivation, words: tuple[str, ...] = ()
 ) -> Iterator[tuple[tuple[str, ...], Fraction]]:
     """Every derivation from a state with its words and exact probability, none merged."""
     if not state[0]:

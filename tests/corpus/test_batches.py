@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rnnlm.corpus.batches import Batch, SentenceBatches, StreamBatches
+from rnnlm.corpus.batches import SentenceBatches, StreamBatches, TokenBatch
 from rnnlm.corpus.ids import Ids
 from rnnlm.corpus.padded import CutLines
 
@@ -26,7 +26,7 @@ def ids_of(lengths: list[int], documents: list[int] | None = None, seed: int = 0
     )
 
 
-def an_epoch(batches: StreamBatches | SentenceBatches, epoch: int = 0) -> list[Batch]:
+def an_epoch(batches: StreamBatches | SentenceBatches, epoch: int = 0) -> list[TokenBatch]:
     """The batches of one pass; a reader stands at its beginning afterwards no more."""
     return list(
         itertools.takewhile(
@@ -111,7 +111,7 @@ def test_segments_vary_and_stripes_begin_elsewhere_each_pass() -> None:
     assert not np.array_equal(first[0].targets[:20], second[0].targets[:20])
 
 
-def same(one: Batch, other: Batch) -> bool:
+def same(one: TokenBatch, other: TokenBatch) -> bool:
     """Whether two batches are equal in every number."""
     return all(
         np.array_equal(getattr(one, name), getattr(other, name)) for name in ("inputs", "targets", "fresh", "epoch")

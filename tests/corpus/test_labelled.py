@@ -15,11 +15,11 @@ from rnnlm.corpus.clean import UnitRule, clean
 from rnnlm.corpus.ids import open_ids
 from rnnlm.corpus.labels.labelled import LabelledText, encode_labelled, encode_split, label_set, open_labelled
 from rnnlm.corpus.labels.raw import labels_file, split_labelled, spool_labelled
-from rnnlm.corpus.labels.sources import Reading, labelled_lines
+from rnnlm.corpus.labels.sources import LabelledReading, labelled_lines
 from rnnlm.corpus.normalizer import CleanRule
 from rnnlm.corpus.raw import corpus_digest, join_splits
 from rnnlm.corpus.settings import SPLITS, CleanSettings, Labels, RawSettings, parse_fractions
-from rnnlm.corpus.sources import Corpus, find_corpus, read_blocks
+from rnnlm.corpus.sources import CorpusFiles, find_corpus, read_blocks
 from rnnlm.corpus.text import TextRules
 from rnnlm.corpus.tokenize import tokenize
 from rnnlm.corpus.tokenizer import END_ID, UNKNOWN_ID, load_tokenizer, tokens_by_id
@@ -27,7 +27,7 @@ from rnnlm.corpus.vocabulary import VocabRule, vocab
 from rnnlm.errors import ArtifactError, InputError, UsageError
 
 Pairs = list[tuple[str, str]]
-TOKEN, TEXT = Reading("token"), Reading("text")
+TOKEN, TEXT = LabelledReading("token"), LabelledReading("text")
 
 
 def write(path: Path, content: str | bytes) -> Path:
@@ -36,7 +36,7 @@ def write(path: Path, content: str | bytes) -> Path:
     return path
 
 
-def read(path: Path | str, reading: Reading) -> Pairs:
+def read(path: Path | str, reading: LabelledReading) -> Pairs:
     """All pairs of one source, blank texts left out."""
     return [pair for pair in labelled_lines(str(path), reading) if pair[0]]
 
@@ -63,8 +63,8 @@ TAGGED = {
     "packed.txt.gz": (gzip.compress(TABBED.encode()), TOKEN),
     "commented.tsv": ("# a comment\n" + TABBED, TOKEN),
     "conll.txt": (CONLL, TOKEN),
-    "numbered.txt": (CONLL, Reading("token", "1", "4")),
-    "treebank.conllu": (CONLLU, Reading("token", "2", "4")),
+    "numbered.txt": (CONLL, LabelledReading("token", "1", "4")),
+    "treebank.conllu": (CONLLU, LabelledReading("token", "2", "4")),
 }
 
 
@@ -88,10 +88,16 @@ QUOTED = (
 )
 TABLES = {
     "a.tsv": ("text\tlabel\n" + "".join(f"{text}\t{label}\n" for text, label in TEXTS) + " \tgood\n\n", TEXT),
-    "b.tsv": ("".join(f"{label}\t{text}\n" for text, label in TEXTS), Reading("text", "2", "1")),
-    "c.tsv.gz": (gzip.compress("".join(f"x\t{t}\t{y}\r\n" for t, y in TEXTS).encode()), Reading("text", "2", "3")),
+    "b.tsv": ("".join(f"{label}\t{text}\n" for text, label in TEXTS), LabelledReading("text", "2", "1")),
+    "c.tsv.gz": (
+        gzip.compress("".join(f"x\t{t}\t{y}\r\n" for t, y in TEXTS).encode()),
+        LabelledReading("text", "2", "3"),
+    ),
     "d.csv": (QUOTED, TEXT),
-    "e.csv": (QUOTED.replace("text", "review", 1).replace("label", "stars"), Reading("text", "review", "stars")),
+    "e.csv": (
+        QUOTED.replace("text", "review", 1).replace("label", "stars"),
+        LabelledReading("text", "review", "stars"),
+    ),
     "f.jsonl": (RECORDS, TEXT),
     "g.ndjson": (RECORDS.replace("lines, ", "lines,\\r\\n").replace("été", "été\\n"), TEXT),
 }
@@ -130,7 +136,7 @@ def test_both_built_in_texts_are_read_and_named() -> None:
         find_corpus(["builtin:tales"])
 
 
-UNREADABLE: dict[str, tuple[str, str, Reading, list[str]]] = {
+UNREADABLE: dict[str, tuple[str, str, LabelledReading, list[str]]] = {
     "blank in a word": ("a.tsv", "a\tX\n\nNew York\tY\n", TOKEN, ["line 3", "'New York'", "blank"]),
     "no-break space": ("a.tsv", "a\tX\n10\u00a0000\tY\n", TOKEN, ["line 2", "blank"]),
     "control character": ("a.tsv", "a\u0085b\tY\n", TOKEN, ["line 1", "blank"]),
@@ -140,7 +146,7 @@ UNREADABLE: dict[str, tuple[str, str, Reading, list[str]]] = {
     "one column": ("a.txt", "a X\nb\n", TOKEN, ["line 2", "1 column"]),
     "blanks among tabs": ("a.txt", "a\tX\nb Y\n", TOKEN, ["line 2", "1 column"]),
     "many columns": ("a.tsv", "a\tb\tX\n", TOKEN, ["line 1", "3 columns", "--field"]),
-    "too few columns": ("a.tsv", "a\tb\tX\n", Reading("token", "1", "9"), ["line 1", "no tag"]),
+    "too few columns": ("a.tsv", "a\tb\tX\n", LabelledReading("token", "1", "9"), ["line 1", "no tag"]),
     "not tagged": ("a.jsonl", "{}\n", TOKEN, ["a.jsonl", "tab"]),
     "built in, untagged": ("builtin:melodies", "", TOKEN, ["builtin:melodies", "builtin:stories"]),
     "built in, unlabelled": ("builtin:stories", "", TEXT, ["builtin:stories"]),
@@ -199,11 +205,11 @@ class Raw:
         return list(zip(texts[:-1], labels[:-1], strict=True))
 
 
-def raw(directory: Path, corpus: Corpus, labels: Labels, fractions: str = "0.8,0.1,0.1", seed: int = 1) -> Raw:
+def raw(directory: Path, corpus: CorpusFiles, labels: Labels, fractions: str = "0.8,0.1,0.1", seed: int = 1) -> Raw:
     """A corpus read and split into a directory that is new each time."""
     number = len(list(directory.glob("raw-*")))
     spool, target = make(directory, f"spool-{number}"), make(directory, f"raw-{number}")
-    spool_labelled(corpus, Reading(labels), spool, lambda count: None)
+    spool_labelled(corpus, LabelledReading(labels), spool, lambda count: None)
     return Raw(target, split_labelled(spool, target, labels, fractions, seed))
 
 
@@ -215,10 +221,10 @@ def split_again(directory: Path, before: Raw, labels: Labels, fractions: str, se
     return Raw(target, split_labelled(spool, target, labels, fractions, seed))
 
 
-def table(directory: Path, pairs: Pairs, name: str = "corpus.tsv") -> Corpus:
+def table(directory: Path, pairs: Pairs, name: str = "corpus.tsv") -> CorpusFiles:
     """A corpus of labelled texts."""
     path = write(directory / name, "text\tlabel\n" + "".join(f"{text}\t{label}\n" for text, label in pairs))
-    return Corpus(stream=(str(path),))
+    return CorpusFiles(stream=(str(path),))
 
 
 texts_and_labels = st.lists(
@@ -272,7 +278,9 @@ def test_texts_that_cleaning_may_make_equal_are_in_one_split(tmp_path: Path) -> 
     splits = {
         "train": [("The finest grass.", "x"), ("other", "y")], "test": [("the FINEST grass", "x"), ("new", "y")],
     }  # fmt: skip
-    corpus = Corpus(splits=tuple((name, table(tmp_path, rows, f"{name}.tsv").stream) for name, rows in splits.items()))
+    corpus = CorpusFiles(
+        splits=tuple((name, table(tmp_path, rows, f"{name}.tsv").stream) for name, rows in splits.items())
+    )
     report = raw(tmp_path, corpus, "text").report["splits"]
     assert isinstance(report, dict) and report["test"]["in_train"] == 1
 
@@ -288,7 +296,9 @@ def test_another_seed_splits_otherwise(tmp_path: Path) -> None:
 
 def test_split_files_stay_as_they_are_and_shared_texts_are_counted(tmp_path: Path) -> None:
     splits = {"train": [("a", "x"), ("b", "y"), ("a", "x"), ("a", "y")], "test": [("c", "x"), ("b", "x"), ("b", "y")]}
-    corpus = Corpus(splits=tuple((name, table(tmp_path, rows, f"{name}.tsv").stream) for name, rows in splits.items()))
+    corpus = CorpusFiles(
+        splits=tuple((name, table(tmp_path, rows, f"{name}.tsv").stream) for name, rows in splits.items())
+    )
     found = raw(tmp_path, corpus, "text")
     assert found.pairs("train") == [("a", "x"), ("b", "y"), ("a", "y")]
     assert found.pairs("valid") == []
@@ -304,14 +314,14 @@ def test_split_files_stay_as_they_are_and_shared_texts_are_counted(tmp_path: Pat
 def test_the_digest_is_of_texts_and_labels_and_not_of_their_form(tmp_path: Path) -> None:
     digests: dict[str, str] = {}
     for name, (content, reading) in TABLES.items():
-        corpus, spool = Corpus(stream=(str(write(tmp_path / name, content)),)), make(tmp_path, f"spool-{name}")
+        corpus, spool = CorpusFiles(stream=(str(write(tmp_path / name, content)),)), make(tmp_path, f"spool-{name}")
         digests[name] = spool_labelled(corpus, reading, spool, lambda count: None).sha256
     assert len(set(digests.values())) == 1
-    changed = Corpus(stream=(str(write(tmp_path / "other.jsonl", RECORDS.replace('"good"', '"fair"', 1))),))
+    changed = CorpusFiles(stream=(str(write(tmp_path / "other.jsonl", RECORDS.replace('"good"', '"fair"', 1))),))
     assert spool_labelled(changed, TEXT, make(tmp_path, "changed"), lambda count: None).sha256 not in digests.values()
     # As plain text the same file is another corpus.
     plain = corpus_digest(
-        Corpus(stream=(str(tmp_path / "a.tsv"),)), "text", make(tmp_path, "plain"), lambda count: None
+        CorpusFiles(stream=(str(tmp_path / "a.tsv"),)), "text", make(tmp_path, "plain"), lambda count: None
     )
     assert plain not in digests.values()
 
@@ -321,10 +331,10 @@ TAGS = st.sampled_from(["N", "V", "</s>", "-"])
 tagged = st.lists(st.lists(st.tuples(WORDS, TAGS), min_size=1, max_size=5), min_size=3, max_size=25)
 
 
-def tagged_file(directory: Path, sentences: list[Pairs]) -> Corpus:
+def tagged_file(directory: Path, sentences: list[Pairs]) -> CorpusFiles:
     """A corpus of tagged sentences."""
     lines = ("".join(f"{word}\t{tag}\n" for word, tag in sentence) for sentence in sentences)
-    return Corpus(stream=(str(write(directory / "tagged.txt", "\n".join(lines))),))
+    return CorpusFiles(stream=(str(write(directory / "tagged.txt", "\n".join(lines))),))
 
 
 def staged(directory: Path, found: Raw, kind: str, min_count: int, **rules: object) -> tuple[Path, Path, TextRules]:
@@ -407,7 +417,9 @@ def test_a_batch_of_tagged_words(tmp_path: Path) -> None:
 
 def test_a_batch_of_labelled_texts(tmp_path: Path) -> None:
     rows = {"train": [("ab", "x"), ("b", "y"), ("b", "x")], "test": [("bba", "z"), ("a", "y")]}
-    corpus = Corpus(splits=tuple((name, table(tmp_path, pairs, f"{name}.tsv").stream) for name, pairs in rows.items()))
+    corpus = CorpusFiles(
+        splits=tuple((name, table(tmp_path, pairs, f"{name}.tsv").stream) for name, pairs in rows.items())
+    )
     found = raw(tmp_path, corpus, "text")
     cleaned, ids, rules = staged(tmp_path, found, "char", 1)
     test = opened(found, cleaned, ids, rules, "test", False)
@@ -428,7 +440,7 @@ def test_labels_stay_at_their_texts_where_cleaning_empties_others(
 ) -> None:
     directory = tmp_path_factory.mktemp("emptied")
     train = [("a b", "x"), ("C", "y")]
-    corpus = Corpus(
+    corpus = CorpusFiles(
         splits=(
             ("train", table(directory, train, "train.tsv").stream),
             ("test", table(directory, [*pairs, ("a", "x")], "test.tsv").stream),

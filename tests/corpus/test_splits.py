@@ -11,7 +11,7 @@ from rnnlm.corpus.normalizer import CleanRule
 from rnnlm.corpus.raw import corpus_digest, split_raw
 from rnnlm.corpus.sentences import sentences_of, split_sentences
 from rnnlm.corpus.settings import CleanSettings, parse_fractions
-from rnnlm.corpus.sources import Corpus
+from rnnlm.corpus.sources import CorpusFiles
 from rnnlm.errors import InputError, UsageError
 
 
@@ -21,7 +21,7 @@ def split(directory: Path, text: bytes, fractions: str) -> dict[str, bytes]:
     source.write_bytes(text)
     spool.mkdir()
     target.mkdir()
-    corpus_digest(Corpus(stream=(str(source),)), "text", spool, lambda count: None)
+    corpus_digest(CorpusFiles(stream=(str(source),)), "text", spool, lambda count: None)
     split_raw(spool, target, fractions)
     return {name: (target / f"{name}.txt").read_bytes() for name in ("train", "valid", "test")}
 
@@ -78,7 +78,7 @@ def test_the_digest_is_of_the_text_and_not_of_its_form(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(content)
         spool = tmp_path / f"spool-{name}"
         spool.mkdir()
-        digests.add(corpus_digest(Corpus(stream=(str(tmp_path / name),)), "text", spool, lambda count: None))
+        digests.add(corpus_digest(CorpusFiles(stream=(str(tmp_path / name),)), "text", spool, lambda count: None))
     assert len(digests) == 1
 
 

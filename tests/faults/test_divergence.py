@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 import torch
 
-from rnnlm.corpus.batches import Batch
+from rnnlm.corpus.batches import TokenBatch
 from rnnlm.corpus.ids import Ids
 from rnnlm.errors import DivergenceError
 from rnnlm.model.architecture import Architecture
-from rnnlm.model.dropout import Noise
+from rnnlm.model.dropout import Dropout
 from rnnlm.model.network import Network, States
 from rnnlm.model.sealed import is_sealed
 from rnnlm.training.language import LanguageObjective
@@ -39,7 +39,7 @@ class Spoiled(LanguageObjective):
         self._spoiled = spoiled
         self.number = 0
 
-    def cost(self, model: Network, batch: Batch, states: States, noise: Noise, share: float) -> Cost:
+    def cost(self, model: Network, batch: TokenBatch, states: States, noise: Dropout, share: float) -> Cost:
         cost = super().cost(model, batch, states, noise, share)
         self.number += 1
         how = self._spoiled(self.number)

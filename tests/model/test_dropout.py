@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from rnnlm.model.architecture import Architecture
-from rnnlm.model.dropout import Noise
+from rnnlm.model.dropout import Dropout
 from rnnlm.model.network import Network
-from rnnlm.training.settings import Cell
+from rnnlm.training.settings import CellName
 
 IDS = torch.randint(4, 30, (20, 16), generator=torch.Generator().manual_seed(1))
 KINDS = ("words", "inputs", "between", "outputs", "recurrent")
@@ -26,13 +26,13 @@ def network(cell: str = "lstm", layers: int = 2) -> Network:
     return model
 
 
-def noise(seed: int = 5, **rates: float) -> Noise:
+def noise(seed: int = 5, **rates: float) -> Dropout:
     """Noise of these rates."""
-    return Noise(torch.Generator().manual_seed(seed), **rates)
+    return Dropout(torch.Generator().manual_seed(seed), **rates)
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("cell", get_args(Cell))
+@pytest.mark.parametrize("cell", get_args(CellName))
 @torch.no_grad()
 def test_each_kind_changes_what_training_sees_and_nothing_else(cell: str, kind: str) -> None:
     layers = 1 if cell == "output-recurrent" else 2
@@ -70,7 +70,7 @@ def test_word_dropout_drops_a_word_wherever_it_stands() -> None:
 
 @torch.no_grad()
 def test_dropped_recurrent_weights_are_the_same_at_every_step_and_in_both_engines() -> None:
-    for cell in get_args(Cell):
+    for cell in get_args(CellName):
         model = network(cell, 1)
         W = noise(recurrent=0.5).drop_weights(model.cells[0].W)
         assert float((W == 0).double().mean()) == pytest.approx(0.5, abs=0.15)

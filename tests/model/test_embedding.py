@@ -10,7 +10,7 @@ from rnnlm.corpus.tokenizer import PAD_ID, UNKNOWN_ID
 from rnnlm.errors import InputError
 from rnnlm.model.embedding import (
     SPREAD,
-    Vectors,
+    TokenVectors,
     analogy,
     layer_from,
     nearest,
@@ -127,7 +127,7 @@ def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
 def test_given_rows_are_scaled_to_a_random_layer_and_counted(tmp_path: Path) -> None:
     random = np.random.Generator(np.random.PCG64(5))
     rows = {number: random.normal(size=6).astype(np.float32) * 40 for number in range(4, 60)}
-    layer, covered = layer_from(Vectors(rows, 6), 100, seed=2)
+    layer, covered = layer_from(TokenVectors(rows, 6), 100, seed=2)
     assert covered == 56
     assert layer.shape == (100, 6)
     given = np.stack([rows[number] for number in range(4, 60)])
@@ -142,16 +142,16 @@ def test_given_rows_are_scaled_to_a_random_layer_and_counted(tmp_path: Path) -> 
 
 
 def test_no_or_constant_vectors_still_make_a_layer() -> None:
-    layer, covered = layer_from(Vectors({}, 3), 10, seed=1)
+    layer, covered = layer_from(TokenVectors({}, 3), 10, seed=1)
     assert covered == 0
     assert layer.tobytes() == random_layer(10, 3, seed=1).tobytes()
-    layer, covered = layer_from(Vectors({5: np.zeros(3, np.float32)}, 3), 10, seed=1)
+    layer, covered = layer_from(TokenVectors({5: np.zeros(3, np.float32)}, 3), 10, seed=1)
     assert covered == 1
     assert np.isfinite(layer).all()
 
 
 def test_pad_stays_zero_whatever_is_given() -> None:
-    layer, _ = layer_from(Vectors({PAD_ID: np.ones(2, np.float32), 4: -np.ones(2, np.float32)}, 2), 6, seed=1)
+    layer, _ = layer_from(TokenVectors({PAD_ID: np.ones(2, np.float32), 4: -np.ones(2, np.float32)}, 2), 6, seed=1)
     assert not layer[PAD_ID].any()
 
 

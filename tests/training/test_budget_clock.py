@@ -13,8 +13,8 @@ from rnnlm.model.architecture import Architecture
 from rnnlm.model.network import Network
 from rnnlm.training import budget_clock
 from rnnlm.training.average import Average, may_begin
-from rnnlm.training.budget import Choice, Situation, choose, operations_per_token
-from rnnlm.training.budget_clock import Budget, Pace
+from rnnlm.training.budget import BudgetChoice, Situation, choose, operations_per_token
+from rnnlm.training.budget_clock import Budget, BudgetClock
 from rnnlm.training.defaults import cut_of
 from rnnlm.training.settings import TrainSettings
 
@@ -37,12 +37,12 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 def test_steps_and_tokens_are_shares_of_their_bounds() -> None:
-    assert [Pace(8, None, None).share(steps, 999) for steps in (0, 2, 8, 9)] == [0, 0.25, 1, 1]
-    assert [Pace(None, 100, None).share(999, tokens) for tokens in (0, 50, 101)] == [0, 0.5, 1]
+    assert [BudgetClock(8, None, None).share(steps, 999) for steps in (0, 2, 8, 9)] == [0, 0.25, 1, 1]
+    assert [BudgetClock(None, 100, None).share(999, tokens) for tokens in (0, 50, 101)] == [0, 0.5, 1]
 
 
 def test_a_budget_is_the_time_between_the_first_step_and_what_is_reserved(clock: Clock) -> None:
-    one = Pace(None, None, Budget(60, started_at=clock.now - 10, reserved=5))
+    one = BudgetClock(None, None, Budget(60, started_at=clock.now - 10, reserved=5))
     one.begin()
     assert one.share(0, 0) == 0
     clock.now += 9
@@ -53,12 +53,12 @@ def test_a_budget_is_the_time_between_the_first_step_and_what_is_reserved(clock:
 
 
 def test_time_spent_before_a_break_counts(clock: Clock) -> None:
-    one = Pace(None, None, Budget(60, started_at=clock.now - 10, reserved=5))
+    one = BudgetClock(None, None, Budget(60, started_at=clock.now - 10, reserved=5))
     one.begin()
     clock.now += 9
     kept = one.state()
     clock.now += 10_000  # the pause between the two processes does not count
-    other = Pace(None, None, Budget(60, started_at=clock.now - 3, reserved=5))
+    other = BudgetClock(None, None, Budget(60, started_at=clock.now - 3, reserved=5))
     other.restore(kept)
     other.begin()
     assert other.share(0, 0) == pytest.approx((19 + 3 - 10) / 45)
@@ -66,7 +66,7 @@ def test_time_spent_before_a_break_counts(clock: Clock) -> None:
 
 
 def test_a_budget_that_is_spent_before_training_is_refused(clock: Clock) -> None:
-    one = Pace(None, None, Budget(20, started_at=clock.now - 17, reserved=4))
+    one = BudgetClock(None, None, Budget(20, started_at=clock.now - 17, reserved=4))
     with pytest.raises(UsageError, match=r"17\.0 s are spent before training and 4\.0 s needed after it"):
         one.begin()
 
@@ -98,7 +98,7 @@ def situation(
     return Situation(seconds, 100e9, tokens, kind, counts, new_trigrams)
 
 
-def chosen(seconds: float, **more: object) -> Choice:
+def chosen(seconds: float, **more: object) -> BudgetChoice:
     return choose(TrainSettings(budget="1m"), None, situation(seconds, **more))  # type: ignore[arg-type]
 
 

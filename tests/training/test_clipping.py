@@ -10,10 +10,10 @@ from torch import nn
 
 from rnnlm.errors import UsageError
 from rnnlm.model.architecture import Architecture
-from rnnlm.model.network import Network, Reading
+from rnnlm.model.network import Network, SegmentOutput
 from rnnlm.training.average import Average
 from rnnlm.training.clipping import clip_gradients
-from rnnlm.training.objective import Extent, penalties
+from rnnlm.training.objective import BatchCounts, penalties
 from rnnlm.training.optimizer import make_optimizer
 from rnnlm.training.settings import TrainSettings, check_forms
 
@@ -67,9 +67,9 @@ def test_a_gradient_that_is_no_number_is_seen() -> None:
 @pytest.mark.parametrize("lengths", [(6, 2, 1), (6, 6, 6)])
 def test_penalties_are_the_means_over_true_steps_that_they_say(lengths: tuple[int, int, int]) -> None:
     h, dropped = torch.randn(6, 3, 4), torch.randn(6, 3, 4)
-    reading = Reading(h, dropped, dropped, ())
+    reading = SegmentOutput(h, dropped, dropped, ())
     inside = torch.arange(6).unsqueeze(1) < torch.tensor(lengths)
-    extent = Extent(0, sum(lengths), sum(lengths) - len(lengths))
+    extent = BatchCounts(0, sum(lengths), sum(lengths) - len(lengths))
     assert penalties(TrainSettings(), reading, inside, extent) is None
     alpha = penalties(TrainSettings(activation_penalty=2.0), reading, inside, extent)
     beta = penalties(TrainSettings(temporal_penalty=3.0), reading, inside, extent)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from rnnlm.corpus.batches import Batch
+from rnnlm.corpus.batches import TokenBatch
 from rnnlm.corpus.ids import Ids
 from rnnlm.corpus.sequences import SequenceBatch
 from rnnlm.model.architecture import Architecture
@@ -19,7 +19,7 @@ from rnnlm.training.gradients import Computed, Gradients
 from rnnlm.training.language import LanguageObjective
 from rnnlm.training.objective import Objective
 from rnnlm.training.sequences import SequenceObjective
-from rnnlm.training.settings import Cell, TrainSettings
+from rnnlm.training.settings import CellName, TrainSettings
 
 RANDOM = np.random.Generator(np.random.PCG64(7))
 WIDTH, STEPS, WORDS, HIDDEN = 49, 7, 40, 12
@@ -58,11 +58,11 @@ def network(cell: str = "lstm", **more: Any) -> Network:
     return model
 
 
-def batch(width: int = WIDTH) -> Batch:
+def batch(width: int = WIDTH) -> TokenBatch:
     """Sequences of random length, of which some begin anew."""
     inputs = RANDOM.integers(2, WORDS, (STEPS, width))
     targets = np.where(np.arange(STEPS)[:, None] < RANDOM.integers(0, STEPS + 1, width), inputs, 0)
-    return Batch(inputs, targets, RANDOM.random(width) < 0.3, 0)
+    return TokenBatch(inputs, targets, RANDOM.random(width) < 0.3, 0)
 
 
 def language(**more: Any) -> tuple[LanguageObjective, TrainSettings]:
@@ -148,7 +148,7 @@ def test_a_network_that_feeds_back_can_be_read_in_parts(forcing: str) -> None:
 
 
 @pytest.mark.parametrize("summary", ["last", "mean"])
-@pytest.mark.parametrize("cell", [cell for cell in get_args(Cell) if cell != "output-recurrent"])
+@pytest.mark.parametrize("cell", [cell for cell in get_args(CellName) if cell != "output-recurrent"])
 def test_labels_can_be_read_in_parts(cell: str, summary: str) -> None:
     settings = TrainSettings(batch_size=WIDTH, bptt="full", **EVERYTHING)
     lengths = RANDOM.integers(1, STEPS + 1, WIDTH)

@@ -12,15 +12,15 @@ import torch
 from rnnlm.corpus.sequences import SequenceBatch, SequenceBatches
 from rnnlm.errors import UsageError
 from rnnlm.model.architecture import Architecture
-from rnnlm.model.dropout import Noise
-from rnnlm.model.network import Network, Teacher
+from rnnlm.model.dropout import Dropout
+from rnnlm.model.network import ForcedInput, Network
 from rnnlm.model.pooling import summarised
 from rnnlm.model.prediction import label_nats, last_states, predictions, previous_of
 from rnnlm.training.defaults import fill_in
 from rnnlm.training.loop import Trainer
 from rnnlm.training.progress import Outcome, Stopped
 from rnnlm.training.sequences import SequenceObjective, label_counts
-from rnnlm.training.settings import Cell, TrainSettings
+from rnnlm.training.settings import CellName, TrainSettings
 
 RANDOM = np.random.Generator(np.random.PCG64(4))
 HEADS = [("tag", "steps"), *(("forecast", head) for head in ("steps", "last", "mean", "max")),
@@ -29,7 +29,7 @@ HEADS = [("tag", "steps"), *(("forecast", head) for head in ("steps", "last", "m
 CELLS_OF_TASKS = [
     (task, cell)
     for task in ("tag", "classify", "forecast")
-    for cell in get_args(Cell)
+    for cell in get_args(CellName)
     if (task, cell) != ("classify", "output-recurrent")
 ]
 SETTINGS = TrainSettings(steps=40, batch_size=8, bptt="full", learning_rate=0.02, dropout=0.0, checkpoint_every="1h")
@@ -145,7 +145,7 @@ def test_the_training_loss_is_the_sum_that_evaluation_gives(task: str) -> None:
     model, data = network(task), made(task, 24)
     objective = SequenceObjective(data, data, settings, task)
     rows = np.arange(24)
-    noise = Noise(torch.Generator())
+    noise = Dropout(torch.Generator())
     batch = SequenceBatch(*data.batch(rows), 0)
     cost = objective.cost(model, batch, (), noise, 0.0)
     total, count = 0.0, 0
@@ -168,7 +168,7 @@ def test_truncation_changes_gradients_but_no_output() -> None:
         settings = replace(SETTINGS, bptt=bptt)
         model = network("classify", head="mean")
         cost = SequenceObjective(data, data, settings, "classify").cost(
-            model, SequenceBatch(*data.batch(np.arange(24)), 0), (), Noise(torch.Generator()), 0.0
+            model, SequenceBatch(*data.batch(np.arange(24)), 0), (), Dropout(torch.Generator()), 0.0
         )
         cost.total.backward()
         gradients.append((float(cost.total.detach()), model.cells[0].W.grad))
@@ -218,9 +218,9 @@ def test_teacher_forcing_all_at_once_is_teacher_forcing_step_by_step() -> None:
         previous = previous_of(targets)
         always = torch.ones(inputs.shape[:2], dtype=torch.bool)
         states = model.initial_state(20)
-        at_once = model.read(inputs, states, teacher=Teacher(previous))
-        stepped = model.read(inputs, states, teacher=Teacher(previous, always))
-        free = model.read(inputs, states, teacher=Teacher(previous, ~always))
+        at_once = model.read(inputs, states, teacher=ForcedInput(previous))
+        stepped = model.read(inputs, states, teacher=ForcedInput(previous, always))
+        free = model.read(inputs, states, teacher=ForcedInput(previous, ~always))
         assert torch.allclose(at_once.output, stepped.output, atol=1e-6)
         assert torch.allclose(free.output, model.read(inputs, states).output, atol=1e-6)
         assert not torch.allclose(free.output, at_once.output, atol=1e-3)

@@ -12,7 +12,7 @@ from rnnlm.corpus.ids import Ids
 from rnnlm.model.architecture import Architecture
 from rnnlm.model.likelihood import log_probabilities, text_nats
 from rnnlm.model.network import Network
-from rnnlm.model.outputs.factor import Term
+from rnnlm.model.outputs.factor import SoftmaxFactor
 from rnnlm.training import temperature
 from rnnlm.training.temperature import best_temperature, calibrate, fold
 
@@ -103,7 +103,7 @@ def test_the_temperature_is_that_of_a_slow_search() -> None:
         c = torch.randn(choices, generator=generator)
         targets = torch.distributions.Categorical(logits=0.6 * (h @ V.T + c)).sample()  # a little too sure
         targets[::9] = -1
-        terms.append(Term(h, V, c, targets))
+        terms.append(SoftmaxFactor(h, V, c, targets))
 
     def cost(temperature: float) -> float:
         total = 0.0
@@ -122,8 +122,8 @@ def test_the_temperature_is_that_of_a_slow_search() -> None:
 
 def test_the_temperature_stays_within_bounds() -> None:
     h, V = torch.eye(4), 3 * torch.eye(4)
-    sure = Term(h, V, torch.zeros(4), torch.arange(4))
-    wrong = Term(h, V, torch.zeros(4), (torch.arange(4) + 1) % 4)
+    sure = SoftmaxFactor(h, V, torch.zeros(4), torch.arange(4))
+    wrong = SoftmaxFactor(h, V, torch.zeros(4), (torch.arange(4) + 1) % 4)
     assert best_temperature([sure]) == pytest.approx(0.5, abs=1e-3)
     assert best_temperature([wrong]) == pytest.approx(4.0, abs=1e-2)
 

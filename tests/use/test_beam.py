@@ -16,7 +16,7 @@ from rnnlm.model.loading import load_network
 from rnnlm.model.network import Network
 from rnnlm.model.sealed import read_sealed
 from rnnlm.use.generation.beam import beam_search
-from rnnlm.use.generation.detokenizer import Speech
+from rnnlm.use.generation.detokenizer import Detokenizer
 from rnnlm.use.generation.generate import generate
 from rnnlm.use.settings import GenerateSettings
 
@@ -63,7 +63,7 @@ def test_a_beam_that_holds_everything_finds_the_best_there_are(
     scored = {ids: -nats_of(small, ids) / ((5 + len(ids)) / 6) ** penalty for ids in texts(4)}
     expected = sorted(scored, key=lambda ids: -scored[ids])[:5]
     asked = GenerateSettings(beam=400, n=5, max_tokens=4, length_penalty=penalty)
-    found = beam_search(small, [START_ID], Speech(speaker[1], [START_ID], asked), asked)
+    found = beam_search(small, [START_ID], Detokenizer(speaker[1], [START_ID], asked), asked)
     assert [tuple(each.id for each in text.drawn) for text in found] == expected
     assert [text.score(penalty) for text in found] == pytest.approx([scored[ids] for ids in expected], abs=1e-5)
 
@@ -73,7 +73,7 @@ def test_stopping_early_loses_nothing(small: Network, speaker: Speaker, penalty:
     """A search that goes on to the end, written out, gives the same."""
     for width in (1, 2, 3, 5):
         asked = GenerateSettings(beam=width, n=width, max_tokens=7, length_penalty=penalty)
-        found = beam_search(small, [START_ID], Speech(speaker[1], [START_ID], asked), asked)
+        found = beam_search(small, [START_ID], Detokenizer(speaker[1], [START_ID], asked), asked)
         beam: list[tuple[int, ...]] = [()]
         ended: list[tuple[int, ...]] = []
         for length in range(1, 8):

@@ -10,7 +10,7 @@ from rnnlm.corpus.normalizer import SPECIALS, CleanRule
 from rnnlm.corpus.settings import CleanSettings
 from rnnlm.corpus.text import TextRules
 from rnnlm.corpus.tokenizer import END_ID, START_ID, UNKNOWN_ID, build_tokenizer, byte_characters, learn_merges
-from rnnlm.use.generation.detokenizer import Speech
+from rnnlm.use.generation.detokenizer import Detokenizer
 from rnnlm.use.generation.prompt import prompt_ids, text_of
 from rnnlm.use.settings import GenerateSettings
 
@@ -60,7 +60,7 @@ def test_the_pieces_are_the_text(kind: str) -> None:
     @settings(max_examples=80)
     def check(before: list[int], after: list[int]) -> None:
         prompt = [START_ID, *before]
-        speech = Speech(each, prompt, LONG)
+        speech = Detokenizer(each, prompt, LONG)
         pieces = [speech.add(number) for number in after]
         whole, start = text_of(each, [*prompt, *after]), text_of(each, prompt)
         said = "".join(pieces)
@@ -85,7 +85,7 @@ def test_a_text_said_from_its_own_ids_is_itself(kind: str) -> None:
     else:
         ids = prompt_ids(each, TEXT)[1:]
     for cut in range(len(ids)):
-        speech = Speech(each, [START_ID, *ids[:cut]], LONG)
+        speech = Detokenizer(each, [START_ID, *ids[:cut]], LONG)
         for number in ids[cut:]:
             speech.add(number)
         if not text_of(each, ids[:cut]).endswith("�"):
@@ -94,7 +94,7 @@ def test_a_text_said_from_its_own_ids_is_itself(kind: str) -> None:
 
 def test_no_piece_ends_in_half_a_character_but_the_last() -> None:
     each = RULES["byte"]
-    speech = Speech(each, [START_ID], GenerateSettings(max_tokens=4))
+    speech = Detokenizer(each, [START_ID], GenerateSettings(max_tokens=4))
     ids = prompt_ids(each, "é🙂")[1:]
     assert [speech.add(number) for number in ids[:3]] == ["", "é", ""]
     assert speech.add(ids[3]).strip("�") == ""
@@ -102,10 +102,10 @@ def test_no_piece_ends_in_half_a_character_but_the_last() -> None:
     assert speech.text.startswith("é�")
 
 
-def say(kind: str, words: str, **given_: object) -> Speech:
+def say(kind: str, words: str, **given_: object) -> Detokenizer:
     """What has been said when the text ended, or after all of the words."""
     each = RULES[kind]
-    speech = Speech(each, [START_ID], GenerateSettings(**given_))  # type: ignore[arg-type]
+    speech = Detokenizer(each, [START_ID], GenerateSettings(**given_))  # type: ignore[arg-type]
     for number in [*prompt_ids(each, words)[1:], END_ID]:
         if not speech.ended:
             speech.add(number)
@@ -136,7 +136,7 @@ def test_a_text_ends_with_the_words_it_was_to_go_on_until(kind: str) -> None:
 def test_a_fork_goes_its_own_way() -> None:
     each = RULES["word"]
     ids = prompt_ids(each, "the old cat")[1:]
-    speech = Speech(each, [START_ID], LONG)
+    speech = Detokenizer(each, [START_ID], LONG)
     speech.add(ids[0])
     other = speech.fork()
     speech.add(ids[1])

@@ -17,7 +17,7 @@ from rnnlm.use.scoring.batch_scorer import TokenScores
 from rnnlm.use.scoring.forms import make_form
 from rnnlm.use.scoring.lines import LineReader
 from rnnlm.use.scoring.plain import tsv_line
-from rnnlm.use.scoring.rows import Rows
+from rnnlm.use.scoring.rows import ScoreRows
 from rnnlm.use.scoring.scored import BITS, LOG10, ScoredLine
 from rnnlm.use.scoring.totals import Totals, ten_to_the
 
@@ -67,7 +67,7 @@ def test_a_form_is_the_golden_file(name: str, level: str) -> None:
 def test_a_word_that_is_left_out_is_missing_and_not_free() -> None:
     rules = rules_of("whitespace prepared")
     line = scored_lines(exclude=True)[1]
-    (row,) = [row for row in Rows(rules, "word", ids=False).of(line) if row["word"] == "frob"]
+    (row,) = [row for row in ScoreRows(rules, "word", ids=False).of(line) if row["word"] == "frob"]
     assert row["bits"] is None
     assert row["unknown"]
     assert tsv_line(row.values()) == "2\t2\tfrob\t4\t8\tNA\ttrue\n"

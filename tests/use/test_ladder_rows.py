@@ -12,9 +12,9 @@ from rnnlm.model.likelihood import text_nats
 from rnnlm.model.network import Network
 from rnnlm.model.ngram.scratch import Scratch
 from rnnlm.use.ladder import ladder as module
-from rnnlm.use.ladder.components import Voice
+from rnnlm.use.ladder.components import MixtureModel
 from rnnlm.use.ladder.dynamic import DynamicRule, dynamic_nats
-from rnnlm.use.ladder.ladder import Ladder, Row
+from rnnlm.use.ladder.ladder import Ladder, LadderRow
 from rnnlm.use.ladder.neural_cache import CacheShape, cache_nats
 
 
@@ -34,21 +34,21 @@ def costs(model: Network, ids: Ids, context: str) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def rows(tmp_path_factory: pytest.TempPathFactory) -> tuple[Ids, dict[str, Row]]:
+def rows(tmp_path_factory: pytest.TempPathFactory) -> tuple[Ids, dict[str, LadderRow]]:
     """A ladder whose n-gram and whose other model are networks too, for nothing depends on what they are."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "_TOKENS", 16)
         fit, test = repeated(text(), 6), repeated(text(31), 3)
         ladder = Ladder(fit, test, Scratch(tmp_path_factory.mktemp("scratch")), 4)
-        own = Voice("own", network(), "stream")
+        own = MixtureModel("own", network(), "stream")
         beside, other = (
-            Voice("beside", network(cell="gru"), "sentence"),
-            Voice("other", network(cell="elman"), "stream"),
+            MixtureModel("beside", network(cell="gru"), "sentence"),
+            MixtureModel("other", network(cell="elman"), "stream"),
         )
         return test, {row.name: row for row in ladder.rows(own, beside, [other])}
 
 
-def test_a_row_is_the_mixture_that_it_says(rows: tuple[Ids, dict[str, Row]]) -> None:
+def test_a_row_is_the_mixture_that_it_says(rows: tuple[Ids, dict[str, LadderRow]]) -> None:
     test, found = rows
     own, beside = costs(network(), test, "stream"), costs(network(cell="gru"), test, "sentence")
     dynamic = found["+ dynamic"].described()
@@ -77,7 +77,7 @@ def test_a_row_is_the_mixture_that_it_says(rows: tuple[Ids, dict[str, Row]]) -> 
         assert row.sums == pytest.approx(np.array(slow), abs=1e-6), name
 
 
-def test_on_the_text_of_the_fit_no_row_is_above_the_one_before(rows: tuple[Ids, dict[str, Row]]) -> None:
+def test_on_the_text_of_the_fit_no_row_is_above_the_one_before(rows: tuple[Ids, dict[str, LadderRow]]) -> None:
     _, found = rows
     steps = [row.fit_nats_per_token for row in found.values() if not row.apart]
     assert steps[2] <= min(steps[:2]) + 1e-7
@@ -87,7 +87,7 @@ def test_on_the_text_of_the_fit_no_row_is_above_the_one_before(rows: tuple[Ids, 
 def test_scratch_is_all_that_grows(tmp_path: Path) -> None:
     """One number a token and component lies in files: own, cache (the grid on the text of the fit alone), dynamic."""
     fit, test = repeated(text(), 2), repeated(text(), 40)
-    own = Voice("own", network(), "stream")
+    own = MixtureModel("own", network(), "stream")
     assert len(list(Ladder(fit, test, Scratch(tmp_path), 4).rows(own, None))) == 3
     whole = [path for path in tmp_path.iterdir() if path.stat().st_size == 8 * len(test.ids)]
     assert len(whole) in (2, 3) and all(path.stat().st_size <= 8 * len(test.ids) for path in tmp_path.iterdir())

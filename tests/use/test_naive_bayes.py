@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from rnnlm.corpus.labels.labelled import label_set
 from rnnlm.corpus.labels.raw import labels_file, split_labelled, spool_labelled
-from rnnlm.corpus.labels.sources import Reading
+from rnnlm.corpus.labels.sources import LabelledReading
 from rnnlm.corpus.sources import find_corpus
 from rnnlm.use.labels import naive_bayes
 from rnnlm.use.labels.metrics import Confusion
@@ -82,7 +82,7 @@ def test_surnames_of_eighteen_languages(tmp_path: Path, shared_data: Path) -> No
     spool.mkdir()
     raw.mkdir()
     corpus = find_corpus([str(shared_data / "names")], label_files=True)
-    spool_labelled(corpus, Reading("text"), spool, lambda count: None)
+    spool_labelled(corpus, LabelledReading("text"), spool, lambda count: None)
     split_labelled(spool, raw, "text", "0.8,0.1,0.1", 1)
     labels = label_set(raw, per_token=False)
     data = {}

@@ -16,7 +16,7 @@ from rnnlm.errors import UsageError
 from rnnlm.model.architecture import Architecture
 from rnnlm.model.likelihood import log_probabilities
 from rnnlm.model.network import Network
-from rnnlm.training.settings import Cell
+from rnnlm.training.settings import CellName
 from rnnlm.use.export.onnx_check import Graph, largest_difference
 from rnnlm.use.export.onnx_graph import OnnxModel
 
@@ -52,7 +52,7 @@ def network_of(form: str) -> Network:
 
 
 def test_the_forms_cover_every_cell() -> None:
-    assert {each.cell for each in FORMS.values()} == set(get_args(Cell))
+    assert {each.cell for each in FORMS.values()} == set(get_args(CellName))
 
 
 @pytest.fixture(params=FORMS)

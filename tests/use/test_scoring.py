@@ -19,7 +19,7 @@ from rnnlm.errors import InputError
 from rnnlm.model.likelihood import log_probabilities, text_nats
 from rnnlm.model.network import Network
 from rnnlm.use.scoring import lines as reading
-from rnnlm.use.scoring.rows import Rows
+from rnnlm.use.scoring.rows import ScoreRows
 from rnnlm.use.scoring.scored import BITS, ScoredLine
 from rnnlm.use.scoring.scorer import Scorer, Wanted
 from rnnlm.use.scoring.totals import Totals
@@ -99,7 +99,7 @@ def test_rows_of_every_level_add_up(case: str, unknown: Any) -> None:
     lines = scored(model, rules, wanted=ALL, unknown=unknown)
     totals = Totals()
     for level in ("line", "word", "token", "region"):
-        rows = Rows(rules, level, ids=False)
+        rows = ScoreRows(rules, level, ids=False)
         sums[level] = [[row["bits"] for row in rows.of(each)] for each in lines]
         for each in lines:
             for row in rows.of(each):
@@ -264,7 +264,7 @@ def test_identifiers_go_through_unread_and_one_that_is_missing_is_named() -> Non
     assert [each.nats for each in found] == pytest.approx(
         [each.nats for each in scored(model, rules, "the cat\n\nsees a dog\n\n")], abs=1e-5
     )
-    rows = Rows(rules, "word", ids=True)
+    rows = ScoreRows(rules, "word", ids=True)
     (row, *_) = rows.of(found[2])
     assert row == {"line": 3, "id": "u 2", "position": 1, "word": "sees", "start": 0, "end": 4, "bits": row["bits"],
                    "unknown": False}  # fmt: skip
@@ -312,7 +312,7 @@ def test_a_line_of_a_hundred_thousand_words_between_short_ones() -> None:
 
 def test_regions_are_the_words_of_the_raw_line() -> None:
     rules = rules_of("word")
-    rows = Rows(rules, "region", ids=False)
+    rows = ScoreRows(rules, "region", ids=False)
     text = "  The half-hearted — cats\u00a0see ½ …"
     (line,) = scored(network_of(rules), rules, f"{text}\n", wanted=ALL)
     found = list(rows.of(line))

@@ -16,9 +16,9 @@ from rnnlm.model.network import Network
 from rnnlm.model.ngram.scratch import Scratch
 from rnnlm.use.evaluation import sliced as module
 from rnnlm.use.evaluation.evaluate import evaluate
-from rnnlm.use.evaluation.reliability import BINS, Calibration
+from rnnlm.use.evaluation.reliability import BINS, Reliability
 from rnnlm.use.evaluation.sliced import Sliced, evaluate_slices
-from rnnlm.use.evaluation.slices import Lines, make_slices
+from rnnlm.use.evaluation.slices import SlicedLines, make_slices
 
 RAW = b"the cat sees a dog\nthe half hearted cats frobnicate a dog\n\na\nthe the dog zz\ncats\n" * 3
 ID = {"</s>": 2, "<unk>": 3}
@@ -58,7 +58,7 @@ def test_where_tokens_go() -> None:
     tables = make_slices(ranked=True)
     found = {}
     for name, table in tables.items():
-        table.add(Lines(ids, 0, 2), nats)
+        table.add(SlicedLines(ids, 0, 2), nats)
         found[name] = {row["slice"]: (row["tokens"], row["nats"]) for row in table.rows()}
     assert found["frequency"] == {"</s>": (2, 12), "<unk>": (1, 2), "1-10": (3, 8), "11-100": (1, 6)}
     assert found["position"] == {"1": (2, 7), "2": (2, 9), "3": (1, 3), "4-5": (2, 9)}
@@ -116,7 +116,7 @@ def test_calibration_and_keystrokes_are_those_of_a_slow_loop(context: str, tmp_p
 
 
 def test_a_model_that_is_right_as_often_as_it_is_sure_has_no_calibration_error() -> None:
-    calibration = Calibration()
+    calibration = Reliability()
     for confidence, right in itertools.product((0.2, 0.5, 0.9), range(10)):
         calibration.add(np.array([confidence]), np.array([right < 10 * confidence]))
     assert calibration.error() == pytest.approx(0, abs=1e-12)

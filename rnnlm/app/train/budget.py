@@ -15,7 +15,7 @@ from rnnlm.corpus.good_turing import probability_of_new
 from rnnlm.corpus.settings import EmbedSettings
 from rnnlm.errors import UsageError
 from rnnlm.model.peak import recurrent_speed
-from rnnlm.training.budget import Choice, Situation, choose
+from rnnlm.training.budget import BudgetChoice, Situation, choose
 from rnnlm.training.budget_clock import Budget
 from rnnlm.training.settings import TrainSettings
 from rnnlm.training.temperature import CALIBRATION_TOKENS
@@ -47,7 +47,7 @@ class Reserved:
 
 
 def budget_of(
-    request: Request, settings: TrainSettings, choice: Choice | None, valid_tokens: int, parameters: int
+    request: Request, settings: TrainSettings, choice: BudgetChoice | None, valid_tokens: int, parameters: int
 ) -> Budget | None:
     """The budget as the trainer takes it."""
     if settings.budget is None or choice is None:
@@ -62,7 +62,7 @@ def _start_of(request: Request) -> float:
     return started_at() if request.started_at is None else request.started_at
 
 
-def chosen(pipeline: Pipeline, given: TrainSettings, data: Data, directory: Path | None, device: str) -> Choice:
+def chosen(pipeline: Pipeline, given: TrainSettings, data: Data, directory: Path | None, device: str) -> BudgetChoice:
     """What the rule chooses for a budget now, or chose when the unfinished run in `directory` was begun."""
     if data.task != "language" or data.ids is None or data.counts is None:
         raise UsageError(f"--budget with --task {data.task}", "it is for language models; use --epochs or --steps")
@@ -92,6 +92,6 @@ def _begun(given: TrainSettings, directory: Path) -> tuple[TrainSettings, int]:
     return replace(given, **values), int(kept["embed"]["embedding"])
 
 
-def validated_tokens(choice: Choice) -> int:
+def validated_tokens(choice: BudgetChoice) -> int:
     """Tokens for each of four quick validations: 1 % of the time, if they read three times as fast as training."""
     return round(min(max(0.0075 * choice.seconds * choice.tokens_per_second, 2_000), 50_000))

@@ -18,11 +18,11 @@ from rnnlm.model.architecture import Architecture
 from rnnlm.model.cooccurrence import cooccurrence_layer
 from rnnlm.model.embedding import SPREAD, read_layer
 from rnnlm.model.loading import load_network
-from rnnlm.model.network import Network, Start
+from rnnlm.model.network import Network, WeightInit
 from rnnlm.model.outputs.cuts import Cut
 from rnnlm.model.sealed import Sealed, is_sealed, model_config, read_sealed
 from rnnlm.training.budget import SPREAD as BUDGET_SPREAD
-from rnnlm.training.budget import Choice
+from rnnlm.training.budget import BudgetChoice
 from rnnlm.training.defaults import cut_of, fill_in
 from rnnlm.training.identity import Identity
 from rnnlm.training.journal import Record
@@ -57,7 +57,7 @@ class Run:
     config: dict[str, Any]
     inputs: dict[str, str]
     identity: Identity
-    choice: Choice | None = None
+    choice: BudgetChoice | None = None
     record: Record | None = None
 
 
@@ -127,7 +127,7 @@ def _data(pipeline: Pipeline, given: TrainSettings, base: Sealed | None, text: P
 
 
 def _settled(
-    pipeline: Pipeline, given: TrainSettings, data: Data, base: Sealed | None, choice: Choice | None
+    pipeline: Pipeline, given: TrainSettings, data: Data, base: Sealed | None, choice: BudgetChoice | None
 ) -> tuple[TrainSettings, Architecture, np.ndarray[Any, Any] | None]:
     """Settings without gaps, the network's size, and the embedding layer to start from, if there is one that fits."""
     wanted = choice.embedding if choice is not None else pipeline.settings(EmbedSettings).settings.embedding
@@ -192,7 +192,7 @@ def network_of(run: Run, device: str, *, fresh: bool) -> Network:
     settings = run.settings
     if run.base is not None:
         return load_network(run.base, device).use_engine(settings.engine).train()
-    start = Start(settings.recurrent_init, settings.forget_bias, run.spread)
+    start = WeightInit(settings.recurrent_init, settings.forget_bias, run.spread)
     network = Network(run.architecture, torch.Generator().manual_seed(settings.seed), start)
     run.data.start(network, settings)
     if run.layer is not None and network.embedding is not None:

@@ -15,7 +15,7 @@ from rnnlm.arrays import Array, open_npy
 from rnnlm.corpus.decoding import Decoding
 from rnnlm.corpus.ids import Ids
 from rnnlm.corpus.labels.raw import labels_file, spool_labelled
-from rnnlm.corpus.labels.sources import Reading
+from rnnlm.corpus.labels.sources import LabelledReading
 from rnnlm.corpus.settings import FIELD, LABEL
 from rnnlm.corpus.sources import find_corpus, line_blocks
 from rnnlm.corpus.text import TextRules, encode_text
@@ -118,12 +118,12 @@ def encode_labelled(
     corpus = find_corpus([source], label_files=not per_token)
     if not corpus.stream:
         raise InputError(f"{source} is a directory of splits", "name one labelled file")
-    reading = Reading("token" if per_token else "text", field, label, decoding or Decoding())
+    reading = LabelledReading("token" if per_token else "text", field, label, decoding or Decoding())
     spool_labelled(corpus, reading, directory, lambda count: None)
     return encode_split(directory, "all", rules, labels, per_token=per_token, directory=directory)
 
 
-class _Numbers(dict[bytes, int]):
+class _LabelNumbers(dict[bytes, int]):
     """Numbers by label; one that is not there was not seen in training."""
 
     def __missing__(self, label: bytes) -> int:
@@ -132,7 +132,7 @@ class _Numbers(dict[bytes, int]):
 
 def _joined(path: Path, lines: Array, ids: Ids, labels: tuple[str, ...], *, per_token: bool) -> LabelledText:
     """`lines` (units,) are the raw lines, from 1, that the lines of `ids` came from."""
-    table = _Numbers((label.encode(), number) for number, label in enumerate(labels))
+    table = _LabelNumbers((label.encode(), number) for number, label in enumerate(labels))
     if per_token:
         table[b"\n"] = NO_LABEL
         numbers = _numbers(path, _tags(path), table)
@@ -155,7 +155,7 @@ def _tags(path: Path) -> Iterator[list[bytes]]:
         yield list(filter(None, block.replace(b"\n", b" \n ").split(b" ")))
 
 
-def _numbers(path: Path, pieces: Iterable[list[bytes]], table: _Numbers) -> NDArray[np.int32]:
+def _numbers(path: Path, pieces: Iterable[list[bytes]], table: _LabelNumbers) -> NDArray[np.int32]:
     """The number of each label of a file, in order."""
     try:
         found = [np.fromiter(map(table.__getitem__, piece), np.int32, len(piece)) for piece in pieces]

@@ -17,11 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rnnlm.artifacts import durable
-from rnnlm.corpus.labels.sources import Reading, labelled_lines
-from rnnlm.corpus.raw import Progress, cut, size_of
+from rnnlm.corpus.labels.sources import LabelledReading, labelled_lines
+from rnnlm.corpus.raw import cut, size_of
 from rnnlm.corpus.settings import SPLITS, Labels, parse_fractions
-from rnnlm.corpus.sources import Corpus
+from rnnlm.corpus.sources import CorpusFiles
 from rnnlm.errors import InputError
+from rnnlm.files import Advance
 
 _DIGEST = 16
 
@@ -39,7 +40,7 @@ def labels_file(directory: Path, split: str) -> Path:
     return directory / f"{split}.labels.txt"
 
 
-def spool_labelled(corpus: Corpus, reading: Reading, spool: Path, progress: Progress) -> Spooled:
+def spool_labelled(corpus: CorpusFiles, reading: LabelledReading, spool: Path, progress: Advance) -> Spooled:
     """Read the corpus once into `spool` (a directory), texts and labels of each part side by side.
 
     The digest is of texts and labels, whatever the form of the file that they came in.

@@ -18,8 +18,8 @@ from rnnlm.corpus.settings import FIELD, LABEL, Labels
 from rnnlm.corpus.sources import BUILTIN, JSON_LINES, plain_name, read_lines
 from rnnlm.errors import InputError
 
-Pair = tuple[str, str]
-BUILTIN_TAGGED: dict[str, Callable[[], Iterator[list[Pair]]]] = {"stories": tagged_lines}
+LabelledPair = tuple[str, str]
+BUILTIN_TAGGED: dict[str, Callable[[], Iterator[list[LabelledPair]]]] = {"stories": tagged_lines}
 _BLANK = re.compile(r"[\s\x00-\x1f\x7f-\x9f]")  # what cleaning takes for one
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _RANGE = re.compile(r"\d+[-.]\d+")
@@ -28,7 +28,7 @@ _LONGEST_FIELD = 64 * 2**20  # characters; a quote that is never closed would ot
 
 
 @dataclass(frozen=True)
-class Reading:
+class LabelledReading:
     """How a labelled corpus is read: a label for each 'token' or each 'text', and what holds text and label.
 
     `field` and `label` are names, or numbers (from 1) of columns of a file without a header.
@@ -46,7 +46,7 @@ class Reading:
         return (int(self.field) - 1, int(self.label) - 1) if numbered else None
 
 
-def labelled_lines(name: str, reading: Reading, *, label_file: bool = False) -> Iterator[Pair]:
+def labelled_lines(name: str, reading: LabelledReading, *, label_file: bool = False) -> Iterator[LabelledPair]:
     """Each sentence or text of one source with its tags or its label; of a blank text both are ''.
 
     A `label_file` holds the texts of the label that it is named after. Raises InputError, with the line's number,
@@ -63,7 +63,7 @@ def labelled_lines(name: str, reading: Reading, *, label_file: bool = False) -> 
         yield (line, kept) if line else ("", "")
 
 
-def _sentences(name: str, reading: Reading) -> Iterator[Pair]:
+def _sentences(name: str, reading: LabelledReading) -> Iterator[LabelledPair]:
     """Sentences of tagged words, a word a line, ended by a blank line, a `-DOCSTART-` line or the end of the source.
 
     The first word's line decides whether columns are separated by tabs or by blanks. Word and tag are the two
@@ -78,7 +78,7 @@ def _sentences(name: str, reading: Reading) -> Iterator[Pair]:
         return
     if plain_name(name).endswith((*JSON_LINES, ".csv")):
         raise InputError(f"{name} is not a file of tagged words", "give a word and its tag a line, separated by a tab")
-    words: list[Pair] = []
+    words: list[LabelledPair] = []
     separator, places = "", reading.columns
     for number, line in enumerate(read_lines(name, reading.decoding), 1):
         if not line.strip() or line.startswith("-DOCSTART-"):
@@ -117,11 +117,11 @@ def _no_pair(word: str, tag: str, where: str) -> InputError:
     raise AssertionError(where)
 
 
-def _joined(words: list[Pair]) -> Pair:
+def _joined(words: list[LabelledPair]) -> LabelledPair:
     return " ".join(word for word, _ in words), " ".join(tag for _, tag in words)
 
 
-def _texts(name: str, reading: Reading, label_file: bool) -> Iterator[tuple[int, str, str]]:
+def _texts(name: str, reading: LabelledReading, label_file: bool) -> Iterator[tuple[int, str, str]]:
     """Line number, text and label of each record."""
     if name.startswith(BUILTIN):
         raise InputError(f"{name} has no labels for its texts", "rnnlm corpus lists what is built in")
@@ -141,7 +141,7 @@ def _texts(name: str, reading: Reading, label_file: bool) -> Iterator[tuple[int,
         )
 
 
-def _json_records(name: str, reading: Reading) -> Iterator[tuple[int, str, str]]:
+def _json_records(name: str, reading: LabelledReading) -> Iterator[tuple[int, str, str]]:
     for number, line in enumerate(read_lines(name, reading.decoding), 1):
         if not line.strip():
             continue
@@ -163,14 +163,14 @@ def _json_records(name: str, reading: Reading) -> Iterator[tuple[int, str, str]]
         yield number, text, label if isinstance(label, str) else json.dumps(label)
 
 
-def _tsv_rows(name: str, reading: Reading) -> Iterator[tuple[int, list[str]]]:
+def _tsv_rows(name: str, reading: LabelledReading) -> Iterator[tuple[int, list[str]]]:
     """Columns between tabs; a quotation mark is a character like others."""
     for number, line in enumerate(read_lines(name, reading.decoding), 1):
         if line.strip():
             yield number, line.split("\t")
 
 
-def _csv_rows(name: str, reading: Reading) -> Iterator[tuple[int, list[str]]]:
+def _csv_rows(name: str, reading: LabelledReading) -> Iterator[tuple[int, list[str]]]:
     """Columns between commas, quoted ones as RFC 4180 has it, each row with the number of its first line."""
     csv.field_size_limit(_LONGEST_FIELD)
     rows = csv.reader((line + "\n" for line in read_lines(name, reading.decoding)), strict=True)
@@ -187,7 +187,7 @@ def _csv_rows(name: str, reading: Reading) -> Iterator[tuple[int, list[str]]]:
 
 
 def _table_records(
-    name: str, rows: Iterable[tuple[int, list[str]]], reading: Reading
+    name: str, rows: Iterable[tuple[int, list[str]]], reading: LabelledReading
 ) -> Iterator[tuple[int, str, str]]:
     """The columns that a header names, or those of a table without one that go by number."""
     places, width = reading.columns, 0

@@ -15,12 +15,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from rnnlm.arrays import Floats
 from rnnlm.model.cells.cell import Cell, State
 from rnnlm.model.device import using_threads
 from rnnlm.model.dynamics.positions import Windows
 from rnnlm.model.network import Network, States
 
-Floats = NDArray[np.float64]
 Complexes = NDArray[np.complex128]
 
 LARGEST = 2048  # square matrices above this size are left without eigenvalues, which take 9 s there

@@ -19,7 +19,7 @@ from rnnlm.corpus.tokenizer import END_ID, START_ID
 from rnnlm.errors import InputError
 from rnnlm.model.ngram.arpa_rows import ArpaRows, arpa_rows, wrong
 from rnnlm.model.ngram.arpa_words import ArpaWords, arpa_words
-from rnnlm.model.ngram.grams import BACK_OFF, KEYS, LOG_P, Rows
+from rnnlm.model.ngram.grams import BACK_OFF, KEYS, LOG_P, GramRows
 from rnnlm.model.ngram.levels import Levels
 from rnnlm.model.ngram.scratch import Scratch
 
@@ -54,7 +54,7 @@ class _Section:
     over_ends: bool
 
 
-class _Numbers(dict[bytes, int]):
+class _WordIds(dict[bytes, int]):
     """Ids by word, −1 for a word that is not there."""
 
     def __missing__(self, word: bytes) -> int:
@@ -94,7 +94,7 @@ def _section(name: str, n: int, blocks: Iterable[ArpaRows], ids: dict[bytes, int
     """The n-grams of order n > 1, without those that no text has."""
     words, lines = scratch.growing(np.uint32), scratch.growing(np.int64)
     log_p, back_off = scratch.growing(np.float32), scratch.growing(np.float32)
-    numbers, left_out, over_ends = _Numbers(ids), 0, False
+    numbers, left_out, over_ends = _WordIds(ids), 0, False
     for rows in blocks:
         found = np.fromiter(map(numbers.__getitem__, rows.words), np.int64, len(rows.words))
         unknown = np.flatnonzero(found < 0)
@@ -137,7 +137,7 @@ def _add(name: str, n: int, section: _Section, levels: Levels, scratch: Scratch)
     return put_in
 
 
-def _moved(values: NDArray[Any], order: Rows | None, scratch: Scratch) -> NDArray[Any]:
+def _moved(values: NDArray[Any], order: GramRows | None, scratch: Scratch) -> NDArray[Any]:
     """The values, in the given order if any, in a file."""
     moved = scratch.array(len(values), values.dtype)
     for start in range(0, len(values), _BLOCK):

@@ -22,7 +22,7 @@ MOST_ORDER = 16
 _BLOCK = 2**20
 _LARGEST = 10_000  # of a logarithm; some write -1,000 to base 10 for what never occurs
 
-Rows = NDArray[np.int64]
+GramRows = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Grams:
         """(N,) how many n-grams there are of each order; of single words those that the vocabulary has."""
         return tuple(len(each) for each in self.log_p)
 
-    def words_of(self, n: int, numbers: Rows) -> Rows:
+    def words_of(self, n: int, numbers: GramRows) -> GramRows:
         """The ids (rows, n) of the words of the n-grams of order n with these numbers (rows,)."""
         words = []
         for length in range(n, 1, -1):
@@ -58,7 +58,7 @@ class Grams:
             numbers = (keys // np.uint64(self.vocabulary)).astype(np.int64)
         return np.stack([numbers, *reversed(words)], 1)
 
-    def log_p_of(self, histories: Rows, words: Rows) -> NDArray[np.float64]:
+    def log_p_of(self, histories: GramRows, words: GramRows) -> NDArray[np.float64]:
         """histories (rows, N − 1), the last word last and 0 before the first, and words (rows,) → log p (rows,)."""
         log_p = self.log_p[0][words].astype(np.float64)
         for n, contexts in enumerate(self._contexts(histories), 2):
@@ -68,7 +68,7 @@ class Grams:
             log_p[found >= 0] = self.log_p[n - 1][found[found >= 0]]
         return log_p
 
-    def log_p_of_all(self, histories: Rows) -> NDArray[np.float64]:
+    def log_p_of_all(self, histories: GramRows) -> NDArray[np.float64]:
         """histories (rows, N − 1) → log p of every output (rows, outputs); the first output is id 2."""
         log_p = np.tile(self.log_p[0][FIRST_OUTPUT:].astype(np.float64), (len(histories), 1))
         for n, contexts in enumerate(self._contexts(histories), 2):
@@ -84,7 +84,7 @@ class Grams:
             log_p[np.repeat(rows, sizes), words - FIRST_OUTPUT] = self.log_p[n - 1][places]
         return log_p
 
-    def _contexts(self, histories: Rows) -> Iterator[Rows]:
+    def _contexts(self, histories: GramRows) -> Iterator[GramRows]:
         """The numbers (rows,) of the last 1, 2, …, N − 1 words of each history, −1 where there is no such n-gram."""
         for length in range(1, self.order):
             numbers = histories[:, -length]
@@ -92,7 +92,7 @@ class Grams:
                 numbers = self.find(n, numbers, histories[:, n - 1 - length])
             yield numbers
 
-    def find(self, n: int, contexts: Rows, words: Rows) -> Rows:
+    def find(self, n: int, contexts: GramRows, words: GramRows) -> GramRows:
         """The numbers (rows,) of the n-grams of order n that are a context (rows,) and a word (rows,), −1 for none."""
         keys = self.keys[n - 2]
         if not len(keys):

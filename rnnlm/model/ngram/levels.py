@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from rnnlm.model.ngram.grams import Grams, Rows
+from rnnlm.model.ngram.grams import GramRows, Grams
 
 
 class Levels:
@@ -35,14 +35,14 @@ class Levels:
             self.vocabulary, tuple(self.keys[: order - 1]), tuple(self.log_p[:order]), tuple(self.back_off[: order - 1])
         )
 
-    def numbers(self, words: Rows) -> Rows:
+    def numbers(self, words: GramRows) -> GramRows:
         """words (rows, n) of ids → the numbers (rows,) of these n-grams, −1 where there is none."""
         grams, numbers = self.grams(self.order), words[:, 0]
         for n in range(2, words.shape[1] + 1):
             numbers = grams.find(n, numbers, words[:, n - 1])
         return numbers
 
-    def put_in(self, words: Rows) -> int:
+    def put_in(self, words: GramRows) -> int:
         """Put in the n-grams words (rows, n) and all their prefixes, where they are missing; how many were.
 
         Each has the probability that backing off gives it, and a back-off weight of 1: no probability changes.
@@ -56,7 +56,7 @@ class Levels:
                 count += len(some)
         return count
 
-    def _insert(self, n: int, words: Rows) -> None:
+    def _insert(self, n: int, words: GramRows) -> None:
         """Insert n-grams (rows, n), whose prefixes are there, and renumber those that come after them."""
         V = np.uint64(self.vocabulary)
         log_p = self.grams(n).log_p_of(words[:, :-1], words[:, -1])

@@ -6,7 +6,7 @@ from torch import Tensor
 from rnnlm.corpus.tokenizer import END_ID, PAD_ID, START_ID
 from rnnlm.model.ngram.grams import Grams
 
-States = tuple[tuple[Tensor, ...], ...]
+NgramStates = tuple[tuple[Tensor, ...], ...]
 
 
 class NgramModel:
@@ -23,11 +23,11 @@ class NgramModel:
         """Where its inputs and outputs live: the numbers are looked up in memory maps, by the processor."""
         return torch.device("cpu")
 
-    def initial_state(self, batch: int) -> States:
+    def initial_state(self, batch: int) -> NgramStates:
         """No history, for `batch` sequences: one tensor (batch, N − 1) of `<pad>`, as a network of one layer has it."""
         return ((torch.full((batch, self.grams.order - 1), PAD_ID, dtype=torch.int64),),)
 
-    def __call__(self, inputs: Tensor, states: States) -> tuple[Tensor, States]:
+    def __call__(self, inputs: Tensor, states: NgramStates) -> tuple[Tensor, NgramStates]:
         """inputs (time, batch) of ids → histories (time, batch, N − 1) of ids, the last last, and the state after them.
 
         A history is what came before the prediction at its step, `<pad>` before the beginning.

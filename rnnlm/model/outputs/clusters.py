@@ -15,10 +15,10 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from rnnlm.model.outputs.factor import Term
+from rnnlm.model.outputs.factor import SoftmaxFactor
 
 
-class Band(nn.Module):
+class Cluster(nn.Module):
     """The words of one band but the first: `rows` R (words, d) and, where d is below D, `up` U (D, d)."""
 
     def __init__(self, words: int, width: int, dimensions: int, spread: float, generator: torch.Generator) -> None:
@@ -40,7 +40,7 @@ class Band(nn.Module):
         return h if self.up is None else h @ self.up
 
 
-class Bands(nn.Module):
+class Clusters(nn.Module):
     """The bands after the first; `G` (bands, D) and `a` (bands,) are their logits beside those of band 0.
 
     `cuts` are the output numbers at which they begin, `widths` the length d of their rows.
@@ -61,16 +61,16 @@ class Bands(nn.Module):
         self.register_buffer("_cuts", torch.tensor(list(cuts)), persistent=False)
         self._cuts: Tensor
         self.later = nn.ModuleList(
-            Band(end - begin, width, dimensions, spread, generator)
+            Cluster(end - begin, width, dimensions, spread, generator)
             for (begin, end), width in zip(pairwise(self._bounds), widths, strict=True)
         )
         self.G = nn.Parameter(torch.zeros(len(cuts), dimensions))
         self.a = nn.Parameter(torch.zeros(len(cuts)))
 
-    def __iter__(self) -> Iterator[tuple[int, int, Band]]:
+    def __iter__(self) -> Iterator[tuple[int, int, Cluster]]:
         """Each later band with the first output number that it has and the first that it has not."""
         for (begin, end), band in zip(pairwise(self._bounds), self.later, strict=True):
-            assert isinstance(band, Band)
+            assert isinstance(band, Cluster)
             yield begin, end, band
 
     def embed(self, x: Tensor, numbers: Tensor) -> Tensor:
@@ -82,15 +82,15 @@ class Bands(nn.Module):
                 x = x.index_copy(0, here, band.embed(numbers[here] - begin))
         return x
 
-    def terms(self, h: Tensor, V: Tensor, c: Tensor, targets: Tensor) -> Iterator[Term]:
+    def terms(self, h: Tensor, V: Tensor, c: Tensor, targets: Tensor) -> Iterator[SoftmaxFactor]:
         """The factors of p(target): h (rows, D), V (first, D), c (outputs,), targets (rows,) of output numbers."""
         band_of = torch.bucketize(targets, self._cuts, right=True)
         choices = torch.where(band_of == 0, targets, self.first + band_of - 1)
-        yield Term(h, torch.cat([V, self.G]), torch.cat([c[: self.first], self.a]), choices)
+        yield SoftmaxFactor(h, torch.cat([V, self.G]), torch.cat([c[: self.first], self.a]), choices)
         for number, (begin, end, band) in enumerate(self, 1):
             here = (band_of == number).nonzero().squeeze(1)
             if len(here):
-                yield Term(band.read(h[here]), band.rows, c[begin:end], targets[here] - begin, here)
+                yield SoftmaxFactor(band.read(h[here]), band.rows, c[begin:end], targets[here] - begin, here)
 
     def log_p(self, h: Tensor, V: Tensor, c: Tensor) -> Tensor:
         """log p of every output, (…, D) → (…, outputs)."""

@@ -8,7 +8,7 @@ from rnnlm.model.outputs.loss import linear_cross_entropy
 
 
 @dataclass(frozen=True)
-class Term:
+class SoftmaxFactor:
     """A softmax that some rows' probability has as a factor.
 
     h (rows, width), V (choices, width), c (choices,); `targets` (rows,) are numbers of choices, negative where there

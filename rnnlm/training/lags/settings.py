@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from rnnlm.config import above, at_least, between, setting
-from rnnlm.training.settings import Cell
+from rnnlm.training.settings import CellName
 
 LagTaskName = Literal["recall", "copy", "adding"]
 # Enough for the gated cells to solve recall and adding at lag 100; copy stays hard. Adding wants the higher rate;
@@ -18,7 +18,7 @@ RATES: dict[str, float] = {"recall": 0.003, "copy": 0.01, "adding": 0.01}
 class Variant:
     """A network of the study: its cell, how its recurrent weights start, and whether its gradients are clipped."""
 
-    cell: Cell
+    cell: CellName
     recurrent_init: Literal["uniform", "orthogonal"] = "uniform"
     clipped: bool = True
 

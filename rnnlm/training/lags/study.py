@@ -16,7 +16,7 @@ import torch
 
 from rnnlm.errors import DivergenceError
 from rnnlm.model.cells.lstm import Lstm
-from rnnlm.model.network import Network, Start
+from rnnlm.model.network import Network, WeightInit
 from rnnlm.model.prediction import label_nats, predictions
 from rnnlm.training.lags.settings import VARIANTS, LagSettings, Variant, parse_cells, parse_lags
 from rnnlm.training.lags.tasks import LAG_TASKS, LagTask, TaskSequences
@@ -155,7 +155,7 @@ def _training(variant: Variant, settings: LagSettings) -> TrainSettings:
 def _network(task: LagTask, training: TrainSettings, settings: LagSettings, steps: int) -> Network:
     """A fresh network that reads `steps` steps."""
     generator = torch.Generator().manual_seed(settings.seed)
-    start = Start(training.recurrent_init, settings.forget_bias or 0.0)
+    start = WeightInit(training.recurrent_init, settings.forget_bias or 0.0)
     network = Network(task.architecture(training.cell, settings.hidden), generator, start)
     if settings.forget_bias is None:
         open_gates(network, steps, generator)

@@ -11,10 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from rnnlm.arrays import Floats
 from rnnlm.corpus.ids import Ids
 from rnnlm.model.likelihood import SpanNats
-
-Sums = NDArray[np.float64]
 
 _FEWEST_DOCUMENTS = 30  # with fewer, lines are drawn
 FEWEST_UNITS = 10  # with fewer, resamples say nothing of another text
@@ -34,7 +33,7 @@ class Units:
     offsets: NDArray[np.int64]
 
     @property
-    def tokens(self) -> Sums:
+    def tokens(self) -> Floats:
         """(units,) the tokens of each."""
         return np.diff(self.offsets).astype(np.float64)
 
@@ -42,7 +41,7 @@ class Units:
         """The same lines in other tokens."""
         return Units(self.name, self.lines, ids.offsets[self.lines])
 
-    def sums(self, spans: Iterable[SpanNats]) -> Sums:
+    def sums(self, spans: Iterable[SpanNats]) -> Floats:
         """(units,) nats of each, out of pieces in any order."""
         sums = np.zeros(len(self.lines) - 1)
         for span in spans:
@@ -64,7 +63,7 @@ def units_of(ids: Ids) -> Units:
     return Units(name, lines, ids.offsets[lines])
 
 
-def resample(values: Sums, resamples: int, seed: int) -> Sums:
+def resample(values: Floats, resamples: int, seed: int) -> Floats:
     """values (units, figures) → (resamples, figures): the sums over as many units drawn with replacement."""
     units = len(values)
     generator = np.random.Generator(np.random.PCG64(seed))
@@ -78,13 +77,13 @@ def resample(values: Sums, resamples: int, seed: int) -> Sums:
     return np.concatenate(found)
 
 
-def interval(samples: Sums) -> tuple[float, float]:
+def interval(samples: Floats) -> tuple[float, float]:
     """The 95 % percentile interval of resampled figures (resamples,)."""
     low, high = np.quantile(samples, (0.025, 0.975))
     return float(low), float(high)
 
 
-def mean_interval(sums: Sums, sizes: Sums, resamples: int, seed: int) -> tuple[float, float] | None:
+def mean_interval(sums: Floats, sizes: Floats, resamples: int, seed: int) -> tuple[float, float] | None:
     """The 95 % interval of Σ sums / Σ sizes, both (units,); None where there are too few units for one."""
     if len(sums) < FEWEST_UNITS:
         return None
@@ -102,7 +101,7 @@ class Difference:
     p_value: float
 
 
-def paired_difference(a: Sums, b: Sums, sizes: Sums, resamples: int, seed: int) -> Difference:
+def paired_difference(a: Floats, b: Floats, sizes: Floats, resamples: int, seed: int) -> Difference:
     """(Σ a − Σ b) / Σ sizes, all (units,): a paired bootstrap.
 
     The p value is two-sided: the share of resamples that lie as far from the mean found as that lies from 0 (Efron &

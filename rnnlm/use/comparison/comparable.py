@@ -8,7 +8,7 @@ from typing import Literal
 from rnnlm.corpus.text import EncodedText, TextRules
 from rnnlm.errors import UsageError
 
-Measure = Literal["nats_per_token", "bits_per_byte"]
+ComparisonMetric = Literal["nats_per_token", "bits_per_byte"]
 
 
 def same_tokens(one: TextRules, other: TextRules) -> bool:
@@ -28,7 +28,7 @@ class Reader:
     text: EncodedText
 
 
-def common_measure(readers: Sequence[Reader]) -> Measure:
+def common_measure(readers: Sequence[Reader]) -> ComparisonMetric:
     """What the figures of all can be compared in: nats per token where tokens are the same, bits per byte otherwise.
 
     Raises UsageError where the raw texts, the contexts or the cleaned texts differ.

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from rnnlm.arrays import Floats
 from rnnlm.corpus.clean import clean_blocks
 from rnnlm.errors import UsageError
 from rnnlm.model.likelihood import LanguageModel, text_nats
-from rnnlm.use.comparison.bootstrap import FEWEST_UNITS, Difference, Sums, Units, paired_difference, units_of
-from rnnlm.use.comparison.comparable import Measure, Reader, common_measure, refuse_unknown
-from rnnlm.use.comparison.spelling import Lines, Spelling, measured_lines
+from rnnlm.use.comparison.bootstrap import FEWEST_UNITS, Difference, Units, paired_difference, units_of
+from rnnlm.use.comparison.comparable import ComparisonMetric, Reader, common_measure, refuse_unknown
+from rnnlm.use.comparison.spelling import SpelledLines, Spelling, measured_lines
 
 Raw = Callable[[], Iterable[bytes]]
 _BITS = 1 / math.log(2)
@@ -24,10 +25,10 @@ class Comparison:
     `spelled` where unknown words cost their spelling too.
     """
 
-    measure: Measure
+    measure: ComparisonMetric
     units: Units
-    sums: Sequence[Sums]
-    sizes: Sums
+    sums: Sequence[Floats]
+    sizes: Floats
     spelled: bool
 
     def mean(self, number: int) -> float:
@@ -84,7 +85,7 @@ def _spelling(readers: Sequence[Reader], train: Raw | None) -> Spelling:
     return Spelling(block.text for block in clean_blocks(train(), rules.rule, rules.units))
 
 
-def _sums(units: Units, lines: Iterable[Lines]) -> tuple[Sums, Sums]:
+def _sums(units: Units, lines: Iterable[SpelledLines]) -> tuple[Floats, Floats]:
     """(units,) nats of spelling, and (units,) bytes."""
     nats, sizes, line = np.zeros(len(units.lines) - 1), np.zeros(len(units.lines) - 1), 0
     for block in lines:

@@ -51,14 +51,14 @@ class Spelling:
 
 
 @dataclass(frozen=True)
-class Lines:
+class SpelledLines:
     """Of some lines: the bytes of each in cleaned text, its end one of them, and what spelling its unknown costs."""
 
     bytes: NDArray[np.int64]
     spelling: NDArray[np.float64]
 
 
-def measured_lines(blocks: Iterable[bytes], rules: TextRules, spelling: Spelling | None) -> Iterator[Lines]:
+def measured_lines(blocks: Iterable[bytes], rules: TextRules, spelling: Spelling | None) -> Iterator[SpelledLines]:
     """Bytes and spelling of every line of a raw text, a block at a time; no spelling, no cost."""
     table = IdTable(tokens_by_id(rules.tokenizer), rules.kind)
     segmenter = None if spelling is None else Segmenter(rules.kind, rules.rule, rules.tokenizer)
@@ -69,7 +69,7 @@ def measured_lines(blocks: Iterable[bytes], rules: TextRules, spelling: Spelling
             tokens = segmenter.block(block.text)
             for line, word in unknown_words(tokens, table, rules.kind):
                 costs[line] += spelling.nats(word)
-        yield Lines(np.diff(ends, prepend=-1), costs)
+        yield SpelledLines(np.diff(ends, prepend=-1), costs)
 
 
 def unknown_words(tokens: bytes, table: IdTable, kind: str) -> Iterator[tuple[int, str]]:

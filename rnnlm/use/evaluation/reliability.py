@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 BINS = 15
 
 
-class Calibration:
+class Reliability:
     """Counts, right guesses and sums of confidence in each bin."""
 
     def __init__(self) -> None:

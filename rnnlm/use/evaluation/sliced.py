@@ -20,8 +20,8 @@ from rnnlm.use.comparison.spelling import unknown_words
 from rnnlm.use.evaluation.evaluate import Evaluation
 from rnnlm.use.evaluation.in_order import stretches
 from rnnlm.use.evaluation.keystrokes import Keystrokes
-from rnnlm.use.evaluation.reliability import Calibration
-from rnnlm.use.evaluation.slices import RANKED_KINDS, Lines, Slices, make_slices
+from rnnlm.use.evaluation.reliability import Reliability
+from rnnlm.use.evaluation.slices import RANKED_KINDS, SlicedLines, Slices, make_slices
 
 _NUMBERS = 2**21  # log probabilities in memory at once
 _STEPS = 256
@@ -34,7 +34,7 @@ class Sliced:
 
     evaluation: Evaluation
     slices: dict[str, Slices]
-    calibration: Calibration
+    calibration: Reliability
     keystrokes: Keystrokes | None
 
 
@@ -51,7 +51,7 @@ def evaluate_slices(
     names = tokens_by_id(rules.tokenizer)
     outputs = len(names) - FIRST_OUTPUT
     costs = scratch.array(len(text.ids.ids), np.float64)
-    calibration = Calibration()
+    calibration = Reliability()
     keystrokes = Keystrokes(names) if rules.kind in WORD_KINDS else None
     states = model.initial_state(1)
     for stretch in stretches(text.ids, context, min(_STEPS, max(1, _NUMBERS // outputs))):
@@ -77,10 +77,10 @@ def evaluate_slices(
     return Sliced(Evaluation(total, len(costs), unknown, text), slices, calibration, keystrokes)
 
 
-def _lines(ids: Ids, costs: np.ndarray) -> Iterable[tuple[Lines, np.ndarray]]:
+def _lines(ids: Ids, costs: np.ndarray) -> Iterable[tuple[SlicedLines, np.ndarray]]:
     for first in range(0, ids.lines, _LINES):
         last = min(first + _LINES, ids.lines)
-        yield Lines(ids, first, last), costs[ids.offsets[first] : ids.offsets[last]]
+        yield SlicedLines(ids, first, last), costs[ids.offsets[first] : ids.offsets[last]]
 
 
 def _outside(raw: Iterable[bytes], rules: TextRules, names: list[str]) -> Iterable[str]:

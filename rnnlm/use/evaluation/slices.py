@@ -40,7 +40,7 @@ class Slices:
 
     title: str
     names: Sequence[str]
-    place: Callable[["Lines"], NDArray[np.int64]]
+    place: Callable[["SlicedLines"], NDArray[np.int64]]
     tokens: NDArray[np.int64] = field(init=False)
     nats: NDArray[np.float64] = field(init=False)
 
@@ -48,7 +48,7 @@ class Slices:
         self.tokens = np.zeros(len(self.names), np.int64)
         self.nats = np.zeros(len(self.names))
 
-    def add(self, lines: "Lines", nats: NDArray[np.float64]) -> None:
+    def add(self, lines: "SlicedLines", nats: NDArray[np.float64]) -> None:
         """Count some whole lines in: `nats` (tokens,)."""
         places = self.place(lines)
         self.tokens += np.bincount(places, minlength=len(self.names))
@@ -63,7 +63,7 @@ class Slices:
         ]
 
 
-class Lines:
+class SlicedLines:
     """Some whole lines of ids: for each token (tokens,) its place in its line from 1, and its line's length."""
 
     def __init__(self, ids: Ids, first: int, last: int) -> None:
@@ -82,7 +82,7 @@ class Lines:
         return np.where(last >= starts, here - last, np.iinfo(np.int64).max)
 
 
-def _rank(lines: Lines) -> NDArray[np.int64]:
+def _rank(lines: SlicedLines) -> NDArray[np.int64]:
     """`</s>`, `<unk>`, then the band of the rank by frequency, that of the most frequent word being 1."""
     places = 2 + band((lines.ids - UNKNOWN_ID).clip(min=1), _RANKS)
     places[lines.ids == END_ID] = 0

@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from rnnlm.model.architecture import Architecture
 from rnnlm.use.export.onnx_nodes import Nodes
 
-State = tuple[str, ...]
+StateNames = tuple[str, ...]
 
 
 @dataclass(frozen=True)
-class Layer:
+class LayerWeights:
     """A layer's weights under their letters, the name that its constants begin with, and the forms of its cell.
 
     `output` adds the output layer: h (…, hidden) → o (…, outputs).
@@ -43,16 +43,16 @@ class Layer:
         return nodes.op("MatMul", h, self.turned(nodes, "W"))
 
 
-def _elman(nodes: Nodes, layer: Layer, drive: str, state: State, act: str = "Tanh") -> State:
+def _elman(nodes: Nodes, layer: LayerWeights, drive: str, state: StateNames, act: str = "Tanh") -> StateNames:
     """h(t) = tanh(b + U x(t) + W h(t−1)), or max(0, …)."""
     return (nodes.op(act, nodes.op("Add", drive, layer.recur(nodes, state[0]))),)
 
 
-def _elman_relu(nodes: Nodes, layer: Layer, drive: str, state: State) -> State:
+def _elman_relu(nodes: Nodes, layer: LayerWeights, drive: str, state: StateNames) -> StateNames:
     return _elman(nodes, layer, drive, state, "Relu")
 
 
-def _gru(nodes: Nodes, layer: Layer, drive: str, state: State) -> State:
+def _gru(nodes: Nodes, layer: LayerWeights, drive: str, state: StateNames) -> StateNames:
     """r and z are gates, n = tanh(bⁿ + Uⁿ x + r Wⁿ h(t−1)), h(t) = (1 − z) n + z h(t−1)."""
     (h,) = state
     r, z, n = nodes.split(drive, 3)
@@ -63,7 +63,7 @@ def _gru(nodes: Nodes, layer: Layer, drive: str, state: State) -> State:
     return (nodes.op("Add", renewed, nodes.op("Mul", z, h)),)
 
 
-def _lstm(nodes: Nodes, layer: Layer, drive: str, state: State) -> State:
+def _lstm(nodes: Nodes, layer: LayerWeights, drive: str, state: StateNames) -> StateNames:
     """s(t) = f s(t−1) + g c, h(t) = tanh(s(t)) q; with peepholes P the gates see s."""
     h, s = state
     g, f, c, q = nodes.split(nodes.op("Add", drive, layer.recur(nodes, h)), 4)
@@ -80,7 +80,7 @@ def _lstm(nodes: Nodes, layer: Layer, drive: str, state: State) -> State:
     return nodes.op("Mul", nodes.op("Tanh", s), nodes.op("Sigmoid", see(q, 2, s))), s
 
 
-def _output_recurrent(nodes: Nodes, layer: Layer, drive: str, state: State) -> State:
+def _output_recurrent(nodes: Nodes, layer: LayerWeights, drive: str, state: StateNames) -> StateNames:
     """h(t) = tanh(b + U x(t) + W ŷ(t−1)), ŷ(t) = softmax(V h(t) + c), or V h(t) + c."""
     _, y = state
     h = nodes.op("Tanh", nodes.op("Add", drive, layer.recur(nodes, y)))
@@ -88,14 +88,14 @@ def _output_recurrent(nodes: Nodes, layer: Layer, drive: str, state: State) -> S
     return h, nodes.op("Softmax", o, axis=-1) if layer.architecture.feedback == "probabilities" else o
 
 
-STEPS: dict[str, Callable[[Nodes, Layer, str, State], State]] = {
+STEPS: dict[str, Callable[[Nodes, LayerWeights, str, StateNames], StateNames]] = {
     "elman": _elman,
     "elman-relu": _elman_relu,
     "gru": _gru,
     "lstm": _lstm,
     "output-recurrent": _output_recurrent,
 }
-STATE: dict[str, State] = {
+STATE: dict[str, StateNames] = {
     "elman": ("h",),
     "elman-relu": ("h",),
     "gru": ("h",),

@@ -14,7 +14,7 @@ from rnnlm.model.network import Network
 _BATCHES, _STEPS = (1, 3), 24
 _QUIET = 3  # of the runtime's notices: errors alone
 Numbers = NDArray[np.float32]
-States = dict[str, Numbers]
+StateArrays = dict[str, Numbers]
 
 
 class Graph:
@@ -27,11 +27,11 @@ class Graph:
         self._session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
         self._states = states
 
-    def start(self, batch: int) -> States:
+    def start(self, batch: int) -> StateArrays:
         """The state before the first token."""
         return {name: np.zeros((batch, size), np.float32) for name, size in self._states.items()}
 
-    def run(self, ids: NDArray[np.int64], states: States) -> tuple[Numbers, States]:
+    def run(self, ids: NDArray[np.int64], states: StateArrays) -> tuple[Numbers, StateArrays]:
         """log p, and the state after the ids."""
         names = ["log_probabilities", *(f"{name}_next" for name in self._states)]
         log_p, *after = self._session.run(names, {"ids": ids, **states})

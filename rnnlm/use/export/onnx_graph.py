@@ -19,9 +19,9 @@ from rnnlm.corpus.tokenizer import FIRST_OUTPUT
 from rnnlm.errors import UsageError
 from rnnlm.model.architecture import Architecture
 from rnnlm.model.embedding import whole_layer
-from rnnlm.use.export.onnx_cells import STATE, STEPS, Layer
+from rnnlm.use.export.onnx_cells import STATE, STEPS, LayerWeights
 from rnnlm.use.export.onnx_nodes import Nodes, tensor_info
-from rnnlm.use.export.onnx_output import EMBEDDING, OutputLayer
+from rnnlm.use.export.onnx_output import EMBEDDING, OnnxOutput
 
 OPSET, IR_VERSION = 17, 8  # of 2022: what is older than most runtimes in use
 _LARGEST = 2**31 - 2**20  # bytes of one file: what its format can say, with room for the graph
@@ -38,7 +38,7 @@ class OnnxModel:
             raise UsageError(f"the weights take {size:,} bytes", "one ONNX file holds 2 GB; no more can be written")
         self._forced = architecture.forced and architecture.cell == "output-recurrent"
         self._embedding = whole_layer(weights)
-        self._output = OutputLayer(architecture, weights)
+        self._output = OnnxOutput(architecture, weights)
         self._layers = [self._layer(number) for number in range(architecture.layers)]
 
     @property
@@ -96,18 +96,18 @@ class OnnxModel:
     def _names(self, number: int) -> tuple[str, ...]:
         return tuple(f"{letter}_{number}" for letter in STATE[self._a.cell])
 
-    def _layer(self, number: int) -> Layer:
+    def _layer(self, number: int) -> LayerWeights:
         start = f"layers.{number}."
         own = {name.removeprefix(start): array for name, array in self._weights.items() if name.startswith(start)}
-        return Layer(f"layers.{number}", own, self._a, self._output)
+        return LayerWeights(f"layers.{number}", own, self._a, self._output)
 
-    def _fed(self, nodes: Nodes, layer: Layer, ids: str) -> str:
+    def _fed(self, nodes: Nodes, layer: LayerWeights, ids: str) -> str:
         """W y(t−1) where y(t−1) is the last token, (…, hidden): a column of W; 0 for what is never predicted."""
         W = layer.weights["W"].T
         table = np.concatenate([np.zeros((FIRST_OUTPUT, W.shape[1]), W.dtype), W])
         return nodes.op("Gather", nodes.constant(f"{layer.name}.W.fed", table), ids)
 
-    def _scan(self, nodes: Nodes, layer: Layer, number: int, drive: str) -> list[str]:
+    def _scan(self, nodes: Nodes, layer: LayerWeights, number: int, drive: str) -> list[str]:
         """One layer over time: drive (time, batch, rows) → the state after it, and h (time, batch, hidden)."""
         body, names = Nodes(nodes), self._names(number)
         before = [f"{name}_before" for name in names]

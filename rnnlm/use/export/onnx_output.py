@@ -14,7 +14,7 @@ from rnnlm.use.export.onnx_nodes import Nodes
 EMBEDDING = "embedding"  # the constant that a tied output layer shares with the inputs, (V, D)
 
 
-class OutputLayer:
+class OnnxOutput:
     """Adds o = V u + c, u being h, its projection or the tanh of that; `weights` are all of the network's by name."""
 
     def __init__(self, architecture: Architecture, weights: Mapping[str, NDArray[Any]]) -> None:

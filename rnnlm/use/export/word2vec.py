@@ -9,12 +9,12 @@ from pathlib import Path
 
 from rnnlm.artifacts import durable
 from rnnlm.corpus.tokenizer import PAD_ID
-from rnnlm.model.embedding import Layer
+from rnnlm.model.embedding import EmbeddingLayer
 
 _BLOCK = 256  # rows turned into text at once
 
 
-def write_word2vec(path: Path, names: Sequence[str], layer: Layer) -> int:
+def write_word2vec(path: Path, names: Sequence[str], layer: EmbeddingLayer) -> int:
     """Write the rows of `layer` (V, D) durably under their `names`, which hold no white space; how many were written.
 
     The row of `<pad>`, which is 0 and stands for nothing, is left out: a vector of length 0 has no cosine.
@@ -24,7 +24,7 @@ def write_word2vec(path: Path, names: Sequence[str], layer: Layer) -> int:
     return len(names) - 1
 
 
-def _lines(names: Sequence[str], layer: Layer) -> Iterator[bytes]:
+def _lines(names: Sequence[str], layer: EmbeddingLayer) -> Iterator[bytes]:
     """The file in blocks of whole lines; nine digits give the same float32 numbers when they are read."""
     yield f"{len(names) - 1} {layer.shape[1]}\n".encode()
     for start in range(PAD_ID + 1, len(names), _BLOCK):

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from rnnlm.arrays import Floats
 from rnnlm.errors import UsageError
-from rnnlm.tables.rules import Floats, Rows
+from rnnlm.tables.rules import RowNumbers
 from rnnlm.tables.series import Series
 
 SEASON = 24
@@ -80,7 +81,7 @@ def seasonal_naive(series: Series, season: int = SEASON) -> Floats:
     return np.where(np.isnan(found), plain, found)
 
 
-def _known_before(series: Series, rows: Rows, step: int) -> Floats:
+def _known_before(series: Series, rows: RowNumbers, step: int) -> Floats:
     """(N, K) the scaled target of each window's row of `rows` (N,), or `step`, 2 `step`, … rows before that.
 
     The first that is known, back to the start of the sequence; NaN where none is.
@@ -176,7 +177,7 @@ def _least_squares(train: Series, columns: tuple[int, ...], lags: int | None) ->
     return Linear(columns, lags, flat.reshape(lags, len(columns), targets), centre[width:] - centre[:width] @ flat)
 
 
-def _regressors(series: Series, rows: Rows, columns: tuple[int, ...], lags: int) -> Floats:
+def _regressors(series: Series, rows: RowNumbers, columns: tuple[int, ...], lags: int) -> Floats:
     """(n, lags × columns) inputs of the last `lags` rows of the windows `rows`."""
     places = np.asarray(series.windows[rows, 1])[:, None] + np.arange(-lags, 0)
     return series.inputs[places][:, :, list(columns)].astype(np.float64).reshape(len(rows), -1)

@@ -4,14 +4,12 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from rnnlm.arrays import Floats
 from rnnlm.model.network import Network
 from rnnlm.model.prediction import predictions
 from rnnlm.tables.series import Series
 from rnnlm.use.forecasts.baselines import rmse_mae
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

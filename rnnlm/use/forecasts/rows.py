@@ -5,10 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from rnnlm.arrays import Floats
 from rnnlm.errors import InputError
 from rnnlm.model.network import Network
 from rnnlm.tables.apply import apply_rules, sequence_rows
-from rnnlm.tables.rules import Floats, SeriesRules
+from rnnlm.tables.rules import SeriesRules
 from rnnlm.tables.series import Series
 from rnnlm.tables.table import Table
 from rnnlm.use.forecasts.evaluate import forecasts

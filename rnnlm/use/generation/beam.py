@@ -8,17 +8,17 @@ import torch
 from rnnlm.corpus.tokenizer import FIRST_OUTPUT, UNKNOWN_ID
 from rnnlm.model.likelihood import LanguageModel, log_probabilities
 from rnnlm.model.states import taken
-from rnnlm.use.generation.detokenizer import Speech
+from rnnlm.use.generation.detokenizer import Detokenizer
 from rnnlm.use.generation.streams import Drawn, read
 from rnnlm.use.settings import GenerateSettings
 
 
 @dataclass(frozen=True)
-class Hypothesis:
+class BeamText:
     """A text or its beginning: its tokens, what they say, and `nats`, −log p of them all."""
 
     drawn: tuple[Drawn, ...]
-    speech: Speech
+    speech: Detokenizer
     nats: float
 
     def score(self, penalty: float, tokens: int | None = None) -> float:
@@ -28,8 +28,8 @@ class Hypothesis:
 
 @torch.inference_mode()
 def beam_search(
-    model: LanguageModel, prompt: list[int], speech: Speech, settings: GenerateSettings
-) -> list[Hypothesis]:
+    model: LanguageModel, prompt: list[int], speech: Detokenizer, settings: GenerateSettings
+) -> list[BeamText]:
     """The `n` best texts after a prompt, best first; `speech`, still empty, tells when a text has ended.
 
         score(Y) = log p(Y) / ((5 + |Y|) / 6)^α
@@ -41,20 +41,20 @@ def beam_search(
     """
     width, penalty = settings.beam or 1, settings.length_penalty
     hidden, states = read(model, prompt)
-    beam, found = [Hypothesis((), speech, 0.0)], list[Hypothesis]()
+    beam, found = [BeamText((), speech, 0.0)], list[BeamText]()
     while beam:
         nats = -log_probabilities(model, hidden)
         if not settings.unknown:
             nats[:, UNKNOWN_ID - FIRST_OUTPUT] = torch.inf
         nats += torch.tensor([[each.nats] for each in beam], dtype=torch.float64, device=model.device)
         best = nats.flatten().topk(min(2 * width, nats.numel()), largest=False)
-        longer: list[tuple[int, Hypothesis]] = []
+        longer: list[tuple[int, BeamText]] = []
         for rank, (cost, place) in enumerate(zip(best.values.tolist(), best.indices.tolist(), strict=True)):
             row, output = divmod(place, nats.shape[1])
             drawn = Drawn(output + FIRST_OUTPUT, cost - beam[row].nats)
             said = beam[row].speech.fork()
             said.add(drawn.id)
-            hypothesis = Hypothesis((*beam[row].drawn, drawn), said, cost)
+            hypothesis = BeamText((*beam[row].drawn, drawn), said, cost)
             if not said.ended and len(longer) < width and math.isfinite(cost):
                 longer.append((row, hypothesis))
             elif said.ended and rank < width and math.isfinite(cost):

@@ -12,7 +12,7 @@ from rnnlm.use.settings import GenerateSettings
 _HALF = "�"  # what half of a character that is spelt in bytes is decoded to
 
 
-class Speech:
+class Detokenizer:
     """What is said after a prompt, up to the last line, `max_tokens` or the words of `until`; `ended` tells.
 
     Decoding looks at the last few tokens of the line alone, so that a long text costs no more a token than a short one.
@@ -28,7 +28,7 @@ class Speech:
         self._lines = 0
         self.ended = False
 
-    def fork(self) -> "Speech":
+    def fork(self) -> "Detokenizer":
         """A second one that has said the same and can go on in another way."""
         other = copy(self)
         other.ids, other._pieces, other._window = [*self.ids], [*self._pieces], [*self._window]

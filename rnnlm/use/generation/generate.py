@@ -8,7 +8,7 @@ from rnnlm.corpus.text import TextRules
 from rnnlm.corpus.tokenizer import tokens_by_id
 from rnnlm.model.likelihood import LanguageModel
 from rnnlm.use.generation.beam import beam_search
-from rnnlm.use.generation.detokenizer import Speech, token_name
+from rnnlm.use.generation.detokenizer import Detokenizer, token_name
 from rnnlm.use.generation.prompt import prompt_ids, text_of
 from rnnlm.use.generation.streams import Drawn, Streams
 from rnnlm.use.settings import GenerateSettings
@@ -17,7 +17,7 @@ Emit = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class SaidToken:
+class GeneratedToken:
     """A token as it is shown, and its log probability in nats under the model's own distribution."""
 
     token: str
@@ -36,7 +36,7 @@ class Generated:
     before: str
     continued: str
     text: str
-    said: tuple[SaidToken, ...]
+    said: tuple[GeneratedToken, ...]
     ids: tuple[int, ...]
 
     @property
@@ -77,15 +77,15 @@ def _generate(
 ) -> Iterator[Generated]:
     names = tokens_by_id(rules.tokenizer)
 
-    def told(prompt: str, ids: list[int], speech: Speech, drawn: Sequence[Drawn]) -> Generated:
-        said = tuple(SaidToken(token_name(names, rules.kind, each.id), -each.nats) for each in drawn)
+    def told(prompt: str, ids: list[int], speech: Detokenizer, drawn: Sequence[Drawn]) -> Generated:
+        said = tuple(GeneratedToken(token_name(names, rules.kind, each.id), -each.nats) for each in drawn)
         continued = speech.said.removesuffix("\n")
         return Generated(prompt, text_of(rules, ids), continued, speech.text, said, tuple(each.id for each in drawn))
 
     encoded = ((prompt, prompt_ids(rules, prompt)) for prompt in prompts)
     if settings.beam is not None:
         for prompt, ids in encoded:
-            for found in beam_search(model, ids, Speech(rules, ids, settings), settings):
+            for found in beam_search(model, ids, Detokenizer(rules, ids, settings), settings):
                 yield told(prompt, ids, found.speech, found.drawn)
         return
     wanted = ((prompt, ids, settings.seed + number) for prompt, ids in encoded for number in range(settings.n))
@@ -101,9 +101,9 @@ def _side_by_side(
     settings: GenerateSettings,
     batch: Sequence[tuple[list[int], int]],
     emit: Emit | None,
-) -> list[tuple[Speech, list[Drawn]]]:
+) -> list[tuple[Detokenizer, list[Drawn]]]:
     """A text for each prompt and seed of the batch."""
-    speeches = [Speech(rules, prompt, settings) for prompt, _ in batch]
+    speeches = [Detokenizer(rules, prompt, settings) for prompt, _ in batch]
     drawn: list[list[Drawn]] = [[] for _ in batch]
     if emit is not None:
         emit(text_of(rules, batch[0][0]))

@@ -16,7 +16,7 @@ from rnnlm.use.lines import LINES, IdLines, blocks
 
 
 @dataclass(frozen=True)
-class Choice:
+class LabelChoice:
     """A label and its probability."""
 
     label: str
@@ -29,7 +29,7 @@ class Labelled:
 
     text: str
     parts: tuple[str, ...]
-    choices: tuple[tuple[Choice, ...], ...]
+    choices: tuple[tuple[LabelChoice, ...], ...]
 
 
 @dataclass(frozen=True)
@@ -65,10 +65,10 @@ class Labeller:
             for text, names, choices in zip(block, parts, self._choices(ids), strict=True):
                 yield Labelled(text, names, choices)
 
-    def _choices(self, ids: list[list[int]]) -> list[tuple[tuple[Choice, ...], ...]]:
+    def _choices(self, ids: list[list[int]]) -> list[tuple[tuple[LabelChoice, ...], ...]]:
         """For each line of ids the labels of its parts; none for a line without ids."""
         filled = [place for place, line in enumerate(ids) if line]
-        found: list[tuple[tuple[Choice, ...], ...]] = [()] * len(ids)
+        found: list[tuple[tuple[LabelChoice, ...], ...]] = [()] * len(ids)
         data = IdLines([ids[place] for place in filled], self.per_token)
         for piece in predictions(self.model, data, self.batch_size) if filled else ():
             for column, row in enumerate(piece.rows):
@@ -76,6 +76,6 @@ class Labeller:
                 found[filled[row]] = tuple(self._best(log_p) for log_p in said)
         return found
 
-    def _best(self, log_p: NDArray[np.float64]) -> tuple[Choice, ...]:
+    def _best(self, log_p: NDArray[np.float64]) -> tuple[LabelChoice, ...]:
         order = np.argsort(-(log_p + self.offsets), kind="stable")[: self.k]
-        return tuple(Choice(self.labels[number], float(np.exp(log_p[number]))) for number in order)
+        return tuple(LabelChoice(self.labels[number], float(np.exp(log_p[number]))) for number in order)

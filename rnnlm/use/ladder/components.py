@@ -1,6 +1,6 @@
 """What a model costs at every token of two texts: one on which its choices are made, and one that is measured.
 
-The text measured is read once for each component. Costs wait in files: the only thing that grows with the text.
+The text measured is read once for each component. Floats wait in files: the only thing that grows with the text.
 """
 
 import time
@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from rnnlm.arrays import Floats
 from rnnlm.corpus.ids import Ids
+from rnnlm.files import Advance
 from rnnlm.model.likelihood import LanguageModel, SpanNats, mixture_nats, text_nats
 from rnnlm.model.network import Network
 from rnnlm.model.ngram.scratch import Scratch
@@ -19,12 +20,10 @@ from rnnlm.use.ladder.mixture import fit_weights
 from rnnlm.use.ladder.neural_cache import cache_nats, shapes_to_try
 
 _TRIED = 10_000  # tokens of the validation text on which rules of dynamic evaluation are compared
-Costs = NDArray[np.float64]
-Progress = Callable[[int], None]
 
 
 @dataclass(frozen=True)
-class Voice:
+class MixtureModel:
     """A model that can be a part of a mixture, the context it reads in, and its name."""
 
     name: str
@@ -41,8 +40,8 @@ class Component:
     """
 
     name: str
-    fit: Costs
-    test: Costs
+    fit: Floats
+    test: Floats
     seconds: float
     fit_seconds: float
     adapts: bool
@@ -52,12 +51,12 @@ class Component:
 class Components:
     """Makes components: `fit` is the validation text, `test` the one that is measured, as ids of the same tokens."""
 
-    def __init__(self, fit: Ids, test: Ids, scratch: Scratch, batch_size: int, progress: Progress) -> None:
+    def __init__(self, fit: Ids, test: Ids, scratch: Scratch, batch_size: int, progress: Advance) -> None:
         """`progress` is told how many predictions were made, whenever some were."""
         self._fit, self._test, self._scratch, self._batch_size = fit, test, scratch, batch_size
         self._progress = progress
 
-    def plain(self, voice: Voice) -> Component:
+    def plain(self, voice: MixtureModel) -> Component:
         """A model as it is."""
 
         def read(ids: Ids) -> Iterator[SpanNats]:
@@ -119,8 +118,8 @@ class Components:
         test = self._costs(self._test, read(self._test))
         return Component(name, fit, test, time.monotonic() - fitted_at, fitted_at - started_at, adapts, chosen)
 
-    def _costs(self, ids: Ids, spans: Iterable[SpanNats]) -> Costs:
-        costs: Costs = self._scratch.array(len(ids.ids), np.float64)
+    def _costs(self, ids: Ids, spans: Iterable[SpanNats]) -> Floats:
+        costs: Floats = self._scratch.array(len(ids.ids), np.float64)
         for span in spans:
             costs[span.start : span.start + len(span.nats)] = span.nats
             self._progress(len(span.nats))

@@ -10,19 +10,21 @@ from typing import Any
 
 import numpy as np
 
+from rnnlm.arrays import Floats
 from rnnlm.corpus.ids import Ids
+from rnnlm.files import Advance
 from rnnlm.model.likelihood import mixture_nats
 from rnnlm.model.network import Network
 from rnnlm.model.ngram.scratch import Scratch
-from rnnlm.use.comparison.bootstrap import Sums, Units, units_of
-from rnnlm.use.ladder.components import Component, Components, Costs, Progress, Voice
+from rnnlm.use.comparison.bootstrap import Units, units_of
+from rnnlm.use.ladder.components import Component, Components, MixtureModel
 from rnnlm.use.ladder.mixture import fit_weights
 
 _TOKENS = 2**18  # whose mixture is in memory at once, a line or document more or less
 
 
 @dataclass(frozen=True)
-class Row:
+class LadderRow:
     """A mixture and its figures: nats of each unit (units,) of the text, nats a token of the validation text.
 
     `apart` where it is no step of the ladder.
@@ -31,7 +33,7 @@ class Row:
     name: str
     parts: Sequence[Component]
     weights: Sequence[float]
-    sums: Sums
+    sums: Floats
     fit_nats_per_token: float
     apart: bool = False
 
@@ -57,12 +59,14 @@ class Ladder:
     """Measures a text (`test`) by mixtures fitted on another (`fit`), both as ids of the same tokens."""
 
     def __init__(
-        self, fit: Ids, test: Ids, scratch: Scratch, batch_size: int, progress: Progress = lambda count: None
+        self, fit: Ids, test: Ids, scratch: Scratch, batch_size: int, progress: Advance = lambda count: None
     ) -> None:
         self._components = Components(fit, test, scratch, batch_size, progress)
         self.units: Units = units_of(test)
 
-    def rows(self, network: Voice, ngram: Voice | None, others: Sequence[Voice] = ()) -> Iterator[Row]:
+    def rows(
+        self, network: MixtureModel, ngram: MixtureModel | None, others: Sequence[MixtureModel] = ()
+    ) -> Iterator[LadderRow]:
         """The rows from the bottom up, each as soon as it is known; an ensemble with `others` last."""
         made, parts = self._components, []
         if ngram is not None:
@@ -80,13 +84,13 @@ class Ladder:
         if others:
             yield self._row("ensemble", [own, *map(made.plain, others)], apart=True)
 
-    def _row(self, name: str, parts: Sequence[Component], *, apart: bool = False) -> Row:
+    def _row(self, name: str, parts: Sequence[Component], *, apart: bool = False) -> LadderRow:
         fit = [part.fit for part in parts]
         weights = [float(weight) for weight in fit_weights(fit)] if len(parts) > 1 else [1.0]
         sums = np.concatenate(list(self._mixed_sums([part.test for part in parts], weights)))
-        return Row(name, parts, weights, sums, float(mixture_nats(fit, weights).mean()), apart)
+        return LadderRow(name, parts, weights, sums, float(mixture_nats(fit, weights).mean()), apart)
 
-    def _mixed_sums(self, costs: Sequence[Costs], weights: Sequence[float]) -> Iterator[Sums]:
+    def _mixed_sums(self, costs: Sequence[Floats], weights: Sequence[float]) -> Iterator[Floats]:
         """Nats of each unit under a mixture, some units at a time."""
         offsets = self.units.offsets
         step = max(1, _TOKENS * (len(offsets) - 1) // int(offsets[-1]))

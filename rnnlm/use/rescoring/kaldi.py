@@ -14,7 +14,7 @@ from rnnlm.use.rescoring.lists import Hypothesis
 from rnnlm.use.rescoring.rescorer import Rescored
 
 
-class Kaldi(ListForm):
+class KaldiLists(ListForm):
     """Lists of texts; `archives` are their costs by name, each an iterable of lines in the order of the lists."""
 
     def __init__(self, archives: Sequence[tuple[str, Iterable[str]]] = ()) -> None:

@@ -9,7 +9,7 @@ from rnnlm.use.rescoring.rescorer import Rescored
 from rnnlm.use.scoring.scored import LOG10
 
 
-class Mikolov(ListForm):
+class MikolovLists(ListForm):
     """Lists with no other scores."""
 
     def read(self, file: str, lines: Iterable[str]) -> Iterator[Hypothesis]:

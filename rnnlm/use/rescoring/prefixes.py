@@ -20,7 +20,7 @@ from rnnlm.model.states import taken
 # Predictions that the output layer makes at once: for each level by itself it would read its matrices for a few rows,
 # which made the tree slower than reading every hypothesis (0.84 times as fast).
 _ROWS = 4096
-Ids = NDArray[np.int64]
+TokenIds = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -28,10 +28,10 @@ class Level:
     """The distinct prefixes of one length: the `tokens` (nodes,) that end them, the `parents` (nodes,) they go on from,
     and for the `rows` (n,) that are at least this long the `nodes` (n,) that they pass through."""
 
-    tokens: Ids
-    parents: Ids
-    rows: Ids
-    nodes: Ids
+    tokens: TokenIds
+    parents: TokenIds
+    rows: TokenIds
+    nodes: TokenIds
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Begin:
     token: int
 
 
-def levels(sequences: Sequence[Ids]) -> list[Level]:
+def levels(sequences: Sequence[TokenIds]) -> list[Level]:
     """The tree of some sequences of ids, a level for each length; the parents of the first are all 0, the root."""
     lengths = np.array([len(sequence) for sequence in sequences])
     tokens = np.zeros((len(sequences), int(lengths.max())), np.int64)
@@ -72,7 +72,7 @@ class PrefixReader:
         return Begin(self._model.initial_state(1), START_ID)
 
     @torch.inference_mode()
-    def nats(self, sequences: Sequence[Ids], begin: Begin) -> tuple[list[NDArray[np.float64]], Begin]:
+    def nats(self, sequences: Sequence[TokenIds], begin: Begin) -> tuple[list[NDArray[np.float64]], Begin]:
         """−ln p of each token of each sequence, which is not empty; and where a text goes on after the first."""
         costs = [np.empty(len(sequence)) for sequence in sequences]
         tree = levels(sequences)
@@ -104,10 +104,10 @@ class PrefixReader:
                 costs[row][depth] = cost
             first += len(hidden)
 
-    def _read(self, tokens: Ids, states: States) -> tuple[Tensor, States]:
+    def _read(self, tokens: TokenIds, states: States) -> tuple[Tensor, States]:
         """One token for each state: what the output layer reads, (rows, ·), and the states after it."""
         hidden, states = self._model(self._tensor(tokens).unsqueeze(0), states)
         return hidden[0], states
 
-    def _tensor(self, numbers: Ids) -> Tensor:
+    def _tensor(self, numbers: TokenIds) -> Tensor:
         return torch.from_numpy(numbers).to(self._model.device)

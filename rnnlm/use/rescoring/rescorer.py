@@ -15,6 +15,7 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
+from rnnlm.arrays import Floats
 from rnnlm.corpus.text import TextRules
 from rnnlm.corpus.tokenizer import END_ID
 from rnnlm.errors import InputError
@@ -23,8 +24,6 @@ from rnnlm.use.rescoring.lists import Hypothesis, Utterance
 from rnnlm.use.rescoring.prefixes import PrefixReader
 from rnnlm.use.scoring.lines import Line, LineReader
 from rnnlm.use.scoring.scorer import Unknown
-
-Numbers = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -41,8 +40,8 @@ class Weights:
 class Costs:
     """−ln of what the network and the n-gram model (None without one) say of the tokens that count, `</s>` last."""
 
-    network: Numbers
-    ngram: Numbers | None
+    network: Floats
+    ngram: Floats | None
 
     def log_p(self, mu: float) -> float:
         """Σₜ ln((1 − μ) p(t) + μ q(t))."""
@@ -127,7 +126,7 @@ class Rescorer:
             nats.append([each[where] for each, where in zip(found, counted, strict=True)])
             if self._carry:
                 self._begins[number] = after
-        seconds: Sequence[Numbers | None] = nats[1] if len(nats) > 1 else [None] * len(ids)
+        seconds: Sequence[Floats | None] = nats[1] if len(nats) > 1 else [None] * len(ids)
         return [Costs(*both) for both in zip(nats[0], seconds, strict=True)]
 
     def _counted(self, hypothesis: Hypothesis, line: Line) -> NDArray[np.bool_]:

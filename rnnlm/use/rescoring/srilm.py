@@ -17,7 +17,7 @@ from rnnlm.use.scoring.scored import LOG10
 _SILENT = {"<s>", "</s>", "-pau-"}  # what no language model reads, as in SRILM
 
 
-class Srilm(ListForm):
+class SrilmLists(ListForm):
     """Lists with two scores; the old language model's has no weight by default, since ours takes its place."""
 
     weights: ClassVar[Mapping[str, float]] = {"acoustic": 1.0, "lm": 0.0}

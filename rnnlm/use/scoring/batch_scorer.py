@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from rnnlm.arrays import Floats
 from rnnlm.corpus.tokenizer import FIRST_OUTPUT, PAD_ID, START_ID
 from rnnlm.model.details import details
 from rnnlm.model.likelihood import LanguageModel, target_nats
@@ -20,7 +21,6 @@ from rnnlm.model.network import Network, States
 
 _SEGMENT = 4096  # steps, all sequences together, that are read in one call
 _LONGER = 1.5  # a batch holds no sequence longer than this times its shortest and 8: padding costs time
-Numbers = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -31,21 +31,21 @@ class TokenScores:
     the nats of 'a word begins here, or the line ends'.
     """
 
-    nats: Numbers
-    rank: Numbers | None = None
-    entropy: Numbers | None = None
-    boundary: Numbers | None = None
+    nats: Floats
+    rank: Floats | None = None
+    entropy: Floats | None = None
+    boundary: Floats | None = None
 
     def part(self, first: int, last: int) -> "TokenScores":
         """Tokens from `first` to before `last`."""
 
-        def cut(figure: Numbers | None) -> Numbers | None:
+        def cut(figure: Floats | None) -> Floats | None:
             return None if figure is None else figure[first:last]
 
         return TokenScores(self.nats[first:last], cut(self.rank), cut(self.entropy), cut(self.boundary))
 
 
-class Walk:
+class BatchScorer:
     """Reads sequences through a model. `spread` asks for rank and entropy, `begins` (vocabulary,) for boundaries."""
 
     def __init__(
@@ -110,7 +110,7 @@ class Walk:
 
     def _segments(
         self, targets: NDArray[np.int64], before: NDArray[np.int64], states: States
-    ) -> tuple[list[list[Numbers]], States]:
+    ) -> tuple[list[list[Floats]], States]:
         """targets (time, batch), the tokens before them (batch,) → for each segment its (time, batch) figures."""
         inputs = np.concatenate([before[None], targets[:-1]])
         steps = max(1, _SEGMENT // targets.shape[1])
@@ -131,7 +131,7 @@ class Walk:
             figures += [found.rank, found.entropy, found.chosen]
         return [figure for figure in figures if figure is not None]
 
-    def _columns(self, parts: list[list[Numbers]], lengths: list[int]) -> list[TokenScores]:
+    def _columns(self, parts: list[list[Floats]], lengths: list[int]) -> list[TokenScores]:
         """The figures of each sequence, padding left off."""
         whole = [np.concatenate(figure) for figure in zip(*parts, strict=True)]
         return [

@@ -3,11 +3,11 @@
 from rnnlm.corpus.text import TextRules
 from rnnlm.use.scoring.form import Form
 from rnnlm.use.scoring.kenlm import Kenlm
-from rnnlm.use.scoring.mikolov import Mikolov
+from rnnlm.use.scoring.mikolov import MikolovForm
 from rnnlm.use.scoring.plain import JsonLines, Tsv
-from rnnlm.use.scoring.rows import Rows, WordTexts
+from rnnlm.use.scoring.rows import ScoreRows, WordTexts
 from rnnlm.use.scoring.scorer import Wanted
-from rnnlm.use.scoring.srilm import Srilm
+from rnnlm.use.scoring.srilm import SrilmForm
 
 _DEBUG = {"corpus": 0, "line": 1, "word": 2}
 
@@ -16,14 +16,14 @@ def make_form(name: str, level: str, rules: TextRules, *, ids: bool) -> Form:
     """The form `name` at `level`; TSV and JSON Lines say nothing of a corpus until its report is known."""
     texts = WordTexts(rules)
     if name == "srilm":
-        return Srilm(texts, _DEBUG[level])
+        return SrilmForm(texts, _DEBUG[level])
     if name == "kenlm":
         return Kenlm(texts, _DEBUG[level])
     if name == "mikolov":
-        return Mikolov(texts, level)
+        return MikolovForm(texts, level)
     if level == "corpus":
         return Form()
-    return (Tsv if name == "tsv" else JsonLines)(Rows(rules, level, ids=ids))
+    return (Tsv if name == "tsv" else JsonLines)(ScoreRows(rules, level, ids=ids))
 
 
 def wanted_of(name: str, level: str) -> Wanted:

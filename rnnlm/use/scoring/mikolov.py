@@ -15,7 +15,7 @@ from rnnlm.use.scoring.scored import LOG10, ScoredLine
 from rnnlm.use.scoring.totals import Totals, ten_to_the
 
 
-class Mikolov(Form):
+class MikolovForm(Form):
     """`level` 'word': a row for each word and the sums; 'line': one log10 probability a line; 'corpus': the sums."""
 
     def __init__(self, texts: WordTexts, level: str) -> None:

@@ -18,7 +18,7 @@ _TOGETHER = 1024  # pairs scored at once
 
 
 @dataclass(frozen=True)
-class Pair:
+class MinimalPair:
     """A line of a file of pairs, from 1: the better text, the worse one, and of what type they are ('' for none)."""
 
     number: int
@@ -31,7 +31,7 @@ class Pair:
 class ScoredPair:
     """A pair, what its lines cost in bits, and whether they are the same to the model."""
 
-    pair: Pair
+    pair: MinimalPair
     good_bits: float
     bad_bits: float
     same: bool
@@ -49,7 +49,7 @@ class ScoredPair:
         }  # fmt: skip
 
 
-def read_pairs(lines: Iterable[str], name: str) -> Iterator[Pair]:
+def read_pairs(lines: Iterable[str], name: str) -> Iterator[MinimalPair]:
     """Pairs from lines `better<TAB>worse` or `better<TAB>worse<TAB>type`; blank lines are passed over.
 
     Raises InputError, with the line's number, for any other.
@@ -63,10 +63,10 @@ def read_pairs(lines: Iterable[str], name: str) -> Iterator[Pair]:
                 f"{name}, line {number:,}: {len(cells)} {'column' if len(cells) == 1 else 'columns'}, or one empty",
                 "write the better text, a tab, the worse text, and if you like a tab and the type of the pair",
             )
-        yield Pair(number, cells[0], cells[1], cells[2].strip() if len(cells) == 3 else "")
+        yield MinimalPair(number, cells[0], cells[1], cells[2].strip() if len(cells) == 3 else "")
 
 
-def score_pairs(scorer: Scorer, pairs: Iterable[Pair]) -> Iterator[ScoredPair]:
+def score_pairs(scorer: Scorer, pairs: Iterable[MinimalPair]) -> Iterator[ScoredPair]:
     """The same pairs, scored; `scorer` reads every line from the start. InputError for a line without a word."""
     source = iter(pairs)
     while some := list(islice(source, _TOGETHER)):

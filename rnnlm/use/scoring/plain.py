@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from rnnlm.use.scoring.form import Form
-from rnnlm.use.scoring.rows import Row, Rows
+from rnnlm.use.scoring.rows import Row, ScoreRows
 from rnnlm.use.scoring.scored import ScoredLine
 
 _UNWRITABLE = str.maketrans({c: f"\\u{ord(c):04x}" for c in "\t\n\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029"})
@@ -34,7 +34,7 @@ def json_line(row: Row) -> str:
 class Tsv(Form):
     """A header, then a row for each line, word, token or region."""
 
-    def __init__(self, rows: Rows) -> None:
+    def __init__(self, rows: ScoreRows) -> None:
         self._rows = rows
 
     def start(self) -> str:

@@ -39,7 +39,7 @@ class WordTexts:
         return str(self._rules.tokenizer.decode(ids, skip_special_tokens=False)).strip()
 
 
-class Rows:
+class ScoreRows:
     """Rows of one level: 'line', 'word', 'token' or 'region'; with `ids`, all have the line's identifier."""
 
     def __init__(self, rules: TextRules, level: str, *, ids: bool) -> None:

@@ -16,7 +16,7 @@ from rnnlm.corpus.text import TextRules
 from rnnlm.corpus.wording import Marks, token_ranges, word_marks
 from rnnlm.errors import InputError
 from rnnlm.model.likelihood import LanguageModel
-from rnnlm.use.scoring.batch_scorer import TokenScores, Walk
+from rnnlm.use.scoring.batch_scorer import BatchScorer, TokenScores
 from rnnlm.use.scoring.lines import Line, LineReader
 from rnnlm.use.scoring.scored import ScoredLine
 
@@ -60,7 +60,7 @@ class Scorer:
         self.digests = self._reader.digests
         self._alignment = Alignment(rules) if wanted.spans else None
         begins = self.marks.marked if wanted.words and self.marks.has_boundaries else None
-        self._walk = Walk(model, batch_size, spread=wanted.spread, begins=begins)
+        self._walk = BatchScorer(model, batch_size, spread=wanted.spread, begins=begins)
 
     def lines(self, blocks: Iterable[bytes]) -> Iterator[ScoredLine]:
         """Every line of one raw text, given in blocks of whole lines, with its scores.

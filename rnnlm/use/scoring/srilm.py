@@ -12,7 +12,7 @@ from rnnlm.use.scoring.scored import LOG10, ScoredLine
 from rnnlm.use.scoring.totals import Totals, ten_to_the
 
 
-class Srilm(Form):
+class SrilmForm(Form):
     """`debug` 0: the corpus; 1: each line too; 2: each word too."""
 
     def __init__(self, texts: WordTexts, debug: int) -> None:
