@@ -1,10 +1,10 @@
 """`python -m rnnlm` and the `rnnlm` entry point; only a program imports this file.
 
-Its first lines take the signals: whatever comes while everything else is imported ends the process with one line and
-its exit code, for nothing has been begun that would have to be put in order.
+Its first lines handle signals: one that arrives while everything else is imported ends the process with one line and
+its exit code, since nothing needs to be cleaned up yet.
 """
 
-import _signal  # type: ignore[import-not-found]  # in the interpreter itself; `signal` is a file to be found and read
+import _signal  # type: ignore[import-not-found]  # built in; `signal` is a file that has to be found
 import os
 import sys
 from types import FrameType
@@ -13,7 +13,7 @@ _STOPPING = {getattr(_signal, name): name for name in ("SIGINT", "SIGTERM", "SIG
 
 
 def leave(number: int, frame: FrameType | None = None) -> None:
-    """End the process at once for a signal; a handler."""
+    """A signal handler: end the process at once."""
     try:
         os.write(2, f"rnnlm: stopped by {_STOPPING[number]}\n".encode())
     finally:
@@ -40,7 +40,7 @@ def main() -> None:
 
     stop_in_one_line(leave)
     code = run(sys.argv[1:], leave)
-    leave_for_signals()  # nothing is left to be saved
+    leave_for_signals()  # everything is saved
     sys.exit(code)
 
 

@@ -1,6 +1,6 @@
 """Arrays on disk: `.npy` files written as a stream and read as memory maps, and safetensors; nothing pickled.
 
-A header may claim any size, so it is held against the length of the file before anything is allocated.
+A header may claim any size, so it is checked against the length of the file before anything is allocated.
 """
 
 import contextlib
@@ -29,7 +29,7 @@ Tensors = Mapping[str, NDArray[Any]]
 
 
 class NpyWriter:
-    """Appends rows to a `.npy` file whose length is not known before its end."""
+    """Appends rows to a `.npy` file whose number of rows is not known in advance."""
 
     def __init__(self, file: BinaryIO, dtype: np.dtype[Any], row: tuple[int, ...] = ()) -> None:
         self._file, self._dtype, self._row = file, dtype, row
@@ -43,7 +43,7 @@ class NpyWriter:
         self.rows += len(block)
 
     def close(self) -> None:
-        """Write the header that the rows turned out to need, padded to the room kept for it."""
+        """Write the header for the rows written, padded to the space reserved for it."""
         fields = {
             "descr": npy.dtype_to_descr(self._dtype),
             "fortran_order": False,
@@ -102,10 +102,10 @@ def open_npy(path: Path, *, kinds: str, dimensions: int, remedy: str) -> Array:
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Array], metadata: Mapping[str, str] | None = None) -> str:
-    """Write named arrays as safetensors, durably; the SHA-256 of what was written.
+    """Write named arrays as safetensors, durably; the SHA-256 of the file.
 
-    The bytes are those of the format's own writer, which puts the widest types first, then goes by name; but one
-    tensor after the other, so that no second copy of them all is made.
+    The bytes equal those of the format's own writer (widest types first, then by name), but tensors are written one
+    by one, so that no second copy of all of them is made.
     """
     order = sorted(tensors, key=lambda name: (_FORMATS.index(tensors[name].dtype), name))
     header: dict[str, Any] = {"__metadata__": dict(sorted(metadata.items()))} if metadata else {}

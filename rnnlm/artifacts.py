@@ -1,8 +1,8 @@
 """Bytes on disk: durable writing, digests, JSON, and the manifests that make a directory an artifact.
 
 A file is written beside its target under a temporary name, flushed, synced and renamed. A manifest is written last, so
-that a directory without one is unfinished; `directories.py` says how one takes the place of another.
-This file does not know what any artifact means.
+that a directory without one is unfinished; `directories.py` replaces one directory by another.
+What an artifact means is not known here.
 """
 
 import contextlib
@@ -22,7 +22,7 @@ from rnnlm.files import is_regular
 
 MANIFEST = "manifest.json"
 _JSON_LIMIT = 256 * 2**20
-# Of what is read before a digest vouches for it. Two bytes of JSON can be sixty in memory.
+# Bytes of JSON that are read before a digest verifies them. Two bytes of JSON can take sixty in memory.
 UNVERIFIED_JSON = 4 * 2**20
 
 
@@ -32,7 +32,7 @@ def storage_error(error: OSError, path: Path) -> StorageError:
         errno.ENOSPC: "free some space, then run the same command again",
         errno.EROFS: "choose a directory that can be written to with --out",
         errno.EACCES: "choose a directory that can be written to with --out",
-        errno.ENOENT: "make its directory first",
+        errno.ENOENT: "create its directory first",
     }.get(error.errno or 0, "check the disk, then run the same command again")
     return StorageError(f"cannot write {path}: {error.strerror or error}", hint)
 
@@ -48,9 +48,9 @@ def sync_directory(path: Path) -> None:
 
 @contextlib.contextmanager
 def durable(path: Path) -> Iterator[BinaryIO]:
-    """A binary file that takes the place of `path` when the block ends well, and leaves no trace otherwise.
+    """A binary file that replaces `path` when the block succeeds, and leaves no trace otherwise.
 
-    Raises StorageError when the disk refuses, and for a device, whose place is not ours to take.
+    Raises StorageError when the disk refuses, and for a device or a pipe, which must not be replaced.
     """
     if path.exists() and not (path.is_file() or path.is_dir()):
         raise StorageError(f"cannot write {path}: it is a device or a pipe", "name a file")
@@ -71,7 +71,7 @@ def durable(path: Path) -> Iterator[BinaryIO]:
 
 
 def check_target(path: Path, inputs: Iterable[Path]) -> None:
-    """Before an hour of work: that its result can be written to `path`, and harms nothing that is read.
+    """Check, before an hour of work, that its result can be written to `path` and overwrites nothing that is read.
 
     Raises UsageError where `path`, links followed, is one of `inputs`, part of an artifact or a directory; StorageError
     where the disk refuses.
@@ -105,12 +105,12 @@ def write_bytes(path: Path, content: bytes) -> str:
 
 
 def write_json(path: Path, value: Any) -> str:
-    """Write JSON durably, as `json_bytes` has it; the SHA-256 of what was written."""
+    """Write JSON durably, as `json_bytes` formats it; the SHA-256 of what was written."""
     return write_bytes(path, json_bytes(value))
 
 
 def json_bytes(value: Any) -> bytes:
-    """JSON as every file of an artifact has it: readable, in the order of its keys, a line end last."""
+    """JSON as every file of an artifact holds it: indented, its keys in order, a line end last."""
     return (json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
 
@@ -121,17 +121,17 @@ def with_digest(content: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def is_as_written(path: Path, content: Mapping[str, Any]) -> bool:
-    """Whether a file that says `content` has its digest, and every byte, blanks too, as `write_json` has them."""
+    """Whether a file, read as `content`, is byte for byte what `write_json` writes, its digest included."""
     return path.read_bytes() == json_bytes(with_digest(content))
 
 
 def read_json(path: Path, *, remedy: str, most: int = _JSON_LIMIT) -> dict[str, Any]:
-    """A JSON object of `most` bytes; ArtifactError with `remedy` when the file is missing, damaged or no object."""
+    """A JSON object of at most `most` bytes; ArtifactError with `remedy` where it is missing, damaged or no object."""
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         result = dict(pairs)
         if len(result) != len(pairs):
-            raise ValueError("a key stands twice")
+            raise ValueError("a key occurs twice")
         return result
 
     def no_constant(name: str) -> Any:
@@ -139,10 +139,10 @@ def read_json(path: Path, *, remedy: str, most: int = _JSON_LIMIT) -> dict[str, 
 
     try:
         if not is_regular(path) or path.stat().st_size > most:
-            raise ValueError("no file, or larger than any of this kind")
+            raise ValueError("not a regular file, or larger than any of this kind")
         content = path.read_bytes()
         value = json.loads(content, object_pairs_hook=unique, parse_constant=no_constant)
-        if b"\\ud" in content.lower():  # half of a surrogate pair can be spelled so, and is no character
+        if b"\\ud" in content.lower():  # may escape half of a surrogate pair, which is no character
             json.dumps(value, ensure_ascii=False).encode()
     except OSError as error:
         raise ArtifactError(f"cannot read {path}: {error.strerror}", remedy) from None
@@ -169,7 +169,7 @@ class Manifest:
     """What a directory holds and what it was made from.
 
     `inputs` are the identities of earlier artifacts, `outputs` the digests of this one's files, `report` the
-    figures that the stage showed.
+    counts that the stage reported.
     """
 
     format: str
@@ -207,7 +207,7 @@ def seal(
     report: Mapping[str, Any],
     names: list[str],
 ) -> Manifest:
-    """Write the manifest of `directory` over the files `names`, as the last of them all."""
+    """Write the manifest of `directory` over the files `names`; it is written last."""
     outputs = {name: sha256_file(directory / name) for name in sorted(names)}
     manifest = Manifest(format, version, settings, inputs, outputs, report)
     write_json(directory / MANIFEST, manifest.fields())
@@ -217,7 +217,7 @@ def seal(
 def read_manifest(directory: Path, format: str, version: int, *, remedy: str) -> Manifest | None:
     """The manifest of `directory`, or None where there is none.
 
-    Raises ArtifactError for a damaged manifest, another format, or a version that this program does not know.
+    Raises ArtifactError for a damaged manifest, another format, or a version that this program does not read.
     """
     path = directory / MANIFEST
     if not path.exists():
@@ -248,7 +248,7 @@ def changed_outputs(directory: Path, manifest: Manifest) -> list[str]:
         path = directory / name
         try:
             same = "/" not in name and path.is_file() and sha256_file(path) == digest
-        except FileNotFoundError:  # it went between the two looks
+        except FileNotFoundError:  # removed between the two checks
             same = False
         if not same:
             changed.append(name)

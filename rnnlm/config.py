@@ -1,7 +1,7 @@
 """Settings: each stated once, with its type, default, help and check, and the origin of its value.
 
 A stage's settings are a frozen dataclass whose fields are made by `setting`. The command line reads flags, help
-and defaults from there; `resolve` lays the sources over one another. This file knows no particular setting.
+and defaults from there; `resolve` merges the sources by precedence. This file knows no particular setting.
 """
 
 import difflib
@@ -11,7 +11,7 @@ import os
 import re
 import tomllib
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -27,7 +27,7 @@ FLAG, ENVIRONMENT, FILE, RECIPE, WORKSPACE, DEFAULT = "flag", "environment", "fi
 
 
 def outer_name(name: str) -> str:
-    """A setting's name in files, variables and flags: `from_` is `from`, which Python keeps to itself."""
+    """A setting's name in files, variables and flags: `from_` is `from`, a keyword of Python."""
     return name.rstrip("_")
 
 
@@ -41,16 +41,20 @@ def setting(
     group: str = "",
     file: Literal["", "read", "read, several", "written"] = "",
     basic: bool = False,
+    switch: bool = False,
+    rare: bool = False,
 ) -> Any:
     """A dataclass field with its help, its check and what None (`auto`) stands for.
 
     `check` returns what is wrong with a value, or None. `record=False` keeps it out of digests and workspaces. Of
-    settings in one `group`, a new one takes the place of those that a recipe has or a workspace recorded. `file` says
+    settings in one `group`, a new one replaces those that a recipe has or a workspace recorded. `file` says
     what happens to a file that the value may name; several are separated by commas. `basic` ones are in a command's
-    `--help`, the others in `--help-all`.
+    `--help`, the others in `--help-all`; a `rare` one has no flag of its own and is typed as `--set name=value`. A
+    `switch` is turned on by its flag and has no `--no-` form.
     """
     metadata = {
         "help": help, "check": check, "auto": auto, "record": record, "group": group, "file": file, "basic": basic,
+        "switch": switch, "rare": rare,
     }  # fmt: skip
     return field(default=default, metadata=metadata)
 
@@ -78,7 +82,7 @@ def between(low: float, high: float, *, below: bool = False) -> Check:
 def check_directory_name(name: str | None) -> None:
     """UsageError for a --name that cannot be that of a directory beside `LATEST`."""
     if name is not None and (not name or name.startswith(".") or "/" in name):
-        raise UsageError(f"--name {name!r} is no name for a directory", "use letters, digits and -")
+        raise UsageError(f"--name {name!r} is not the name of a directory", "use letters, digits and -")
     if name == "LATEST":
         raise UsageError(f"--name {name} is taken", "choose another name")
 
@@ -117,7 +121,7 @@ class Resolved(Generic[S]):
 
 
 def files_of(settings: Any, *, written: bool) -> dict[str, list[str]]:
-    """The files that settings name, to be written or to be read, by the setting's name; `-` and unset ones left out."""
+    """The files that settings name, to be written or to be read, by the setting's name; `-` and unset ones omitted."""
     found: dict[str, list[str]] = {}
     for each in fields(settings):
         use, value = each.metadata["file"], getattr(settings, each.name)
@@ -132,21 +136,21 @@ def as_dict(settings: Any) -> dict[str, Any]:
 
 
 def changed(kind: type[Any], values: Mapping[str, Any]) -> dict[str, Any]:
-    """Those of recorded settings, under their present names, whose value is not the default of class `kind`.
+    """The recorded settings, under their present names, whose value is not the default of class `kind`.
 
-    So a setting that is added, at its default, changes nothing that was recorded before.
+    So a new setting at its default changes nothing that was recorded before.
     """
     return without_defaults(kind, renamed(values))
 
 
 def without_defaults(kind: type[Any], values: Mapping[str, Any]) -> dict[str, Any]:
-    """Those of a dataclass's fields, by name, whose value is not its default; tuples and lists are alike."""
+    """The fields of a dataclass, by name, whose value is not the default; tuples and lists compare equal."""
     defaults = {each.name: canonical(each.default) for each in fields(kind) if each.default is not MISSING}
     return {name: value for name, value in values.items() if canonical(value) != defaults.get(name)}
 
 
 def canonical(value: Any) -> bytes:
-    """A JSON value as the one byte string that stands for it in digests."""
+    """A JSON value as the one byte string that represents it in digests."""
     return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
 
 
@@ -158,10 +162,15 @@ def optional_type(annotation: Any) -> tuple[Any, bool]:
     return annotation, False
 
 
-def coerce(name: str, annotation: Any, value: Any, origin: str) -> Any:
+def typed_name(name: str, *, rare: bool = False) -> str:
+    """A setting as a person types it: `--batch-size`, or `--set momentum` for one without a flag."""
+    return f"--set {outer_name(name)}" if rare else f"--{outer_name(name).replace('_', '-')}"
+
+
+def coerce(name: str, annotation: Any, value: Any, origin: str, *, rare: bool = False) -> Any:
     """`value` as the setting's type; UsageError naming the setting, its origin and what it may be."""
     kind, _ = optional_type(annotation)
-    where = {FLAG: f"--{outer_name(name).replace('_', '-')}", ENVIRONMENT: f"RNNLM_{outer_name(name).upper()}"}.get(
+    where = {FLAG: typed_name(name, rare=rare), ENVIRONMENT: f"RNNLM_{outer_name(name).upper()}"}.get(
         origin, f"{name} ({origin})"
     )
 
@@ -172,6 +181,9 @@ def coerce(name: str, annotation: Any, value: Any, origin: str) -> Any:
         choices = get_args(kind)
         if value not in choices:
             close = difflib.get_close_matches(str(value), [str(choice) for choice in choices], 1)
+            now = renamed({name: value})[name] if isinstance(value, str) else value
+            if now in choices:
+                raise wrong(f"it is {now} now")
             rule = f"must be one of {', '.join(str(choice) for choice in choices)}"
             raise wrong(f"{rule}; did you mean {close[0]}?" if close else rule)
         return value
@@ -209,7 +221,8 @@ def resolve(
 ) -> Resolved[S]:
     """Settings of class `kind`, taken from flag > environment > file > recipe > workspace > default.
 
-    A flag that was not given is None. Raises UsageError for a wrong type, a failed check or a clash of settings.
+    A flag that was not given is None. If the class has `fitting(recorded, given)`, only the recorded values that it
+    returns are used; `given` holds those of stronger sources. UsageError for a wrong type, a failed check or a clash.
     """
     environment = os.environ if environment is None else environment
     hints = get_type_hints(kind)
@@ -223,7 +236,10 @@ def resolve(
         ]
         for each in fields(kind)  # type: ignore[arg-type]
     }
+    fitting = getattr(kind, "fitting", None)
     for origin, weaker in ((RECIPE, recipe or {}), (WORKSPACE, recorded or {})):
+        if origin == WORKSPACE and fitting is not None:
+            weaker = fitting(weaker, {name: _first(sources) for name, sources in sources_of.items()})
         renewed = {
             each.metadata.get("group")
             for each in fields(kind)  # type: ignore[arg-type]
@@ -236,10 +252,12 @@ def resolve(
         sources = sources_of[each.name]
         origin, value = next(((o, v) for o, v in sources if v is not None), (DEFAULT, each.default))
         if origin != DEFAULT:
-            value = coerce(each.name, hints[each.name], value, origin)
+            value = coerce(each.name, hints[each.name], value, origin, rare=each.metadata.get("rare", False))
         check = each.metadata.get("check")
         if value is not None and check is not None and (problem := check(value)):
-            raise UsageError(f"--{outer_name(each.name).replace('_', '-')} is {value!r} (from {origin})", problem)
+            raise UsageError(
+                f"{typed_name(each.name, rare=each.metadata.get('rare', False))} is {value!r} (from {origin})", problem
+            )
         values[each.name] = value
         origins[each.name] = origin
     settings = kind(**values)
@@ -249,11 +267,15 @@ def resolve(
     return Resolved(settings, origins)
 
 
+def _first(sources: Iterable[tuple[str, Any]]) -> Any:
+    return next((value for _, value in sources if value is not None), None)
+
+
 def read_settings_file(path: Path, sections: Mapping[str, type[Any]]) -> dict[str, dict[str, Any]]:
     """A TOML file of settings as {section: {name: value}}.
 
     A name above the first table goes to every section that has it. Raises InputError for a file that is missing or
-    no TOML, UsageError for a section or name that does not exist.
+    not TOML, UsageError for a section or name that does not exist.
     """
     try:
         content = tomllib.loads(read_input(path).decode())
@@ -284,18 +306,18 @@ def _unknown(path: Path, what: str, name: str, known: list[str]) -> UsageError:
     close = difflib.get_close_matches(name, known, 1)
     return UsageError(
         f"{path} has an unknown setting {what}",
-        f"did you mean {close[0]}?" if close else "rnnlm config shows the settings there are",
+        f"did you mean {close[0]}?" if close else "rnnlm config lists all settings",
     )
 
 
 def to_toml(sections: Mapping[str, Mapping[str, Any]]) -> str:
-    """Sections of settings as TOML; None is left out, for TOML has no such value."""
+    """Sections of settings as TOML; None is omitted, since TOML has no such value."""
     lines: list[str] = []
     for section, values in sections.items():
         lines.append(f"[{section}]")
         for name, value in values.items():
             if value is not None:
-                # JSON strings, numbers and booleans are TOML ones, but for DEL, which TOML wants escaped.
+                # JSON strings, numbers and booleans are valid TOML, except for DEL, which TOML requires escaped.
                 lines.append(f"{outer_name(name)} = {json.dumps(value, ensure_ascii=False)}".replace("\x7f", "\\u007f"))
         lines.append("")
     return "\n".join(lines)

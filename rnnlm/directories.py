@@ -1,8 +1,8 @@
-"""Artifacts as directories: built beside their place, moved in whole, and read while another moves them.
+"""Artifacts as directories: built beside their path, moved in as a whole, and readable while they are replaced.
 
-Whatever stands at a place stays there, whole and readable, until what replaces it is finished. Two renames exchange
-them; between the two the old directory stands beside its place under a hidden name, where readers (`standing`) find it
-and from where the next writer (`recover`) puts it back.
+The old directory stays whole and readable until its replacement is finished. Two renames exchange them; between the
+two the old directory is beside its path under a hidden name, where readers (`standing`) find it and from where the next
+writer (`recover`) moves it back.
 """
 
 import contextlib
@@ -20,27 +20,27 @@ _MARGIN = 2**20  # bytes: manifests, logs and the blocks of a file system
 
 
 def _aside(directory: Path) -> Path:
-    """Where an old directory stands between the two renames."""
+    """Where the old directory is between the two renames."""
     return directory.with_name(f".{directory.name}.old")
 
 
 def standing(directory: Path) -> Path:
-    """Where the artifact of a place is to be read: there, or aside while or since its exchange was interrupted."""
+    """Where to read the artifact of a path: there, or aside while it is exchanged or after an interrupted exchange."""
     old = _aside(directory)
     return old if not directory.exists() and old.exists() else directory
 
 
 def place_of(path: Path) -> Path:
-    """The place that a directory belongs to: its own, or that from which it was moved aside."""
+    """The path that a directory belongs to: its own, or the one from which it was moved aside."""
     match = _ASIDE.fullmatch(path.name)
     return path if match is None else path.with_name(match[1])
 
 
 @contextlib.contextmanager
 def rebuilt(directory: Path) -> Iterator[Path]:
-    """A fresh directory that takes the place of `directory` when the block ends well.
+    """A fresh directory that replaces `directory` when the block succeeds.
 
-    For one writer at a time: whoever calls it holds a lock. A run that dies leaves the old one as it was, or, between
+    For one writer at a time: the caller holds a lock. A run that dies leaves the old directory unchanged or, between
     the two renames, aside.
     """
     fresh = directory.with_name(f".{directory.name}.partial")
@@ -59,7 +59,7 @@ def rebuilt(directory: Path) -> Iterator[Path]:
 
 
 def move_in(fresh: Path, directory: Path) -> None:
-    """Let the finished directory `fresh` take the place of `directory`; OSError where it cannot, the old one kept."""
+    """Replace `directory` by the finished directory `fresh`; OSError where that fails, the old one kept."""
     old = _aside(directory)
     try:
         shutil.rmtree(old, ignore_errors=True)
@@ -72,7 +72,7 @@ def move_in(fresh: Path, directory: Path) -> None:
 
 
 def recover(directory: Path) -> None:
-    """Put back what an interrupted exchange had moved aside, or remove it where its successor is in place.
+    """Move back what an interrupted exchange moved aside, or remove it where its successor is in place.
 
     For one writer at a time, as `rebuilt`.
     """
@@ -85,7 +85,7 @@ def recover(directory: Path) -> None:
 
 @contextlib.contextmanager
 def replacing(directory: Path, message: str) -> Iterator[None]:
-    """Be the only one who writes at a place that no workspace's lock covers; UsageError with `message` otherwise."""
+    """Be the only writer of a path that no workspace's lock covers; UsageError with `message` otherwise."""
     with locked(directory.with_name(f".{directory.name}.lock"), message, keep=False):
         recover(directory)
         yield
@@ -93,7 +93,7 @@ def replacing(directory: Path, message: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def replacement(directory: Path, wanted: int, message: str) -> Iterator[Path]:
-    """A fresh directory of up to `wanted` bytes for such a place; what stands there stays until the block has ended.
+    """A fresh directory of up to `wanted` bytes for such a path; the old one stays until the block has ended.
 
     Raises StorageError where the disk has no room for both, UsageError as `replacing`.
     """
@@ -104,9 +104,9 @@ def replacement(directory: Path, wanted: int, message: str) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def unreplaced(directory: Path, manifest: Manifest) -> Iterator[None]:
-    """Files of an artifact are opened in the block; ArtifactError where it is not the one that `manifest` describes.
+    """Open files of an artifact in the block; ArtifactError where it is not the one that `manifest` describes.
 
-    What was opened stays what it was, for a directory that is replaced leaves its files to those who have them open.
+    Open files keep their content: a replaced directory leaves its files to the processes that have them open.
     """
     gone = ArtifactError(f"{directory} was replaced while it was read", "run the same command again")
     try:
@@ -128,18 +128,18 @@ def _describes(manifest: Manifest, directory: Path) -> bool:
 
 
 def check_space(path: Path, wanted: int, what: str) -> None:
-    """StorageError where the disk of `path`, or of the nearest directory above it, has not `wanted` bytes free."""
-    place = next(each for each in (path, *path.resolve().parents) if each.exists())
-    free = shutil.disk_usage(place).free
+    """StorageError unless the disk of `path`, or of the nearest directory above it, has `wanted` bytes free."""
+    nearest = next(each for each in (path, *path.resolve().parents) if each.exists())
+    free = shutil.disk_usage(nearest).free
     if free < wanted + _MARGIN:
         raise StorageError(
-            f"{what} takes up to {in_units(wanted)} on the disk of {place}, which has {in_units(free)} free",
+            f"{what} takes up to {in_units(wanted)} on the disk of {nearest}, which has {in_units(free)} free",
             "free some space, or write to another disk",
         )
 
 
 def in_units(count: int) -> str:
-    """A number of bytes for a person."""
+    """A number of bytes in a readable unit."""
     if count >= 1e9:
         return f"{count / 1e9:,.1f} GB"
     return f"{count / 1e6:,.{int(count < 1e7)}f} MB" if count >= 1e5 else f"{count / 1e3:,.1f} kB"

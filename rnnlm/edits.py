@@ -1,4 +1,4 @@
-"""What a person may do to an artifact by hand: change the words of its lines, not their number or their form."""
+"""What may be edited in an artifact by hand: the words of its lines, not their number or format."""
 
 import codecs
 from itertools import zip_longest
@@ -9,7 +9,7 @@ from rnnlm.errors import ArtifactError
 
 
 def check_text(path: Path, *, no_specials: bool) -> None:
-    """Raise ArtifactError unless an edited file is UTF-8 text of whole lines without special tokens of ours."""
+    """Raise ArtifactError unless an edited file is UTF-8 text of whole lines without special tokens."""
     decoder = codecs.getincrementaldecoder("utf-8")()
     last = b"\n"
     try:
@@ -56,5 +56,5 @@ def check_labels(directory: Path, split: str, *, per_token: bool) -> None:
             if not whole or (per_token and len(words) != len(text.split())):
                 raise ArtifactError(
                     f"{path} cannot be adopted: line {number} is not {what} of that line in {split}.txt",
-                    "keep lines and labels together, or read the corpus anew",
+                    "keep lines and labels together, or read the corpus again",
                 )

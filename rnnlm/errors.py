@@ -1,4 +1,4 @@
-"""The error family: what went wrong, how to mend it, and the exit code that says so to a script.
+"""The error family: what went wrong, how to fix it, and the exit code for scripts.
 
 The library raises these and never prints; the command line renders them in one place.
 """
@@ -7,7 +7,7 @@ import errno
 
 
 class RnnlmError(Exception):
-    """An error whose text is meant for the user: `message` says what and where, `hint` how to mend it."""
+    """An error whose text is meant for the user: `message` says what and where, `hint` how to fix it."""
 
     exit_code = 1
 
@@ -17,13 +17,13 @@ class RnnlmError(Exception):
         self.hint = hint
 
     def __str__(self) -> str:
-        """The one line that the user sees; line ends inside a message become blanks."""
+        """The one line that the user sees; line ends inside a message become spaces."""
         text = f"{self.message}: {self.hint}" if self.hint else self.message
         return " ".join(text.split())
 
 
 class UsageError(RnnlmError):
-    """A flag, setting or combination of them that cannot be meant."""
+    """A flag, a setting or a combination of them that is not valid."""
 
     exit_code = 2
 
@@ -59,7 +59,7 @@ class OutOfMemoryError(RnnlmError):
 
 
 class StoppedError(RnnlmError):
-    """Stopped by a signal after saving; the hint is the command that goes on."""
+    """Stopped by a signal after saving; the hint is the command that continues."""
 
     def __init__(self, message: str, hint: str, signal_number: int) -> None:
         super().__init__(message, hint)

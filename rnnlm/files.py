@@ -1,6 +1,6 @@
-"""Opening what others name: no wait for a pipe that nobody writes, no device or file without end in memory.
+"""Opening files that a user names: no endless wait for a named pipe, no endless file or device in memory.
 
-What is in a file, and which error of ours that makes, is known where it is read.
+What a file holds, and which error to raise for it, is known where it is read.
 """
 
 import os
@@ -10,14 +10,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
-Advance = Callable[[int], None]  # hears of bytes, tokens or rows that were read
-_PATIENCE = 5.0  # seconds in which somebody has to open a named pipe for writing
+Advance = Callable[[int], None]  # is told how many bytes, tokens or rows were read
+_PATIENCE = 5.0  # seconds to wait until a named pipe is opened for writing
 _MOST = 256 * 2**20
-_BLOCK = 2**20  # what is asked for in one go is taken at once
+_BLOCK = 2**20  # a read allocates all that it asks for
 
 
 def is_regular(path: Path) -> bool:
-    """Whether a path, links followed, is a file with a length of its own; OSError where it is not there."""
+    """Whether a path, links followed, is a regular file; OSError where there is none."""
     return stat.S_ISREG(path.stat().st_mode)
 
 
@@ -39,7 +39,7 @@ def open_input(path: Path) -> BinaryIO:
 
 
 def _nobody_writes(descriptor: int) -> bool:
-    """Whether an empty pipe has no writer: reading then says that it is at its end, not that there is nothing yet."""
+    """Whether an empty pipe has no writer: a read then reports its end, not that it would block."""
     try:
         return not os.read(descriptor, 1)
     except BlockingIOError:

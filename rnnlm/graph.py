@@ -1,11 +1,11 @@
-"""The graph of stages as data: what each reads, and what follows from it."""
+"""The graph of stages as data: what each reads, and which ones depend on it."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Stage:
-    """A node of the graph: its name, the stages whose artifacts it reads, and the version of its own."""
+    """A node of the graph: its name, the stages whose artifacts it reads, and the version of its artifact."""
 
     name: str
     inputs: tuple[str, ...]
@@ -18,7 +18,7 @@ STAGES = {
     for stage in (
         Stage("raw", (), 1, "the raw text of each split"),
         Stage("clean", ("raw",), 1, "cleaned text, a unit a line"),
-        Stage("tokenize", ("clean",), 1, "tokens, separated by blanks"),
+        Stage("tokenize", ("clean",), 1, "tokens, separated by spaces"),
         Stage("vocab", ("clean", "tokenize"), 1, "vocabulary, tokenizer.json, ids"),
         Stage("pad", ("vocab",), 1, "rows of ids (N, T) and lengths"),
         Stage("embed", ("vocab",), 1, "embedding layer (V, D)"),
@@ -27,7 +27,7 @@ STAGES = {
     )
 }
 
-# The stages that read what is outside, each with the command that does; a workspace has one of them.
+# The stages that read external files, each with its command; a workspace has one of them.
 SOURCES = {"raw": "clean CORPUS", "table": "window TABLE"}
 
 

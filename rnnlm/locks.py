@@ -14,7 +14,7 @@ from rnnlm.errors import ArtifactError, UsageError
 
 @contextlib.contextmanager
 def locked(path: Path, message: str, *, keep: bool = True) -> Iterator[None]:
-    """Hold an exclusive lock on `path`, a file in a directory that is there; without `keep` the file goes afterwards.
+    """Hold an exclusive lock on `path`, a file in an existing directory; without `keep` the file is removed afterwards.
 
     Raises UsageError with `message` when another process has it, ArtifactError where the directory is gone.
     """
@@ -44,7 +44,7 @@ def _acquired(path: Path, message: str) -> TextIO:
             if error.errno not in (errno.EWOULDBLOCK, errno.EACCES):
                 raise storage_error(error, path) from None
             raise UsageError(message, "wait for it, or stop it") from None
-        file.close()  # removed by its last holder between our opening and locking it: the lock of no one
+        file.close()  # removed by its last holder between opening and locking: it locks nothing
 
 
 def _is_at(file: TextIO, path: Path) -> bool:
@@ -56,7 +56,7 @@ def _is_at(file: TextIO, path: Path) -> bool:
 
 
 def is_running(process: int) -> bool:
-    """Whether there is a process of that number; true where that cannot be known."""
+    """Whether a process of that number runs; True where that cannot be determined."""
     try:
         os.kill(process, 0)
     except (ProcessLookupError, OverflowError):
@@ -67,7 +67,7 @@ def is_running(process: int) -> bool:
 
 
 def tidy(directory: Path) -> None:
-    """Remove files that processes which were killed had not finished writing."""
+    """Remove the unfinished files of processes that were killed."""
     for path in directory.glob(".*.partial"):
         writer = path.name.split(".")[-2]
         if writer.isdecimal() and not is_running(int(writer)):

@@ -1,7 +1,7 @@
 """A workspace: each stage's artifact, and whether it still follows from its inputs.
 
-What a stage does is not known here: `build` is handed a function that fills a directory. An artifact is current
-when its settings, the identities of its inputs and its own bytes are what its manifest says; nothing looks at times.
+What a stage does is not known here: `build` takes a function that fills a directory. An artifact is current when its
+settings, the identities of its inputs and its bytes are what its manifest says; modification times are not read.
 """
 
 import contextlib
@@ -41,7 +41,7 @@ _FORMAT, _VERSION = "rnnlm workspace", 1
 
 @dataclass(frozen=True)
 class Built:
-    """What `Workspace.build` did: a fresh artifact or the one that was there, and the later ones now stale."""
+    """What `Workspace.build` did: a fresh artifact or the existing one, and the later stages that are now stale."""
 
     manifest: Manifest
     fresh: bool
@@ -54,17 +54,20 @@ def _description(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 class Workspace:
-    """A directory with a `workspace.json`, and a directory a stage below it."""
+    """A directory with a `workspace.json` and a subdirectory for each stage."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._settings = self._read()
         self._states: dict[str, StageState] = {}  # what `state` found, until something is written
         self._verified: dict[str, Manifest] = {}  # what this command relies on, until it holds the lock again
+        # Each manifest as read, valid while its file is the same, and its files that were found changed.
+        self._manifests: dict[str, tuple[tuple[int, ...], Manifest]] = {}
+        self._changed: dict[str, tuple[Manifest, list[str]]] = {}
 
     def _read(self) -> dict[str, dict[str, Any]]:
         """The settings that `workspace.json` holds; ArtifactError where it is damaged."""
-        remedy = "it names the workspace's settings; restore it or start again"
+        remedy = "it holds the workspace's settings; restore it or start again"
         content = read_json(self.path / DESCRIPTION, remedy=remedy, most=UNVERIFIED_JSON)
         if content.get("format") != _FORMAT or not isinstance(content.get("settings"), dict):
             raise ArtifactError(
@@ -92,7 +95,7 @@ class Workspace:
     def open(cls, path: Path) -> "Workspace":
         """The workspace at `path`; InputError where there is none."""
         if not cls.exists(path):
-            why = ", for it has no workspace.json" if path.exists() else ""
+            why = " (no workspace.json)" if path.exists() else ""
             raise InputError(
                 f"{path}: there is no workspace here{why}", f"make one with: rnnlm clean CORPUS --out {path}"
             )
@@ -101,9 +104,9 @@ class Workspace:
     @classmethod
     @contextlib.contextmanager
     def claimed(cls, path: Path, *, force: bool) -> Iterator["Workspace"]:
-        """The workspace at `path`, made where there is none, and locked for the block.
+        """The workspace at `path`, created where there is none, and locked for the block.
 
-        What fails in the block leaves no trace of a directory that was made here and that no other process has used.
+        If the block fails, a directory that was created here and that no other process has used is removed.
         Raises UsageError for a directory that holds something else, unless `force`, and for one that is locked.
         """
         if not cls.exists(path):
@@ -127,9 +130,8 @@ class Workspace:
                 raise
 
     def forget(self) -> None:
-        """Forget the settings that were recorded for another corpus."""
+        """Forget the settings that were recorded for another corpus; the next `record` writes that."""
         self._settings = {}
-        self.record({})
 
     def drop(self, *, keep: Iterable[str]) -> None:
         """Remove every stage's artifact but those of `keep`; models stay."""
@@ -161,12 +163,26 @@ class Workspace:
 
     def manifest(self, stage: str) -> Manifest | None:
         """A stage's manifest, or None before its first run; ArtifactError when it is damaged."""
-        return read_manifest(
-            self.directory(stage), f"rnnlm {stage}", STAGES[stage].version, remedy=f"rebuild it: {self.rebuild(stage)}"
-        )
+        directory = self.directory(stage)
+        file = _identity_of(directory / MANIFEST)
+        known = self._manifests.get(stage)
+        if known is not None and known[0] == file:
+            return known[1]
+        remedy = f"rebuild it: {self.rebuild(stage)}"
+        manifest = read_manifest(directory, f"rnnlm {stage}", STAGES[stage].version, remedy=remedy)
+        if manifest is not None and file is not None:
+            self._manifests[stage] = file, manifest
+        return manifest
+
+    def _changed_outputs(self, stage: str, manifest: Manifest) -> list[str]:
+        """The files of an artifact that are not what its manifest says; each artifact is read for this once."""
+        known = self._changed.get(stage)
+        if known is None or known[0] is not manifest:
+            self._changed[stage] = known = manifest, changed_outputs(self.directory(stage), manifest)
+        return known[1]
 
     def rebuild(self, stage: str) -> str:
-        """The command that makes a stage anew."""
+        """The command that rebuilds a stage."""
         words = f"{SOURCES[stage]} --out" if stage in SOURCES else stage
         return f"rnnlm {words} {self.path} --force"
 
@@ -181,7 +197,7 @@ class Workspace:
         return found
 
     def state(self, stage: str) -> StageState:
-        """Where a stage's artifact stands; `stale` when an input is no longer what it was made from."""
+        """The state of a stage's artifact; `stale` when an input is no longer what it was made from."""
         if stage not in self._states:
             self._states[stage] = self._look(stage)
         return self._states[stage]
@@ -191,7 +207,7 @@ class Workspace:
             manifest = self.manifest(stage)
             if manifest is None:
                 return "missing"
-            if changed_outputs(self.directory(stage), manifest):
+            if self._changed_outputs(stage, manifest):
                 return "changed"
             if any(self.state(name) in ("stale", "missing") for name in STAGES[stage].inputs):
                 return "stale"
@@ -212,19 +228,19 @@ class Workspace:
         manifest = self.manifest(stage)
         if manifest is None:
             raise ArtifactError(f"{self.path} has no {stage} stage", f"run: rnnlm {stage} {self.path}")
-        changed = changed_outputs(self.directory(stage), manifest)
+        changed = self._changed_outputs(stage, manifest)
         if changed:
             raise ArtifactError(
                 f"{self.directory(stage) / changed[0]} has changed since it was written",
-                f"adopt the change with: rnnlm accept {self.path}, or rebuild it: {self.rebuild(stage)}",
+                f"adopt the change with: rnnlm status {self.path} --accept, or rebuild it: {self.rebuild(stage)}",
             )
         return manifest
 
     def build(self, stage: str, settings: Mapping[str, Any], builder: Builder, *, force: bool = False) -> Built:
-        """Run a stage unless its settings, inputs and bytes are what they were.
+        """Run a stage unless its settings, inputs and bytes are unchanged.
 
         `builder` fills the directory that it is given and returns the stage's report. The old artifact stays until
-        the new one is whole. Raises UsageError for a second source.
+        the new one is complete. Raises UsageError for a second source.
         """
         other = next((name for name in SOURCES if name != stage and self.directory(name).exists()), None)
         if stage in SOURCES and other is not None:
@@ -252,7 +268,8 @@ class Workspace:
                 report=report,
                 names=names,
             )
-        self._states, self._verified[stage] = {}, manifest
+        manifest = self.manifest(stage) or manifest
+        self._states, self._verified[stage], self._changed[stage] = {}, manifest, (manifest, [])
         now_stale = tuple(name for name, was in before.items() if was == "current" and self.state(name) == "stale")
         return Built(manifest, True, now_stale)
 
@@ -264,7 +281,7 @@ class Workspace:
         adopted: dict[str, list[str]] = {}
         for stage in STAGES:
             manifest = self.manifest(stage)
-            changed = changed_outputs(self.directory(stage), manifest) if manifest else []
+            changed = self._changed_outputs(stage, manifest) if manifest else []
             if manifest is None or not changed:
                 continue
             for name in changed:
@@ -293,7 +310,7 @@ class Workspace:
 
     @contextlib.contextmanager
     def opening(self, *stages: str) -> Iterator[Path]:
-        """Around opening files of checked artifacts; the directory of the first of them.
+        """Open files of checked artifacts in the block; the directory of the first of them.
 
         Raises ArtifactError where a stage is missing or changed, or another process has replaced it since this command
         first relied on it.
@@ -307,7 +324,7 @@ class Workspace:
     def lock(self) -> Iterator[None]:
         """Keep a second run out; the lock of a process that died does not block.
 
-        What another run recorded before is read again, and what one left behind that died is put right.
+        Settings that another run recorded are read again, and what a run that died left behind is cleaned up.
         """
         with locked(self.path / _LOCK, _busy(self.path)):
             self._settings = self._read()
@@ -315,7 +332,7 @@ class Workspace:
             yield
 
     def _prepare(self) -> None:
-        """Put right what a process that died left behind; the lock is held."""
+        """Clean up what a process that died left behind; the lock is held."""
         self._states, self._verified = {}, {}
         for stage in STAGES:
             recover(self.path / stage)
@@ -323,12 +340,21 @@ class Workspace:
             tidy(directory)
 
 
+def _identity_of(path: Path) -> tuple[int, ...] | None:
+    """What distinguishes a file from its replacement; None where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+
+
 def _busy(path: Path) -> str:
-    return f"another rnnlm is at work in {path}"
+    return f"another rnnlm is using {path}"
 
 
 def _make_directories(path: Path) -> list[Path]:
-    """Make a directory and those above it; the ones that this process made, and not another one or somebody before.
+    """Create a directory and those above it; the ones that this process created.
 
     Raises StorageError.
     """
@@ -344,7 +370,7 @@ def _make_directories(path: Path) -> list[Path]:
 
 
 def _refuse_foreign(path: Path, *, force: bool) -> None:
-    """UsageError for a place that holds something other than a workspace, which one must not be made of."""
+    """UsageError for a path that holds something other than a workspace."""
     if path.exists() and not path.is_dir():
         raise UsageError(f"--out {path} is a file", "name a new directory, or a workspace")
     foreign = next((path / name for name in STAGES if (path / name).exists()), None)

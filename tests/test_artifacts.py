@@ -1,4 +1,4 @@
-"""Bytes on disk: whole or not at all, checked before they are believed, and never pickled."""
+"""Bytes on disk: whole or not at all, checked before they are used, and never pickled."""
 
 import hashlib
 import io

@@ -1,4 +1,4 @@
-"""Settings: which source wins, what is refused and how it is named, and the way through a TOML file and back."""
+"""Settings: which source wins, what is refused and how it is named, and writing to TOML and reading back."""
 
 import tomllib
 from dataclasses import dataclass
@@ -21,8 +21,8 @@ class Sample:
     count: int | None = setting(None, "a count", at_least(1), auto="all")
     case: Literal["lower", "keep"] = setting("lower", "a choice")
     closed: bool = setting(False, "a switch")
-    place: str = setting("here", "a text")
-    share: float = setting(0.0, "a share", between(0, 1, below=True))
+    position: str = setting("here", "a text")
+    fraction: float = setting(0.0, "a fraction", between(0, 1, below=True))
     speed: int = setting(1, "outside every record", record=False)
 
 
@@ -47,7 +47,7 @@ def test_a_stronger_source_wins_and_is_named(strongest: int) -> None:
     assert resolved.given() == {"count": 5 - strongest}
 
 
-def test_defaults_stand_where_nothing_is_given() -> None:
+def test_defaults_hold_where_nothing_is_given() -> None:
     resolved = resolve(Sample, environment={}, flags={"count": None})
     assert resolved.settings == Sample()
     assert set(resolved.origins.values()) == {"default"}
@@ -74,10 +74,10 @@ def test_what_is_not_recorded_is_never_given() -> None:
         ({"case": "lowr"}, ["--case", "lowr", "lower, keep", "did you mean lower?"]),
         ({"case": ["lower"]}, ["--case"]),
         ({"closed": 3}, ["--closed", "true or false"]),
-        ({"place": ["a"]}, ["--place", "text"]),
-        ({"place": True}, ["--place", "text"]),
-        ({"share": 1.0}, ["--share", "below 1"]),
-        ({"share": "nan"}, ["--share", "finite"]),
+        ({"position": ["a"]}, ["--position", "text"]),
+        ({"position": True}, ["--position", "text"]),
+        ({"fraction": 1.0}, ["--fraction", "below 1"]),
+        ({"fraction": "nan"}, ["--fraction", "finite"]),
     ],
 )
 def test_a_value_that_cannot_be_is_named_with_its_rule(flags: dict[str, Any], words: list[str]) -> None:
@@ -149,8 +149,8 @@ def test_a_name_in_its_table_beats_one_above_all_tables(tmp_path: Path) -> None:
     st.booleans(),
     st.text(st.characters(exclude_categories=["Cs"])),
 )
-def test_settings_written_as_toml_are_read_back(rate: float, count: int | None, closed: bool, place: str) -> None:
-    values = {"rate": rate, "count": count, "closed": closed, "place": place}
+def test_settings_written_as_toml_are_read_back(rate: float, count: int | None, closed: bool, position: str) -> None:
+    values = {"rate": rate, "count": count, "closed": closed, "position": position}
     read = tomllib.loads(to_toml({"sample": values}))["sample"]
     assert read == {name: value for name, value in values.items() if value is not None}
 

@@ -41,7 +41,9 @@ def test_block(session: Callable[[str], Session], name: str, number: int) -> Non
 
 def test_agreement_is_learned_with_neighbours_first(session: Callable[[str], Session]) -> None:
     found = BLOCKS["scoring"]
-    (number,) = [number for number, block in enumerate(found) if any("--pairs" in each for each, _ in block.commands)]
+    (number,) = [
+        number for number, block in enumerate(found) if any("rnnlm pairs" in each for each, _ in block.commands)
+    ]
     rows = [re.split(r" {2,}", line) for line in session("scoring").outputs(number)[-1].splitlines()]
     accuracy = {cells[0]: float(cells[3].rstrip("%")) for cells in rows[1:]}
     assert accuracy["distance 1"] > 95 > accuracy["distance 5-8"] > 50

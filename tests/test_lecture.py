@@ -24,7 +24,7 @@ _PERCENTAGE = re.compile(r"\d[\d.,]* ?%")
 _EXTRA = re.compile(r"pip install 'rnnlm\[(\w+)\]'")
 _OUT = re.compile(r"--out (\S+)")
 _BARS = re.compile(r"[▁-█]+")
-_MEASURED = ("tokens/s", "share of peak")  # columns that depend on the machine and its load
+_MEASURED = ("tokens/s", "of peak")  # columns that depend on the machine and its load
 
 pytestmark = pytest.mark.skipif(shutil.which("bash") is None, reason="the lecture's commands are written for bash")
 
@@ -183,7 +183,7 @@ def test_forcing_learns_sooner_and_leaves_a_gap(session: Session) -> None:
 
 
 def test_gates_remember_where_the_plain_network_does_not(session: Session) -> None:
-    (lags,) = printed_by(session, "lags recall")
+    (lags,) = printed_by(session, "corpus recall --study")
     ((near, far),) = rows(lags, "elman")
     assert near > 90 > 30 > far
     assert min(*rows(lags, "lstm")[0], *rows(lags, "gru")[0]) > 90

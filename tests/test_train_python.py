@@ -19,7 +19,7 @@ from rnnlm.use.loaded_tasks import LoadedForecaster, LoadedLabeller
 
 SIZE = {"hidden": 8, "embedding": 8, "batch_size": 2, "bptt": 8, "steps": 20, "checkpoint_steps": 5, "seed": 3}
 SMALL = {"hidden": 8, "steps": 40, "seed": 1}
-FLAGS = [part for name, value in SIZE.items() for part in (f"--{name.replace('_', '-')}", str(value))]
+FLAGS = [part for name, value in SIZE.items() for part in ("--set", f"{name}={value}")]
 
 
 def weights(work: Path, name: str = "lstm") -> bytes:

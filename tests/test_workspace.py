@@ -1,4 +1,4 @@
-"""Lineage: what is current, stale, changed or damaged, found by content alone and said by name."""
+"""Lineage: what is current, stale, changed or damaged, found by content alone and reported by name."""
 
 import json
 import random
@@ -68,7 +68,7 @@ def test_a_flipped_byte_in_any_file_is_refused_by_name(run: Any, work: Path) -> 
 
 
 def test_a_flipped_byte_in_the_description_is_refused(run: Any, work: Path) -> None:
-    """A setting that changed by itself must not rebuild the workspace with another one."""
+    """A corrupted setting must not rebuild the workspace with another value."""
     path = work / "workspace.json"
     content = path.read_bytes()
     for offset in range(0, len(content) - 1, 5):
@@ -112,7 +112,7 @@ def test_a_changed_setting_makes_later_stages_stale_and_says_so(run: Any, work: 
     assert run("status", work, "--json").ok().json["models"]["lstm"]["state"] == "current"
 
 
-def test_new_fractions_cut_the_same_corpus_anew(run: Any, work: Path) -> None:
+def test_new_fractions_split_the_same_corpus_again(run: Any, work: Path) -> None:
     def raw() -> bytes:
         return b"".join((work / "raw" / f"{split}.txt").read_bytes() for split in ("train", "valid", "test"))
 
@@ -126,15 +126,15 @@ def test_new_fractions_cut_the_same_corpus_anew(run: Any, work: Path) -> None:
 def test_an_edit_by_hand_is_refused_adopted_and_makes_later_stages_stale(run: Any, work: Path) -> None:
     path = work / "clean" / "train.txt"
     path.write_bytes(path.read_bytes().replace(b"milk", b"honey"))
-    run("vocab", work).refused(4, "clean/train.txt", f"rnnlm accept {work}")
+    run("vocab", work).refused(4, "clean/train.txt", f"rnnlm status {work} --accept")
     assert states(run, work)["clean"] == "changed"
-    report = run("accept", work, "--json").ok().json
+    report = run("status", work, "--accept", "--json").ok().json
     assert report["adopted"] == {"clean": ["train.txt"]}
     assert report["stale"] == ["tokenize", "vocab", "pad"]
     run("vocab", work).ok()
     assert b"\thoney\t" in (work / "vocab" / "vocabulary.tsv").read_bytes()
     assert states(run, work)["clean"] == "current"
-    assert run("accept", work, "--json").ok().json == {"adopted": {}, "stale": ["pad"]}
+    assert run("status", work, "--accept", "--json").ok().json == {"adopted": {}, "stale": ["pad"]}
 
 
 @pytest.mark.parametrize(
@@ -151,14 +151,14 @@ def test_what_cannot_be_adopted(run: Any, work: Path, name: str, change: Callabl
     path = work / name
     path.write_bytes(change(path.read_bytes()))
     before = (path.parent / "manifest.json").read_bytes()
-    run("accept", work).refused(4, name)
+    run("status", work, "--accept").refused(4, name)
     assert (path.parent / "manifest.json").read_bytes() == before
 
 
 def test_an_adopted_text_that_is_no_text_is_refused(run: Any, work: Path) -> None:
     path = work / "clean" / "train.txt"
     path.write_bytes(path.read_bytes().replace(b"milk", b"m\xffk"))
-    assert run("accept", work).code in (3, 4)
+    assert run("status", work, "--accept").code in (3, 4)
     run("vocab", work).refused(4, "clean/train.txt")
 
 
@@ -177,7 +177,7 @@ def test_an_adopted_text_is_utf8(
 ) -> None:
     path = work / stage / "train.txt"
     path.write_bytes(damage(path.read_bytes()))
-    finished = run("accept", work, "--quiet")
+    finished = run("status", work, "--accept", "--quiet")
     if good:
         assert finished.ok().code == 0 and states(run, work)[stage] == "current"
     else:
@@ -211,7 +211,7 @@ def test_a_damaged_manifest_is_rebuilt_by_force(run: Any, work: Path, contents: 
 
 def test_a_second_run_is_kept_out(run: Any, work: Path) -> None:
     with Workspace.open(work).lock():
-        run("vocab", work).refused(2, "another rnnlm is at work")
+        run("vocab", work).refused(2, "another rnnlm is using")
         with pytest.raises(UsageError), Workspace.open(work).lock():
             pass
     run("vocab", work).ok()

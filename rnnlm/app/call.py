@@ -19,11 +19,11 @@ from typing import Any
 
 import torch
 
-from rnnlm.app.opening import open_pipeline
+from rnnlm.app.opening import open_pipeline, open_windows
 from rnnlm.app.request import SECTIONS, Request
-from rnnlm.app.tables import open_windows
 from rnnlm.app.train.run import described, train_or_find
 from rnnlm.errors import UsageError
+from rnnlm.files import Advance
 from rnnlm.renamed import RENAMED
 from rnnlm.training.progress import Progress
 
@@ -115,6 +115,11 @@ class _Watcher:
         _LOG.info(text)
 
     @contextlib.contextmanager
-    def bytes_progress(self, label: str, total: int | None) -> Iterator[Callable[[int], None]]:
+    def bytes_progress(self, label: str, total: int | None) -> Iterator[Advance]:
         """Reading is not shown."""
+        yield lambda count: None
+
+    @contextlib.contextmanager
+    def rate_progress(self, label: str, unit: str, *, rows: bool = True) -> Iterator[Advance]:
+        """Nor is counting."""
         yield lambda count: None

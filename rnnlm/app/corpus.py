@@ -4,12 +4,9 @@ import functools
 from pathlib import Path
 from typing import TypeVar
 
-from tokenizers import Tokenizer
-
-from rnnlm.app.request import SECTION_OF, Request
-from rnnlm.app.screen import Screen
-from rnnlm.app.sections import refuse_counting, refuse_for_labels, refuse_forecast, section_settings
-from rnnlm.config import Resolved, files_of
+from rnnlm.app.request import Request
+from rnnlm.config import WORKSPACE, Resolved, files_of
+from rnnlm.corpus.clean import UnitRule
 from rnnlm.corpus.foreign.idempotence import settle
 from rnnlm.corpus.foreign.imported import Imported, take_over
 from rnnlm.corpus.ids import Ids, open_ids
@@ -27,10 +24,12 @@ from rnnlm.corpus.settings import (
     TokenizeSettings,
     VocabSettings,
 )
+from rnnlm.corpus.text import TextRules
 from rnnlm.corpus.tokenizer import load_tokenizer
 from rnnlm.corpus.vocabulary import VocabRule, read_lexicon
 from rnnlm.errors import InputError, UsageError
 from rnnlm.files import read_input
+from rnnlm.screen import Screen
 from rnnlm.workspace import Workspace
 
 S = TypeVar("S")
@@ -59,7 +58,7 @@ class Corpus:
 
     def settings(self, kind: type[S]) -> Resolved[S]:
         """Settings of a class, those recorded in the workspace included."""
-        return section_settings(self.request, kind, self.workspace.recorded(SECTION_OF[kind]), self.labels)
+        return self.request.settings(kind)
 
     @functools.cached_property
     def labels(self) -> Labels | None:
@@ -91,12 +90,17 @@ class Corpus:
             return rule
         return settle(rule, self.imported.normalizer, str(self.settings(TokenizeSettings).settings.tokenizer))
 
-    @property
-    def tokenizer(self) -> Tokenizer:
-        """The tokenizer of the `vocab` stage."""
+    @functools.cached_property
+    def units(self) -> UnitRule:
+        """What a unit of the corpus is."""
+        return UnitRule.of(self.settings(CleanSettings).settings, self.kind)
+
+    def text_rules(self) -> tuple[TextRules, bytes]:
+        """The rules from raw text to the ids of the `vocab` stage, and its tokenizer.json."""
         with self.workspace.opening("vocab") as directory:
             path = directory / "tokenizer.json"
-            return load_tokenizer(path.read_text("utf-8"), str(path))
+            content = path.read_bytes()
+        return TextRules(self.kind, self.rule, self.units, load_tokenizer(content.decode(), str(path))), content
 
     def ids(self, split: str) -> Ids:
         """A split as ids, checked."""
@@ -146,6 +150,35 @@ class Corpus:
             raise UsageError(
                 f"--task {task}, but the corpus of {self.workspace.path} has no label for each {each}",
                 f"read it anew: rnnlm clean CORPUS --task {task} --out ANOTHER",
+            )
+
+
+def refuse_forecast(task: Task | None) -> None:
+    """UsageError for a forecast where there is text."""
+    if task == "forecast":
+        raise UsageError("--task forecast with a text corpus", "use rnnlm window TABLE")
+
+
+def refuse_for_labels(
+    labels: Labels | None, clean: Resolved[CleanSettings], tokenize: Resolved[TokenizeSettings]
+) -> None:
+    """UsageError for what would part words from their tags, or texts from their labels."""
+    kind, tokenizer = tokenize.settings.kind, tokenize.settings.tokenizer
+    if labels == "token" and (tokenizer is not None or kind not in (None, "whitespace")):
+        flag = f"--kind {kind}" if tokenizer is None else "--tokenizer"
+        raise UsageError(f"{flag} with --task tag", "a tagged word is one token; omit it")
+    if labels == "token" and not clean.settings.prepared:
+        raise UsageError("--no-prepared with --task tag", "a tagged word stays as it is; omit it")
+    if labels == "text" and clean.settings.sentences:
+        raise UsageError("--sentences with --task classify", "a label is of a whole text; omit it")
+
+
+def refuse_counting(kind: str, vocab: Resolved[VocabSettings]) -> None:
+    """UsageError for flags that choose words by their counts, where tokens are not words or characters."""
+    for name in ("min_count", "max_size", "vocabulary"):
+        if getattr(vocab.settings, name) is not None and vocab.origins[name] != WORKSPACE:
+            raise UsageError(
+                f"--{name.replace('_', '-')} with --kind {kind}", "it applies to words and characters only"
             )
 
 

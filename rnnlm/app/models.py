@@ -1,25 +1,16 @@
 """Finds the model that a command is to use: a sealed directory, or one of a workspace's; and loads its network."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 
 from rnnlm.app.request import Request
 from rnnlm.model.device import choose_device, set_threads
-from rnnlm.model.finding import check_language, find_sealed
+from rnnlm.model.finding import FoundModel, check_language, find_sealed
 from rnnlm.model.likelihood import LanguageModel
 from rnnlm.model.loading import load_model, load_network
 from rnnlm.model.network import Network
 from rnnlm.model.sealed import Sealed
 from rnnlm.use.settings import ModelSettings
-from rnnlm.workspace import Workspace
-
-
-@dataclass(frozen=True)
-class FoundModel:
-    """A sealed model, and the workspace that it was asked for through, if any."""
-
-    model: Sealed
-    workspace: Workspace | None
 
 
 def open_model(request: Request) -> tuple[FoundModel, Network]:
@@ -50,9 +41,14 @@ def language_model_of(request: Request, found: FoundModel) -> LanguageModel:
     return load_model(found.model, choose_device(request.run.device))
 
 
+def load_language_model(request: Request) -> Callable[[Sealed], LanguageModel]:
+    """The same for any sealed model, for what needs several."""
+    return lambda sealed: language_model_of(request, FoundModel(sealed, None))
+
+
 def find_model(request: Request) -> FoundModel:
     """The model at `path` (workspace or sealed directory), `--model NAME` or the last one sealed.
 
     Raises InputError, with the command that trains one, where there is none.
     """
-    return FoundModel(*find_sealed(Path(request.arguments["path"]), request.settings(ModelSettings).settings.model))
+    return find_sealed(Path(request.arguments["path"]), request.settings(ModelSettings).settings.model)

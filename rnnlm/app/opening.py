@@ -1,25 +1,27 @@
-"""From what was typed to a pipeline: a workspace to go on with, or a corpus to read into one."""
+"""From what was typed to a pipeline: a workspace to go on with, or a corpus or table to read into one."""
 
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from rnnlm.app.reading import decoding
+from rnnlm.app.corpus import refuse_counting, refuse_for_labels, refuse_forecast
+from rnnlm.app.pipeline import Pipeline
 from rnnlm.app.request import Request
-from rnnlm.app.screen import Screen
-from rnnlm.app.sections import refuse_counting, refuse_for_labels, refuse_forecast, section_settings
-from rnnlm.app.stages import Pipeline
 from rnnlm.artifacts import Manifest
+from rnnlm.corpus.decoding import Decoding
 from rnnlm.corpus.labels.raw import split_labelled, spool_labelled
 from rnnlm.corpus.labels.sources import LabelledReading
 from rnnlm.corpus.raw import corpus_digest, split_raw
-from rnnlm.corpus.settings import LABELS_OF, CleanSettings, Labels, RawSettings, TokenizeSettings, VocabSettings
+from rnnlm.corpus.settings import CleanSettings, Labels, RawSettings, ReadingSettings, TokenizeSettings, VocabSettings
 from rnnlm.corpus.sources import CorpusFiles, find_corpus
-from rnnlm.errors import ArtifactError, UsageError
+from rnnlm.errors import InputError, UsageError
+from rnnlm.graph import chain
+from rnnlm.screen import Screen
+from rnnlm.tables.reading import read_into
 from rnnlm.training.defaults import refuse_endless
 from rnnlm.training.settings import TrainSettings, check_forms
-from rnnlm.workspace import Workspace
+from rnnlm.workspace import Built, Workspace
 
 
 def open_pipeline(request: Request, screen: Screen) -> Pipeline:
@@ -27,57 +29,73 @@ def open_pipeline(request: Request, screen: Screen) -> Pipeline:
 
     Raises UsageError for a clash of arguments, InputError for a path that is not there.
     """
-    workspace = existing_workspace(request)
-    if workspace is not None:
-        return Pipeline(workspace, request, screen)
-    paths: list[str] = list(request.arguments.get("paths") or [])
-    out: Path = request.arguments.get("out") or Path("work")
-    labels = _labels(request, out)
+    if request.workspace is not None and not request.reads_source:
+        return Pipeline(request.workspace, request, screen)
+    paths, out = _named(request)
+    labels = request.labels
     _check_sections(request, labels)
     corpus = find_corpus(paths, label_files=labels == "text")
     _refuse_overlap(corpus, out)
     with Workspace.claimed(out, force=request.run.force) as workspace:
+        request.workspace = workspace
         other = _read_corpus(workspace, corpus, labels, request, screen)
     return Pipeline(workspace, request, screen, of_another_corpus=other)
 
 
-def existing_workspace(request: Request) -> Workspace | None:
-    """The workspace that the arguments name; None where they name a corpus. UsageError where they name two."""
-    paths: list[str] = list(request.arguments.get("paths") or [])
-    out: Path | None = request.arguments.get("out")
-    if len(paths) == 1 and paths[0] != "-" and Workspace.exists(Path(paths[0])):
-        if out is not None and out.resolve() != Path(paths[0]).resolve():
-            raise UsageError(f"{paths[0]} is a workspace, and --out names another", "omit --out")
-        return Workspace.open(Path(paths[0]))
-    if not paths and out is not None and Workspace.exists(out):
-        return Workspace.open(out)
-    if paths and request.arguments.get("dry_run"):
-        known = out or Path("work")
-        find_corpus(paths, label_files=_labels(request, known) == "text")
-        return Workspace.open(known) if Workspace.exists(known) else None
-    return None
+def open_windows(request: Request, screen: Screen) -> tuple[Pipeline, Built]:
+    """The windows that the arguments name, of a workspace or of a table read into one, brought up to date.
+
+    Raises UsageError for a clash of arguments, InputError for a table that is not there.
+    """
+    if request.workspace is not None and not request.reads_source:
+        with request.workspace.lock():
+            return _cut(request.workspace, request, screen)
+    paths, out = _named(request)
+    if len(paths) != 1:
+        raise InputError("no table given" if not paths else f"{len(paths)} tables given", "name one file or directory")
+    path = Path(paths[0])
+    if not path.exists():
+        raise InputError(f"{path} does not exist", "check the path of the table, or of the workspace")
+    if not Workspace.exists(out) and out.resolve() in (path.resolve(), *path.resolve().parents) and out.exists():
+        raise UsageError(f"--out {out} holds the table itself", "name another directory")
+    with Workspace.claimed(out, force=request.run.force) as workspace:
+        request.workspace = workspace
+        read_into(workspace, path, force=request.run.force)
+        return _cut(workspace, request, screen)
 
 
-def _labels(request: Request, out: Path) -> Labels | None:
-    """With what labels a corpus is read: those that --task asks for, or those that the workspace at `out` has."""
-    task = request.settings(RawSettings).settings.task
-    if task is None and Workspace.exists(out):
-        workspace = Workspace(out)
-        try:
-            manifest = workspace.manifest("raw")
-        except ArtifactError:  # a damaged one; what was asked for when it was made is known all the same
-            manifest = None
-        if manifest is not None:
-            return manifest.settings.get("labels")
-        task = workspace.recorded("raw").get("task")
-    return LABELS_OF.get(task)
+def plan(request: Request, screen: Screen, stage: str) -> dict[str, str]:
+    """What a command would run, up to `stage`, or to the windows of a table; reads no corpus and writes nothing."""
+    workspace = request.workspace
+    if request.reads_source:
+        find_corpus(_named(request)[0], label_files=request.labels == "text")
+    if workspace is None:
+        return dict.fromkeys(chain(stage), "would run")
+    return Pipeline(workspace, request, screen).plan("window" if workspace.manifest("table") is not None else stage)
+
+
+def decoding(request: Request, screen: Screen) -> Decoding:
+    """How this request reads texts, and who hears of what was replaced."""
+    given = request.settings(ReadingSettings).settings
+    return Decoding(given.errors, given.expansion, screen.notice)
+
+
+def _named(request: Request) -> tuple[list[str], Path]:
+    return list(request.arguments.get("paths") or []), request.arguments.get("out") or Path("work")
+
+
+def _cut(workspace: Workspace, request: Request, screen: Screen) -> tuple[Pipeline, Built]:
+    """Bring the windows up to date; the workspace is locked."""
+    pipeline = Pipeline(workspace, request, screen)
+    built = pipeline.ensure("window", force=request.run.force)
+    pipeline.record()
+    return pipeline, built
 
 
 def _check_sections(request: Request, labels: Labels | None) -> None:
     """What clashes across sections is said before a corpus is read."""
     refuse_forecast(request.settings(RawSettings).settings.task)
-    clean = section_settings(request, CleanSettings, {}, labels)
-    refuse_for_labels(labels, clean, request.settings(TokenizeSettings))
+    refuse_for_labels(labels, request.settings(CleanSettings), request.settings(TokenizeSettings))
     if "train" in request.sections and labels is None:
         train = request.settings(TrainSettings).settings
         refuse_endless(train.bptt, train.batching)
@@ -103,8 +121,7 @@ def _read_corpus(
 
     Whether it took the place of another one, of which the later stages still are.
     """
-    given = request.settings(RawSettings, workspace.recorded("raw")).settings
-    reading = decoding(request, screen, workspace.recorded("reading"))
+    given, reading = request.settings(RawSettings).settings, decoding(request, screen)
     spool = workspace.path / ".corpus.partial"
     shutil.rmtree(spool, ignore_errors=True)
     spool.mkdir()
@@ -125,6 +142,7 @@ def _read_corpus(
                     f"{workspace.path} is the workspace of another corpus",
                     "name another directory with --out, or replace the corpus with --force",
                 )
+            workspace.forget()
             given = request.settings(RawSettings).settings
         settings = _raw_settings(digest, given, labels, cut=bool(corpus.stream))
 
@@ -136,12 +154,12 @@ def _read_corpus(
             return report | ({"replaced_sequences": reading.replaced} if reading.errors == "replace" else {})
 
         built = workspace.build("raw", settings, build, force=force)
+        if replaced:
+            workspace.record({})
         if built.fresh and labels == "text":
             screen.notice(_left_out(built.manifest.report))
         if built.stale and not replaced:
-            screen.notice(f"raw: split anew, so these are stale now: {', '.join(built.stale)}")
-        if replaced:
-            workspace.forget()
+            screen.notice(f"raw: split again, so these are stale now: {', '.join(built.stale)}")
         return replaced
     finally:
         shutil.rmtree(spool, ignore_errors=True)

@@ -6,40 +6,47 @@ A request knows every section of settings by its class; what is typed on a comma
 import dataclasses
 import os
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from rnnlm.builtin.recipes import read_recipe
 from rnnlm.builtin.settings import CorpusSettings
 from rnnlm.config import Resolved, canonical, outer_name, read_settings_file, resolve, setting
 from rnnlm.corpus.settings import (
+    LABELS_OF,
     CleanSettings,
     EmbedSettings,
+    Labels,
     PadSettings,
     RawSettings,
     ReadingSettings,
     TokenizeSettings,
     VocabSettings,
 )
-from rnnlm.errors import UsageError
-from rnnlm.renamed import RENAMED
+from rnnlm.errors import ArtifactError, UsageError
+from rnnlm.renamed import GONE, RENAMED
 from rnnlm.tables.settings import WindowSettings
 from rnnlm.training.lags.settings import LagSettings
 from rnnlm.training.settings import TrainSettings
+from rnnlm.use.comparison.settings import CompareSettings
+from rnnlm.use.evaluation.settings import EvaluateSettings, SliceSettings
 from rnnlm.use.export.settings import ExportSettings
+from rnnlm.use.generation.settings import DrawSettings, GenerateSettings, NextSettings
+from rnnlm.use.ladder.settings import LadderSettings
 from rnnlm.use.rescoring.settings import RescoreSettings
-from rnnlm.use.scoring.settings import ScoreSettings
+from rnnlm.use.scoring.settings import PairSettings, ScoreSettings
 from rnnlm.use.settings import (
-    CompareSettings,
-    EvaluateSettings,
-    GenerateSettings,
     InspectSettings,
-    LookSettings,
     ModelSettings,
-    NextSettings,
+    NeighborSettings,
     NgramSettings,
     PredictSettings,
+    VectorSettings,
 )
+
+if TYPE_CHECKING:
+    from rnnlm.workspace import Workspace
 
 S = TypeVar("S")
 
@@ -51,10 +58,10 @@ class RunSettings:
     device: Literal["cpu", "cuda", "mps", "auto"] = setting("auto", "where tensors live", record=False, basic=True)
     threads: int | None = setting(None, "processor threads", lambda n: None if n > 0 else "must be 1 or more",
                                   auto="all cores", record=False)  # fmt: skip
-    json: bool = setting(False, "one JSON object on standard output", record=False, basic=True)
-    quiet: bool = setting(False, "no notices on standard error", record=False, basic=True)
-    debug: bool = setting(False, "show the traceback of an error", record=False)
-    force: bool = setting(False, "rebuild, replace or exceed a limit", record=False)
+    json: bool = setting(False, "one JSON object on standard output", record=False, basic=True, switch=True)
+    quiet: bool = setting(False, "no notices on standard error", record=False, basic=True, switch=True)
+    debug: bool = setting(False, "show the traceback of an error", record=False, switch=True)
+    force: bool = setting(False, "rebuild, replace or exceed a limit", record=False, switch=True)
 
 
 SECTIONS: dict[str, type[Any]] = {
@@ -73,26 +80,24 @@ SECTIONS: dict[str, type[Any]] = {
     "ngram": NgramSettings,
     "model": ModelSettings,
     "evaluate": EvaluateSettings,
+    "slices": SliceSettings,
+    "ladder": LadderSettings,
     "compare": CompareSettings,
     "score": ScoreSettings,
+    "pairs": PairSettings,
     "rescore": RescoreSettings,
     "generate": GenerateSettings,
+    "chat": DrawSettings,
     "next": NextSettings,
     "predict": PredictSettings,
     "inspect": InspectSettings,
     "export": ExportSettings,
-    "look": LookSettings,
+    "vectors": VectorSettings,
+    "neighbors": NeighborSettings,
 }
 SECTION_OF = {kind: name for name, kind in SECTIONS.items()}
-READERS = {
-    "raw",
-    "evaluate",
-    "compare",
-    "score",
-    "rescore",
-    "generate",
-    "predict",
-}  # sections of commands that read texts
+TEXT_SECTIONS = ("reading", "raw", "clean", "tokenize", "vocab", "pad", "embed", "train")  # of a corpus's workspace
+TABLE_SECTIONS = ("window", "train")
 
 
 @dataclasses.dataclass
@@ -112,27 +117,72 @@ class Request:
     started_at: float | None = None
 
     def __post_init__(self) -> None:
-        self._resolved: dict[tuple[type[Any], bytes], Resolved[Any]] = {}
+        self._resolved: dict[type[Any], tuple[bytes, Resolved[Any]]] = {}
         self._file = read_settings_file(self.config, SECTIONS) if self.config else {}
-        self._recipe: dict[str, dict[str, Any]] = {}
-        if "train" in self.sections:
-            name = self.settings(TrainSettings).settings.recipe
-            if name is not None:
-                self._recipe = read_recipe(name).settings
-                self._resolved.clear()
-        self.run: RunSettings = self.settings(RunSettings).settings
+        self._recipe = self._read_recipe() if "train" in self.sections else {}
 
-    def settings(self, kind: type[S], recorded: dict[str, Any] | None = None) -> Resolved[S]:
-        """Settings of a class: flag > environment > --config > --recipe > workspace (`recorded`) > default.
+    @cached_property
+    def run(self) -> RunSettings:
+        """How the command runs."""
+        return self.settings(RunSettings).settings
+
+    @cached_property
+    def workspace(self) -> "Workspace | None":
+        """The workspace there is already under the name that the arguments give it, for commands that continue one."""
+        from rnnlm.workspace import Workspace
+
+        if "workspace" in self.arguments:
+            path = self.arguments["workspace"]
+            return None if path is None else Workspace.open(path)
+        paths: list[str] = list(self.arguments.get("paths") or [])
+        out: Path | None = self.arguments.get("out")
+        if len(paths) == 1 and paths[0] != "-" and Workspace.exists(Path(paths[0])):
+            if out is not None and out.resolve() != Path(paths[0]).resolve():
+                raise UsageError(f"{paths[0]} is a workspace, and --out names another", "omit --out")
+            return Workspace(Path(paths[0]))
+        known = out or Path("work")
+        return Workspace(known) if (paths or out is not None) and Workspace.exists(known) else None
+
+    @property
+    def reads_source(self) -> bool:
+        """Whether the arguments name a corpus or a table to be read, not a workspace to continue."""
+        paths: list[str] = list(self.arguments.get("paths") or [])
+        if self.workspace is None:
+            return True
+        return bool(paths) and Path(paths[0]) != self.workspace.path
+
+    @property
+    def labels(self) -> Labels | None:
+        """With what labels a corpus is read: those that --task asks for, or those that the workspace has."""
+        asked = self.settings(RawSettings).settings.task
+        if asked is None and self.workspace is not None:
+            try:
+                manifest = self.workspace.manifest("raw")
+            except ArtifactError:  # a damaged one; what was asked for when it was made is known all the same
+                return None
+            return None if manifest is None else manifest.settings.get("labels")
+        return LABELS_OF.get(asked)
+
+    def settings(self, kind: type[S]) -> Resolved[S]:
+        """Settings of a class: flag > environment > --config > --recipe > workspace > default.
 
         A variable or a file's setting whose name a section of this command has too (`steps`) is meant for that one.
         """
-        key = (kind, canonical(recorded or {}))
-        if key not in self._resolved:
-            self._resolved[key] = self._resolve(kind, recorded)
-        return self._resolved[key]
+        recorded = self._recorded(kind)
+        key = canonical(recorded)
+        if kind not in self._resolved or self._resolved[kind][0] != key:
+            self._resolved[kind] = key, self._resolve(kind, recorded)
+        return self._resolved[kind][1]
 
-    def _resolve(self, kind: type[S], recorded: dict[str, Any] | None) -> Resolved[S]:
+    def _recorded(self, kind: type[Any]) -> dict[str, Any]:
+        """What the workspace has recorded of a section; the words of a tagged corpus count as prepared."""
+        section = SECTION_OF[kind]
+        if section not in (*TEXT_SECTIONS, *TABLE_SECTIONS) or not {"paths", "workspace"} & self.arguments.keys():
+            return {}
+        recorded = {} if self.workspace is None else self.workspace.recorded(section)
+        return recorded | ({"prepared": True} if kind is CleanSettings and self.labels == "token" else {})
+
+    def _resolve(self, kind: type[S], recorded: dict[str, Any]) -> Resolved[S]:
         section = SECTION_OF[kind]
         if section in self.sections:
             return resolve(
@@ -149,10 +199,17 @@ class Request:
         environment = {name: value for name, value in self.environment.items() if name not in variables}
         return resolve(kind, file=file, recorded=recorded, environment=environment)
 
+    def _read_recipe(self) -> dict[str, dict[str, Any]]:
+        sources = (self.flags.get("recipe"), self.environment.get("RNNLM_RECIPE"),
+                   self._file.get("train", {}).get("recipe"))  # fmt: skip
+        name = next((each for each in sources if each is not None), None)
+        return {} if name is None else read_recipe(str(name)).settings
+
     def check_all(self) -> None:
         """Raise UsageError for any flag, variable or file that cannot be, before a path is opened."""
         for section in self.sections:
             self.settings(SECTIONS[section])
-        for old, new in RENAMED.items():
+        for old in (*RENAMED, *GONE):
             if f"RNNLM_{old.upper()}" in self.environment:
-                raise UsageError(f"RNNLM_{old.upper()} has another name now", f"set RNNLM_{new.upper()}")
+                new = f"set RNNLM_{RENAMED[old].upper()}" if old in RENAMED else "unset it"
+                raise UsageError(f"there is no RNNLM_{old.upper()} any more", new)

@@ -1,251 +1,340 @@
-"""Runs what a command needs: finds or makes the workspace, brings earlier stages up to date, and says so.
-
-Each stage is a pair: the settings that decide its content, and the function that fills its directory.
-"""
+"""The stages: of each the settings that decide its content, how its directory is filled, and what is shown of it."""
 
 import shutil
-from collections.abc import Callable
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import asdict
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
-from rnnlm.app.corpus import Corpus
-from rnnlm.app.request import SECTIONS, Request
-from rnnlm.app.screen import Screen
-from rnnlm.app.sections import section_order
-from rnnlm.artifacts import sha256_bytes, write_bytes
-from rnnlm.config import as_dict, files_of, to_toml
-from rnnlm.corpus.clean import UnitRule, clean
+from rnnlm.app.pipeline import Pipeline
+from rnnlm.arrays import open_npy
+from rnnlm.artifacts import sha256_bytes
+from rnnlm.config import as_dict
+from rnnlm.corpus.clean import clean
 from rnnlm.corpus.labels.raw import split_labelled
 from rnnlm.corpus.normalizer import normalizer_json
 from rnnlm.corpus.pad import pad, padded_size
 from rnnlm.corpus.raw import join_splits, split_raw
-from rnnlm.corpus.settings import SPLITS, CleanSettings, EmbedSettings, PadSettings, RawSettings, TokenizeSettings
-from rnnlm.corpus.tokenize import tokenize
-from rnnlm.corpus.tokenizer import tokens_by_id
+from rnnlm.corpus.settings import SPLITS, PadSettings, RawSettings, TokenizeSettings
+from rnnlm.corpus.tokenize import SAMPLE_MEGABYTES, tokenize
 from rnnlm.corpus.vocabulary import vocab
-from rnnlm.errors import InputError, UsageError
-from rnnlm.graph import STAGES, chain
+from rnnlm.errors import InputError
+from rnnlm.screen import Grid, View, count, percent
 from rnnlm.tables.settings import WindowSettings
-from rnnlm.training.settings import TrainSettings
-from rnnlm.workspace import Built, Workspace
+from rnnlm.tables.table import open_table
+from rnnlm.tables.windows import window
 
-Recipe = tuple[dict[str, Any], Callable[[Path], dict[str, Any]]]
-GIGABYTE = 10**9
+_EXAMPLES, _EXAMPLE_IDS, _NAMES = 3, 12, 40  # lines, ids and names of columns that are shown
+_FILLED = {"forward": "filled with the last known value", "mean": "filled with train's mean",
+           "drop": "in no window"}  # fmt: skip
 
 
-class Pipeline(Corpus):
-    """Brings the stages of a corpus up to date.
+class PipelineStage(ABC):
+    """A stage as one request wants it; `following` is the command that a person is likely to type next."""
 
-    Stages `of_another_corpus` stay until what replaces them is sealed; what nothing replaces goes after that.
+    following: ClassVar[str] = "train"
+
+    def __init__(self, pipeline: Pipeline) -> None:
+        self.pipeline = pipeline
+
+    @abstractmethod
+    def settings(self) -> dict[str, Any]:
+        """What decides the artifact beside its inputs, as JSON."""
+
+    @abstractmethod
+    def build(self, directory: Path) -> dict[str, Any]:
+        """Fill the directory; the report."""
+
+    def view(self, report: Mapping[str, Any], directory: Path) -> list[View]:
+        """What a person is shown of an artifact."""
+        return []
+
+
+class Raw(PipelineStage):
+    """The raw text of each split. A corpus is read by `opening`; here it is cut anew, where it did not come in splits.
+
+    Raises InputError where there is no corpus yet.
     """
 
-    def __init__(
-        self, workspace: Workspace, request: Request, screen: Screen, *, of_another_corpus: bool = False
-    ) -> None:
-        super().__init__(workspace, request, screen)
-        self._of_another_corpus = of_another_corpus
-
-    def ensure(self, stage: str, *, force: bool = False, asked: bool = True) -> Built:
-        """Bring a stage and all it reads up to date; earlier ones that had to run are named on standard error.
-
-        `asked` says that the stage is the command itself, not something that the command reads.
-        """
-        stale: set[str] = set()
-        for name in chain(stage):
-            last = name == stage and asked
-            settings, builder = getattr(self, f"_{name}")()
-            built = self.workspace.build(name, settings, builder, force=force and last)
-            if built.fresh and not last and name != self.request.command:
-                self.screen.notice(f"{name}: ran first: {self.request.command} needs it")
-            elif last and not built.fresh:
-                self.screen.notice(f"{name}: up to date")
-            stale.update(built.stale)
-        if self._of_another_corpus:
-            self.workspace.drop(keep=chain(stage))
-            self._of_another_corpus, stale = False, set()
-        stale -= set(chain(stage))
-        if stale:
-            names = ", ".join(name for name in STAGES if name in stale)
-            self.screen.notice(f"{stage}: rebuilt, so these are stale now: {names}")
-        return built
-
-    def plan(self, stage: str) -> dict[str, str]:
-        """What `ensure` would do with each stage, nothing being run or written."""
-        plan: dict[str, str] = {}
-        for name in chain(stage):
-            if "would run" in (plan.get(each) for each in STAGES[name].inputs):
-                plan[name] = "would run"
-                continue
-            manifest = self.workspace.manifest(name)
-            settings, _ = getattr(self, f"_{name}")()
-            same = manifest is not None and dict(manifest.settings) == settings
-            plan[name] = "up to date" if same and self.workspace.state(name) == "current" else "would run"
-        return plan
-
-    def record(self) -> None:
-        """Remember what this request was given, for later ones, and write out all that it resolved to."""
-        order = section_order(self.workspace)
-        sections = [section for section in order if section in self.request.sections]
-        given = {section: self.settings(SECTIONS[section]).given() for section in sections}
-        for section, values in given.items():
-            for name in files_of(self.settings(SECTIONS[section]).settings, written=False).keys() & values.keys():
-                values[name] = _absolute(str(values[name]))
-        self.workspace.record(given)
-        resolved = {section: as_dict(self.settings(SECTIONS[section]).settings) for section in order}
-        self._write_settings(self.workspace.path / "settings.toml", to_toml(resolved).encode())
-
-    def _write_settings(self, path: Path, content: bytes) -> None:
-        """Write what was resolved, but never into the file that --config read it from."""
-        config = self.request.config
-        if config is None or not path.exists() or not path.samefile(config):
-            write_bytes(path, content)
-        elif path.read_bytes() != content:
-            self.screen.notice(f"{path} is the file of --config and stays as it is; flags of this run are not in it")
-
-    def _raw(self) -> Recipe:
-        manifest = self.workspace.manifest("raw")
+    def settings(self) -> dict[str, Any]:
+        """The corpus, and how it is cut."""
+        workspace = self.pipeline.workspace
+        manifest = workspace.manifest("raw")
         if manifest is None:
             raise InputError(
-                f"{self.workspace.path} holds no corpus yet",
-                f"name one: rnnlm clean CORPUS --out {self.workspace.path}",
+                f"{workspace.path} holds no corpus yet", f"name one: rnnlm clean CORPUS --out {workspace.path}"
             )
-        given = self.settings(RawSettings).settings
-        settings = dict(manifest.settings)
-        for name in ("fractions", "split_seed"):
-            if settings.get(name) is not None:
-                settings[name] = getattr(given, name)
-        return settings, lambda directory: self._split_again(directory, given)
+        given = self.pipeline.settings(RawSettings).settings
+        cut = {"fractions": given.fractions, "split_seed": given.split_seed}
+        return {name: cut[name] if value is not None and name in cut else value
+                for name, value in manifest.settings.items()}  # fmt: skip
 
-    def _split_again(self, directory: Path, given: RawSettings) -> dict[str, Any]:
+    def build(self, directory: Path) -> dict[str, Any]:
         """Put the kept splits together again, which is the corpus as it was, and cut it anew."""
-        before = self.workspace.verified("raw").report
-        spool = directory / ".spool"
+        workspace, labels = self.pipeline.workspace, self.pipeline.labels
+        given, before = self.pipeline.settings(RawSettings).settings, workspace.verified("raw").report
+        spool, raw = directory / ".spool", workspace.directory("raw")
         spool.mkdir()
-        raw = self.workspace.directory("raw")
         join_splits(raw, spool)
-        if self.labels is None:
+        if labels is None:
             report = split_raw(spool, directory, given.fractions)
         else:
             join_splits(raw, spool, ".labels.txt")
             left_out = {name: before[name] for name in ("blank_texts", "duplicates") if name in before}
-            report = split_labelled(spool, directory, self.labels, given.fractions, given.split_seed, **left_out)
+            report = split_labelled(spool, directory, labels, given.fractions, given.split_seed, **left_out)
         shutil.rmtree(spool)
         return report
 
-    def _clean(self) -> Recipe:
-        rule, units = self.rule, UnitRule.of(self.settings(CleanSettings).settings, self.kind)
-        settings = {
-            "rule": rule.described(),
-            "units": asdict(units),
-            "normalizer": sha256_bytes(normalizer_json(rule.normalizer()).encode()),
-        }
-        raw = self.workspace.directory("raw")
 
-        def build(directory: Path) -> dict[str, Any]:
-            with self.screen.bytes_progress("clean", self._bytes("raw")) as advance:
-                return clean(raw, directory, rule, units, advance)
+class _TextStage(PipelineStage):
+    """A stage that reads the text files of an earlier one, whose size its progress is measured by."""
 
-        return settings, build
+    reads: ClassVar[str]
 
-    def _tokenize(self) -> Recipe:
-        given = self.settings(TokenizeSettings).settings
-        settings: dict[str, Any] = {"kind": self.kind, "rule": self.rule.described()}
-        if self.kind == "bpe":
-            settings |= {"vocab_size": given.vocab_size, "sample_megabytes": given.sample_megabytes}
-        if self.imported is not None:
-            settings["tokenizer_sha256"] = self.imported.source_sha256
+    def build(self, directory: Path) -> dict[str, Any]:
+        """Fill the directory, with progress."""
+        source = self.pipeline.workspace.directory(self.reads)
+        size = sum((source / f"{split}.txt").stat().st_size for split in SPLITS)
+        with self.pipeline.screen.bytes_progress(type(self).__name__.lower(), size) as advance:
+            return self.fill(source, directory, advance)
 
-        def build(directory: Path) -> dict[str, Any]:
-            with self.screen.bytes_progress("tokenize", self._bytes("clean")) as advance:
-                return tokenize(
-                    self.workspace.directory("clean"),
-                    directory,
-                    kind=self.kind,
-                    rule=self.rule,
-                    vocab_size=given.vocab_size,
-                    sample_bytes=given.sample_megabytes * 10**6,
-                    imported=self.imported,
-                    progress=advance,
-                )
+    @abstractmethod
+    def fill(self, source: Path, directory: Path, advance: Any) -> dict[str, Any]:
+        """The same once its source is known."""
 
-        return settings, build
 
-    def _vocab(self) -> Recipe:
-        choice = self.vocab_rule()
-        settings = {
-            "kind": self.kind,
-            "rule": self.rule.described(),
-            "min_count": choice.min_count,
-            "max_size": choice.max_size,
-            "lexicon_sha256": choice.lexicon and sha256_bytes("\n".join(choice.lexicon).encode()),
-        }
+class Clean(_TextStage):
+    """Cleaned text, a unit a line."""
 
-        def build(directory: Path) -> dict[str, Any]:
-            with self.screen.bytes_progress("vocab", self._bytes("tokenize")) as advance:
-                return vocab(
-                    self.workspace.directory("tokenize"),
-                    directory,
-                    kind=self.kind,
-                    rule=self.rule,
-                    choice=choice,
-                    progress=advance,
-                )
+    following, reads = "tokenize", "raw"
 
-        return settings, build
+    def settings(self) -> dict[str, Any]:
+        """The rules of cleaning and of units."""
+        rule = self.pipeline.rule
+        normalizer = sha256_bytes(normalizer_json(rule.normalizer()).encode())
+        return {"rule": rule.described(), "units": asdict(self.pipeline.units), "normalizer": normalizer}
 
-    def _pad(self) -> Recipe:
-        given = self.settings(PadSettings).settings
-        splits = {split: self.ids(split) for split in SPLITS}
-        width, rows, size = padded_size(splits, given.max_length, given.long_lines)
+    def fill(self, source: Path, directory: Path, advance: Any) -> dict[str, Any]:
+        """Clean every split."""
+        return clean(source, directory, self.pipeline.rule, self.pipeline.units, advance)
 
-        def build(directory: Path) -> dict[str, Any]:
-            self.screen.notice(f"pad: {sum(rows.values()):,} rows of {width:,} ids, {size:,} bytes")
-            self.refuse_large(size, "pad", "--max-length")
-            return pad(splits, directory, width, given.long_lines)
+    def view(self, report: Mapping[str, Any], directory: Path) -> list[View]:
+        """Counts by split, and the first lines."""
+        view = Grid("split", "units", "characters", "documents", "blank lines", "emptied lines")
+        for split, counts in report["splits"].items():
+            names = ("units", "characters", "documents", "blank_lines", "emptied_lines")
+            view.add_row(split, *(count(counts[name]) for name in names))
+        return [view, "", *_first_lines(directory / "train.txt")]
 
-        return {"length": width, "long_lines": given.long_lines}, build
 
-    def _embed(self) -> Recipe:
-        from rnnlm.app.embed import embed_recipe
-        from rnnlm.training.defaults import fill_in
+class Tokenize(_TextStage):
+    """Tokens, separated by spaces."""
 
-        given, train = self.settings(EmbedSettings).settings, self.settings(TrainSettings).settings
-        ids = self.ids("train")
-        _, dimensions = fill_in(
-            train, task=self.task, kind=self.kind, tokens=len(ids.ids), lines=ids.lines, embedding=given.embedding
+    following, reads = "vocab", "clean"
+
+    def settings(self) -> dict[str, Any]:
+        """The kind of token, and what subwords are learned from or taken over."""
+        pipeline = self.pipeline
+        settings: dict[str, Any] = {"kind": pipeline.kind, "rule": pipeline.rule.described()}
+        if pipeline.kind == "bpe":
+            size = pipeline.settings(TokenizeSettings).settings.vocab_size
+            settings |= {"vocab_size": size, "sample_megabytes": SAMPLE_MEGABYTES}
+        if pipeline.imported is not None:
+            settings["tokenizer_sha256"] = pipeline.imported.source_sha256
+        return settings
+
+    def fill(self, source: Path, directory: Path, advance: Any) -> dict[str, Any]:
+        """Cut every split into tokens."""
+        pipeline = self.pipeline
+        size = pipeline.settings(TokenizeSettings).settings.vocab_size
+        return tokenize(
+            source, directory, kind=pipeline.kind, rule=pipeline.rule, vocab_size=size, imported=pipeline.imported,
+            progress=advance,
+        )  # fmt: skip
+
+    def view(self, report: Mapping[str, Any], directory: Path) -> list[View]:
+        """Counts by split, and the first lines."""
+        view = Grid("split", "lines", "tokens", "tokens a line")
+        for split, counts in report["splits"].items():
+            mean = counts["tokens"] / counts["lines"] if counts["lines"] else 0
+            view.add_row(split, count(counts["lines"]), count(counts["tokens"]), f"{mean:.1f}")
+        learned, sample = report.get("learned_tokens"), report.get("sample_bytes", 0)
+        note = [f"{learned:,} tokens learned from {sample:,} bytes of train"] if learned else []
+        return [view, *note, "", *_first_lines(directory / "train.txt")]
+
+
+class Vocab(_TextStage):
+    """Vocabulary, tokenizer.json, ids."""
+
+    reads = "tokenize"
+
+    def settings(self) -> dict[str, Any]:
+        """Which tokens get an id."""
+        choice = self.pipeline.vocab_rule()
+        lexicon = choice.lexicon and sha256_bytes("\n".join(choice.lexicon).encode())
+        return {
+            "kind": self.pipeline.kind, "rule": self.pipeline.rule.described(), "min_count": choice.min_count,
+            "max_size": choice.max_size, "lexicon_sha256": lexicon,
+        }  # fmt: skip
+
+    def fill(self, source: Path, directory: Path, advance: Any) -> dict[str, Any]:
+        """Count, choose, and write every split as ids."""
+        pipeline = self.pipeline
+        return vocab(
+            source, directory, kind=pipeline.kind, rule=pipeline.rule, choice=pipeline.vocab_rule(), progress=advance
         )
-        names = tokens_by_id(self.tokenizer)
-        recipe = embed_recipe(self.workspace, names, given, ids=ids, dimensions=dimensions, seed=train.seed)
-        size = 4 * recipe.size * recipe.dimensions
 
-        def build(directory: Path) -> dict[str, Any]:
-            if self.request.command == "embed":
-                self.screen.notice(f"embed: ({recipe.size:,}, {recipe.dimensions:,}) float32, {size:,} bytes")
-            self.refuse_large(size, "embed", "--embedding")
-            return recipe.build(directory)
-
-        return recipe.settings, build
-
-    def _table(self) -> Recipe:
-        from rnnlm.app.window import table_recipe
-
-        return table_recipe(self.workspace)
-
-    def _window(self) -> Recipe:
-        from rnnlm.app.window import window_recipe
-
-        return window_recipe(self.workspace, self.settings(WindowSettings).settings)
-
-    def refuse_large(self, size: int, what: str, flag: str) -> None:
-        """UsageError for a result over 1 GB that --force does not ask for."""
-        if size > GIGABYTE and not self.request.run.force:
-            raise UsageError(f"{what} would write {size / GIGABYTE:.1f} GB", f"use a smaller {flag}, or --force")
-
-    def _bytes(self, stage: str) -> int:
-        return sum((self.workspace.directory(stage) / f"{split}.txt").stat().st_size for split in SPLITS)
+    def view(self, report: Mapping[str, Any], directory: Path) -> list[View]:
+        """Sizes, what is unknown by split, and the most frequent tokens."""
+        view = Grid("split", "tokens with </s>", "unknown", "fraction", "out of vocabulary", "fraction")
+        for split, counts in report["splits"].items():
+            tokens, unknown, outside = (counts[k] for k in ("tokens", "unknown_tokens", "out_of_vocabulary_tokens"))
+            view.add_row(
+                split, count(tokens), count(unknown), percent(unknown, tokens), count(outside), percent(outside, tokens)
+            )
+        size = (
+            f"{report['size']:,} ids, {report['outputs']:,} of them can be predicted; "
+            f"{report['distinct_in_train']:,} distinct tokens in train"
+        )
+        frequent = "most frequent: " + ", ".join(f"{word} {n:,}" for word, n in report["most_frequent"].items())
+        unknown_words = ", ".join(f"{word} {n:,}" for word, n in report["most_frequent_unknown"].items())
+        return [size, view, frequent, *([f"most frequent unknown: {unknown_words}"] if unknown_words else [])]
 
 
-def _absolute(name: str) -> str:
-    """A file's name as it is from any directory; what is no file stays as it is."""
-    return str(Path(name).resolve()) if Path(name).exists() else name
+class Pad(PipelineStage):
+    """Rows of ids (N, T) and their lengths."""
+
+    following = "train --batching sentences"
+
+    @cached_property
+    def _splits(self) -> dict[str, Any]:
+        return {split: self.pipeline.ids(split) for split in SPLITS}
+
+    @cached_property
+    def _size(self) -> tuple[int, dict[str, int], int]:
+        given = self.pipeline.settings(PadSettings).settings
+        return padded_size(self._splits, given.max_length, given.long_lines)
+
+    def settings(self) -> dict[str, Any]:
+        """The length of rows, and what becomes of longer lines."""
+        return {"length": self._size[0], "long_lines": self.pipeline.settings(PadSettings).settings.long_lines}
+
+    def build(self, directory: Path) -> dict[str, Any]:
+        """Write the rows; UsageError for more than 1 GB of them without --force."""
+        width, rows, size = self._size
+        self.pipeline.screen.notice(f"pad: {sum(rows.values()):,} rows of {width:,} ids, {size:,} bytes")
+        self.pipeline.refuse_large(size, "pad", "--max-length")
+        return pad(self._splits, directory, width, self.settings()["long_lines"])
+
+    def view(self, report: Mapping[str, Any], directory: Path) -> list[View]:
+        """Counts by split, and the first rows."""
+        length = report["length"]
+        view = Grid("split", "rows N", "length T", "longer lines", "tokens cut")
+        for split, counts in report["splits"].items():
+            numbers = (counts["rows"], length, counts["longer_lines"], counts["tokens_cut"])
+            view.add_row(split, *map(count, numbers))
+        rows = open_npy(directory / "train.npy", kinds="u", dimensions=2, remedy="run: rnnlm pad --force")[:_EXAMPLES]
+        more = ", …" if length > _EXAMPLE_IDS else ""
+        return [view, "", *("[" + ", ".join(map(str, row[:_EXAMPLE_IDS])) + more + "]" for row in rows)]
+
+
+class Embed(PipelineStage):
+    """The embedding layer (V, D) that training starts from."""
+
+    @cached_property
+    def _layer(self) -> Any:
+        from rnnlm.app.train.describe import initial_layer
+
+        return initial_layer(self.pipeline)
+
+    def settings(self) -> dict[str, Any]:
+        """Where the layer comes from, and its size."""
+        return dict(self._layer.settings)
+
+    def build(self, directory: Path) -> dict[str, Any]:
+        """Write the layer; UsageError for more than 1 GB without --force."""
+        size = 4 * self._layer.size * self._layer.dimensions
+        if self.pipeline.request.command == "embed":
+            shape = f"({self._layer.size:,}, {self._layer.dimensions:,})"
+            self.pipeline.screen.notice(f"embed: {shape} float32, {size:,} bytes")
+        self.pipeline.refuse_large(size, "embed", "--embedding")
+        return dict(self._layer.build(directory))
+
+    def view(self, report: Mapping[str, Any], directory: Path) -> list[View]:
+        """The layer's size, and how much of it came from vectors."""
+        view = Grid("embedding layer", "rows V", "numbers D", "rows from vectors")
+        covered = "-" if report["covered"] is None else count(report["covered"])
+        view.add_row(self._layer.origin, count(report["size"]), count(report["dimensions"]), covered)
+        return [view]
+
+
+class Table(PipelineStage):
+    """The columns of a table, as they were read by `rnnlm window`."""
+
+    def settings(self) -> dict[str, Any]:
+        """The table that the workspace holds; InputError where there is none."""
+        manifest = self.pipeline.workspace.manifest("table")
+        if manifest is None:
+            raise self._missing()
+        return dict(manifest.settings)
+
+    def build(self, directory: Path) -> dict[str, Any]:
+        """InputError: a table is made from its file alone."""
+        raise self._missing()
+
+    def _missing(self) -> InputError:
+        path = self.pipeline.workspace.path
+        return InputError(f"{path} holds no table yet", f"name one: rnnlm window TABLE --out {path}")
+
+
+class Window(PipelineStage):
+    """Windows (N, T, F) of a table."""
+
+    def settings(self) -> dict[str, Any]:
+        """How the table is cut."""
+        return as_dict(self.pipeline.settings(WindowSettings).settings)
+
+    def build(self, directory: Path) -> dict[str, Any]:
+        """Cut the table."""
+        table = open_table(self.pipeline.workspace.directory("table"))
+        return window(table, directory, self.pipeline.settings(WindowSettings).settings)
+
+    def view(self, report: Mapping[str, Any], directory: Path) -> list[View]:
+        """Counts by split, the columns, and what is missing."""
+        view = Grid("split", "rows", "sequences", "windows N", "steps T", "inputs F", "left out")
+        for split, counts in report["splits"].items():
+            windows, steps, features = counts["shape"]
+            left_out = counts["left_out_without_target"] + counts["left_out_with_missing_inputs"]
+            view.add_row(split, *map(count, (counts["rows"], counts["sequences"], windows, steps, features, left_out)))
+        names, horizon = report["inputs"], report["horizon"]
+        more = f" and {len(names) - _NAMES:,} more" if len(names) > _NAMES else ""
+        where = f"{horizon:,} row{'s' * (horizon != 1)} after the last" if horizon else "of the last row"
+        lines = [f"inputs: {', '.join(names[:_NAMES])}{more}", f"target: {', '.join(report['targets'])}, {where}"]
+        gaps = _listed(report["missing_values"])
+        if gaps:
+            filled = _FILLED[self.pipeline.settings(WindowSettings).settings.missing]
+            lines.append(f"missing: {gaps}; an input is {filled}, a target never")
+        new = _listed(report["unknown_categories"])
+        return [view, "", *lines, *([f"not in train: {new}"] if new else [])]
+
+
+def _listed(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {number:,}" for name, number in counts.items() if number)
+
+
+def _first_lines(path: Path) -> list[View]:
+    lines: list[View] = []
+    with path.open(encoding="utf-8", newline="\n") as file:
+        for line in file:
+            lines.append(line[:100].rstrip("\n") + (" …" if len(line) > 100 else ""))
+            if len(lines) == _EXAMPLES:
+                break
+    return lines
+
+
+PIPELINE: dict[str, type[PipelineStage]] = {
+    "raw": Raw, "clean": Clean, "tokenize": Tokenize, "vocab": Vocab, "pad": Pad, "embed": Embed, "table": Table,
+    "window": Window,
+}  # fmt: skip

@@ -1,1 +1,1 @@
-"""What comes with the tool: corpora and tasks without downloads, whose best possible score is known."""
+"""Built-in corpora and tasks: no downloads, and the best possible score is known."""

@@ -34,7 +34,7 @@ def adding(steps: int, count: int, random: np.random.Generator) -> tuple[NDArray
 
 
 def adding_lines(steps: int, count: int, random: np.random.Generator) -> Iterator[str]:
-    """The same draws as a table, `sequence,value,marker,sum` at its head; the sum stands in a sequence's last row.
+    """The same draws as a table with header `sequence,value,marker,sum`; the sum is in a sequence's last row.
 
     Raises UsageError, before any line, for fewer than 2 steps.
     """
@@ -46,7 +46,7 @@ def adding_lines(steps: int, count: int, random: np.random.Generator) -> Iterato
 def _rows(sequence: int, inputs: NDArray[np.float32], targets: NDArray[np.float32]) -> Iterator[str]:
     last = inputs.shape[1] - 1
     for step, (value, marker) in enumerate(inputs[0]):
-        # As text with !s a float32 has the fewest digits that read back as itself.
+        # !s writes a float32 with the fewest digits that read back as the same number.
         yield f"{sequence},{value!s},{int(marker)},{targets[0, 0] if step == last else ''!s}"
 
 

@@ -1,9 +1,9 @@
 """Minimal pairs of the built-in stories: a story, and the same with one word that the grammar rules out there.
 
 The word agrees with an earlier one in gender (he, his, him, boy) or number (was, is, it, its, them, this, …) and the
-wrong one is the other value's form, which has probability 0 at its place. The type of a pair is the distance in words
-from the nearest earlier word that settles the form, 1 for its neighbour. The draws are fresh stories, not those of the
-corpus, and the same on every platform. Who scores them is not known here.
+wrong one is the form of another value, which has probability 0 at that position. The type of a pair is the distance in
+words from the nearest earlier word that determines the form, 1 for its neighbor. The stories are newly drawn, not those
+of the corpus, and the same on every platform. How they are scored is not known here.
 """
 
 from collections import defaultdict
@@ -19,12 +19,12 @@ from rnnlm.builtin.sampling import derive
 from rnnlm.builtin.stories import GRAMMAR
 
 _FORMS = frozenset((*GENDER_FORMS, *NUMBER_FORMS))
-_BANDS = (1, 2, 4, 8, 16)  # the last distance of each band of types
+_LAST_DISTANCES = (1, 2, 4, 8, 16)  # of each range that is a type
 
 
 @dataclass(frozen=True)
 class Agreement:
-    """A pair of stories as printed, and how many words the right word is after what settles it."""
+    """A pair of stories as printed, and the distance in words from the determining word to the right one."""
 
     good: str
     bad: str
@@ -32,9 +32,9 @@ class Agreement:
 
     @property
     def type(self) -> str:
-        """The distance in words, far ones in bands."""
+        """The distance in words, longer ones as ranges."""
         first = 1
-        for last in _BANDS:
+        for last in _LAST_DISTANCES:
             if self.distance <= last:
                 return f"distance {last}" if first == last else f"distance {first}-{last}"
             first = last + 1
@@ -42,32 +42,32 @@ class Agreement:
 
 
 def agreements(random: np.random.Generator) -> Iterator[Agreement]:
-    """Pairs without end, those of one story in the order of their words."""
+    """Endless pairs, those of one story in the order of their words."""
     categories = [GRAMMAR.categories[name] for name in GRAMMAR.registers.values()]
     while True:
         story = list(derive(GRAMMAR, random))
         belief = initial_belief(GRAMMAR)
-        said: defaultdict[int, dict[str, int]] = defaultdict(dict)
-        for position, spoken in enumerate(story):
-            if spoken.register is not None:
-                category = categories[spoken.register]
-                mentions = said[spoken.register]
-                settled = [last for form, last in mentions.items() if category.determines(form, spoken.form)]
-                if settled and spoken.form in _FORMS:
-                    other = _other(category, spoken)
+        seen: defaultdict[int, dict[str, int]] = defaultdict(dict)
+        for position, token in enumerate(story):
+            if token.register is not None:
+                category = categories[token.register]
+                mentions = seen[token.register]
+                settled = [last for form, last in mentions.items() if category.determines(form, token.form)]
+                if settled and token.form in _FORMS:
+                    other = _other(category, token)
                     if other is not None and observe(GRAMMAR, belief, other)[0] == 0:
                         yield _pair(story, position, other, position - max(settled))
-                mentions[spoken.form] = position
-            _, belief = observe(GRAMMAR, belief, spoken.word)
+                mentions[token.form] = position
+            _, belief = observe(GRAMMAR, belief, token.word)
 
 
-def _other(category: Category, spoken: GrammarToken) -> str | None:
+def _other(category: Category, token: GrammarToken) -> str | None:
     """The form that another value would have had; None where all have the same."""
-    return next((entry[spoken.form] for entry in category.entries if entry[spoken.form] != spoken.word), None)
+    return next((entry[token.form] for entry in category.entries if entry[token.form] != token.word), None)
 
 
 def _pair(story: list[GrammarToken], position: int, other: str, distance: int) -> Agreement:
-    texts = [spoken.text for spoken in story]
+    texts = [token.text for token in story]
     text, word = texts[position], story[position].word
     start = text.lower().index(word)
     wrong = other.capitalize() if text[start].isupper() else other

@@ -1,4 +1,4 @@
-"""What is built in, by name: its lines, the file they are for, and how the tool reads that file."""
+"""The built-in corpora and tasks by name: their lines, their file, and the command that reads it."""
 
 import hashlib
 from collections.abc import Callable, Iterator
@@ -35,7 +35,7 @@ class BuiltinCorpus:
     def write(self, settings: CorpusSettings, directory: Path, *, replace: bool) -> tuple[Path, str]:
         """Write the file into `directory`, the digest of fixed bytes beside it; the file and its SHA-256.
 
-        Raises UsageError where another file of that name is there, unless it is to be replaced.
+        Raises UsageError where a different file of that name exists, unless `replace`.
         """
         lines = self.lines(settings)
         path = directory / self.file
@@ -84,7 +84,7 @@ CATALOGUE = {
     ),
     "melodies": BuiltinCorpus(
         "melodies.txt",
-        f"{MELODY_COUNT:,} melodies A A′ B A″ as symbols, which end on the tonic that they began on",
+        f"{MELODY_COUNT:,} melodies A A′ B A″ as symbols, which begin and end on the same tonic",
         "rnnlm train builtin:melodies --prepared",
         lambda settings: melody_lines(),
         sha256=MELODIES_SHA256,
@@ -92,29 +92,29 @@ CATALOGUE = {
     ),
     "recall": BuiltinCorpus(
         "recall.tsv",
-        "one of eight cues, distractors, and after --lag steps the question which it was; chance is 1 in 8",
+        "one of eight cues, distractors, and after --lag steps a query for the cue; chance is 1 in 8",
         "rnnlm train recall.tsv --task classify --kind whitespace",
         _task(recall_lines),
         _TASK,
     ),
     "copy": BuiltinCorpus(
         "copy.tagged.txt",
-        "ten of eight symbols, given out again after --lag blanks; chance is 1 in 8 there, elsewhere the tag is -",
+        "ten symbols out of eight, to be repeated after --lag steps; chance is 1 in 8 there, elsewhere the tag is -",
         "rnnlm train copy.tagged.txt --task tag",
         _task(copy_lines),
         _TASK,
     ),
     "adding": BuiltinCorpus(
         "adding.csv",
-        "the sum of the two marked ones of --lag numbers; the mean squared error of a constant guess is 1/6",
+        "the sum of the two marked numbers among --lag; the mean squared error of a constant guess is 1/6",
         "rnnlm window adding.csv --group sequence --target sum --horizon 0",
         _task(adding_lines),
         _TASK,
     ),
     "pairs": BuiltinCorpus(
         "pairs.tsv",
-        "pairs of fresh stories, the second with a word that does not agree; by its distance from what settles it",
-        "rnnlm score MODEL --pairs pairs.tsv",
+        "pairs of new stories, the second with one wrong form; by its distance from the word that determines it",
+        "rnnlm pairs MODEL pairs.tsv",
         _pairs,
         ("count", "seed"),
     ),

@@ -1,12 +1,12 @@
-"""The copy task (Hochreiter & Schmidhuber 1997; Arjovsky, Shah & Bengio 2016): symbols to be given out again later.
+"""The copy task (Hochreiter & Schmidhuber 1997; Arjovsky, Shah & Bengio 2016): symbols to be repeated later.
 
     steps    length       lag − 1    1        length
     input    symbols      blanks     `go`     blanks
     asked                                     the symbols, in their order
 
 The lag is the number of steps from the last symbol to `go`; each symbol is due lag + length steps after it was read.
-Whoever has forgotten them is right once in `symbols` times and pays ln(symbols) nats where something is asked, 2.079
-for eight. Arjovsky et al. also ask for the blanks before and so divide the same nats by all lag + 2·length steps.
+A network that has forgotten them is right once in `symbols` times and loses ln(symbols) nats where a symbol is asked,
+2.079 for eight. Arjovsky et al. also ask for the blanks before and so divide these nats by all lag + 2·length steps.
 """
 
 from collections.abc import Iterator
@@ -42,7 +42,7 @@ def copy(
 def copy_lines(lag: int, count: int, random: np.random.Generator) -> Iterator[str]:
     """The same draws as `input<TAB>tag`, a blank line after each sequence.
 
-    Symbols are s0…s7, the tag `-` stands where nothing is asked.
+    Symbols are s0…s7; the tag is `-` where nothing is asked.
     """
     inputs_as = [*(f"s{symbol}" for symbol in range(SYMBOLS)), "blank", "go"]
     for _ in range(count):

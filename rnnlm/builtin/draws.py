@@ -1,7 +1,7 @@
 """Uniform numbers as arrays, the same on every platform and with every version of numpy.
 
 As in `sampling.py` only the raw 64-bit integers of the generator are used. An array is filled in the order of its
-rows from as many integers as it has places, so that drawing n rows and then m gives what drawing n + m gives.
+rows from as many integers as it has elements, so that drawing n rows and then m gives what drawing n + m gives.
 """
 
 import numpy as np

@@ -1,12 +1,12 @@
 """A grammar with a memory: templates of text with slots, and the relation that says what may come next.
 
-Knows nothing of stories: the words and the templates are given to it. `lexicon.py` and `plots.py` hold
-those of the built-in corpus, tests give it small ones. Nothing here is random; `sampling.py` and
-`probability.py` walk the relation.
+Stories are not known here: words and templates are passed in. `lexicon.py` and `plots.py` hold those of the
+built-in corpus, tests use small ones. Nothing here is random; `sampling.py` and `probability.py` follow the
+relation.
 
-A template is surface text, tokens divided by blanks, punctuation attached:
+A template is surface text, tokens separated by spaces, punctuation attached:
 
-    word  word/TAG     that word; the tag where the table of tags does not settle it
+    word  word/TAG     that word; the tag where the table of tags does not give it
     {hero}             the value of register `hero`; where it has none yet, one is drawn and kept
     {hero.his}         the same value in another of its forms
     [size]             a word of category `size`, drawn afresh and not kept
@@ -28,13 +28,13 @@ Memory = tuple[int | None, ...]
 
 @dataclass(frozen=True)
 class Category:
-    """Values that stand in the same slots; `tags` gives the part of speech of each form."""
+    """Values that fill the same slots; `tags` gives the part of speech of each form."""
 
     entries: tuple[Entry, ...]
     tags: Mapping[str, str]
 
     def determines(self, seen: str, wanted: str) -> bool:
-        """Whether form `seen` of a value settles form `wanted`: a name its pronoun, but not the reverse."""
+        """Whether form `seen` of a value determines form `wanted`: a name its pronoun, but not the reverse."""
         settled: dict[str, str] = {}
         return all(settled.setdefault(entry[seen], entry[wanted]) == entry[wanted] for entry in self.entries)
 
@@ -44,7 +44,7 @@ class Category:
 
 @dataclass(frozen=True, eq=False)
 class GrammarToken:
-    """One token as the grammar says it. Compared by identity, so that states hash quickly."""
+    """One token as the grammar generates it. Compared by identity, so that states hash quickly."""
 
     text: str
     word: str
@@ -55,15 +55,15 @@ class GrammarToken:
 
 @dataclass(frozen=True, eq=False)
 class Slot:
-    """A place for a value of a category: `spoken[value]` is the token for each value."""
+    """A position for a value of a category: `tokens[value]` is the token of each value."""
 
     register: int | None
-    spoken: tuple[GrammarToken, ...]
+    tokens: tuple[GrammarToken, ...]
 
 
 @dataclass(frozen=True, eq=False)
 class Call:
-    """A place for one of the templates of a symbol."""
+    """A position for one of the templates of a symbol."""
 
     symbol: str
 
@@ -71,10 +71,10 @@ class Call:
 Item = GrammarToken | Slot | Call
 Agenda = tuple[Item, ...]
 Derivation = tuple[Agenda, Memory]
-"""What is still to be said, and what is remembered: all that the future of a text depends on."""
+"""What is still to be generated, and what is remembered: all that the rest of a text depends on."""
 
 Step = tuple[int, GrammarToken | None, Derivation]
-"""Weight, token (None where a symbol was opened and nothing said), next state."""
+"""Weight, token (None where a symbol was expanded and nothing generated), next state."""
 
 _TOKEN = re.compile(
     r"""(?P<before>["(]*)(?P<core><\w+>|\{\w+(?:\.\w+)?\}|\[\w+\]|[A-Za-z]+(?:/[A-Z]+)?)(?P<after>\W*)"""
@@ -103,7 +103,7 @@ class Grammar:
         return (Call(self.start),), (None,) * len(self.registers)
 
     def steps(self, state: Derivation) -> list[Step]:
-        """What may be done with the first item of the agenda; P(step) = weight / sum of the weights."""
+        """The possible steps for the first item of the agenda; P(step) = weight / sum of the weights."""
         (item, *_), memory = state
         rest = state[0][1:]
         if isinstance(item, GrammarToken):
@@ -111,12 +111,12 @@ class Grammar:
         if isinstance(item, Call):
             return [(weight, None, (items + rest, memory)) for weight, items in self.compiled[item.symbol]]
         if item.register is None:
-            return [(1, spoken, (rest, memory)) for spoken in item.spoken]
+            return [(1, token, (rest, memory)) for token in item.tokens]
         value = memory[item.register]
         if value is not None:
-            return [(1, item.spoken[value], (rest, memory))]
+            return [(1, item.tokens[value], (rest, memory))]
         before, after = memory[: item.register], memory[item.register + 1 :]
-        return [(1, spoken, (rest, (*before, drawn, *after))) for drawn, spoken in enumerate(item.spoken)]
+        return [(1, token, (rest, (*before, drawn, *after))) for drawn, token in enumerate(item.tokens)]
 
     def _compile(self, symbol: str, after: str) -> Call:
         name = symbol + after
@@ -156,8 +156,8 @@ class Grammar:
         kept = core[0] == "{"
         category = self.categories[self.registers[key] if kept else key]
         register = list(self.registers).index(key) if kept else None
-        spoken = []
+        tokens = []
         for entry in category.entries:
             text = entry[form].capitalize() if name[0].isupper() else entry[form]
-            spoken.append(GrammarToken(before + text + after, text.lower(), category.tags[form], register, form))
-        return Slot(register, tuple(spoken))
+            tokens.append(GrammarToken(before + text + after, text.lower(), category.tags[form], register, form))
+        return Slot(register, tuple(tokens))

@@ -1,4 +1,4 @@
-"""The words of the built-in stories: values with their forms, loose words by category, and parts of speech.
+"""The words of the built-in stories: values with their forms, other words by category, and parts of speech.
 
 No word starts with a vowel where a template puts `a` before it, and every value of a category makes sense
 wherever the category is used; so the templates need no conditions.

@@ -5,9 +5,9 @@
     ending     open (a note of the dominant chord comes last) or closed (the tonic does); that of A″ is closed
     bar        begins on a note of a chord, goes on by steps, thirds and repeats
 
-A melody begins and ends on its tonic, in whatever octave: the last note is settled by the first, some fifty symbols
+A melody begins and ends on its tonic, in any octave: the last note is determined by the first, some fifty symbols
 earlier, and the body of A″ by that of A. A token is a note or a rest with its value (`F#4/8`, `C4/4.`, `R/8`: an
-eighth, a dotted quarter, an eighth's rest) or `|`, the end of a bar. Key and metre are never spelled out.
+eighth, a dotted quarter, an eighth's rest) or `|`, the end of a bar. Key and meter are never written.
 """
 
 from collections.abc import Iterator, Sequence
@@ -91,7 +91,7 @@ def _bars(random: np.random.Generator) -> Iterator[Bar]:
 def _bar(rhythm: str, starts: Sequence[int], goals: Sequence[int], before: int, random: np.random.Generator) -> Bar:
     """A bar after the note `before`: its first note is one of `starts`, its last one of `goals`, in any octave.
 
-    Of the moves possible at each note only those are drawn from that leave a goal within reach.
+    At each note, only moves that leave a goal within reach are drawn.
     """
     values = rhythm.split()
     targets = [degree for degree in range(_LOWEST, _HIGHEST + 1) if degree % 7 in goals]
@@ -125,8 +125,8 @@ def _token(note: Note, tonic: str, mode: str) -> str:
     if degree is None:
         return f"R/{value}"
     letter, accidental, octave = _LETTERS.index(tonic[0]), tonic[1:-1], int(tonic[-1])
-    octaves, place = divmod(degree, 7)
-    semitone = 12 * (octave + octaves) + _SEMITONES[letter] + _ACCIDENTALS[accidental] + _SCALES[mode][place]
+    octaves, step = divmod(degree, 7)
+    semitone = 12 * (octave + octaves) + _SEMITONES[letter] + _ACCIDENTALS[accidental] + _SCALES[mode][step]
     octaves, letter = divmod(letter + degree, 7)
     raised = semitone - 12 * (octave + octaves) - _SEMITONES[letter]
     spelling = next(sign for sign, change in _ACCIDENTALS.items() if change == raised)

@@ -1,8 +1,7 @@
-"""The templates of the built-in stories: eight plots, each a run of sentences with their alternatives.
+"""The templates of the built-in stories: eight plots, each a sequence of sentences with alternatives.
 
-A slot such as `{toy}` is filled at its first mention and repeated from memory afterwards, so what a plot
-says at its end (the toy in the box, the colour of the roses, was or were) is settled by what it said at its
-beginning.
+A slot such as `{toy}` is filled at its first mention and repeated from memory afterwards, so words at the
+end of a plot (the toy in the box, the color of the roses, was or were) are determined by its beginning.
 """
 
 _PHRASES = {

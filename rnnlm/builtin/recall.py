@@ -1,12 +1,12 @@
-"""The recall task: one symbol to be remembered across a known number of steps. It knows nothing of models.
+"""The recall task: one symbol to be remembered across a known number of steps.
 
     step     0      1 … lag − 1              lag
     input    cue    lag − 1 distractors      the question
     asked                                    which cue was it?
 
-The lag is the number of steps from the cue to the question, at which the answer is due. The distractors come from an
-alphabet of their own and say nothing about the cue: whoever has forgotten it is right once in `symbols` times and
-pays ln(symbols) nats, 2.079 for eight.
+The lag is the number of steps from the cue to the question, at which the answer is due. The distractors come from
+another alphabet and say nothing about the cue: a network that has forgotten it is right once in `symbols` times and
+loses ln(symbols) nats, 2.079 for eight.
 """
 
 from collections.abc import Iterator
@@ -37,7 +37,7 @@ def recall(
 
 
 def recall_lines(lag: int, count: int, random: np.random.Generator) -> Iterator[str]:
-    """The same draws as a table, `label<TAB>text` at its head: cues c0…c7, distractors x0…x7, the question `ask`."""
+    """The same draws as a table with header `label<TAB>text`: cues c0…c7, distractors x0…x7, the question `ask`."""
     names = [*(f"c{cue}" for cue in range(CUES)), *(f"x{distractor}" for distractor in range(CUES)), "ask"]
     yield "label\ttext"
     for _ in range(count):

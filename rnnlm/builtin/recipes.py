@@ -1,4 +1,4 @@
-"""The recipes that come with the tool: settings under a name, with the figure that they are known to reach."""
+"""The built-in recipes: settings under a name, with the metric that they are known to reach."""
 
 import difflib
 import tomllib
@@ -13,10 +13,9 @@ _DIRECTORY = Path(__file__).with_name("recipes")
 
 @dataclass(frozen=True)
 class Recipe:
-    """`settings` by section; `expects` is the figure that it reaches, `source` where that is from.
+    """`settings` by section; `expects` is the metric that it reaches, `source` the origin of that number.
 
-    `checked` says how much of it was run by its authors here: 'whole', or the 'first steps' of what takes days on a
-    processor.
+    `checked` says how much of it its authors ran: 'whole', or the 'first steps' of what takes days on a processor.
     """
 
     name: str
@@ -28,7 +27,7 @@ class Recipe:
 
 
 def recipe_names() -> list[str]:
-    """All there are, in order."""
+    """The names of all recipes, in order."""
     return sorted(path.stem for path in _DIRECTORY.glob("*.toml"))
 
 
@@ -37,6 +36,6 @@ def read_recipe(name: str) -> Recipe:
     if name not in recipe_names():
         close = difflib.get_close_matches(name, recipe_names(), 1)
         hint = f"did you mean {close[0]}?" if close else f"there are: {', '.join(recipe_names())}"
-        raise UsageError(f"--recipe {name!r}: there is none of that name", hint)
+        raise UsageError(f"--recipe {name!r}: there is no such recipe", hint)
     content = tomllib.loads((_DIRECTORY / f"{name}.toml").read_text("utf-8"))
     return Recipe(name, **content.pop("recipe"), settings=content)

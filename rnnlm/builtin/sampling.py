@@ -13,12 +13,12 @@ import numpy as np
 from rnnlm.builtin.grammar import Grammar, GrammarToken, Step
 
 SIGHT = 4
-"""Words before the present one that a 5-gram sees."""
+"""Words before the current one that a 5-gram sees."""
 
 
 @dataclass(frozen=True)
 class Token:
-    """One token of a text. `recall`: settled by words, but none of those that a 5-gram sees."""
+    """One token of a text. `recall`: determined by words, but none that a 5-gram sees."""
 
     text: str
     """As printed, with capital and punctuation."""
@@ -52,23 +52,23 @@ def derive(grammar: Grammar, rng: np.random.Generator) -> Iterator[GrammarToken]
     """The tokens of one text."""
     state = grammar.initial
     while state[0]:
-        _, spoken, state = choose(grammar.steps(state), rng)
-        if spoken is not None:
-            yield spoken
+        _, token, state = choose(grammar.steps(state), rng)
+        if token is not None:
+            yield token
 
 
 def sample(grammar: Grammar, rng: np.random.Generator) -> list[Token]:
     """One text with its marks."""
     categories = [grammar.categories[name] for name in grammar.registers.values()]
     tokens: list[Token] = []
-    said: defaultdict[int, dict[str, int]] = defaultdict(dict)
-    for position, spoken in enumerate(derive(grammar, rng)):
+    seen: defaultdict[int, dict[str, int]] = defaultdict(dict)
+    for position, token in enumerate(derive(grammar, rng)):
         recall = False
-        if spoken.register is not None:
-            category = categories[spoken.register]
-            mentions = said[spoken.register]
-            settled = [last for form, last in mentions.items() if category.determines(form, spoken.form)]
-            recall = category.varies(spoken.form) and bool(settled) and position - max(settled) > SIGHT
-            mentions[spoken.form] = position
-        tokens.append(Token(spoken.text, spoken.word, spoken.tag, recall))
+        if token.register is not None:
+            category = categories[token.register]
+            mentions = seen[token.register]
+            settled = [last for form, last in mentions.items() if category.determines(form, token.form)]
+            recall = category.varies(token.form) and bool(settled) and position - max(settled) > SIGHT
+            mentions[token.form] = position
+        tokens.append(Token(token.text, token.word, token.tag, recall))
     return tokens

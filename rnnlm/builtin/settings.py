@@ -1,4 +1,4 @@
-"""The settings of what is built in; imports nothing heavy, so that `--help` stays quick."""
+"""The settings of the built-in corpora and tasks; imports nothing heavy, so that `--help` stays quick."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from rnnlm.config import at_least, between, setting
 
 @dataclass(frozen=True)
 class CorpusSettings:
-    """How many and how long the draws are of tasks with long dependencies; and how many pairs."""
+    """Number and length of the draws of tasks with long dependencies, and the number of pairs."""
 
     lag: int = setting(
         100, "steps from what must be remembered to where it is asked for; of adding, steps in a sequence", at_least(1),

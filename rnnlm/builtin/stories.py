@@ -1,8 +1,7 @@
 """The built-in corpus: children's stories whose exact probability is known.
 
-The corpus is generated, not downloaded; `data/stories.txt` holds the same bytes. What cleaning and
-splitting do to it is the business of the corpus stages; here are its lines, its tags and the best score
-that any model can reach on it.
+The corpus is generated, not downloaded; `data/stories.txt` holds the same bytes. The corpus
+stages clean and split it; here are its lines, its tags and the best score that any model can reach on it.
 """
 
 from collections.abc import Iterable, Iterator, Sequence

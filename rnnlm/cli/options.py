@@ -1,29 +1,23 @@
 """Settings as command-line options: a command names the sections it takes, and gets a request of what was typed.
 
-Every option's default is None, so that a flag that was typed can be told from one that was not; help and defaults
-are read from the settings themselves.
+Every option's default is None, so that a flag that was typed can be told from one that was not; help, defaults and
+panels are read from the settings themselves.
 """
 
 import dataclasses
-import functools
+import difflib
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal, Optional, get_args, get_origin, get_type_hints
 
 import typer
 
-from rnnlm.app.request import READERS, SECTIONS, Request
+from rnnlm.app.request import SECTIONS, Request
 from rnnlm.config import optional_type, outer_name
+from rnnlm.errors import UsageError
 
-PANELS = {"run": "Common", "raw": "Reading", "look": "Looking"}
-_ON_EVERY_PAGE = ("model", "run")  # of commands that have them
-POSITIVE_ONLY = {("run", "json"), ("run", "quiet"), ("run", "debug"), ("run", "force"), ("train", "resume"),
-                 ("train", "plan"), ("window", "write"), ("generate", "unknown"), ("generate", "novelty"),
-                 ("generate", "interactive"),
-                 ("evaluate", "baseline"), ("evaluate", "ladder"), ("evaluate", "slices"),
-                 ("predict", "all"), ("look", "summary"), ("score", "ids"),
-                 ("rescore", "tune")}  # fmt: skip
+_ON_EVERY_PAGE = ("model", "run")  # sections whose basic options every command shows that has them
 
 
 def flag_name(name: str) -> str:
@@ -31,34 +25,57 @@ def flag_name(name: str) -> str:
     return ("-" if len(name) == 1 else "--") + outer_name(name).replace("_", "-")
 
 
-def _option(section: str, field: dataclasses.Field[Any], annotation: Any, *, hidden: bool) -> inspect.Parameter:
+def described(field: dataclasses.Field[Any], annotation: Any) -> str:
+    """A setting's help with its choices and its default."""
     kind, _ = optional_type(annotation)
     default = field.default
     if default is None:
         shown = field.metadata["auto"]
     elif kind is bool:
-        shown = "" if (section, field.name) in POSITIVE_ONLY else ("on" if default else "off")
+        shown = "" if field.metadata["switch"] else ("on" if default else "off")
     else:
         shown = str(default)
-    choices = [str(each) for each in get_args(kind)] if get_origin(kind) is Literal else []
+    choices = ", ".join(str(each) for each in get_args(kind)) if get_origin(kind) is Literal else ""
     # Choices stand in the text, where a line is broken between them; in their own column it would be broken inside one.
-    listed = f": {', '.join(choices)}" if choices else ""
-    text = field.metadata["help"] + listed + (f" (default: {shown})" if shown else "")
+    text = str(field.metadata["help"])
+    return text + (f": {choices}" if choices else "") + (f" (default: {shown})" if shown else "")
+
+
+def _option(section: str, field: dataclasses.Field[Any], annotation: Any, *, hidden: bool) -> inspect.Parameter:
+    kind, _ = optional_type(annotation)
     flag = flag_name(field.name)
-    names = [flag]
-    if kind is bool and (section, field.name) not in POSITIVE_ONLY:
-        names = [f"{flag}/--no-{flag[2:]}"]
-    panel = PANELS.get(section, section.capitalize())
-    metavar = "<choice>" if choices else None
+    both = kind is bool and not field.metadata["switch"]
     option = typer.Option(
-        *names, help=text, show_default=False, rich_help_panel=panel, hidden=hidden, metavar=metavar
-    )  # fmt: skip
+        f"{flag}/--no-{flag[2:]}" if both else flag,
+        help=described(field, annotation),
+        show_default=False,
+        rich_help_panel=_panel(section, field.name),
+        hidden=hidden,
+        metavar="<choice>" if get_origin(kind) is Literal else None,
+    )
     return inspect.Parameter(
         field.name,
         inspect.Parameter.KEYWORD_ONLY,
         default=None,
         annotation=Annotated[Optional[kind], option],  # noqa: UP045
     )
+
+
+def _panel(section: str, name: str) -> str:
+    """The box of a setting on a help page: that of the class that states it, or its section's name."""
+    owner = next(each for each in SECTIONS[section].__mro__ if name in inspect.get_annotations(each))
+    return str(getattr(owner, "panel", section.capitalize()))
+
+
+def fields_of(sections: tuple[str, ...]) -> Iterator[tuple[str, dataclasses.Field[Any], Any]]:
+    """The settings of a command's sections with their types; one that two sections share is the first one's."""
+    seen: set[str] = set()
+    for section in sections:
+        hints = get_type_hints(SECTIONS[section])
+        for field in dataclasses.fields(SECTIONS[section]):
+            if field.name not in seen:
+                seen.add(field.name)
+                yield section, field, hints[field.name]
 
 
 def _show_all(context: typer.Context, parameter: typer.CallbackParam, wanted: bool) -> None:
@@ -68,6 +85,12 @@ def _show_all(context: typer.Context, parameter: typer.CallbackParam, wanted: bo
     for each in options:
         each.hidden = False  # type: ignore[attr-defined]
     typer.echo(context.get_help())
+    sections: tuple[str, ...] = getattr(context.command.callback, "sections", ())
+    rare = [(field, kind) for _, field, kind in fields_of(sections) if field.metadata["rare"]]
+    if rare:
+        typer.echo("Settings without a flag, for --set and settings files:")
+    for field, kind in rare:
+        typer.echo(f"  {outer_name(field.name)}: {described(field, kind)}")
     for each in options:  # a process may show several pages
         each.hidden = True  # type: ignore[attr-defined]
     raise typer.Exit
@@ -77,72 +100,73 @@ HELP_ALL = Annotated[
     bool,
     typer.Option("--help-all", help="Show every option.", callback=_show_all, is_eager=True, expose_value=False),
 ]
-OUT = Annotated[
-    Optional[Path],  # noqa: UP045
-    typer.Option("--out", help="the workspace directory (default: work)", show_default=False),
-]
 CONFIG = Annotated[
     Optional[Path],  # noqa: UP045
-    typer.Option("--config", help="a TOML file of settings", show_default=False, rich_help_panel="Common"),
+    typer.Option("--config", help="a TOML file of settings", show_default=False, rich_help_panel="Run"),
 ]
-PATHS = Annotated[
+SET = Annotated[
     Optional[list[str]],  # noqa: UP045
-    typer.Argument(help="a workspace, or a corpus: text files, a directory, builtin:stories, -", show_default=False),
-]
-MODEL = Annotated[str, typer.Argument(help="a workspace, or a sealed model's directory", show_default=False)]
-DRY_RUN = Annotated[bool, typer.Option("--dry-run", help="say what would run, and stop")]
+    typer.Option(
+        "--set", help="any setting, as name=value; several times for several", show_default=False,
+        rich_help_panel="Run", hidden=True, metavar="<name=value>",
+    ),
+]  # fmt: skip
 
 
-def command(
-    *sections: str,
+def typer_command(
+    name: str,
     arguments: dict[str, Any],
-    examples: tuple[str, ...],
-    own: tuple[str, ...] | None = None,
-    also: tuple[str, ...] = (),
-) -> Callable[[Callable[[Request], None]], Callable[..., None]]:
-    """Make a Typer command of a function that takes a `Request`.
+    sections: tuple[str, ...],
+    shown: tuple[str, ...],
+    also: tuple[str, ...],
+    run: Callable[[Request], None],
+) -> Callable[..., None]:
+    """A function that Typer makes a command of: `run` with a request of what was typed.
 
-    `sections` are the settings it takes as flags, `arguments` its own parameters as {name: (annotation, default)}. Its
-    page has the `examples` and, of its `own` sections (by default the first) and of those that many commands have, the
-    basic options, or all where none is marked so; `also` names others. `--help-all` shows every option.
+    Its `arguments` are {name: (annotation, default)}. Its page has the basic options, or all where none is marked so,
+    of the `shown` sections and of those that many commands have; `also` names others. `--help-all` shows every option.
     """
-    own = (*(sections[:1] if own is None else own), *_ON_EVERY_PAGE)
-    sections = (*sections, *(["reading"] if READERS & set(sections) else []), "run")
+    sections, shown = (*sections, "run"), (*shown, *_ON_EVERY_PAGE)
+    parameters: dict[str, inspect.Parameter] = {
+        each: inspect.Parameter(each, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+        for each, (annotation, default) in arguments.items()
+    }
+    for section, field, annotation in fields_of(sections):
+        if field.name not in parameters and not field.metadata["rare"]:
+            whole = not any(each.metadata["basic"] for each in dataclasses.fields(SECTIONS[section]))
+            visible = field.name in also or (section in shown and (whole or field.metadata["basic"]))
+            parameters[field.name] = _option(section, field, annotation, hidden=not visible)
+    for each, kind in (("config", CONFIG), ("set", SET), ("help_all", HELP_ALL)):
+        parameters[each] = inspect.Parameter(each, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=kind)
 
-    def decorate(body: Callable[[Request], None]) -> Callable[..., None]:
-        parameters: dict[str, inspect.Parameter] = {
-            name: inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
-            for name, (annotation, default) in arguments.items()
-        }
-        for section in sections:
-            hints, kinds = get_type_hints(SECTIONS[section]), dataclasses.fields(SECTIONS[section])
-            whole = section in own and not any(field.metadata["basic"] for field in kinds)
-            for field in kinds:
-                if field.name not in parameters:
-                    shown = whole or (section in own and field.metadata["basic"]) or field.name in also
-                    parameters[field.name] = _option(section, field, hints[field.name], hidden=not shown)
-        parameters["config"] = inspect.Parameter(
-            "config", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=CONFIG
-        )
+    def command(**values: Any) -> None:
+        config, assigned = values.pop("config"), values.pop("set")
+        typed = {each: values.pop(each) for each in arguments}
+        request = Request(name, typed, values | _assigned(assigned or [], sections), sections, config)
+        request.check_all()
+        from rnnlm.app.targets import check_targets
 
-        parameters["help_all"] = inspect.Parameter(
-            "help_all", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=HELP_ALL
-        )
+        check_targets(request)
+        run(request)
 
-        @functools.wraps(body)
-        def run(**values: Any) -> None:
-            config = values.pop("config")
-            typed = {name: values.pop(name) for name in arguments}
-            request = Request(body.__name__.rstrip("_"), typed, values, sections, config)
-            request.check_all()
-            from rnnlm.app.targets import check_targets
+    command.__signature__ = inspect.Signature(list(parameters.values()))  # type: ignore[attr-defined]
+    command.__annotations__ = {each: parameter.annotation for each, parameter in parameters.items()}
+    command.sections = sections  # type: ignore[attr-defined]
+    rare = {outer_name(field.name) for _, field, _ in fields_of(sections) if field.metadata["rare"]}
+    command.rare = rare  # type: ignore[attr-defined]
+    return command
 
-            check_targets(request)
-            body(request)
 
-        run.__signature__ = inspect.Signature(list(parameters.values()))  # type: ignore[attr-defined]
-        run.__annotations__ = {name: parameter.annotation for name, parameter in parameters.items()}
-        run.examples = examples  # type: ignore[attr-defined]
-        return run
-
-    return decorate
+def _assigned(assigned: list[str], sections: tuple[str, ...]) -> dict[str, str]:
+    """--set name=value as settings; UsageError for a name that the command has not."""
+    known = {outer_name(field.name): field.name for _, field, _ in fields_of(sections)}
+    found: dict[str, str] = {}
+    for each in assigned:
+        name, equals, value = each.partition("=")
+        name = name.strip().replace("-", "_")
+        if not equals or name not in known:
+            close = difflib.get_close_matches(name, known, 1)
+            hint = f"did you mean {close[0]}={value}?" if close else "--help-all lists the settings there are"
+            raise UsageError(f"--set {each}: {'no such setting' if equals else 'no value'}", hint)
+        found[known[name]] = value.strip()
+    return found

@@ -3,10 +3,11 @@
 import os
 import sys
 import traceback
+from typing import Any
 
 from rnnlm.cli.signals import Leave, raise_for_signals
 from rnnlm.errors import RnnlmError, is_out_of_memory
-from rnnlm.renamed import RENAMED
+from rnnlm.renamed import MOVED_COMMANDS, instead_of
 
 
 def run(arguments: list[str], leave: Leave | None = None) -> int:
@@ -15,13 +16,15 @@ def run(arguments: list[str], leave: Leave | None = None) -> int:
     `leave` ends the process where a signal must not become an exception.
     """
     if os.environ.get("NO_COLOR") or not sys.stdout.isatty():
-        # Typer's help would keep its colours in a pipe when a CI variable is set.
+        # Typer's help would keep its colors in a pipe when a CI variable is set.
         os.environ["_TYPER_FORCE_DISABLE_TERMINAL"] = "1"
     # Threads that wait for one another spin briefly, then sleep. With torch's long default, another busy process on
     # two cores made training steps ten times slower; with none (OMP_WAIT_POLICY=PASSIVE) a quiet machine lost 6 to 40 %
     # of its speed. A token drawn alone is many short products with pauses between them: 2.9 ms with the long default in
     # place of 3.8. Read by the OpenMP library when torch is imported.
-    if arguments[:1] not in (["generate"], ["next"]):
+    if arguments[:1] == ["help"]:  # rnnlm help train
+        arguments = [*arguments[1:], "--help"]
+    if arguments[:1] not in (["generate"], ["chat"], ["next"]):
         os.environ.setdefault("GOMP_SPINCOUNT", "1000")
     debug = "--debug" in arguments or os.environ.get("RNNLM_DEBUG", "") not in ("", "0")
     raise_for_signals(leave)
@@ -65,13 +68,13 @@ def _explain(error: Exception) -> int:
         return _report(str(error), error.exit_code)
     if hasattr(error, "format_message"):  # what Typer says of a command line
         message = str(error.format_message()).rstrip(".")
-        new = _new_flag(str(getattr(error, "option_name", "")))
-        if new is not None:
-            return _report(new, 2)
+        context = getattr(error, "ctx", None)
+        old = _instead(str(getattr(error, "option_name", "")), message, context and context.command.callback)
+        if old is not None:
+            return _report(old, 2)
         if not message:  # no command given, which is answered by the help
             sys.stdout.write(error.ctx.get_help())  # type: ignore[attr-defined]
             return 2
-        context = getattr(error, "ctx", None)
         where = context.command_path if context else "rnnlm"
         page = "--help-all" if " " in where else "--help"
         return _report(f"{message}; {where} {page} shows the available options", 2)
@@ -82,13 +85,20 @@ def _explain(error: Exception) -> int:
     return _report(f"this is a bug: {type(error).__name__}: {error}; --debug shows where", 1)
 
 
-def _new_flag(flag: str) -> str | None:
-    """What to say of a flag that was renamed; None for any other."""
+def _instead(flag: str, message: str, callback: Any) -> str | None:
+    """What to say of a flag or command that another one has replaced, or of a setting without a flag; else None."""
+    command = message.removeprefix("No such command '").removesuffix("'")
+    if command in MOVED_COMMANDS:
+        return f"rnnlm {command} is no command any more: use {MOVED_COMMANDS[command]}"
     negated = flag.startswith("--no-")
-    old = flag.removeprefix("--no-" if negated else "--").replace("-", "_")
-    if not flag.startswith("--") or old not in RENAMED:
+    name = flag.removeprefix("--no-" if negated else "--").replace("-", "_")
+    new = instead_of(name, negated=negated)
+    if not flag.startswith("--"):
         return None
-    return f"{flag} has another name now: use --{'no-' * negated}{RENAMED[old].replace('_', '-')}"
+    if new is None:
+        rare = name in getattr(callback, "rare", ())
+        return f"{flag} has no flag of its own: use --set {name}={'false' if negated else 'VALUE'}" if rare else None
+    return f"{flag} {new}"
 
 
 def _report(text: str, code: int) -> int:

@@ -1,6 +1,6 @@
 """What a person sees: results on standard output, notices and progress on standard error, each rendered here.
 
-Colour and progress appear only on a terminal, and colour not where NO_COLOR is set, whatever other variables say.
+Color and progress appear only on a terminal, and color not where NO_COLOR is set, whatever other variables say.
 """
 
 import contextlib
@@ -16,6 +16,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 from rich.table import Table
 
 from rnnlm.app.request import Request
+from rnnlm.screen import Grid, View
 
 
 def console(stream: TextIO) -> Console:
@@ -39,13 +40,13 @@ class Terminal:
         self.json_output, self.quiet = json_output, quiet
         self._out, self.errors = console(sys.stdout), console(sys.stderr)
 
-    def result(self, value: dict[str, Any], *views: Table | str) -> None:
+    def result(self, value: dict[str, Any], *views: View) -> None:
         """The result: the object with --json, the views otherwise."""
         if self.json_output:
             sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
         else:
             for view in views:
-                self._out.print(view, markup=False)
+                self._out.print(_table(view) if isinstance(view, Grid) else view, markup=False)
         sys.stdout.flush()
 
     def notice(self, text: str) -> None:
@@ -101,26 +102,19 @@ def terminal(request: Request) -> Terminal:
     return Terminal(json_output=request.run.json, quiet=request.run.quiet)
 
 
-def table(*columns: str, title: str | None = None) -> Table:
-    """A table in the house style: the first column left, the others right."""
-    view = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
-    for number, column in enumerate(columns):
-        view.add_column(column, justify="left" if number == 0 else "right", overflow="fold", no_wrap=number == 0)
+def _table(grid: Grid) -> Table:
+    """A grid in the house style; only its last column breaks what stands in it, where it holds what users named."""
+    view = Table(title=grid.title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    for number, column in enumerate(grid.columns):
+        left = grid.left or number == 0
+        view.add_column(column, justify="left" if left else "right", overflow="fold", no_wrap=number == 0)
+    for row in grid.rows:
+        view.add_row(*row)
     return view
 
 
-def count(value: int | float) -> str:
-    """A number with thousands apart."""
-    return f"{value:,}"
-
-
-def percent(part: int, whole: int) -> str:
-    """A share in per cent."""
-    return f"{100 * part / whole:.2f} %" if whole else "-"
-
-
-def valid_figure(report: dict[str, Any]) -> tuple[str, str]:
-    """The validation figure of a finished run's report in words: what it is, and how much ('-' without a split)."""
+def valid_metric(report: dict[str, Any]) -> tuple[str, str]:
+    """The validation metric of a finished run's report in words: its name and its value ('-' without a split)."""
     if "valid_accuracy" in report:
         accuracy = report["valid_accuracy"]
         return "valid accuracy", "-" if accuracy is None else f"{accuracy:.2%}"

@@ -1,8 +1,8 @@
-"""Where cleaned text comes from in the raw line: for every cleaned character the raw characters that it was made of.
+"""Where cleaned text comes from in the raw line: for every cleaned character the raw characters that it comes from.
 
-The normalizer of `tokenizer.json` keeps the way back. Here it is asked for character by character, and one thing is
-put right: a raw character that the normal form joined to the one before (a combining accent, a Korean vowel) counts as
-part of it. Words and tokens as ranges of the cleaned text stand in `wording.py`.
+The normalizer of `tokenizer.json` gives the offsets. Here they are read character by character, with one correction: a
+raw character that the normal form joined to the one before (a combining accent, a Korean vowel) counts as part of it.
+Words and tokens as ranges of the cleaned text are in `wording.py`.
 """
 
 import unicodedata
@@ -20,17 +20,17 @@ Spans = NDArray[np.int64]
 
 
 class Alignment:
-    """The way from cleaned characters back to raw ones, by a model's rules."""
+    """Maps cleaned characters back to raw ones, by a model's rules."""
 
     def __init__(self, rules: TextRules) -> None:
-        # A vocabulary of nothing cut at every character: only its offsets are of interest.
+        # An empty vocabulary, split at every character: only the offsets are used.
         self._characters = Tokenizer(models.WordLevel({UNKNOWN: 0}, unk_token=UNKNOWN))
         self._characters.pre_tokenizer = pre_tokenizers.Split(Regex(r"[\s\S]"), "isolated")
         if rules.tokenizer.normalizer is not None:
             self._characters.normalizer = rules.tokenizer.normalizer
 
     def spans(self, raw: Sequence[str], cleaned: Sequence[str]) -> list[Spans]:
-        """For each line (cleaned characters, 2): which raw characters each was made of.
+        """For each line (cleaned characters, 2): which raw characters each comes from.
 
         Several cleaned characters may come from one raw one (the three of a ligature), and what cleaning removed
         belongs to none.
@@ -46,35 +46,35 @@ class Alignment:
 
 
 def _open_specials(spans: Spans, raw: str, cleaned: str) -> None:
-    """Where cleaning wrote `<unk>` for a special string, all of it comes from there, not from its last character."""
-    place = cleaned.find(UNKNOWN)
-    while place >= 0:
-        here = slice(place, place + len(UNKNOWN))
+    """Where cleaning wrote `<unk>` for a special string, it comes from all of the string, not its last character."""
+    position = cleaned.find(UNKNOWN)
+    while position >= 0:
+        here = slice(position, position + len(UNKNOWN))
         begin, end = spans[here, 0].min(), spans[here, 1].max()
         while begin and end - begin < len(UNKNOWN) and unicodedata.normalize("NFKC", raw[begin]) != "<":
             begin -= 1
         spans[here] = begin, end
-        place = cleaned.find(UNKNOWN, place + 1)
+        position = cleaned.find(UNKNOWN, position + 1)
 
 
 def _with_joined(spans: Spans, line: str) -> Spans:
-    """The same, each end moved over raw characters that were joined to the one before them."""
+    """The same spans, each end moved past raw characters that were joined to the one before them."""
     if line.isascii() or not len(spans):
         return spans
     claimed = np.zeros(len(line) + 1, bool)
     for begin, end in spans.tolist():
         claimed[begin:end] = True
     claimed[-1] = True
-    for place in np.flatnonzero(~claimed[spans[:, 1]]).tolist():
-        begin, end = spans[place].tolist()
+    for position in np.flatnonzero(~claimed[spans[:, 1]]).tolist():
+        begin, end = spans[position].tolist()
         while not claimed[end] and _joins(line[begin:end], line[end]):
             end += 1
-        spans[place, 1] = end
+        spans[position, 1] = end
     return spans
 
 
 def _joins(before: str, character: str) -> bool:
-    """Whether a character cannot stand apart from what is before it."""
+    """Whether a character is joined to the text before it."""
     if unicodedata.category(character).startswith("M"):
         return True
     apart = unicodedata.normalize("NFKC", before) + unicodedata.normalize("NFKC", character)

@@ -1,7 +1,7 @@
 """Ids to batches: contiguous streams whose state is carried, or sentences padded to one length.
 
-Everything is decided by a `np.random.Generator` whose state, with the position, can be saved and set again; so a
-run that goes on meets the batches that it would have met.
+All randomness comes from a `np.random.Generator` whose state can be saved and restored with the position, so a run
+that continues reads the batches that it would have read.
 """
 
 from collections.abc import Iterator
@@ -17,15 +17,15 @@ from rnnlm.corpus.plan import Plan
 from rnnlm.corpus.tokenizer import END_ID, PAD_ID, START_ID
 
 # Half of the segments that happen to begin at a line start are read from the start state. Such segments are few
-# (one in 20 at 20 words a line), so the state is still carried nearly everywhere, and the start is met often enough.
-START_SHARE = 0.5
+# (one in 20 at 20 words a line): the state is still carried nearly always, and the start state is trained often enough.
+START_FRACTION = 0.5
 
 
 @dataclass(frozen=True)
 class TokenBatch:
     """`inputs`, `targets` (time, batch) of ids, 0 where there is nothing to predict; `fresh` (batch,) restarts a state.
 
-    `epoch` counts passes over the text from 0.
+    `epoch` is the number of the epoch, from 0.
     """
 
     inputs: NDArray[np.int64]
@@ -46,9 +46,8 @@ class TokenBatch:
 class StreamBatches:
     """The text as `batch_size` contiguous stripes, read side by side in segments of about `bptt` steps.
 
-    Each epoch the stripes begin a little further on and the segments vary by an eighth, so that no word is always cut
-    off from what precedes it. Only a little: every part of the text is read again after one whole pass, not when it is
-    still remembered.
+    Each epoch the stripes begin up to a segment further on and the segments vary by an eighth, so that no word is
+    always cut off from what precedes it. No further: every part of the text is read again after about one epoch.
     """
 
     def __init__(self, ids: Ids, batch_size: int, bptt: int, seed: int) -> None:
@@ -61,7 +60,7 @@ class StreamBatches:
 
     @property
     def tokens_per_epoch(self) -> int:
-        """Targets in a pass; fewer than `batch_size` of the text are left to the next one's other stripes."""
+        """Targets in an epoch; the remainder, less than `batch_size`, is read in the next one."""
         return self._length * self._batch
 
     def __iter__(self) -> Iterator[TokenBatch]:
@@ -69,19 +68,19 @@ class StreamBatches:
             if self._position == 0:
                 further = int(self._random.integers(1, self._bptt + 1)) if self._epoch else 0
                 self._offset = (self._offset + further) % len(self._ids)
-            spread = self._bptt // 8
-            length = self._bptt + int(self._random.integers(-spread, spread + 1))
+            margin = self._bptt // 8
+            length = self._bptt + int(self._random.integers(-margin, margin + 1))
             length = min(length, self._length - self._position)
             columns = self._offset + self._position + self._length * np.arange(self._batch)
-            places = (columns + np.arange(length)[:, None]) % len(self._ids)
-            targets = self._ids[places].astype(np.int64)
-            before = places[0] - 1
+            positions = (columns + np.arange(length)[:, None]) % len(self._ids)
+            targets = self._ids[positions].astype(np.int64)
+            before = positions[0] - 1
             first = np.where(before < 0, START_ID, self._ids[before]).astype(np.int64)
             inputs = np.concatenate([first[None], targets[:-1]])
-            nearest = np.searchsorted(self._starts, places[0]).clip(max=len(self._starts) - 1)
-            begins = self._starts[nearest] == places[0]
-            chosen = self._random.random(self._batch) < START_SHARE
-            fresh = begins & (chosen | (places[0] == 0) if self._position else True)
+            nearest = np.searchsorted(self._starts, positions[0]).clip(max=len(self._starts) - 1)
+            begins = self._starts[nearest] == positions[0]
+            chosen = self._random.random(self._batch) < START_FRACTION
+            fresh = begins & (chosen | (positions[0] == 0) if self._position else True)
             inputs[0][fresh] = START_ID
             fresh = fresh | (self._position == 0)
             epoch = self._epoch
@@ -91,7 +90,7 @@ class StreamBatches:
             yield TokenBatch(inputs, targets, fresh, epoch)
 
     def state(self) -> dict[str, Any]:
-        """Where the reading stands, as JSON."""
+        """The reading position as JSON."""
         return {
             "epoch": self._epoch,
             "position": self._position,
@@ -100,7 +99,7 @@ class StreamBatches:
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on from a saved `state`."""
+        """Continue from a saved `state`."""
         self._epoch, self._position, self._offset = (int(state[key]) for key in ("epoch", "position", "offset"))
         self._random.bit_generator.state = state["random"]
 
@@ -113,9 +112,9 @@ def _starts(ids: Ids) -> NDArray[np.int64]:
 
 
 class SentenceBatches:
-    """Sentences of like length side by side, `<s>` before and `</s>` after each, padded with 0 within the batch.
+    """Sentences of similar length side by side, `<s>` before and `</s>` after each, padded with 0 within the batch.
 
-    A pass visits every sentence once in random order. With `bptt` a long batch is read in several segments.
+    An epoch reads every sentence once in random order. With `bptt` a long batch is read in several segments.
     """
 
     def __init__(self, sentences: Sentences, batch_size: int, bptt: int | None, seed: int) -> None:
@@ -125,7 +124,7 @@ class SentenceBatches:
 
     @property
     def tokens_per_epoch(self) -> int:
-        """Targets in a pass."""
+        """Targets in an epoch."""
         return int(self._sentences.sizes().sum())
 
     def __iter__(self) -> Iterator[TokenBatch]:
@@ -156,10 +155,10 @@ class SentenceBatches:
         return whole
 
     def state(self) -> dict[str, Any]:
-        """Where the reading stands, as JSON."""
+        """The reading position as JSON."""
         return {**self._plan.state(), "within": self._within}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on from a saved `state`."""
+        """Continue from a saved `state`."""
         self._within = int(state["within"])
         self._plan.restore(state)

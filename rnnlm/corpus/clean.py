@@ -1,7 +1,6 @@
-"""The second stage: raw lines to units, one cleaned line each, with the way back to the raw line.
+"""The second stage: raw lines to units, one cleaned line each, with the number of the raw line.
 
-`clean_blocks` is what the stage, a prompt's file and a model that re-encodes a text all run. It knows nothing of
-tokens.
+`clean_blocks` serves the stage, files of prompts and a model that encodes a text. Tokens are not known here.
 """
 
 from collections.abc import Iterable, Iterator
@@ -34,7 +33,7 @@ class UnitRule:
 
     @classmethod
     def of(cls, settings: CleanSettings, kind: str) -> "UnitRule":
-        """Every line of a prepared corpus, and of characters and bytes, is a unit; otherwise blank ones are not."""
+        """Every line of a prepared corpus, and of characters and bytes, is a unit; otherwise blank lines are not."""
         every = (settings.prepared or kind in ("char", "byte")) and not settings.sentences
         return cls(every, settings.sentences, kind in WORD_KINDS and settings.special_in_text == "error")
 
@@ -81,7 +80,7 @@ def clean_blocks(blocks: Iterable[bytes], rule: CleanRule, units: UnitRule) -> I
         marks = np.flatnonzero(kept | raw_blank)
         starts[marks] = np.concatenate([[fresh], raw_blank[marks[:-1]]]) if len(marks) else []
         if units.blank_lines and len(marks):
-            # The blank line itself belongs to the document that it ends, unless it is the very first unit.
+            # The blank line itself belongs to the document that it ends, unless it is the first unit.
             starts &= ~raw_blank | (numbers == 1)
         fresh = bool(raw_blank[marks[-1]]) if len(marks) else fresh
         blank = int((raw_blank & ~kept).sum())

@@ -1,7 +1,7 @@
-"""Compressed texts, opened in bounded memory and only up to a multiple of their own size.
+"""Compressed texts, read in bounded memory and only up to a multiple of their size.
 
-A few thousand bytes can claim to be a text of any length: gzip expands by up to a thousand, zstandard by more than ten
-thousand. What is read is handed on block by block, so it is the disk that such a file would fill.
+A few thousand bytes can hold a text of any length: gzip expands by up to a thousand, zstandard by more than ten
+thousand. Blocks are passed on as they are read, so such a file would fill the disk.
 """
 
 import gzip
@@ -12,13 +12,13 @@ from typing import Any, BinaryIO, cast
 from rnnlm.errors import InputError
 
 ENDINGS = (".gz", ".zst")
-_ALWAYS = 64 * 2**20  # a text of so many bytes is taken, however small its file
-_PIECE = 2**10  # of a zstandard file, 4 bytes of which are at most 128 KB of text
-_REMEDY = "fetch or compress it anew"
+_ALWAYS = 64 * 2**20  # bytes of text that are accepted however small the file
+_PIECE = 2**10  # bytes of a zstandard file, 4 of which hold at most 128 KB of text
+_REMEDY = "fetch or compress it again"
 
 
 class _Counted:
-    """A file of which it is known how much was read, also where it is a pipe."""
+    """A file, or a pipe, that counts the bytes read from it."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file, self.count = file, 0
@@ -34,7 +34,7 @@ def expanded(file: BinaryIO, name: str, most: int, size: int) -> Iterator[bytes]
     """The content of every frame of `file`, compressed as the end of its name says, in blocks of about `size` bytes.
 
     Raises InputError when a frame is damaged or cut short, and when, above 64 MB, it is more than `most` times as large
-    as what it was read from.
+    as the bytes read.
     """
     counted, total = _Counted(file), 0
     for block in (_gzip if name.endswith(".gz") else _zstandard)(counted, name, size):
@@ -42,7 +42,7 @@ def expanded(file: BinaryIO, name: str, most: int, size: int) -> Iterator[bytes]
         if total > max(_ALWAYS, most * counted.count):
             raise InputError(
                 f"{name} expands to more than {total // counted.count:,} times its size",
-                "if it is what you mean to read, allow that with --expansion, or give it uncompressed",
+                "if that is intended, raise --expansion, or give the file uncompressed",
             )
         yield block
 

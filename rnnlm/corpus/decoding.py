@@ -1,6 +1,6 @@
-"""Bytes from outside as UTF-8 text: what is none is refused by its place, or replaced and counted.
+"""Bytes from outside as UTF-8 text: invalid bytes are refused with their offset, or replaced and counted.
 
-A zero byte, which no text has, is refused in any case. Line ends and what the text means are not known here.
+A zero byte is always refused. Line ends and the meaning of the text are not known here.
 """
 
 import codecs
@@ -18,15 +18,15 @@ _MARKS = ((codecs.BOM_UTF32_LE, "UTF-32"), (codecs.BOM_UTF32_BE, "UTF-32"), (cod
 
 
 def _unheard(text: str) -> None:
-    """A notice to nobody."""
+    """Ignore a notice."""
 
 
 @dataclass
 class Decoding:
-    """How bytes become text. With `errors` 'replace' what is not UTF-8 becomes U+FFFD.
+    """How bytes become text. With `errors` 'replace' bytes that are not UTF-8 become U+FFFD.
 
-    `expansion` bounds what a compressed file may become. `notice` is told once of every source in which something was
-    replaced; `replaced` counts that of all of them.
+    `expansion` bounds the decompression ratio. `notice` is called once for every source with replacements; `replaced`
+    counts those of all sources.
     """
 
     errors: Literal["strict", "replace"] = "strict"
@@ -35,32 +35,32 @@ class Decoding:
     replaced: int = 0
 
     def text(self, blocks: Iterable[bytes], name: str) -> Iterator[bytes]:
-        """The same text in valid UTF-8, without a byte-order mark; InputError at the first byte that is none."""
+        """The same text in valid UTF-8, without a byte-order mark; InputError at the first invalid byte."""
         valid = self._replacing(blocks, name) if self.errors == "replace" else _strict(blocks, name)
         yield next(valid, b"").removeprefix(codecs.BOM_UTF8)
         yield from valid
 
     def tell(self, name: str, before: int) -> None:
-        """Say how much of a source was replaced, `before` being the count when it was begun."""
+        """Report the replacements in a source, `before` being the count at its start."""
         count = self.replaced - before
         if count:
             self.notice(f"{name}: {count:,} sequence{'s' * (count != 1)} that are not UTF-8 replaced by U+FFFD")
 
     def line(self, text: str, where: str) -> str:
-        """A string that JSON spelled out, which may hold half of a surrogate pair: refused, or replaced."""
+        """A string from JSON; half of a surrogate pair in it is refused or replaced."""
         if "\0" in text:
             raise InputError(f"{where}: a zero byte", "give text")
         if self.errors == "strict" and _SURROGATE.search(text):
             raise InputError(
                 f"{where}: half of a surrogate pair, which is no character",
-                "mend the line, or have it replaced with --errors replace",
+                "fix the line, or use --errors replace",
             )
         text, count = _SURROGATE.subn(_REPLACEMENT, text)
         self.replaced += count
         return text
 
     def _replacing(self, blocks: Iterable[bytes], name: str) -> Iterator[bytes]:
-        """Each malformed sequence as U+FFFD, which the text may also have of itself."""
+        """Each malformed sequence as U+FFFD; those that the text itself has are not counted."""
         decoder = codecs.getincrementaldecoder("utf-8")("replace")
         count, tail = 0, b""
         for block in _checked(blocks, name):
@@ -115,7 +115,7 @@ def _checked(blocks: Iterable[bytes], name: str) -> Iterator[bytes]:
 
 
 def _unmarked(block: bytes) -> str | None:
-    """UTF-16 without a mark: every second byte of its beginning is zero, as Latin letters have it."""
+    """UTF-16 without a mark: every second byte of its beginning is zero, as with Latin letters."""
     start = block[:64]
     halves = (start[::2], start[1::2])
     for order, zeros, others in (("LE", halves[1], halves[0]), ("BE", halves[0], halves[1])):

@@ -1,7 +1,7 @@
-"""Cleaned text to tokens to ids in blocks of lines: the fast way to what `tokenizer.json` defines.
+"""Cleaned text to tokens to ids in blocks of lines: a fast way to what `tokenizer.json` defines.
 
-Tokens travel as the tokens artifact writes them (a line a unit, separated by blanks, `shown`), ids as flat arrays in
-which `</s>` closes every line.
+Tokens have the form of the tokens artifact (a line for each unit, separated by spaces, `shown`), ids are flat arrays in
+which `</s>` ends every line.
 """
 
 from collections.abc import Iterator, Sequence
@@ -21,7 +21,7 @@ _BATCH_CHARACTERS = 2**20
 
 
 class Segmenter:
-    """Cleaned lines to lines of tokens. A tokenizer is needed only where tokens are learned ones."""
+    """Cleaned lines to lines of tokens. A tokenizer is needed only for learned tokens."""
 
     def __init__(self, kind: str, rule: CleanRule, tokenizer: Tokenizer | None = None) -> None:
         self._kind = kind
@@ -34,7 +34,7 @@ class Segmenter:
         self._shown = [shown(token, kind) for token in tokens_by_id(tokenizer)] if tokenizer else []
 
     def block(self, cleaned: bytes) -> bytes:
-        """The tokens of each line of `cleaned`, separated by blanks."""
+        """The tokens of each line of `cleaned`, separated by spaces."""
         if self._whole_words:
             return cleaned
         if self._pre_tokenizer is not None:
@@ -46,7 +46,7 @@ class Segmenter:
         return "".join(self._learned(cleaned.decode().split("\n")[:-1])).encode()
 
     def _words(self, text: str) -> bytes:
-        """Blank-separated words cut at punctuation, each distinct one once."""
+        """Space-separated words split at punctuation, each distinct one once."""
         assert self._pre_tokenizer is not None
         if len(self._cache) > _CACHE_WORDS:
             self._cache.clear()
@@ -77,14 +77,14 @@ class Segmenter:
 
 @dataclass(frozen=True)
 class EncodedBlock:
-    """Ids of some lines, `</s>` closing each, and how many words had none of their own."""
+    """Ids of some lines, `</s>` ending each, and how many words have none."""
 
     ids: NDArray[np.int64]
     out_of_vocabulary: int
 
 
 class _Ids(dict[bytes, int]):
-    """Ids by token; a token that is not there is `<unk>`, at the speed of a plain look-up for those that are."""
+    """Ids by token; a missing token is `<unk>`; the others are found at the speed of a plain look-up."""
 
     def __missing__(self, token: bytes) -> int:
         return UNKNOWN_ID
@@ -105,18 +105,18 @@ class IdTable:
         ids = np.fromiter(map(self._ids.__getitem__, words), np.int64, len(words))
         unknown = int((ids == UNKNOWN_ID).sum())
         # In a text of words, `<unk>` may be the corpus's own unknown word; elsewhere it is what a tokenizer made of
-        # something that it does not know.
+        # an unknown piece.
         written = words.count(UNKNOWN.encode()) if unknown and self._words else 0
         return EncodedBlock(ids, unknown - written)
 
 
 def split_tokens(tokens: bytes) -> list[bytes]:
-    """The tokens of a block in order, `</s>` at every line end. Only the blank separates: a tab may be a token."""
+    """The tokens of a block in order, `</s>` at every line end. Only the space separates: a tab may be a token."""
     return list(filter(None, tokens.replace(b"\n", b" </s> ").split(b" ")))
 
 
 def sample_lines(path: Path, limit: int) -> tuple[list[str], int]:
-    """Lines from evenly spaced places of a text, `limit` bytes or a little more at most; and the bytes they have."""
+    """Lines from evenly spaced positions of a text, about `limit` bytes at most, and the number of their bytes."""
     size = path.stat().st_size
     piece = 2**18
     count = max(1, limit // piece)

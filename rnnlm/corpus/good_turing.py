@@ -1,11 +1,11 @@
-"""How much of a text is new: the share of its n-grams that occur once."""
+"""How much of a text is new: the fraction of its n-grams that occur once."""
 
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-_TOKENS = 2**20  # of the beginning of a text that are counted
+_TOKENS = 2**20  # counted, from the beginning of a text
 
 
 def probability_of_new(ids: NDArray[Any], n: int = 3) -> float:
@@ -16,12 +16,12 @@ def probability_of_new(ids: NDArray[Any], n: int = 3) -> float:
     N-grams run across the ends of lines. Of a long text the first million tokens are counted.
     """
     read = np.asarray(ids[:_TOKENS], np.uint64)
-    places = len(read) - n + 1
-    if places < 1:
+    total = len(read) - n + 1
+    if total < 1:
         return 1.0
     base = read.max() + np.uint64(1)
-    grams = np.zeros(places, np.uint64)  # n digits in that base, modulo 2^64
+    grams = np.zeros(total, np.uint64)  # n digits in that base, modulo 2^64
     for first in range(n):
-        grams = grams * base + read[first : first + places]
+        grams = grams * base + read[first : first + total]
     _, counts = np.unique(grams, return_counts=True)
-    return float(np.count_nonzero(counts == 1)) / places
+    return float(np.count_nonzero(counts == 1)) / total

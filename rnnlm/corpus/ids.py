@@ -35,7 +35,7 @@ class Ids:
         return self.ids[self.offsets[number] : self.offsets[number + 1]]
 
     def part(self, first: int, last: int) -> "Ids":
-        """Lines from `first` to before `last`, as a text of their own."""
+        """Lines from `first` to before `last`, as a separate text."""
         offsets = self.offsets[first : last + 1]
         documents = self.documents[(self.documents >= first) & (self.documents < last)] - np.uint32(first)
         return Ids(self.ids[offsets[0] : offsets[-1]], offsets - offsets[0], documents)

@@ -1,8 +1,8 @@
-"""Cleaning: rules, the `tokenizers` normalizer that they stand for, and a faster way to the same result.
+"""Cleaning: rules, the `tokenizers` normalizer that implements them, and a faster way to the same result.
 
-The normalizer is what `tokenizer.json` carries and what a prompt meets, and defines the result. `Cleaner` gives
-the same bytes sooner: ASCII text by byte tables, other text word by word from a bounded cache. That is exact
-because every rule looks no further than the blanks around a word.
+The normalizer is stored in `tokenizer.json`, cleans prompts and defines the result. `Cleaner` gives the same bytes
+faster: ASCII text by byte tables, other text word by word from a bounded cache. That is exact because no rule
+looks further than the spaces around a word.
 """
 
 import json
@@ -22,13 +22,13 @@ SPECIAL_WORD = r"(?<![^ ])(<pad>|<s>|</s>)(?![^ ])"
 
 _APOSTROPHE = r"(?<=[\p{L}\p{M}])['’](?=\p{L})"
 _PUNCTUATION = r"[\p{P}\p{S}]"
-_BLANKS = r"[\s\p{Z}\p{Cc}]+"
+_SPACES = r"[\s\p{Z}\p{Cc}]+"
 _CACHE_WORDS = 500_000
 
 
 @dataclass(frozen=True)
 class CleanRule:
-    """The rules of cleaning for one kind of token; `fold` joins words by one blank, `special` guards ours.
+    """The rules of cleaning for one kind of token; `fold` joins words by one space, `special` guards our ids.
 
     `then` is the normalizer of an imported tokenizer, as JSON, which runs after our own.
     """
@@ -44,7 +44,7 @@ class CleanRule:
 
     @classmethod
     def of(cls, settings: CleanSettings, kind: str) -> "CleanRule":
-        """The rule for tokens of `kind`; a prepared corpus keeps its text, but for the blanks between words."""
+        """The rule for tokens of `kind`; a prepared corpus keeps its text, except for the spaces between words."""
         words = kind in WORD_KINDS
         if settings.prepared:
             return cls("keep", "keep", "keep", "none", False, fold=words, special=words)
@@ -60,7 +60,7 @@ class CleanRule:
         )
 
     def fits(self) -> bool:
-        """Whether it can be a rule of ours; it may come from any file."""
+        """Whether it can be a rule; it may come from any file."""
         texts = (self.case, self.punctuation, self.digits, self.normalization, self.then)
         switches = (self.strip_accents, self.fold, self.special)
         return (
@@ -95,7 +95,7 @@ class CleanRule:
             steps.append(normalizers.Replace(Regex(r"\p{Nd}"), "0"))
         steps += form
         if self.fold:
-            steps += [normalizers.Replace(Regex(_BLANKS), " "), normalizers.Strip()]
+            steps += [normalizers.Replace(Regex(_SPACES), " "), normalizers.Strip()]
         if self.special:
             steps.append(normalizers.Replace(Regex(SPECIAL_WORD), UNKNOWN))
         if self.then:
@@ -103,12 +103,12 @@ class CleanRule:
         return steps
 
     def normalizer(self) -> normalizers.Normalizer | None:
-        """The normalizer of `tokenizer.json`, or None where text stays as it is."""
+        """The normalizer of `tokenizer.json`, or None where text stays as is."""
         return normalizers.Sequence(self.steps) if self.steps else None
 
 
 def normalize(normalizer: normalizers.Normalizer | None, text: str) -> str:
-    """`text` as the normalizer leaves it."""
+    """`text` after the normalizer."""
     if normalizer is None:
         return text
     string = NormalizedString(text)
@@ -135,7 +135,7 @@ def load_normalizer(text: str) -> normalizers.Normalizer:
 
 
 class Cleaner:
-    """`normalize` for blocks of lines (bytes, each line ended by `\\n`), by the fastest way that gives the same."""
+    """`normalize` for blocks of lines (bytes, each line ended by `\\n`), in the fastest way that gives the same."""
 
     def __init__(self, rule: CleanRule) -> None:
         self._rule = rule
@@ -147,7 +147,7 @@ class Cleaner:
         """Clean every line; the number of lines stays."""
         if self._normalizer is None:
             return lines
-        if self._rule.then:  # nothing is known of how far an imported normalizer looks
+        if self._rule.then:  # an imported normalizer may look past a word
             texts = (normalize(self._normalizer, line) for line in lines.decode().split("\n")[:-1])
             return "".join(text.replace("\n", " ") + "\n" for text in texts).encode()
         if lines.isascii():
@@ -161,7 +161,7 @@ class Cleaner:
         return b"".join(next(cleaned if row.isascii() else others) + b"\n" for row in rows)
 
     def _by_words(self, lines: bytes) -> bytes:
-        """Each distinct blank-separated word goes through the normalizer once."""
+        """Each distinct space-separated word goes through the normalizer once."""
         text = lines.decode()
         if len(self._cache) > _CACHE_WORDS:
             self._cache.clear()

@@ -1,6 +1,6 @@
-"""A branch of the pipeline to be looked at: lines as rows (N, T) of ids, 0 on the right, and their true lengths.
+"""A branch of the pipeline: lines as rows (N, T) of ids, padded with 0 on the right, and their true lengths.
 
-Rows hold a line's tokens alone; `<s>` and `</s>` are the trainer's matter.
+Rows hold a line's tokens alone; the trainer adds `<s>` and `</s>`.
 """
 
 from pathlib import Path
@@ -29,7 +29,7 @@ def padded_size(splits: dict[str, Ids], max_length: int | None, long_lines: str)
 def pad(splits: dict[str, Ids], directory: Path, width: int, long_lines: str) -> dict[str, Any]:
     """Write `SPLIT.npy` (N, T) and `SPLIT.lengths.npy` (N,) for every split; the counts.
 
-    A line longer than T loses its end ('truncate') or goes on in the next row ('split').
+    A line longer than T loses its end ('truncate') or continues in the next row ('split').
     """
     report: dict[str, Any] = {}
     for split, ids in splits.items():

@@ -22,7 +22,7 @@ class Sentences(Protocol):
     """Sequences to be read side by side."""
 
     def lengths(self) -> NDArray[np.int64]:
-        """(sentences,) by which those of like length are put together."""
+        """(sentences,) the lengths by which similar ones are grouped."""
 
     def sizes(self) -> NDArray[np.int64]:
         """(sentences,) ids of each."""
@@ -82,7 +82,7 @@ class PaddedRows:
 def open_padded(directory: Path, split: str, ids: Ids, long_lines: str) -> PaddedRows:
     """A split of the `pad` stage, whose lines are those of `ids`; ArtifactError where the two do not fit.
 
-    `long_lines` says what became of lines longer than a row: 'truncate' or 'split'.
+    `long_lines` says what happened to lines longer than a row: 'truncate' or 'split'.
     """
     rows = open_npy(directory / f"{split}.npy", kinds="u", dimensions=2, remedy=_REMEDY)
     tokens = open_npy(directory / f"{split}.lengths.npy", kinds="u", dimensions=1, remedy=_REMEDY).astype(np.int64)

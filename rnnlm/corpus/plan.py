@@ -1,4 +1,4 @@
-"""Which sequences are read side by side: those of like length, every one once a pass, in random order."""
+"""Which sequences are read side by side: those of similar length, each once an epoch, in random order."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,7 +10,7 @@ _POOL = 64  # batches whose sequences are sorted by length together
 
 
 class Plan:
-    """The batches of one pass after another, by sequence number; where it stands can be saved and set again.
+    """The batches of one epoch after another, by sequence number; the position can be saved and restored.
 
     `lengths` gives the length of each sequence, (sequences,).
     """
@@ -24,14 +24,14 @@ class Plan:
 
     @property
     def rows(self) -> NDArray[np.int64]:
-        """The sequences of the batch that is due."""
+        """The sequences of the current batch."""
         if not self._batches:
             self._before = self._random.bit_generator.state
             self._batches = self._draw()
         return self._batches[self._position]
 
     def advance(self) -> None:
-        """Go on to the next batch, or pass."""
+        """Go on to the next batch, or epoch."""
         self._position += 1
         if self._position == len(self._batches):
             self.epoch, self._position, self._batches = self.epoch + 1, 0, []
@@ -44,16 +44,16 @@ class Plan:
         for first in range(0, len(order), pool):
             some = order[first : first + pool]
             some = some[np.argsort(lengths[some], kind="stable")]
-            batches += [some[place : place + self._batch] for place in range(0, len(some), self._batch)]
+            batches += [some[start : start + self._batch] for start in range(0, len(some), self._batch)]
         return [batches[index] for index in self._random.permutation(len(batches))]
 
     def state(self) -> dict[str, Any]:
-        """Where the reading stands, as JSON."""
+        """The reading position as JSON."""
         random = self._before if self._batches else self._random.bit_generator.state
         return {"epoch": self.epoch, "position": self._position, "planned": bool(self._batches), "random": random}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on from a saved `state`."""
+        """Continue from a saved `state`."""
         self.epoch, self._position = int(state["epoch"]), int(state["position"])
         self._random.bit_generator.state = state["random"]
         self._batches = []

@@ -1,6 +1,6 @@
 """The first stage: the raw text of each split, kept in the workspace.
 
-One stream of text is cut in contiguous blocks at line ends; files for each split are taken as they are. Nothing is
+One stream of text is cut in contiguous blocks at line ends; files for each split are taken as is. Nothing is
 cleaned here.
 """
 
@@ -20,7 +20,7 @@ from rnnlm.files import Advance
 def corpus_digest(
     corpus: CorpusFiles, field: str, spool: Path, progress: Advance, decoding: Decoding | None = None
 ) -> str:
-    """Read the corpus once into `spool` (a directory), a file a part; the digest of all of it.
+    """Read the corpus once into `spool` (a directory), one file for each part; the digest of all.
 
     Raises InputError for what cannot be read, and where there is nothing to train on.
     """
@@ -40,7 +40,7 @@ def corpus_digest(
 
 
 def join_splits(raw: Path, spool: Path, ending: str = ".txt") -> None:
-    """Put a workspace's splits together again, which is the corpus as it was spooled."""
+    """Join a workspace's splits, which gives the corpus as it was spooled."""
     with durable(spool / f"all{ending}") as whole:
         for split in SPLITS:
             with (raw / f"{split}{ending}").open("rb") as part:

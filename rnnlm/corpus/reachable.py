@@ -1,4 +1,4 @@
-"""Words that can come out of cleaning and cutting a text, and those that cannot: checks a vocabulary from outside."""
+"""Words that cleaning and splitting a text can produce, and those that it cannot: checks a given vocabulary."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ from rnnlm.corpus.normalizer import SPECIALS, Cleaner, CleanRule
 
 
 def unreachable(kind: str, rule: CleanRule, words: Sequence[str]) -> list[str]:
-    """Those of `words` that are not what they are after cleaning and cutting, such as 'The' where case goes."""
+    """Those of `words` that cleaning and splitting change, such as 'The' where case is removed."""
     plain = [word for word in words if word not in SPECIALS]
     text = "".join(f"{word}\n" for word in plain).encode()
     tokens = Segmenter(kind, rule).block(Cleaner(rule).block(text)).decode().split("\n")

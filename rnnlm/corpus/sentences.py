@@ -15,7 +15,7 @@ _LONGEST_PARAGRAPH = 2**20
 
 
 def split_sentences(paragraph: str) -> list[str]:
-    """The sentences of one paragraph, blanks folded."""
+    """The sentences of one paragraph, white space folded."""
     sentences: list[str] = []
     start = 0
     text = " ".join(paragraph.split())
@@ -27,9 +27,9 @@ def split_sentences(paragraph: str) -> list[str]:
 
 
 def sentences_of(lines: Iterable[tuple[int, str]]) -> Iterator[tuple[int, str]]:
-    """(raw line number, sentence) from (raw line number, line); ('' stands for the blank line between paragraphs).
+    """(raw line number, sentence) from (raw line number, line); ('' is the blank line between paragraphs).
 
-    The number is that of the line in which the paragraph's text up to the sentence has been read.
+    The number is that of the line in which the sentence begins.
     """
     held: list[tuple[int, str]] = []
     size = 0
@@ -49,14 +49,14 @@ def sentences_of(lines: Iterable[tuple[int, str]]) -> Iterator[tuple[int, str]]:
 
 def _numbered(held: list[tuple[int, str]]) -> Iterator[tuple[int, str]]:
     """Each sentence with the raw line in which it begins."""
-    ends: list[tuple[int, int]] = []  # (number of non-blank characters up to the end of the line, line number)
+    ends: list[tuple[int, int]] = []  # (number of non-space characters up to the end of the line, line number)
     count = 0
     for number, line in held:
         count += len("".join(line.split()))
         ends.append((count, number))
-    seen, place = 0, 0
+    seen, index = 0, 0
     for sentence in split_sentences(" ".join(line for _, line in held)):
-        while place + 1 < len(ends) and ends[place][0] <= seen:
-            place += 1
-        yield ends[place][1], sentence
+        while index + 1 < len(ends) and ends[index][0] <= seen:
+            index += 1
+        yield ends[index][1], sentence
         seen += len("".join(sentence.split()))

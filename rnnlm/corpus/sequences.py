@@ -1,4 +1,4 @@
-"""Whole sequences with what is to be said of them, side by side: words with tags, texts with a label, windows."""
+"""Whole sequences with their targets, side by side: words with tags, texts with a label, windows."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ class Sequences(Protocol):
 
 @dataclass(frozen=True)
 class SequenceBatch:
-    """What `Sequences.batch` gives, and the pass over the data that it belongs to, from 0."""
+    """The result of `Sequences.batch`, and the number of its epoch, from 0."""
 
     inputs: NDArray[Any]
     targets: NDArray[Any]
@@ -43,14 +43,14 @@ class SequenceBatch:
 
 
 class SequenceBatches:
-    """Sequences of like length side by side; a pass visits each once in random order."""
+    """Sequences of similar length side by side; an epoch reads each once in random order."""
 
     def __init__(self, data: Sequences, batch_size: int, seed: int) -> None:
         self._data, self._plan = data, Plan(data.lengths, batch_size, seed)
 
     @property
     def tokens_per_epoch(self) -> int:
-        """Steps in a pass."""
+        """Time steps in an epoch."""
         return int(self._data.lengths().sum())
 
     def __iter__(self) -> Iterator[SequenceBatch]:
@@ -60,9 +60,9 @@ class SequenceBatches:
             yield batch
 
     def state(self) -> dict[str, Any]:
-        """Where the reading stands, as JSON."""
+        """The reading position as JSON."""
         return self._plan.state()
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on from a saved `state`."""
+        """Continue from a saved `state`."""
         self._plan.restore(state)

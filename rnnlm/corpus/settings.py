@@ -52,16 +52,16 @@ class RawSettings:
     """How the corpus is read and split."""
 
     fractions: str = setting(
-        "0.9,0.05,0.05", "share of train, valid, test when the corpus is one stream of text; 0 allowed", _fractions,
+        "0.9,0.05,0.05", "fractions of train, valid, test when the corpus is one stream of text; 0 allowed", _fractions,
         basic=True,
     )  # fmt: skip
     field: str = setting(FIELD, "the field that holds the text in JSON Lines, or a column's name or number", basic=True)
     task: Task | None = setting(
         None, "what is learned: the next token, a label for each word, a label for each text, or real values",
-        auto="language, or what the workspace's corpus is labelled for", basic=True,
+        auto="language, or what the workspace's corpus is labeled for", basic=True,
     )  # fmt: skip
     label: str = setting(LABEL, "the field or column that holds the label")
-    split_seed: int = setting(1, "seed of the split of labelled texts", between(0, 2**63 - 1))
+    split_seed: int = setting(1, "seed of the split of labeled texts", between(0, 2**63 - 1))
 
     def check(self) -> None:
         """Columns go by name or by number; those of tagged words have no names."""
@@ -76,9 +76,7 @@ class ReadingSettings:
     errors: Literal["strict", "replace"] = setting(
         "strict", "bytes that are not UTF-8: refused, or replaced by U+FFFD and counted"
     )
-    expansion: int = setting(
-        200, "what a compressed text may become, as a multiple of its own size, above 64 MB", at_least(1)
-    )
+    expansion: int = setting(200, "largest decompression ratio of a compressed text of more than 64 MB", at_least(1))
 
 
 @dataclass(frozen=True)
@@ -86,10 +84,10 @@ class CleanSettings:
     """What cleaning does to the text; the same rules become the normalizer of tokenizer.json."""
 
     prepared: bool = setting(
-        False, "take the corpus as it stands: no cleaning, words split at blanks, none dropped", basic=True
+        False, "take the corpus as is: no cleaning, words split at spaces, none dropped", basic=True
     )
     case: Literal["lower", "keep"] = setting("lower", "letters to lower case, or kept", basic=True)
-    punctuation: Literal["remove", "keep"] = setting("remove", "punctuation and symbols to blanks, or kept", basic=True)
+    punctuation: Literal["remove", "keep"] = setting("remove", "punctuation and symbols to spaces, or kept", basic=True)
     digits: Literal["keep", "zero"] = setting("keep", "digits kept, or each written as 0")
     normalization: Literal["nfkc", "nfc", "none"] = setting("nfkc", "Unicode normalization form")
     strip_accents: bool = setting(False, "remove accents from letters")
@@ -118,25 +116,24 @@ class TokenizeSettings:
     """What the units of the model are."""
 
     kind: TokenKind | None = setting(
-        None, "words, blank-separated words, characters, bytes or byte-level subwords",
+        None, "words, space-separated words, characters, bytes or byte-level subwords",
         auto="word; whitespace with --prepared",
         group="tokenizer"
     )  # fmt: skip
     vocab_size: int = setting(8000, "number of ids of a bpe tokenizer, the four special ones included", at_least(260))
-    sample_megabytes: int = setting(20, "text that a bpe tokenizer is learned from at most, in MB", at_least(1))
     tokenizer: str | None = setting(
-        None, "an existing tokenizer.json to take over instead", auto="none", group="tokenizer", file="read"
+        None, "an existing tokenizer.json to import instead", auto="none", group="tokenizer", file="read"
     )
 
     def check(self) -> None:
-        """A tokenizer that is taken over has its own kind."""
+        """An imported tokenizer has its own kind."""
         if self.kind is not None and self.tokenizer is not None:
             raise UsageError("--kind with --tokenizer", "give one of them")
 
 
 @dataclass(frozen=True)
 class VocabSettings:
-    """Which tokens get an id of their own."""
+    """Which tokens get an id."""
 
     min_count: int | None = setting(
         None, "drop tokens seen less often in train", at_least(1),
@@ -171,13 +168,13 @@ class EmbedSettings:
     """The embedding layer before training."""
 
     embedding: int | None = setting(
-        None, "numbers that stand for a token (D)", between(1, 16384), auto="follows from the corpus", basic=True
+        None, "numbers that represent a token (D)", between(1, 16384), auto="follows from the corpus", basic=True
     )
     embedding_std: float | None = setting(
-        None, "standard deviation of the layer's numbers at the start", above(0), auto="0.4; 0.2 with --budget"
+        None, "standard deviation of the layer's initial numbers", above(0), auto="0.4; 0.2 with --budget"
     )
     embedding_init: Literal["random", "cooccurrence"] | None = setting(
-        None, "where the layer starts: at random, or from which words stand near which",
+        None, "initialization of the layer: random, or from the co-occurrence of words",
         auto="random; cooccurrence for words with --budget", basic=True,
     )  # fmt: skip
     vectors: str | None = setting(
@@ -186,6 +183,6 @@ class EmbedSettings:
     )  # fmt: skip
 
     def check(self) -> None:
-        """Given vectors are a start of their own."""
+        """Given vectors are an initialization."""
         if self.vectors is not None and self.embedding_init is not None:
             raise UsageError("--vectors with --embedding-init", "give one of them")

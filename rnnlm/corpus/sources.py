@@ -1,6 +1,6 @@
-"""Where a corpus comes from: files, directories, compressed files, JSON Lines, standard input, or the tool itself.
+"""Where a corpus comes from: files, directories, compressed files, JSON Lines, standard input, or built in.
 
-Everything leaves here as UTF-8 text with `\\n` line ends, in blocks of bounded size. What the text means is not
+All of it is returned as UTF-8 text with `\\n` line ends, in blocks of bounded size. What the text means is not
 known here.
 """
 
@@ -18,6 +18,7 @@ from rnnlm.builtin.melodies import melody_lines
 from rnnlm.builtin.stories import corpus_lines
 from rnnlm.corpus.compressed import ENDINGS, expanded
 from rnnlm.corpus.decoding import Decoding
+from rnnlm.corpus.settings import FIELD
 from rnnlm.errors import ArtifactError, InputError
 from rnnlm.files import open_input
 from rnnlm.workspace import Workspace
@@ -34,7 +35,7 @@ _SPLIT_NAMES = {"train": "train", "training": "train", "valid": "valid", "valida
 class CorpusFiles:
     """The parts of a corpus in reading order: one stream, or a path for each split.
 
-    With `label_files` each file of the stream holds the texts of one label, which its name says.
+    With `label_files` each file of the stream holds the texts of the label that it is named after.
     """
 
     stream: tuple[str, ...] = ()
@@ -45,7 +46,7 @@ class CorpusFiles:
 def find_corpus(paths: list[str], *, label_files: bool = False) -> CorpusFiles:
     """What the paths on a command line name; InputError for one that does not exist or holds no corpus.
 
-    With `label_files` a directory without a train file is one of a file a label.
+    With `label_files` a directory without a train file has one file for each label.
     """
     if not paths:
         raise InputError("no corpus given", "name a text file, a directory, builtin:stories, or - for standard input")
@@ -86,8 +87,8 @@ def find_corpus(paths: list[str], *, label_files: bool = False) -> CorpusFiles:
 def read_blocks(name: str, field: str | None, decoding: Decoding | None = None) -> Iterator[bytes]:
     """The text of one source in blocks of valid UTF-8 with `\\n` line ends, ending in a line end.
 
-    `field` holds the text in JSON Lines; with None their records are read as they stand. Raises InputError for what
-    is not there, not text, or not what its name says.
+    `field` holds the text in JSON Lines; with None their records are read as is. Raises InputError for what
+    does not exist, is not text, or is not what its name says.
     """
     decoding = decoding or Decoding()
     before = decoding.replaced
@@ -110,13 +111,32 @@ def read_blocks(name: str, field: str | None, decoding: Decoding | None = None) 
 
 
 def read_lines(name: str, decoding: Decoding | None = None) -> Iterator[str]:
-    """The lines of one source as they stand, records of JSON Lines too, without their line ends."""
+    """The lines of one source as is, records of JSON Lines too, without their line ends."""
     for block in whole_lines(read_blocks(name, None, decoding)):
         yield from block.decode().split("\n")[:-1]
 
 
+def text_blocks(name: str, decoding: Decoding | None = None) -> Iterator[bytes]:
+    """One text, a file, a built-in corpus or `-`, in blocks of whole lines; InputError at once for anything else."""
+    check_text(name)
+    return whole_lines(read_blocks(name, FIELD, decoding))
+
+
+def text_lines(name: str, decoding: Decoding | None = None) -> Iterator[str]:
+    """The same line by line, without line ends."""
+    blocks = text_blocks(name, decoding)
+    return (line for block in blocks for line in block.decode().split("\n")[:-1])
+
+
+def check_text(name: str) -> None:
+    """InputError for a text, not `-`, that does not exist or is a directory."""
+    if name != "-" and Path(name).is_dir():
+        raise InputError(f"{name} is a directory", "name one text file")
+    find_corpus([name])
+
+
 def plain_name(name: str) -> str:
-    """A file's name without what says how it is compressed."""
+    """A file's name without the ending of its compression."""
     return re.sub(r"\.(gz|zst)$", "", name)
 
 
@@ -125,7 +145,7 @@ def _read(file: BinaryIO) -> Iterator[bytes]:
 
 
 def _arriving(file: BinaryIO) -> Iterator[bytes]:
-    """What a pipe holds as soon as it holds anything, so that whoever writes into it can wait for the answer."""
+    """What a pipe holds as soon as it holds anything, so that its writer can wait for the answer."""
     buffered = cast(io.BufferedReader, file)
     return iter(lambda: buffered.read1(BLOCK), b"")
 
@@ -185,16 +205,16 @@ def whole_lines(blocks: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def line_blocks(path: Path, size: int = BLOCK) -> Iterator[bytes]:
-    """A text file of ours in blocks of whole lines, about `size` bytes each; a longer line makes a longer block.
+    """A text file of an artifact in blocks of whole lines, about `size` bytes each; a longer line makes a longer block.
 
-    Raises ArtifactError where it is not UTF-8, as everything is that is kept.
+    Raises ArtifactError where it is not UTF-8.
     """
     with path.open("rb") as file:
         yield from _checked_blocks(file, path, size)
 
 
 def split_blocks(workspace: Workspace, split: str) -> Iterator[bytes]:
-    """The raw text of a workspace's split, in the same way; ArtifactError where another corpus takes its place."""
+    """The raw text of a workspace's split, in the same way; ArtifactError where another corpus replaces it."""
     with contextlib.ExitStack() as stack:
         with workspace.opening("raw") as raw:
             path = raw / f"{split}.txt"
@@ -209,5 +229,5 @@ def _checked_blocks(file: BinaryIO, path: Path, size: int) -> Iterator[bytes]:
             try:
                 block.decode()
             except UnicodeDecodeError:
-                raise ArtifactError(f"{path} is damaged: it is not UTF-8", "read the corpus anew") from None
+                raise ArtifactError(f"{path} is damaged: it is not UTF-8", "read the corpus again") from None
         yield block

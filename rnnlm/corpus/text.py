@@ -1,6 +1,6 @@
-"""A raw text as ids in one go, by the rules that a model carries with it: what evaluation reads.
+"""A raw text as ids in one step, by the rules stored in a model: what evaluation reads.
 
-The staged way (clean, tokenize, vocab) gives the same ids; a test holds the two together.
+The stages (clean, tokenize, vocab) give the same ids; a test compares the two.
 """
 
 import hashlib
@@ -32,7 +32,7 @@ class TextRules:
 
 @dataclass(frozen=True)
 class EncodedText:
-    """A text as ids, with what its figures are counted over.
+    """A text as ids, with the counts that metrics are divided by.
 
     `characters` and `bytes` are those of the cleaned text, a line end counting one.
     """
@@ -49,7 +49,7 @@ class EncodedText:
 def encode_text(
     blocks: Iterable[bytes], rules: TextRules, directory: Path, *, progress: Callable[[int], None] = lambda count: None
 ) -> EncodedText:
-    """Encode raw text, given in blocks of whole lines, into files in `directory`, the raw line of each beside its ids.
+    """Encode raw text, given in blocks of whole lines, into files in `directory`, with the raw line of each unit.
 
     Raises InputError when nothing is left of it.
     """

@@ -1,6 +1,6 @@
 """The third stage: cleaned lines to lines of tokens; learns subwords where tokens are learned.
 
-What ids tokens get, and which of them get one, is the next stage's matter.
+Which tokens get an id, and which id, is decided by the next stage.
 """
 
 import json
@@ -17,6 +17,7 @@ from rnnlm.corpus.tokenizer import build_tokenizer, learn_merges, load_tokenizer
 from rnnlm.errors import ArtifactError
 from rnnlm.files import Advance
 
+SAMPLE_MEGABYTES = 20  # of train, at most, that subwords are learned from
 _EXAMPLE_TOKENS = 12
 
 
@@ -27,7 +28,6 @@ def tokenize(
     kind: str,
     rule: CleanRule,
     vocab_size: int,
-    sample_bytes: int,
     imported: Imported | None,
     progress: Advance,
 ) -> dict[str, Any]:
@@ -35,7 +35,7 @@ def tokenize(
     report: dict[str, Any] = {"kind": kind}
     tokenizer = None
     if kind == "bpe":
-        lines, sample = sample_lines(clean / "train.txt", sample_bytes)
+        lines, sample = sample_lines(clean / "train.txt", SAMPLE_MEGABYTES * 10**6)
         tokens, merges = learn_merges(lines, vocab_size)
         write_json(directory / "subwords.json", {"tokens": tokens, "merges": merges})
         tokenizer = build_tokenizer(kind, _no_cleaning(rule), tokens, merges)
@@ -58,7 +58,7 @@ def _split(source: Path, target: Path, segmenter: Segmenter, progress: Advance) 
             segmented = segmenter.block(block)
             file.write(segmented)
             ends = segmented.count(b"\n")
-            # Between two tokens stands one blank, so a line has one token more than blanks, and an empty one none.
+            # One space separates two tokens, so a line has one token more than spaces, and an empty one none.
             tokens += segmented.count(b" ") + ends - _empty_lines(segmented)
             lines += ends
             example = example or segmented.split(b"\n", 1)[0].decode().split(" ")[:_EXAMPLE_TOKENS]
@@ -73,7 +73,7 @@ def _empty_lines(block: bytes) -> int:
 
 
 def _no_cleaning(rule: CleanRule) -> CleanRule:
-    """The text is clean already, so the tokenizer that cuts it need not clean it again."""
+    """A rule that cleans nothing, for a tokenizer of text that is clean already."""
     return CleanRule("keep", "keep", "keep", "none", False, fold=False, special=False)
 
 

@@ -1,7 +1,7 @@
-"""Text to tokens, as `tokenizers` objects: one builder a kind, and the ids that are the same for all of them.
+"""Text to tokens, as `tokenizers` objects: one builder for each kind, and the ids that all of them share.
 
-The object that is built here becomes `tokenizer.json`, which defines tokens and ids for every command; `encoder.py`
-has the faster way to the same result.
+The object built here becomes `tokenizer.json`, which defines tokens and ids for every command; `encoder.py` has a
+faster way to the same result.
 """
 
 import json
@@ -18,7 +18,7 @@ PAD_ID, START_ID, END_ID, UNKNOWN_ID = 0, 1, 2, 3
 FIRST_OUTPUT = 2  # <pad> and <s> are never predicted
 
 # A word is a run of letters, marks, digits and anything else that is no punctuation, an apostrophe between letters
-# included; each punctuation mark or symbol is a word of its own.
+# included; each punctuation mark or symbol is a separate word.
 WORD_PATTERN = (
     r"(?<![^ ])<unk>(?![^ ])"
     r"|(?:[^\s\p{P}\p{S}]|(?<=[\p{L}\p{M}])['’](?=\p{L}))+"
@@ -55,7 +55,7 @@ def build_tokenizer(
 ) -> Tokenizer:
     """The tokenizer whose ids are the four special strings, then `tokens` in their order.
 
-    Specials are ordinary entries: nothing is cut out of the text before the normalizer has run.
+    Specials are ordinary entries: nothing is matched in the text before the normalizer has run.
     """
     vocabulary = {token: number for number, token in enumerate([*SPECIALS, *tokens])}
     if kind in (*WORD_KINDS, "char"):
@@ -77,7 +77,7 @@ def learn_merges(
 ) -> tuple[list[str], list[tuple[str, str]]]:
     """Byte-level byte-pair encoding learned from cleaned lines: its tokens, in the order learned, and its merges.
 
-    `vocab_size` counts the four special ids. The text is cut at blanks and between letters, digits and marks first,
+    `vocab_size` counts the four special ids. The text is split at spaces and between letters, digits and marks first,
     which bounds the memory that learning takes. Source: Sennrich et al. 2016; pre-split of Radford et al. 2019.
     """
     tokenizer = Tokenizer(models.BPE())
@@ -92,7 +92,7 @@ def learn_merges(
 
 
 def load_tokenizer(content: str, origin: str) -> Tokenizer:
-    """The tokenizer in a `tokenizer.json`; ArtifactError when the library cannot make sense of it.
+    """The tokenizer in a `tokenizer.json`; ArtifactError when the library cannot read it.
 
     A crafted file can make the library panic, which is no `Exception`; it gives the same error.
     """
@@ -108,13 +108,13 @@ def load_tokenizer(content: str, origin: str) -> Tokenizer:
         raise ArtifactError(f"{origin} is damaged ({error})", "restore it, or rebuild it with: rnnlm vocab") from None
     if tokenizer.truncation is not None or tokenizer.padding is not None or tokenizer.post_processor is not None:
         raise ArtifactError(
-            f"{origin} cuts, fills or adds to what it encodes",
-            "restore it, or take it over: rnnlm tokenize --tokenizer",
+            f"{origin} truncates, pads or adds to what it encodes",
+            "restore it, or import it: rnnlm tokenize --tokenizer",
         )
     if ids != [PAD_ID, START_ID, END_ID, UNKNOWN_ID]:
         raise ArtifactError(
             f"{origin} does not have {', '.join(SPECIALS)} as ids 0 to 3",
-            "take it over with: rnnlm tokenize --tokenizer",
+            "import it with: rnnlm tokenize --tokenizer",
         )
     return tokenizer
 
@@ -126,10 +126,10 @@ def tokens_by_id(tokenizer: Tokenizer) -> list[str]:
 
 
 def shown(token: str, kind: str) -> str:
-    """A token as the tokens artifact writes it: without blanks, and so that `read_back` can undo it.
+    """A token as the tokens artifact writes it: without spaces, and reversibly.
 
-    A blank inside a token is written `▁`; a `▁` of the text itself becomes `\\▁` where tokens can hold blanks. An
-    imported tokenizer may use `▁` for the blank itself; there `▁` stays and a real blank is written `\\▁`.
+    A space inside a token is written `▁`; a `▁` of the text itself becomes `\\▁` where tokens can hold spaces. An
+    imported tokenizer may use `▁` for the space itself; there `▁` stays and a real space is written `\\▁`.
     """
     if kind in WORD_KINDS:
         return token

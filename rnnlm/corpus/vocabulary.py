@@ -1,4 +1,4 @@
-"""The fourth stage: which tokens get an id, the tokenizer that says so, and every split as ids.
+"""The fourth stage: which tokens get an id, the tokenizer with these ids, and every split as ids.
 
 The vocabulary comes from the training split alone. Counting holds a bounded number of distinct tokens in memory and
 merges sorted runs from disk beyond that.
@@ -53,7 +53,7 @@ class VocabRule:
 def count_tokens(path: Path, limit: int = _DISTINCT_IN_MEMORY) -> Iterator[tuple[bytes, int]]:
     """Each distinct token of a tokens file with its count, in byte order; `</s>` counts the lines.
 
-    Holds `limit` distinct tokens and a block's in memory; the rest waits on disk as sorted runs.
+    Holds `limit` distinct tokens and those of a block in memory; the others are on disk as sorted runs.
     """
     counts: Counter[bytes] = Counter()
     with ExitStack() as stack:
@@ -82,7 +82,7 @@ def _spill(counts: Counter[bytes], stack: ExitStack, directory: Path) -> Iterato
 
 
 def read_lexicon(path: Path, rule: CleanRule) -> tuple[str, ...]:
-    """The words of a vocabulary file, cleaned: the first blank-separated field of each line, specials left out.
+    """The words of a vocabulary file, cleaned: the first space-separated field of each line, specials omitted.
 
     Raises InputError for a file that is missing, not text, empty, or that lists a word twice.
     """
@@ -103,7 +103,7 @@ def read_lexicon(path: Path, rule: CleanRule) -> tuple[str, ...]:
 
 
 def choose(counts: dict[str, int], rule: VocabRule) -> list[str]:
-    """The tokens that get an id, by falling count, those of equal count in the order of their code points."""
+    """The tokens that get an id, by descending count, those of equal count by code point."""
     words = counts if rule.lexicon is None else rule.lexicon
     ordered = sorted((word for word in words if word not in SPECIALS), key=lambda word: (-counts.get(word, 0), word))
     return ordered if rule.max_size is None else ordered[: rule.max_size - len(SPECIALS)]
@@ -112,7 +112,7 @@ def choose(counts: dict[str, int], rule: VocabRule) -> list[str]:
 def vocab(
     tokens: Path, directory: Path, *, kind: str, rule: CleanRule, choice: VocabRule, progress: Advance
 ) -> dict[str, Any]:
-    """Write `vocabulary.tsv`, `tokenizer.json` and the ids and line offsets of every split; the figures."""
+    """Write `vocabulary.tsv`, `tokenizer.json` and the ids and line offsets of every split; the counts."""
     counts: dict[str, int] = {}
     distinct = dropped = 0
     dropped_most: list[tuple[int, str]] = []
@@ -133,7 +133,7 @@ def vocab(
                 heapq.heappop(dropped_most)
     tokenizer = _tokenizer(tokens, kind, rule, counts, choice)
     names = tokens_by_id(tokenizer)
-    for token in set(counts).difference(names):  # those that --max-size left out
+    for token in set(counts).difference(names):  # those that --max-size drops
         dropped_most.append((counts[token], token))
     unknown_most = sorted(dropped_most, key=lambda item: (-item[0], item[1]))[:_SHOWN]
     unknown_count = counts.get(UNKNOWN, 0)
@@ -178,7 +178,7 @@ def _inverse(tokens: Path, kind: str) -> dict[str, str] | None:
 
 
 class _WrittenCharacters(dict[str, str]):
-    """Every character is its own written form, but for the blank and the mark that stands for it."""
+    """Every character is its own written form, except for the space and the mark that represents it."""
 
     def get(self, key: str, default: Any = None) -> str:
         return {"▁": " ", "\\▁": "▁"}.get(key, key)
@@ -223,7 +223,7 @@ def _encode(
 
 
 def _field(token: str) -> str:
-    """A token as a field of a TSV file: blanks as `▁`, other white space and the backslash escaped."""
+    """A token as a field of a TSV file: spaces as `▁`, other white space and the backslash escaped."""
     return "".join(
         f"\\u{ord(character):04x}" if character != " " and (character.isspace() or character == "\\") else character
         for character in token

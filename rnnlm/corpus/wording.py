@@ -1,7 +1,7 @@
-"""Words in a row of tokens: which tokens begin one, and where words and tokens stand in the cleaned line.
+"""Words in a sequence of tokens: which tokens begin one, and where words and tokens are in the cleaned line.
 
-A tokenizer marks words in one of three ways: every token is a word; some tokens begin one (a blank before it is part of
-the token, or pieces that go on are marked); or no token does, and only the blanks of the text tell. What words and
+A tokenizer marks words in one of three ways: every token is a word; some tokens begin one (a space before it is part of
+the token, or continuing pieces are marked); or no token does, and only the spaces of the text tell. What words and
 their ends cost is not known here.
 """
 
@@ -20,43 +20,43 @@ from rnnlm.corpus.tokenizer import END_ID, byte_characters, tokens_by_id
 
 How = Literal["each", "begins", "blanks"]
 Flags = NDArray[np.bool_]
-_BLANK_MARKS = ("▁", "Ġ")
+_SPACE_MARKS = ("▁", "Ġ")
 
 
 @dataclass(frozen=True)
 class Marks:
-    """What tokens say of words.
+    """How tokens mark words.
 
     `how` is 'each' (every token is a word), 'begins' (the tokens in `marked` begin one), or 'blanks' (the text tells:
-    tokens say where a word ends, or nothing). `marked` and `blank` are (vocabulary,); a `blank` token is white space
+    tokens mark where a word ends, or nothing). `marked` and `space` are (vocabulary,); a `space` token is white space
     and nothing else.
     """
 
     how: How
     marked: Flags
-    blank: Flags
+    space: Flags
 
     @property
     def has_boundaries(self) -> bool:
-        """Whether a word's last token leaves open that the word ends with it."""
+        """Whether a word's last token leaves open whether the word ends with it."""
         return self.how == "begins"
 
     def starts(self, ids: NDArray[np.int64], ranges: Spans | None = None, cleaned: str = "") -> Flags:
         """(tokens,) of a line with its `</s>`: whether each begins a word.
 
-        Blanks before a word belong to it, those at the end of the line to `</s>`. `ranges` and `cleaned` are read
-        where only blanks tell.
+        Spaces before a word belong to it, those at the end of the line to `</s>`. `ranges` and `cleaned` are read
+        where only spaces tell.
         """
         if self.how == "each":
             return np.ones(len(ids), bool)
         starts = np.zeros(len(ids), bool)
         if self.how == "begins":
             starts = self.marked[ids]
-            starts[1:] &= ~self.blank[ids[:-1]]
+            starts[1:] &= ~self.space[ids[:-1]]
         else:
             assert ranges is not None
-            blank = [each.isspace() or each in _BLANK_MARKS for each in f" {cleaned} "]  # blank[i]: character i − 1
-            starts[:-1] = [blank[begin] or blank[begin + 1] for begin in ranges[:, 0].tolist()]
+            space = [each.isspace() or each in _SPACE_MARKS for each in f" {cleaned} "]  # space[i]: character i − 1
+            starts[:-1] = [space[begin] or space[begin + 1] for begin in ranges[:, 0].tolist()]
             starts[-1] = True
         starts[0] = True
         return starts
@@ -75,11 +75,11 @@ def word_marks(rules: TextRules) -> Marks:
     return _imported(rules.tokenizer, names)
 
 
-def _beginning(names: list[str], begins: list[bool], blank: list[bool]) -> Marks:
-    """Marks of tokens that begin words; `</s>` is one, for no word goes on over it."""
+def _beginning(names: list[str], begins: list[bool], space: list[bool]) -> Marks:
+    """Marks of tokens that begin words; `</s>` is one, since no word continues past it."""
     marked = np.array(begins)
     marked[END_ID] = True
-    return Marks("begins", marked, np.array(blank))
+    return Marks("begins", marked, np.array(space))
 
 
 def _byte_level(names: list[str]) -> Marks:
@@ -90,7 +90,7 @@ def _byte_level(names: list[str]) -> Marks:
 
 
 def _imported(tokenizer: Tokenizer, names: list[str]) -> Marks:
-    """What the parts of a taken-over tokenizer say."""
+    """How the parts of an imported tokenizer mark words."""
     parts = json.loads(tokenizer.to_str())
     model: dict[str, Any] = parts["model"]
     nothing = np.zeros(len(names), bool)
@@ -99,11 +99,11 @@ def _imported(tokenizer: Tokenizer, names: list[str]) -> Marks:
     prefix = model.get("continuing_subword_prefix")
     if model.get("end_of_word_suffix"):
         return Marks("blanks", nothing, nothing)
-    if prefix:  # WordPiece: whatever does not go on begins, `<unk>` for a whole word too
+    if prefix:  # WordPiece: a piece that does not continue begins a word, as does `<unk>` for a whole word
         return _beginning(names, [not name.startswith(prefix) for name in names], nothing.tolist())
-    # The blank's mark, if it is found where a word begins: a pre-tokenizer before it may have taken the blanks away.
+    # The mark of a space, if it is found where a word begins: a pre-tokenizer may have removed the spaces before.
     trial = tokenizer.encode("a b", add_special_tokens=False).tokens[1:]
-    mark = next((each for each in _BLANK_MARKS if any(token.startswith(each) for token in trial)), None)
+    mark = next((each for each in _SPACE_MARKS if any(token.startswith(each) for token in trial)), None)
     if mark is None:
         return Marks("blanks", nothing, nothing)
     if mark == "Ġ":
@@ -112,21 +112,21 @@ def _imported(tokenizer: Tokenizer, names: list[str]) -> Marks:
 
 
 def token_ranges(rules: TextRules, cleaned: str, pieces: list[str]) -> Spans:
-    """(tokens without `</s>`, 2): where each token stands in the cleaned line.
+    """(tokens without `</s>`, 2): where each token is in the cleaned line.
 
-    `pieces` are the tokens as text where they are whole words. Blanks at either end of a token are not part of its
+    `pieces` are the tokens as text where they are whole words. Spaces at either end of a token are not part of its
     range, unless it has nothing else.
     """
     if rules.kind in WORD_KINDS:
-        place, found = 0, []
+        position, found = 0, []
         for piece in pieces:
-            place = cleaned.index(piece, place)
-            found.append((place, place + len(piece)))
-            place += len(piece)
+            position = cleaned.index(piece, position)
+            found.append((position, position + len(piece)))
+            position += len(piece)
         return np.array(found, np.int64).reshape(-1, 2)
     if rules.kind == "char":
-        places = np.arange(len(cleaned))
-        return np.stack([places, places + 1], 1)
+        positions = np.arange(len(cleaned))
+        return np.stack([positions, positions + 1], 1)
     ranges = np.array(rules.tokenizer.encode(cleaned, add_special_tokens=False).offsets, np.int64).reshape(-1, 2)
     for row, (begin, end) in enumerate(ranges.tolist()):
         text = cleaned[begin:end]

@@ -1,24 +1,24 @@
-"""What a network is built of; knows no tensor."""
+"""The architecture of a network; imports no torch."""
 
 from dataclasses import dataclass, fields
 from typing import get_origin, get_type_hints
 
 from rnnlm.corpus.tokenizer import FIRST_OUTPUT
 
-_LARGEST = 16384  # of any size of a layer, as the settings have it
+_LARGEST = 16384  # size of a layer, as in the settings
 
 
 @dataclass(frozen=True)
 class Architecture:
-    """Everything that decides the shapes of a network and what its numbers mean.
+    """Everything that determines the shapes of a network and the meaning of its inputs and outputs.
 
-    It reads ids below `vocabulary`, or `features` real numbers a step where `vocabulary` is 0. `task` is what its
+    It reads ids below `vocabulary`, or `features` real numbers per step where `vocabulary` is 0. `task` says what the
     outputs are: the next token ('language'), a label for each step ('tag') or sequence ('classify'), or real values
-    ('forecast'); `labels` counts them where they are not tokens. `summary` is 'steps' for an output at every step, or
-    how a sequence becomes one vector. `forced` is for cells that feed the output back: y(t−1) is given. With `direct`
-    the output layer also sees a series' x(t). `cuts` are the outputs at which later bands of rare words begin, none for
-    one softmax over all, and `widths` the lengths of their rows. A tied output whose rows are not as long as h(t) reads
-    P h(t), `read_out` 'linear', or the 'tanh' of it.
+    ('forecast'); `labels` is their number where they are not tokens. `summary` is the pooling: 'steps' for an output at
+    every step, otherwise how a sequence becomes one vector. `forced`: a cell that feeds the output back is given
+    y(t−1). `direct` is the skip connection: the output layer also reads a series' x(t). `cuts` are the outputs at which
+    later clusters of rare words begin (none for one softmax), `widths` the lengths of their rows. A tied output whose
+    rows are not as long as h(t) reads P h(t) (`read_out` 'linear') or its 'tanh'.
     """
 
     cell: str
@@ -41,13 +41,13 @@ class Architecture:
     read_out: str = "linear"
 
     def __post_init__(self) -> None:
-        """JSON knows no tuples."""
+        """JSON has no tuples."""
         object.__setattr__(self, "cuts", tuple(self.cuts))
         object.__setattr__(self, "widths", tuple(self.widths))
 
     @property
     def outputs(self) -> int:
-        """Number of outputs: of tokens that can be predicted, of labels, or of real values."""
+        """Number of outputs: tokens that can be predicted, labels, or real values."""
         return self.vocabulary - FIRST_OUTPUT if self.task == "language" else self.labels
 
     @property
@@ -57,13 +57,13 @@ class Architecture:
 
     @property
     def width(self) -> int:
-        """Number of numbers that the output layer reads."""
+        """Length of the vector that the output layer reads."""
         if self.tied:
             return self.embedding
         return self.hidden + (self.features if self.direct else 0)
 
     def fits(self) -> bool:
-        """Whether types, ranges and names are such that a network can be built; it may come from any file."""
+        """Whether a network can be built from these types, ranges and names, which may come from any file."""
         hints = get_type_hints(type(self))
         kinds = {name: get_origin(hint) or hint for name, hint in hints.items()}
         if any(type(getattr(self, each.name)) is not kinds[each.name] for each in fields(self)):

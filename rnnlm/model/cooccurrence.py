@@ -1,10 +1,10 @@
-"""An embedding layer to start from, made of which words stand near which, in seconds and in bounded memory.
+"""An initial embedding layer from word co-occurrence, in seconds and in bounded memory.
 
     M[w, u] = max(0, log (#(w, u) / (#(w) P(u))))       P(u) ∝ #(u)^¾, u within `WINDOW` words of w on either side
     M ≈ Q Σ Rᵀ,   E = Q √Σ                              the D largest singular values
 
 Sources: Levy & Goldberg 2014 and Levy et al. 2015 on positive pointwise mutual information and the square root;
-Halko et al. 2011 on the randomised decomposition. Words that stood nowhere keep a random row.
+Halko et al. 2011 on the randomized decomposition. Words that do not occur keep a random row.
 """
 
 import warnings
@@ -17,21 +17,21 @@ from torch import Tensor
 
 from rnnlm.corpus.ids import Ids
 from rnnlm.corpus.tokenizer import END_ID, FIRST_OUTPUT, PAD_ID, START_ID
-from rnnlm.model.embedding import SPREAD, EmbeddingLayer, random_layer
+from rnnlm.model.embedding import INIT_STD, EmbeddingLayer, random_layer
 
 # Words to each side. On Penn Treebank after 1.65 million tokens the validation perplexity is 128.1, 124.4, 119.9 and
-# 121.6 with 1, 2, 4 and 8, and 130.6 with a random start.
+# 121.6 with 1, 2, 4 and 8, and 130.6 with a random layer.
 WINDOW = 4
 _POWER = 0.75
-_TOKENS = 6_000_000  # looked at, in blocks spread evenly over a longer text
+_TOKENS = 6_000_000  # read at most, in blocks spread evenly over a longer text
 _BLOCK = 2**20
-_CONTEXTS = 20_000  # the most frequent words, which stand for all contexts
-_MORE, _PASSES = 16, 2  # directions and passes beside those needed, which make the decomposition as good as exact
+_CONTEXTS = 20_000  # the most frequent words serve as contexts
+_MORE, _ITERATIONS = 16, 2  # extra directions, and power iterations: the decomposition is as good as exact
 
 
-def cooccurrence_layer(ids: Ids, size: int, dimensions: int, seed: int, spread: float = SPREAD) -> EmbeddingLayer:
-    """(V, D) of standard deviation `spread`, for `size` ids; `<s>` begins as `</s>`, whose place it takes."""
-    layer = random_layer(size, dimensions, seed, spread)
+def cooccurrence_layer(ids: Ids, size: int, dimensions: int, seed: int, std: float = INIT_STD) -> EmbeddingLayer:
+    """(V, D) of standard deviation `std`, for `size` ids; `<s>` starts with the row of `</s>`."""
+    layer = random_layer(size, dimensions, seed, std)
     contexts = min(size, _CONTEXTS)
     pairs, counts = _pairs(ids.ids, contexts)
     if not len(pairs):
@@ -45,25 +45,25 @@ def cooccurrence_layer(ids: Ids, size: int, dimensions: int, seed: int, spread: 
     found = _scaled_directions(words, near, information.astype(np.float32), (size, contexts), dimensions, seed)
     met = np.bincount(words, minlength=size) > 0
     rows = found[met]
-    layer[met, : found.shape[1]] = rows * (spread / max(float(rows.std()), 1e-12))
+    layer[met, : found.shape[1]] = rows * (std / max(float(rows.std()), 1e-12))
     layer[START_ID] = layer[END_ID]
     layer[PAD_ID] = 0
     return layer
 
 
 def _pairs(ids: NDArray[np.integer], contexts: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Different pairs word · contexts + neighbour, in order, and how often each was met."""
+    """Distinct pairs word · contexts + neighbor, in order, and how often each occurs."""
     pairs, counts = np.empty(0, np.int64), np.empty(0, np.int64)
     for block in _blocks(ids):
         met, times = np.unique(np.concatenate(list(_near(block, contexts))), return_counts=True)
-        both, place = np.unique(np.concatenate([pairs, met]), return_inverse=True)
-        counts = np.bincount(place, np.concatenate([counts, times]), len(both)).astype(np.int64)
+        both, positions = np.unique(np.concatenate([pairs, met]), return_inverse=True)
+        counts = np.bincount(positions, np.concatenate([counts, times]), len(both)).astype(np.int64)
         pairs = both
     return pairs, counts.astype(np.float64)
 
 
 def _blocks(ids: NDArray[np.integer]) -> Iterator[NDArray[np.int64]]:
-    """The text, or even parts of it, a block at a time."""
+    """The text, or evenly spread parts of it, block by block."""
     step = max(1.0, len(ids) / _TOKENS) * _BLOCK
     for number in range(int(np.ceil(len(ids) / step))):
         start = int(number * step)
@@ -71,7 +71,7 @@ def _blocks(ids: NDArray[np.integer]) -> Iterator[NDArray[np.int64]]:
 
 
 def _near(block: NDArray[np.int64], contexts: int) -> Iterator[NDArray[np.int64]]:
-    """Pairs of each word with those up to `WINDOW` after and before it."""
+    """Pairs of each word with those up to `WINDOW` words before and after it."""
     for distance in range(1, WINDOW + 1):
         for word, other in ((block[:-distance], block[distance:]), (block[distance:], block[:-distance])):
             known = (other < contexts) & (other >= FIRST_OUTPUT)
@@ -89,11 +89,11 @@ def _scaled_directions(
     """Q √Σ (shape[0], at most `dimensions`) of a sparse matrix."""
     wide = min(dimensions + _MORE, *shape)
     generator = torch.Generator().manual_seed(seed)
-    with warnings.catch_warnings():  # torch calls its sparse rows a beta
+    with warnings.catch_warnings():  # torch warns that sparse CSR is in beta
         warnings.simplefilter("ignore", UserWarning)
         M, Mt = _sparse(rows, columns, values, shape), _sparse(columns, rows, values, shape[::-1])
         Y = M @ torch.randn(shape[1], wide, generator=generator)
-        for _ in range(_PASSES):
+        for _ in range(_ITERATIONS):
             Y = M @ (Mt @ torch.linalg.qr(Y).Q)
         Q = torch.linalg.qr(Y).Q
         B = (Mt @ Q).T  # (wide, contexts): M ≈ Q B
@@ -105,7 +105,7 @@ def _scaled_directions(
 def _sparse(
     rows: NDArray[np.int64], columns: NDArray[np.int64], values: NDArray[np.float32], shape: tuple[int, int]
 ) -> Tensor:
-    """A sparse matrix by rows."""
+    """A sparse matrix in row order (CSR)."""
     order = np.lexsort((columns, rows))
     starts = np.concatenate([[0], np.bincount(rows, minlength=shape[0]).cumsum()])
     return torch.sparse_csr_tensor(

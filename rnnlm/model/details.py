@@ -1,7 +1,7 @@
-"""What a distribution says beside the cost of its target: rank, entropy, and whether a word ends here.
+"""Details of a predicted distribution beside the cost of its target: rank, entropy, and whether a word ends here.
 
-All of it from the log probabilities of `likelihood.py`, in float64 but for the probabilities that the entropy weighs
-them by, which are as precise as the network is: within 1e-6 nats of all in float64, at a third of the time.
+Computed in float64 from the log probabilities of `likelihood.py`; only the weights p of the entropy have the precision
+of the network: within 1e-6 nats of all in float64, in a third of the time.
 """
 
 from dataclasses import dataclass
@@ -19,9 +19,9 @@ _LEAST = -1e300  # stands for log 0, so that 0 log 0 is 0
 
 @dataclass(frozen=True)
 class Details:
-    """For each row (rows,): the target's rank from 1, the entropy in nats, and the nats of 'one of `chosen` comes'.
+    """For each row (rows,): the target's rank from 1, the entropy in nats, and the nats of 'one of `chosen` follows'.
 
-    Entropy H = −Σ_w p(w) ln p(w) over all outputs; −ln Σ_{w in chosen} p(w). What was not asked for is None.
+    Entropy H = −Σ_w p(w) ln p(w) over all outputs; −ln Σ_{w in chosen} p(w). What was not requested is None.
     """
 
     rank: Tensor | None
@@ -32,9 +32,9 @@ class Details:
 def details(
     model: LanguageModel, hidden: Tensor, targets: Tensor, *, spread: bool, chosen: Tensor | None = None
 ) -> Details:
-    """hidden (rows, …) and targets (rows,) of ids → a `Details`; rank and entropy where `spread`.
+    """hidden (rows, …) and targets (rows,) of ids → a `Details`; rank and entropy if `spread`.
 
-    `chosen` (outputs,) are flags of outputs. The rank is 1 + the number of outputs that are more likely.
+    `chosen` (outputs,) are flags of outputs. The rank is 1 + the number of more likely outputs.
     """
     rank, entropy, cost = [], [], []
     outputs = log_probabilities(model, hidden[:1]).shape[-1]

@@ -1,6 +1,6 @@
-"""The embedding layer before and after training: made at random or from given vectors, and looked at.
+"""The embedding layer before and after training: initialized at random or from given vectors, and inspected.
 
-NumPy alone; `E` is (V, D), one row an id, the row of `<pad>` zero.
+NumPy only; `E` is (V, D), one row per id, the row of `<pad>` zero.
 """
 
 import gzip
@@ -21,28 +21,28 @@ from rnnlm.files import open_input
 
 EmbeddingLayer = NDArray[np.float32]
 # Standard deviation of a random row. Small rows (0.06) leave the gates nearly constant at first: on the built-in
-# stories the validation perplexity after two passes is 3.10 with 0.06 and 2.56 with 0.4; on Penn Treebank it is one.
-SPREAD = 0.4
+# stories the validation perplexity after two epochs is 3.10 with 0.06 and 2.56 with 0.4; on Penn Treebank equal.
+INIT_STD = 0.4
 FILE = "embedding.safetensors"
-_LARGEST = 1e15  # whose square, many times, is still a float32
+_LARGEST = 1e15  # sums of its square still fit a float32
 _LONGEST = 2**20  # bytes of a line of vectors
 
 
-def random_layer(size: int, dimensions: int, seed: int, spread: float = SPREAD) -> EmbeddingLayer:
-    """(V, D) normal with standard deviation `spread`, the row of `<pad>` 0."""
-    layer = np.random.Generator(np.random.PCG64(seed)).normal(0, spread, (size, dimensions)).astype(np.float32)
+def random_layer(size: int, dimensions: int, seed: int, std: float = INIT_STD) -> EmbeddingLayer:
+    """(V, D) normal with standard deviation `std`, the row of `<pad>` 0."""
+    layer = np.random.Generator(np.random.PCG64(seed)).normal(0, std, (size, dimensions)).astype(np.float32)
     layer[PAD_ID] = 0
     return layer
 
 
 def read_layer(directory: Path) -> EmbeddingLayer:
-    """The layer (V, D) of an `embed` stage; ArtifactError where it is damaged, or is none."""
+    """The layer (V, D) of an `embed` stage; ArtifactError if it is damaged or not a layer."""
     path, remedy = directory / FILE, "rebuild it with: rnnlm embed --force"
     layer = read_tensors(path, remedy=remedy).get("embedding")
     if layer is None or layer.dtype != np.float32 or layer.ndim != 2 or not layer.size:
-        raise ArtifactError(f"{path} is no embedding layer", remedy)
+        raise ArtifactError(f"{path} is not an embedding layer", remedy)
     if not (np.abs(layer) < _LARGEST).all():
-        raise ArtifactError(f"{path} holds numbers that are not finite, or none of a layer", remedy)
+        raise ArtifactError(f"{path} holds numbers that are not finite or too large", remedy)
     return layer
 
 
@@ -58,7 +58,7 @@ def read_vectors(path: Path, ids: Mapping[str, int]) -> TokenVectors:
     """The vectors of the tokens in `ids` from a word2vec, GloVe or fastText text file, `.gz` too; streamed.
 
     Each line is a word and its numbers; a first line of two whole numbers is word2vec's and fastText's header.
-    A lower-cased word serves where the word itself is not listed. Raises InputError naming the line that is wrong.
+    A lower-cased word is used if the word itself is not listed. Raises InputError with the number of a wrong line.
     """
     rows: dict[int, NDArray[np.float32]] = {}
     lowered: dict[int, NDArray[np.float32]] = {}
@@ -98,27 +98,27 @@ def read_vectors(path: Path, ids: Mapping[str, int]) -> TokenVectors:
     return TokenVectors({**lowered, **rows}, dimensions)
 
 
-def layer_from(vectors: TokenVectors, size: int, seed: int, spread: float = SPREAD) -> tuple[EmbeddingLayer, int]:
-    """(V, D) with the given rows, scaled to the size of a random layer, random ones elsewhere; and how many fit."""
-    layer = random_layer(size, vectors.dimensions, seed, spread)
+def layer_from(vectors: TokenVectors, size: int, seed: int, std: float = INIT_STD) -> tuple[EmbeddingLayer, int]:
+    """(V, D) with the given rows, scaled to the std of a random layer, others random; and their number."""
+    layer = random_layer(size, vectors.dimensions, seed, std)
     if vectors.rows:
         found = np.stack(list(vectors.rows.values()))
-        layer[list(vectors.rows)] = found * (spread / (float(found.std()) or 1.0))
+        layer[list(vectors.rows)] = found * (std / (float(found.std()) or 1.0))
     layer[PAD_ID] = 0
     return layer, len(vectors.rows)
 
 
 def whole_layer(tensors: Mapping[str, NDArray[Any]]) -> EmbeddingLayer:
-    """(V, D) of a network's weights by name; rows of rare words that are kept apart, and shorter, come last."""
+    """(V, D) from a network's weights by name; the rows of later clusters, at full length, come last."""
     parts = [tensors["embedding"]]
-    for band in range(sum(name.startswith("bands.later.") and name.endswith(".rows") for name in tensors)):
-        rows, up = tensors[f"bands.later.{band}.rows"], tensors.get(f"bands.later.{band}.up")
+    for cluster in range(sum(name.startswith("bands.later.") and name.endswith(".rows") for name in tensors)):
+        rows, up = tensors[f"bands.later.{cluster}.rows"], tensors.get(f"bands.later.{cluster}.up")
         parts.append(rows if up is None else rows @ up.T)
     return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
 def nearest(layer: EmbeddingLayer, vector: NDArray[Any], k: int, without: Sequence[int]) -> list[tuple[int, float]]:
-    """The `k` ids whose rows have the largest cosine with `vector` (D,), specials and `without` left out."""
+    """The `k` ids whose rows have the largest cosine with `vector` (D,), without special tokens and `without`."""
     norms = np.linalg.norm(layer, axis=1) * max(float(np.linalg.norm(vector)), 1e-12)
     cosines = layer @ vector / np.maximum(norms, 1e-12)
     cosines[[*range(UNKNOWN_ID + 1), *without]] = -np.inf
@@ -133,10 +133,10 @@ def analogy(layer: EmbeddingLayer, a: int, b: int, c: int, k: int) -> list[tuple
 
 
 def principal_components(rows: NDArray[Any]) -> NDArray[np.float64]:
-    """(n, D) → (n, 2): the rows on the two directions in which they vary most."""
+    """(n, D) → (n, 2): the rows on their two directions of largest variance."""
     centred = rows - rows.mean(0)
     _, _, directions = np.linalg.svd(centred, full_matrices=False)
-    # The sign of a direction is arbitrary; the largest entry is made positive so that the picture stays the same.
+    # The sign of a direction is arbitrary; a positive largest entry makes pictures reproducible.
     directions = directions[:2]
     signs = np.sign(directions[np.arange(len(directions)), np.abs(directions).argmax(1)])
     return np.asarray(centred @ (directions * signs[:, None]).T, np.float64)

@@ -1,5 +1,6 @@
-"""From a path to a sealed model: its own directory, or a workspace that has some."""
+"""From a path to a sealed model: its directory, or a workspace that has some."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from rnnlm.directories import place_of, standing
@@ -7,20 +8,28 @@ from rnnlm.errors import ArtifactError, InputError, UsageError
 from rnnlm.model.sealed import Sealed, is_sealed, read_sealed
 from rnnlm.workspace import Workspace
 
-_LONGEST_NAME = 257  # bytes, the line end among them: what file systems let a directory have
+_LONGEST_NAME = 257  # bytes, with the line end: the limit of file systems
 
 
-def find_sealed(path: Path, name: str | None) -> tuple[Sealed, Workspace | None]:
-    """The model at `path`, a sealed directory, or a workspace, of which it is the one `name` or the last one sealed.
+@dataclass(frozen=True)
+class FoundModel:
+    """A sealed model, and the workspace in which it was found, if any."""
 
-    Raises InputError, with the command that trains one, where there is none, and UsageError for a name within a model.
+    model: Sealed
+    workspace: Workspace | None
+
+
+def find_sealed(path: Path, name: str | None) -> FoundModel:
+    """The model at `path`: a sealed directory, or a workspace and its model `name`, by default the last one sealed.
+
+    Raises InputError, with the command that trains one, if there is none; UsageError for `name` with a model's path.
     """
     if is_sealed(path):
         if name is not None:
             raise UsageError(f"--model with {path}, which is a model itself", "omit --model")
-        return read_sealed(path), None
+        return FoundModel(read_sealed(path), None)
     workspace = Workspace.open(path)
-    return last_trained(workspace, name), workspace
+    return FoundModel(last_trained(workspace, name), workspace)
 
 
 def last_trained(workspace: Workspace, name: str | None) -> Sealed:
@@ -43,13 +52,13 @@ def last_trained(workspace: Workspace, name: str | None) -> Sealed:
 
 
 def _latest(path: Path) -> str:
-    """The model that `models/LATEST` names; ArtifactError where it does not name one of those beside it."""
+    """The model that `models/LATEST` names; ArtifactError where it names no sealed model beside it."""
     with path.open("rb") as file:
         name = file.read(_LONGEST_NAME).decode("utf-8", "replace")
     sealed = sealed_names(path.parent)
     if name.removesuffix("\n") not in sealed or not name.endswith("\n"):
         there = f"; there are: {', '.join(sealed)}" if sealed else ""
-        raise ArtifactError(f"{path} names {name.strip()!r}, which is no sealed model here", f"use --model NAME{there}")
+        raise ArtifactError(f"{path} names {name.strip()!r}, not a sealed model here", f"use --model NAME{there}")
     return name.removesuffix("\n")
 
 

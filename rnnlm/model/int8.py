@@ -1,10 +1,10 @@
-"""Matrices as whole numbers from −127 to 127 with a scale for each row, and products with them that are exact.
+"""Matrices as integers from −127 to 127 with a scale per row, and exact products with them.
 
     M[i, k] ≈ scale[i] · numbers[i, k],   scale[i] = max_k |M[i, k]| / 127
 
-A product takes M to be exactly what its rows say. Its other factor, float32, is not rounded to 8 bits: it is written
-in four digits of 7 bits, each multiplied in whole numbers, so that the result is that of float32 at a quarter of the
-bytes read. What a matrix means, and where it is stored, is not known here.
+A product treats M as exactly what its rows hold. Its other factor, float32, is not rounded to 8 bits: it is split into
+four digits of 7 bits, each multiplied in integers, so that the result is that of float32 for a quarter of the bytes
+read.
 """
 
 import functools
@@ -18,7 +18,7 @@ _LARGEST = 127
 _DIGITS, _BITS = 4, 7
 _SHIFTS = torch.tensor([[(_DIGITS - 1 - digit) * _BITS] for digit in range(_DIGITS)], dtype=torch.int32)
 _HALF = 2.0 ** (_DIGITS * _BITS - 1)
-# digits (n, k), whole numbers from 0 to 127 → (n, m) float32
+# digits (n, k), integers from 0 to 127 → (n, m) float32
 Multiply = Callable[[Tensor], Tensor]
 
 
@@ -28,17 +28,17 @@ class Int8Rows:
     def __init__(self, numbers: Tensor, scale: Tensor) -> None:
         self.numbers, self.scale = numbers, scale
         self._version = -1
-        self._ready: tuple[Multiply, Tensor] | None = None  # made for the first product
+        self._ready: tuple[Multiply, Tensor] | None = None  # built by the first product
 
     @classmethod
     def of(cls, matrix: Tensor) -> "Int8Rows":
-        """The nearest rows to a matrix (rows, columns): each number is off by at most half of its row's scale."""
+        """The nearest rows to a matrix (rows, columns): each number is off by at most half its row's scale."""
         scale = matrix.abs().amax(1) / _LARGEST
         numbers = (matrix / torch.where(scale > 0, scale, 1.0).unsqueeze(1)).round()
         return cls(numbers.clamp(-_LARGEST, _LARGEST).to(torch.int8), scale)
 
     def matrix(self) -> Tensor:
-        """(rows, columns) float32: what the rows say."""
+        """(rows, columns) float32: the matrix that the rows represent."""
         return self.numbers * self.scale.unsqueeze(1)
 
     def after(self, first: int) -> "Int8Rows":
@@ -46,19 +46,19 @@ class Int8Rows:
         return Int8Rows(self.numbers[first:], self.scale[first:])
 
     def standing_for(self, matrix: Tensor) -> "Int8Rows":
-        """The same rows, for as long as a float32 matrix that was made from them is not changed."""
+        """The same rows, to be used as long as the float32 matrix made from them is not changed."""
         found = Int8Rows(self.numbers, self.scale)
         found._version = matrix._version
         return found
 
     def stand_for(self, matrix: Tensor) -> bool:
-        """Whether the matrix that these rows were said to stand for has not been changed since, as training does."""
+        """Whether `matrix` is unchanged since `standing_for`; training changes it."""
         return self._version == matrix._version
 
     def product(self, x: Tensor, b: Tensor | None = None) -> Tensor:
         """x Mᵀ + b: (1, columns), (rows,) → (1, rows), within rounding of the same with `matrix()`.
 
-        With r = max |x| and v = (x / r + 1) 2²⁷, a whole number below 2²⁸ but for x = r, whose digits are d₀ … d₃:
+        With r = max |x| and v = (x / r + 1) 2²⁷, rounded to an integer below 2²⁸, whose digits are d₀ … d₃:
         numbers · x = r (2⁻²⁷ Σ_j 2^(21 − 7j) numbers · d_j − Σ_k numbers[:, k]).
         """
         if self._ready is None:
@@ -67,30 +67,30 @@ class Int8Rows:
         largest = x.abs().amax().clamp_min(1e-30)
         v = (x * (_HALF / largest) + _HALF).to(torch.int32).clamp_max(int(2 * _HALF) - 1)
         digits = (v >> _SHIFTS) & (2**_BITS - 1)
-        whole = _PLACES @ multiply(digits) - sums
+        whole = _POWERS @ multiply(digits) - sums
         return torch.addcmul(b, whole, self.scale * largest) if b is not None else whole * (self.scale * largest)
 
 
-_PLACES = torch.pow(2.0, _SHIFTS.float()).T / _HALF
+_POWERS = torch.pow(2.0, _SHIFTS.float()).T / _HALF
 
 
 @functools.cache
 def kernel() -> Callable[[Tensor], Multiply]:
-    """The fastest way to multiply a matrix of int8 by digits that gives the right result on this processor.
+    """The fastest exact way to multiply an int8 matrix by digits on this processor.
 
-    Without instructions for it some libraries add pairs of products in 16 bits, which are too few; so each is tried.
+    Without special instructions some libraries add pairs of products in 16 bits, which overflow; so each is tested.
     """
     for make in (_by_fbgemm, _by_onednn):
         try:
             if _is_exact(make):
                 return make
-        except (RuntimeError, AttributeError):  # not in this build of torch, or not on this processor
+        except (RuntimeError, AttributeError):  # not in this build of torch or on this processor
             continue
     return _by_float
 
 
 def _is_exact(make: Callable[[Tensor], Multiply]) -> bool:
-    """Whether the largest sums that there can be come out right."""
+    """Whether the largest possible sums are exact."""
     numbers = torch.full((40, 70), _LARGEST, dtype=torch.int8)
     numbers[1::2] *= -1
     digits = torch.full((_DIGITS, 70), 2**_BITS - 1, dtype=torch.int32)
@@ -99,9 +99,9 @@ def _is_exact(make: Callable[[Tensor], Multiply]) -> bool:
 
 
 def _by_fbgemm(numbers: Tensor) -> Multiply:
-    """What torch has for int8 on x86: 13 MB in 0.15 ms on one core, four digits as fast as one.
+    """torch's int8 kernel on x86: 13 MB in 0.15 ms on one core, four digits as fast as one.
 
-    It rounds its input to 8 bits between its least and largest number; with 0 and 255 added, in columns of zeros, that
+    It rounds its input to 8 bits between its smallest and largest number; with 0 and 255 added, in columns of zeros,
     rounding changes nothing.
     """
     rows, columns = numbers.shape
@@ -114,7 +114,7 @@ def _by_fbgemm(numbers: Tensor) -> Multiply:
         x = torch.cat([d, ends], 1).float()
         return torch.fbgemm_linear_int8_weight_fp32_activation(x, wide, packed, sums, 1.0, 0, zero)
 
-    with warnings.catch_warnings():  # it warns once that it is deprecated; where it is gone the next one is used
+    with warnings.catch_warnings():  # it is deprecated; if it is removed, the next kernel is used
         warnings.simplefilter("ignore")
         packed = torch.fbgemm_pack_quantized_matrix(wide)
         multiply(torch.zeros(_DIGITS, columns, dtype=torch.int32))
@@ -122,12 +122,12 @@ def _by_fbgemm(numbers: Tensor) -> Multiply:
 
 
 def _by_onednn(numbers: Tensor) -> Multiply:
-    """Whole numbers throughout; exact where the processor has instructions for them (VNNI)."""
+    """Integers throughout; exact if the processor has instructions for them (VNNI)."""
     turned = numbers.T
     return lambda d: torch._int_mm(d.to(torch.int8), turned).float()
 
 
 def _by_float(numbers: Tensor) -> Multiply:
-    """For any other processor: right, and no faster than float32."""
+    """For any other processor: exact, but no faster than float32."""
     matrix = numbers.float().T
     return lambda d: d.float() @ matrix

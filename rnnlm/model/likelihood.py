@@ -1,7 +1,7 @@
 """The only place that computes nats per token.
 
-−log p(y(t) | x(1)…x(t)), exact and normalised over all outputs, whatever shortcut training took. The sum over the
-outputs is taken in float64, so that the figure does not depend on how rows are laid side by side.
+−log p(y(t) | x(1)…x(t)), exact and normalized over all outputs, however training computed its loss. The sum over the
+outputs is taken in float64, so that the result does not depend on the batch.
 """
 
 import math
@@ -26,22 +26,22 @@ LanguageModel = Network | NgramModel
 
 _SEGMENT = 1024  # steps of a stream read in one call
 # Logits at once: 4 MB, which stay in the cache. A row of 10,000 takes 26 µs on one core, 16 of them the product and 6
-# the exponentials; 30 µs with 16 MB, and 72 µs with 16 MB, torch's own product and a copy of them.
+# the exponentials; 30 µs with 16 MB, and 72 µs with 16 MB, torch's product and a copy.
 _LOGITS = 2**20
-_ROWS = 16  # more rows are filled up to a multiple of this: oneDNN makes a kernel for every shape
+_ROWS = 16  # more rows are padded to a multiple of this: oneDNN compiles a kernel for every shape
 _POOL = 256  # batches of sequences sorted by length together
 
 
 @dataclass(frozen=True)
 class SpanNats:
-    """A stretch of the text and what each of its tokens cost: `nats` (tokens,) float64 from `start` on."""
+    """The cost of consecutive tokens of a text: `nats` (tokens,) float64 from position `start` on."""
 
     start: int
     nats: NDArray[np.float64]
 
 
 def perplexity(nats_per_token: float) -> float:
-    """exp of the mean cost; DivergenceError where that is no number to speak of."""
+    """exp of the mean cost; DivergenceError where that overflows."""
     if not nats_per_token < 700:
         raise DivergenceError(f"{nats_per_token:.4g} nats per token", "the network has diverged; lower --learning-rate")
     return math.exp(nats_per_token)
@@ -50,7 +50,7 @@ def perplexity(nats_per_token: float) -> float:
 def log_total(logits: Tensor) -> Tensor:
     """log Σ exp(logits) over the last dimension, float64.
 
-    The terms are float32 and only their sum is float64: within 1e-7 of doing all in float64, at half the time.
+    The exponentials are float32 and only their sum is float64: within 1e-7 of all in float64, in half the time.
     """
     largest = logits.amax(-1, keepdim=True)
     return largest.squeeze(-1).double() + (logits - largest).exp_().sum(-1, dtype=torch.float64).log()
@@ -67,17 +67,17 @@ def log_probabilities(model: LanguageModel, hidden: Tensor) -> Tensor:
 def target_nats(model: LanguageModel, hidden: Tensor, targets: Tensor) -> Tensor:
     """hidden (rows, width), targets (rows,) of output numbers → −log p (rows,) float64, 0 for a negative target.
 
-    Where rare words are in bands, p is a product, and only the factors that the target has are computed.
+    With clusters of rare words p is a product, and only the factors of the target are computed.
     """
     if isinstance(model, NgramModel):
         log_p = model.log_p_of(hidden, targets.clamp(min=0) + FIRST_OUTPUT)
         return torch.where(targets < 0, 0.0, -log_p)
     nats = torch.zeros(len(targets), dtype=torch.float64, device=hidden.device)
-    for term in model.terms(hidden, targets):
-        if term.rows is None:
-            nats += _term_nats(term)
+    for factor in model.factors(hidden, targets):
+        if factor.rows is None:
+            nats += _factor_nats(factor)
         else:
-            nats.index_add_(0, term.rows, _term_nats(term))
+            nats.index_add_(0, factor.rows, _factor_nats(factor))
     return nats
 
 
@@ -92,15 +92,15 @@ def mixture_nats(
 
 
 @torch.no_grad()
-def _term_nats(term: SoftmaxFactor) -> Tensor:
-    """−log softmax(V h + c)[target] (rows,) float64, 0 for a negative target; as `log_total`, in place."""
-    rows, count = max(1, _LOGITS // len(term.V) // _ROWS) * _ROWS, len(term.targets)
+def _factor_nats(factor: SoftmaxFactor) -> Tensor:
+    """−log softmax(V h + c)[target] (rows,) float64, 0 for a negative target; in place, as `log_total`."""
+    rows, count = max(1, _LOGITS // len(factor.V) // _ROWS) * _ROWS, len(factor.targets)
     more = -count % _ROWS if count > _ROWS else 0
-    h, targets = functional.pad(term.h, (0, 0, 0, more)), functional.pad(term.targets, (0, more), value=-1)
+    h, targets = functional.pad(factor.h, (0, 0, 0, more)), functional.pad(factor.targets, (0, more), value=-1)
     parts = []
     for start in range(0, count, rows):
         wanted = targets[start : start + rows]
-        logits = product(h[start : start + rows], term.V, term.c)
+        logits = product(h[start : start + rows], factor.V, factor.c)
         chosen = logits.gather(1, wanted.clamp(min=0).unsqueeze(1)).squeeze(1).double()
         largest = logits.amax(1, keepdim=True)
         total = logits.sub_(largest).exp_().sum(1, dtype=torch.float64).log() + largest.squeeze(1).double()
@@ -116,7 +116,7 @@ def segment_nats(model: LanguageModel, inputs: Tensor, targets: Tensor, states: 
 
 
 def spans_of(ids: Ids, context: str) -> NDArray[np.int64]:
-    """(sequences, 2) begin and end of what is read from one start state: everything, each document, or each line."""
+    """(sequences, 2) begin and end of each sequence read from the zero state: all, each document, or each line."""
     if context == "stream":
         return np.array([[0, len(ids.ids)]], np.int64)
     if context == "document":
@@ -125,33 +125,33 @@ def spans_of(ids: Ids, context: str) -> NDArray[np.int64]:
         return np.stack([starts, np.append(starts[1:], len(ids.ids))], 1)
     if context == "sentence":
         return np.stack([ids.offsets[:-1], ids.offsets[1:]], 1)
-    raise UsageError(f"context {context!r} is none", "use stream, sentence or document")
+    raise UsageError(f"unknown context {context!r}", "use stream, sentence or document")
 
 
 @torch.inference_mode()
 def text_nats(model: LanguageModel, ids: Ids, context: str, batch_size: int) -> Iterator[SpanNats]:
-    """What every token of a text costs, in pieces of bounded size, each token once, in no promised order.
+    """The cost of every token of a text, in pieces of bounded size, each token once, in no particular order.
 
-    Each sequence of the context starts from the zero state with `<s>`; `batch_size` of like length are read side by
-    side, which changes no figure by more than rounding.
+    Each sequence of the context starts from the zero state with `<s>`; `batch_size` sequences of similar length are
+    read side by side, which changes costs only by rounding.
     """
     if isinstance(model, Network):
         model.eval()
     for some in _side_by_side(spans_of(ids, context), batch_size):
         states = model.initial_state(len(some))
-        for places, inside, inputs, targets in _segments(ids, some, model.device):
+        for positions, inside, inputs, targets in _segments(ids, some, model.device):
             nats, states = segment_nats(model, inputs, targets, states)
             costs = nats.cpu().numpy()
             for column in np.flatnonzero(inside[0]):
                 count = int(inside[:, column].sum())
-                yield SpanNats(int(places[0, column]), costs[:count, column])
+                yield SpanNats(int(positions[0, column]), costs[:count, column])
 
 
 @torch.inference_mode()
 def text_outputs(model: Network, ids: Ids, context: str, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """What the output layer reads, and is to predict: (rows, width) and (rows,) of output numbers, as `text_nats` does.
+    """Inputs of the output layer (rows, width) and its targets (rows,) of output numbers, in the order of `text_nats`.
 
-    Targets are negative where a sequence is over.
+    Targets are negative where a sequence has ended.
     """
     model.eval()
     for some in _side_by_side(spans_of(ids, context), batch_size):
@@ -162,27 +162,27 @@ def text_outputs(model: Network, ids: Ids, context: str, batch_size: int) -> Ite
 
 
 def _side_by_side(spans: NDArray[np.int64], batch_size: int) -> Iterator[NDArray[np.int64]]:
-    """The spans that are read together, of like length."""
+    """The spans that are read together, of similar length."""
     pool = batch_size * _POOL
     for first in range(0, len(spans), pool):
         some = spans[first : first + pool]
         some = some[np.argsort(some[:, 1] - some[:, 0], kind="stable")]
-        for place in range(0, len(some), batch_size):
-            yield some[place : place + batch_size]
+        for start in range(0, len(some), batch_size):
+            yield some[start : start + batch_size]
 
 
 def _segments(
     ids: Ids, spans: NDArray[np.int64], device: torch.device
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.bool_], Tensor, Tensor]]:
-    """Places in the text and whether they are inside their span, inputs and targets: (steps, spans) each."""
+    """Positions in the text, whether they are inside their span, inputs and targets: (steps, spans) each."""
     lengths = spans[:, 1] - spans[:, 0]
     segment = max(1, _SEGMENT // len(spans)) if len(spans) > 1 else _SEGMENT
     for start in range(0, int(lengths.max()), segment):
         time = min(segment, int(lengths.max()) - start)
-        places = spans[:, 0] + start + np.arange(time)[:, None]
-        inside = places < spans[:, 1]
+        positions = spans[:, 0] + start + np.arange(time)[:, None]
+        inside = positions < spans[:, 1]
         last = len(ids.ids) - 1
-        targets = np.where(inside, ids.ids[places.clip(0, last)].astype(np.int64), PAD_ID)
-        before = ids.ids[(places - 1).clip(0, last)].astype(np.int64)
-        inputs = np.where(inside, np.where(places == spans[:, 0], START_ID, before), PAD_ID)
-        yield places, inside, torch.from_numpy(inputs).to(device), torch.from_numpy(targets).to(device)
+        targets = np.where(inside, ids.ids[positions.clip(0, last)].astype(np.int64), PAD_ID)
+        before = ids.ids[(positions - 1).clip(0, last)].astype(np.int64)
+        inputs = np.where(inside, np.where(positions == spans[:, 0], START_ID, before), PAD_ID)
+        yield positions, inside, torch.from_numpy(inputs).to(device), torch.from_numpy(targets).to(device)

@@ -26,7 +26,7 @@ def load_model(sealed: Sealed, device: str = "cpu") -> LanguageModel:
 def load_network(sealed: Sealed, device: str = "cpu", *, int8: bool = False) -> Network:
     """The network with its weights, ready to evaluate; ArtifactError when they do not fit.
 
-    With `int8` its matrices are rounded to 8 bits, as those of a model that is sealed so are.
+    With `int8` its matrices are rounded to 8 bits, as in a quantized model.
     """
     architecture = sealed.architecture
     weights, rows = sealed_weights(sealed)
@@ -34,7 +34,7 @@ def load_network(sealed: Sealed, device: str = "cpu", *, int8: bool = False) -> 
         weights, rows = dequantize(quantize(weights), str(sealed.path / WEIGHTS))
     if architecture.cell not in CELLS:
         raise ArtifactError(f"{sealed.path}: there is no cell {architecture.cell!r}", "use the program that wrote it")
-    if parameter_count(architecture) != sum(array.size for array in weights.values()):  # before memory is taken for it
+    if parameter_count(architecture) != sum(array.size for array in weights.values()):  # before memory is allocated
         raise ArtifactError(f"{sealed.path / WEIGHTS} holds other numbers than {CONFIG} asks for", REMEDY)
     model = Network(architecture, torch.Generator())
     model.load(weights, str(sealed.path / WEIGHTS))

@@ -1,4 +1,4 @@
-"""Ids or real values to outputs: embedding, recurrent layers, output layer; the same core for every task."""
+"""From ids or real values to outputs: embedding, recurrent layers, output layer; one core for all tasks."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from rnnlm.model.cells.cell import Cell, CellOptions, Output, State
 from rnnlm.model.cells.output_recurrent import OutputRecurrent
 from rnnlm.model.cells.registry import make_cell
 from rnnlm.model.dropout import Dropout
-from rnnlm.model.embedding import SPREAD
+from rnnlm.model.embedding import INIT_STD
 from rnnlm.model.int8 import Int8Rows
 from rnnlm.model.outputs.clusters import Clusters
 from rnnlm.model.outputs.factor import SoftmaxFactor
@@ -29,19 +29,19 @@ States = tuple[State, ...]
 
 @dataclass(frozen=True)
 class WeightInit:
-    """How weights start: recurrent ones 'uniform' or 'orthogonal', and the bias of the gate that keeps the state.
+    """The init of weights: recurrent ones 'uniform' or 'orthogonal', and the bias of the gate that keeps the state.
 
-    `spread` is the standard deviation of the embedding's numbers.
+    `std` is the standard deviation of the embedding's numbers.
     """
 
     recurrent: str = "uniform"
     forget_bias: float = 1.0
-    spread: float = SPREAD
+    std: float = INIT_STD
 
 
 @dataclass(frozen=True)
 class ForcedInput:
-    """What a cell that feeds its output back is given instead.
+    """The forced input: what a cell that feeds its output back is given instead.
 
     `previous` is y(t−1): (time, batch) of output numbers, negative where there is none, or (time, batch, outputs) of
     real values. `given` (time, batch) says at which steps; None for all of them, which are then computed at once.
@@ -53,10 +53,10 @@ class ForcedInput:
 
 @dataclass(frozen=True)
 class SegmentOutput:
-    """What the layers made of a segment.
+    """The outputs of the layers for a segment.
 
-    `h` (time, batch, hidden) is the last layer's, `dropped` the same as the output layer reads it, before projection,
-    `output` (time, batch, width) after it; `states` are those after the last step.
+    `h` (time, batch, hidden) is the last layer's, `dropped` the same after dropout, `output` (time, batch, width) the
+    input of the output layer, after projection; `states` are those after the last step.
     """
 
     h: Tensor
@@ -66,13 +66,13 @@ class SegmentOutput:
 
 
 class Network(nn.Module):
-    """p(y(t) | x(1)…x(t)), or real values in its place.
+    """p(y(t) | x(1)…x(t)), or real values instead.
 
         e(t) = E[x(t)], or x(t) itself where it is real
         h(t) = layers(e(t), h(t−1))
         o(t) = V u(t) + c,   V = E[2:] when tied
-        u(t) = h(t); where a tied V has rows of another length, P h(t) or tanh(P h(t))
-        ŷ(t) = softmax o(t), or o(t) itself for real values, or a softmax in `Bands` of rare words
+        u(t) = h(t), or P h(t) or tanh(P h(t)) where a tied V has rows of another length
+        ŷ(t) = softmax o(t), or o(t) itself for real values, or a softmax in `Clusters`
 
     A language model's outputs are the ids from 2 up: `<pad>` and `<s>` are never predicted. The row of `<pad>` is 0
     and stays 0.
@@ -82,12 +82,12 @@ class Network(nn.Module):
         super().__init__()
         self.architecture = architecture
         a, start = architecture, start or WeightInit()
-        self.embedding = self.projection = self.output = self.bands = None
+        self.embedding = self.projection = self.output = self.bands = None  # bands: the clusters' name in weights files
         width = a.features
         if a.vocabulary:
             width = a.embedding
             rows = a.cuts[0] + FIRST_OUTPUT if a.cuts else a.vocabulary
-            table = torch.empty(rows, a.embedding).normal_(0, start.spread, generator=generator)
+            table = torch.empty(rows, a.embedding).normal_(0, start.std, generator=generator)
             table[PAD_ID] = 0
             self.embedding = nn.Parameter(table)
         options = CellOptions(a.activation, a.peepholes, a.feedback, start.recurrent, start.forget_bias)
@@ -105,12 +105,12 @@ class Network(nn.Module):
             self.output = nn.Parameter(torch.empty(a.outputs, a.width).uniform_(-bound, bound, generator=generator))
         self.bias = nn.Parameter(torch.zeros(a.outputs))
         if a.cuts:
-            self.bands = Clusters(a.outputs, a.embedding, a.cuts, a.widths, start.spread, generator)
+            self.bands = Clusters(a.outputs, a.embedding, a.cuts, a.widths, start.std, generator)
         self._int8: dict[str, Int8Rows] = {}
 
     @property
     def device(self) -> torch.device:
-        """Where the weights live."""
+        """The device of the weights."""
         return self.bias.device
 
     @property
@@ -125,9 +125,9 @@ class Network(nn.Module):
         return self
 
     def use_int8(self, rows: Mapping[str, Int8Rows]) -> "Network":
-        """Read matrices that are the same numbers in 8 bits, by the names of `tensors`, where one token is read alone.
+        """Use 8-bit matrices of the same numbers, by the names of `tensors`, where a single token is read.
 
-        The network itself; nothing that it says changes by more than rounding.
+        Returns the network itself; its outputs change only by rounding.
         """
         for number, cell in enumerate(self.cells):
             own = {"U": cell.U, "W": cell.W}
@@ -147,40 +147,40 @@ class Network(nn.Module):
         return tuple(layer.initial_state(batch) for layer in self.cells)
 
     def forward(self, inputs: Tensor, states: States) -> tuple[Tensor, States]:
-        """inputs (time, batch) → what the output layer reads (time, batch, width), and the states after them."""
-        reading = self.read(inputs, states)
-        return reading.output, reading.states
+        """inputs (time, batch) → inputs of the output layer (time, batch, width), and the states after them."""
+        segment = self.read(inputs, states)
+        return segment.output, segment.states
 
     def read(
-        self, inputs: Tensor, states: States, noise: Dropout | None = None, teacher: ForcedInput | None = None
+        self, inputs: Tensor, states: States, dropout: Dropout | None = None, forced: ForcedInput | None = None
     ) -> SegmentOutput:
-        """inputs (time, batch) of ids, or (time, batch, features) → a `Reading`.
+        """inputs (time, batch) of ids, or (time, batch, features) → a `SegmentOutput`.
 
-        `noise` is training's. `teacher` is for cells that feed the output back; a language model that was trained
-        with one has it always, for y(t−1) is x(t).
+        `dropout` is for training. `forced` is for cells that feed the output back; a language model that was trained
+        with forced input always has it, since y(t−1) = x(t).
         """
         a = self.architecture
         x = self.embed(inputs)
-        if self.embedding is not None and noise is not None:
-            x = noise.drop_rows(x, inputs, a.vocabulary)
+        if self.embedding is not None and dropout is not None:
+            x = dropout.drop_rows(x, inputs, a.vocabulary)
         if a.forced and a.task == "language":
-            teacher = ForcedInput(inputs - FIRST_OUTPUT)
-        if noise is not None:
-            x = noise.drop(x, noise.inputs)
+            forced = ForcedInput(inputs - FIRST_OUTPUT)
+        if dropout is not None:
+            x = dropout.drop(x, dropout.inputs)
         after = []
         for number, (layer, state) in enumerate(zip(self.cells, states, strict=True)):
-            W = None if noise is None else noise.drop_weights(layer.W)
-            h, state = self._run(layer, x, state, W, teacher)
+            W = None if dropout is None else dropout.drop_weights(layer.W)
+            h, state = self._run(layer, x, state, W, forced)
             after.append(state)
             last = number == a.layers - 1
-            x = h if noise is None else noise.drop(h, noise.outputs if last else noise.between)
+            x = h if dropout is None else dropout.drop(h, dropout.outputs if last else dropout.between)
         output = self._read_out(x)
         if a.direct:
             output = torch.cat([output, inputs], -1)
         return SegmentOutput(h, x, output, tuple(after))
 
     def embed(self, inputs: Tensor) -> Tensor:
-        """(…) of ids → (…, D), their embeddings; real inputs as they are."""
+        """(…) of ids → (…, D), their embeddings; real inputs as is."""
         if self.embedding is None:
             return inputs
         if self.bands is None:
@@ -190,15 +190,15 @@ class Network(nn.Module):
         return self.bands.embed(x, ids - FIRST_OUTPUT).view(*inputs.shape, -1)
 
     def _run(
-        self, layer: Cell, x: Tensor, state: State, W: Tensor | None, teacher: ForcedInput | None
+        self, layer: Cell, x: Tensor, state: State, W: Tensor | None, forced: ForcedInput | None
     ) -> tuple[Tensor, State]:
         """One layer over a segment."""
-        if teacher is None or not isinstance(layer, OutputRecurrent):  # no other cell has use for a teacher
+        if forced is None or not isinstance(layer, OutputRecurrent):  # no other cell takes it
             h, state = layer(x, state, W)
             return h, state
-        if teacher.given is None:
-            return layer.forced(x, teacher.previous, W), state
-        return layer.guided(x, state, teacher.previous, teacher.given, W)
+        if forced.given is None:
+            return layer.forced(x, forced.previous, W), state
+        return layer.guided(x, state, forced.previous, forced.given, W)
 
     def _read_out(self, h: Tensor) -> Tensor:
         """(…, hidden) → (…, width)."""
@@ -208,15 +208,15 @@ class Network(nn.Module):
         return u.tanh() if self.architecture.read_out == "tanh" else u
 
     def logits(self, output: Tensor) -> Tensor:
-        """(…, width) → (…, outputs): o(t), or log p in bands. For a language model the first is that of id 2."""
+        """(…, width) → (…, outputs): o(t), or log p with clusters. For a language model the first is id 2."""
         if self.bands is not None:
             return self.bands.log_p(output, self.output_matrix, self.bias)
         return linear(output, self.output_matrix, self.bias, self._int8.get("outputs"))
 
-    def terms(self, output: Tensor, targets: Tensor) -> Iterator[SoftmaxFactor]:
+    def factors(self, output: Tensor, targets: Tensor) -> Iterator[SoftmaxFactor]:
         """The factors of p(target): output (rows, width), targets (rows,) of output numbers, negative for none."""
         if self.bands is not None:
-            yield from self.bands.terms(output, self.output_matrix, self.bias, targets)
+            yield from self.bands.factors(output, self.output_matrix, self.bias, targets)
         else:
             yield SoftmaxFactor(output, self.output_matrix, self.bias, targets)
 
@@ -228,11 +228,11 @@ class Network(nn.Module):
         """
         if self.architecture.task == "forecast":
             return linear_squared_error(output, self.output_matrix, self.bias, targets)
-        return torch.stack([term.loss for term in self.terms(output, targets)]).sum()
+        return torch.stack([factor.loss for factor in self.factors(output, targets)]).sum()
 
     @property
     def output_matrix(self) -> Tensor:
-        """V (outputs, width): a view of the embeddings when tied; in bands that of the first."""
+        """V (outputs, width): a view of the embeddings when tied; with clusters that of the first."""
         if self.output is not None:
             return self.output
         assert self.embedding is not None
@@ -240,28 +240,28 @@ class Network(nn.Module):
 
     @property
     def feeds_back(self) -> bool:
-        """Whether the network's output is part of its state, so that a teacher makes a difference."""
+        """Whether the network's output is part of its state, so that forced input makes a difference."""
         return any(cell.FEEDS_BACK for cell in self.cells)
 
     @property
     def parameter_count(self) -> int:
-        """Number of trained numbers."""
+        """Number of parameters."""
         return sum(parameter.numel() for parameter in self.parameters())
 
     @property
     def operations(self) -> int:
-        """Floating-point operations of one step's matrix products, forward, up to what the output layer reads."""
+        """Floating-point operations of one step's matrix products, forward, without the output layer."""
         projection = 0 if self.projection is None else 2 * self.projection.numel()
         return sum(cell.operations for cell in self.cells) + projection
 
     def output_operations(self, targets: Tensor) -> int:
-        """Those of the output layer for targets (rows,) of output numbers, forward, where they are not negative."""
+        """Those of the output layer for the non-negative targets (rows,) of output numbers, forward."""
         wanted = targets[targets >= 0]
         whole = 2 * self.output_matrix.numel() * len(wanted)
         return whole + (0 if self.bands is None else self.bands.operations(wanted))
 
     def start_bias(self, counts: NDArray[np.int64]) -> None:
-        """Set the output bias to the log unigram of train; `counts` (outputs,), one added to each."""
+        """Set the output bias to the log unigram of the training split, `counts` (outputs,) with one added to each."""
         smooth = counts + 1.0
         with torch.no_grad():
             self.bias.copy_(torch.from_numpy(np.log(smooth / smooth.sum())))
@@ -269,7 +269,7 @@ class Network(nn.Module):
                 self.bands.start_bias(self.bias)
 
     def start_embedding(self, layer: NDArray[np.float32]) -> None:
-        """Start from a whole layer (V, D), one row an id."""
+        """Start from a whole layer (V, D), one row per id."""
         assert self.embedding is not None
         rows = torch.from_numpy(np.array(layer))
         with torch.no_grad():
@@ -278,7 +278,7 @@ class Network(nn.Module):
                 self.bands.start_rows(rows[FIRST_OUTPUT:])
 
     def start_direct(self, columns: Sequence[int | None]) -> None:
-        """Let the forecast start as persistence: output k begins as input `columns[k]`, or as 0 where there is none."""
+        """Start a forecast as persistence: output k is input `columns[k]`, or 0 where that is None."""
         assert self.output is not None and self.architecture.direct
         with torch.no_grad():
             self.output.zero_()
@@ -291,9 +291,9 @@ class Network(nn.Module):
         return {name: tensor.detach().cpu().numpy().copy() for name, tensor in self.state_dict().items()}
 
     def load(self, tensors: Mapping[str, NDArray[Any]], origin: str) -> None:
-        """Take over weights; ArtifactError when names, shapes or values do not fit."""
+        """Load weights; ArtifactError when names, shapes or values do not fit."""
         own = self.state_dict()
-        remedy = "the directory's files do not belong together; copy the model anew"
+        remedy = "the directory's files do not belong together; copy the model again"
         if set(own) != set(tensors):
             raise ArtifactError(f"{origin} holds other tensors than the configuration asks for", remedy)
         for name, tensor in own.items():

@@ -1,4 +1,4 @@
-"""How many numbers a network has, from its architecture alone, so that it is known before any memory is taken."""
+"""The number of parameters of a network, from its architecture alone, before any memory is allocated."""
 
 from itertools import pairwise
 
@@ -8,7 +8,7 @@ from rnnlm.model.cells.registry import CELLS
 
 
 def parameter_count(architecture: Architecture) -> int:
-    """The trained numbers of a network that has not been built: `Network.parameter_count` without its memory."""
+    """`Network.parameter_count` of a network that has not been built."""
     a = architecture
     rows = a.cuts[0] + FIRST_OUTPUT if a.cuts else a.vocabulary
     total = rows * a.embedding + layer_parameters(a) + a.outputs
@@ -20,7 +20,7 @@ def parameter_count(architecture: Architecture) -> int:
 
 
 def layer_parameters(a: Architecture) -> int:
-    """The trained numbers of the recurrent layers: U, W, b, and peepholes."""
+    """The parameters of the recurrent layers: U, W, b, and peepholes."""
     cell = CELLS[a.cell]
     rows, fed = len(cell.BLOCKS) * a.hidden, a.outputs if cell.FEEDS_BACK else a.hidden
     widths = [a.embedding if a.vocabulary else a.features, *[a.hidden] * (a.layers - 1)]

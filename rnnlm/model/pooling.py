@@ -5,7 +5,7 @@ from torch import Tensor
 
 
 def summarised(h: Tensor, lengths: Tensor, how: str) -> Tensor:
-    """h (time, batch, width) and true lengths (batch,) → (batch, width); what lies beyond a length has no part.
+    """h (time, batch, width) and true lengths (batch,) → (batch, width); steps beyond a length are ignored.
 
     `how` is 'last' (h(T)), 'mean' or 'max'.
     """

@@ -1,9 +1,9 @@
-"""A sealed model with every matrix of its weights in 8 bits: made from another, and read again.
+"""A sealed model with every weight matrix in 8 bits: created from another model, and read.
 
-In `weights.safetensors` a matrix M (rows, columns) is then `M`, int8, and `M.scale` (rows,), float32, as `int8.py`
-says; vectors stay as they are. `config.json` says `"weights": "int8"`. Loading multiplies them out again, so that what
-such a model says is exactly defined, is the same for every command, and differs from the model that it was made from
-by the rounding of its weights alone.
+In `weights.safetensors` a matrix M (rows, columns) is `M`, int8, and `M.scale` (rows,), float32, as in `int8.py`;
+vectors stay float32. `config.json` has `"weights": "int8"`. Loading multiplies them out, so that the outputs of such a
+model are exactly defined, the same for every command, and differ from the original model's only by the rounding of the
+weights.
 """
 
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ _SCALE = ".scale"
 
 
 def quantize(tensors: Tensors) -> dict[str, NDArray[Any]]:
-    """Weights by name in float32 → the same with every matrix as whole numbers and the scale of each row."""
+    """Weights by name in float32 → the same with every matrix as integers and a scale per row."""
     found: dict[str, NDArray[Any]] = {}
     for name, array in tensors.items():
         if array.ndim == 2:
@@ -36,9 +36,9 @@ def quantize(tensors: Tensors) -> dict[str, NDArray[Any]]:
 
 
 def dequantize(tensors: Tensors, origin: str) -> tuple[dict[str, NDArray[Any]], dict[str, Int8Rows]]:
-    """What `quantize` gave → the weights by name in float32, and the rows of each matrix.
+    """The result of `quantize` → the weights by name in float32, and the rows of each matrix.
 
-    Raises ArtifactError for tensors that `quantize` cannot have given.
+    Raises ArtifactError for tensors that `quantize` cannot have produced.
     """
     weights: dict[str, NDArray[Any]] = {}
     rows: dict[str, Int8Rows] = {}
@@ -49,16 +49,16 @@ def dequantize(tensors: Tensors, origin: str) -> tuple[dict[str, NDArray[Any]], 
         if array.dtype == np.int8:
             scale = tensors.get(name + _SCALE)
             if array.ndim != 2 or scale is None or scale.dtype != np.float32 or scale.shape != array.shape[:1]:
-                raise ArtifactError(f"{origin}: {name} in 8 bits has no scale for each of its rows", REMEDY)
+                raise ArtifactError(f"{origin}: {name} in 8 bits does not have a scale for each row", REMEDY)
             rows[name] = Int8Rows(torch.from_numpy(np.array(array)), torch.from_numpy(np.array(scale)))
             weights[name] = rows[name].matrix().numpy()
     if {name + _SCALE for name in rows} != {name for name in tensors if name.endswith(_SCALE)}:
-        raise ArtifactError(f"{origin} holds scales of matrices that are not there", REMEDY)
+        raise ArtifactError(f"{origin} holds scales without matrices", REMEDY)
     return weights, rows
 
 
 def sealed_weights(sealed: Sealed) -> tuple[dict[str, NDArray[Any]], dict[str, Int8Rows]]:
-    """The weights of a sealed model by name, float32, and the rows of those that it holds in 8 bits.
+    """The weights of a sealed model by name, float32, and the rows of those in 8 bits.
 
     Raises ArtifactError when they are damaged, UsageError for an n-gram model, which has none.
     """
@@ -69,10 +69,10 @@ def sealed_weights(sealed: Sealed) -> tuple[dict[str, NDArray[Any]], dict[str, I
 
 
 def seal_quantized(sealed: Sealed, directory: Path, report: Mapping[str, Any]) -> Sealed:
-    """Make a sealed model in `directory`, which is there and empty: `sealed` with its matrices in 8 bits.
+    """Write a sealed model to `directory`, which exists and is empty: `sealed` with its matrices in 8 bits.
 
-    Its manifest has the digest of the model that it was made from as an input, and `report` as what is known of it; the
-    figures of that model are not its own. Raises UsageError as `check_quantizable` does.
+    Its manifest has the digest of `sealed` as an input and the given `report`, since the metrics of `sealed` are not
+    its own. Raises UsageError as `check_quantizable` does.
     """
     check_quantizable(sealed)
     write_tensors(directory / WEIGHTS, quantize(sealed_weights(sealed)[0]))
@@ -90,9 +90,9 @@ def seal_quantized(sealed: Sealed, directory: Path, report: Mapping[str, Any]) -
 
 
 def check_quantizable(sealed: Sealed) -> None:
-    """Raise UsageError for a model that is in 8 bits already, has no network, or is no language model.
+    """Raise UsageError for a model that is in 8 bits already, has no network, or is not a language model.
 
-    The outputs of language models alone are probabilities that can be held against a text.
+    Only the outputs of language models can be compared on a text.
     """
     if sealed.weights == "int8":
         raise UsageError(f"{sealed.path} has int8 weights already", "name the model that it was made from")

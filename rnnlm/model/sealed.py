@@ -1,4 +1,4 @@
-"""A trained model as a sealed directory: configuration, weights and tokenizer, which work alone.
+"""A trained model as a sealed directory: configuration, weights and tokenizer, self-contained.
 
 `config.json` says how raw text becomes ids (or a table becomes windows), how the network is built and what its outputs
 are; `model_sha256` covers it, the weights and the tokenizer. A model of series has no tokenizer.
@@ -25,19 +25,19 @@ from rnnlm.tables.rules import SeriesRules
 
 FORMAT, VERSION = "rnnlm model", 1
 CONFIG, WEIGHTS, TOKENIZER = "config.json", "weights.safetensors", "tokenizer.json"
-REMEDY = "the model is damaged; copy it anew, or train it again with --force"
+REMEDY = "the model is damaged; copy it again, or train it again with --force"
 
 
 @dataclass(frozen=True)
 class NgramShape:
-    """An n-gram model of `order` N over the ids below `vocabulary`; with `lines_apart` no line knows another."""
+    """An n-gram model of `order` N over the ids below `vocabulary`; with `lines_apart` lines are independent."""
 
     order: int
     vocabulary: int
     lines_apart: bool
 
     def fits(self) -> bool:
-        """Whether the numbers can be those of a model."""
+        """Whether a model can have these numbers."""
         numbers = type(self.order) is type(self.vocabulary) is int and type(self.lines_apart) is bool
         return numbers and 1 <= self.order <= MOST_ORDER and self.vocabulary > FIRST_OUTPUT
 
@@ -55,23 +55,23 @@ class Sealed:
 
     @property
     def report(self) -> Mapping[str, Any]:
-        """The figures that it was sealed with."""
+        """The metrics that it was sealed with."""
         return self.manifest.report
 
     def opening(self) -> AbstractContextManager[None]:
-        """Around opening more of its files: ArtifactError where another model has taken its place meanwhile."""
+        """Wraps opening more of its files: ArtifactError if another model has replaced it."""
         return unreplaced(self.path, self.manifest)
 
     @property
     def rules(self) -> TextRules:
-        """How raw text becomes ids; UsageError for a model of series, which reads none."""
+        """How raw text becomes ids; UsageError for a model of series, which reads no text."""
         if self.text is None:
             raise UsageError(f"{self.path} is a model of series and reads no text", "name another with --model")
         return self.text
 
     @property
     def architecture(self) -> Architecture:
-        """How its network is built; UsageError for an n-gram model, which has none."""
+        """The architecture of its network; UsageError for an n-gram model, which has none."""
         if isinstance(self.built, NgramShape):
             raise self._no_network()
         return self.built
@@ -104,7 +104,7 @@ class Sealed:
         return str(self.config.get("weights", "float32"))
 
     def _no_network(self) -> UsageError:
-        return UsageError(f"{self.path} is an n-gram model, which has no network", "name a network in its place")
+        return UsageError(f"{self.path} is an n-gram model, which has no network", "name a network instead")
 
     @property
     def name(self) -> str:
@@ -115,8 +115,8 @@ class Sealed:
 def model_config(architecture: Architecture, described: Mapping[str, Any]) -> dict[str, Any]:
     """What `config.json` holds.
 
-    `described` is how the model reads data: `text` (as `text_description` gives it) or `series`, `labels`, `context`;
-    and what a reader need not know: settings of training, digests of data.
+    `described` is how the model reads data: `text` (from `text_description`) or `series`, `labels`, `context`; and what
+    readers do not need: settings of training, digests of data.
     """
     return {
         "format": FORMAT,
@@ -145,7 +145,7 @@ def seal_model(
     report: Mapping[str, Any],
     more: Sequence[str] = (),
 ) -> Manifest:
-    """Write the manifest over a finished model's files, `more` of them where it is no network."""
+    """Write the manifest of a finished model's files; `more` are those of a model that is not a network."""
     beside = ["metrics.jsonl", "run.json", "settings.toml", "journal.tsv", "replay.toml"]
     names = [CONFIG, WEIGHTS, TOKENIZER, *beside, *more]
     names = [name for name in names if (directory / name).exists()]
@@ -159,13 +159,13 @@ def is_sealed(path: Path) -> bool:
 
 
 def read_sealed(path: Path) -> Sealed:
-    """A sealed model, every file checked against the manifest before it is believed.
+    """A sealed model, with every file checked against the manifest.
 
-    Raises InputError where there is no model, ArtifactError where it is damaged, changed, of another version, or
-    replaced while it is read.
+    Raises InputError if there is no model, ArtifactError if it is damaged, changed, of another version, or replaced
+    while it is read.
     """
     if not is_sealed(path):
-        raise InputError(f"{path} is no sealed model", "train one with: rnnlm train")
+        raise InputError(f"{path} is not a sealed model", "train one with: rnnlm train")
     path = standing(path)
     manifest = read_manifest(path, FORMAT, VERSION, remedy=REMEDY)
     if manifest is None:
@@ -209,7 +209,7 @@ def _read(path: Path, manifest: Manifest) -> Sealed:
 
 
 def _read_ngram(path: Path, config: Mapping[str, Any], manifest: Manifest) -> Sealed:
-    """The same of an n-gram model; ValueError where the configuration is none."""
+    """The same for an n-gram model; ValueError for an invalid configuration."""
     shape = NgramShape(**config["ngram"])
     names = (CONFIG, TOKENIZER, *grams_names(shape.order)) if shape.fits() else ()
     good = config["format"] == FORMAT and config["context"] in ("stream", "sentence")
@@ -220,7 +220,7 @@ def _read_ngram(path: Path, config: Mapping[str, Any], manifest: Manifest) -> Se
 
 
 def _digest(manifest: Manifest, names: Sequence[str]) -> str:
-    """What stands for a model: the digests of all that its figures depend on."""
+    """The identity of a model: the digest of all that its results depend on."""
     return sha256_bytes(canonical({name: manifest.outputs[name] for name in names if name in manifest.outputs}))
 
 
@@ -230,7 +230,7 @@ def _text_rules(path: Path, text: Mapping[str, Any], vocabulary: int) -> TextRul
     if not (known and all(type(each) is bool for each in asdict(units).values())):
         raise ValueError
     tokenizer = load_tokenizer((path / TOKENIZER).read_text("utf-8"), str(path / TOKENIZER))
-    if rule.then:  # config.json has but the digest of an imported normalizer; tokenizer.json has all of the cleaning
+    if rule.then:  # config.json has only the digest of an imported normalizer; tokenizer.json has all the cleaning
         whole = normalizer_json(tokenizer.normalizer)
         rule = CleanRule("keep", "keep", "keep", "none", False, fold=False, special=False, then=whole)
     if sorted(tokenizer.get_vocab().values()) != list(range(vocabulary)):

@@ -1,7 +1,4 @@
-"""States of several sequences laid side by side and taken apart again, whatever a model's states are made of.
-
-States are tensors (batch, ·), or tuples of states, however deep; nothing else is known of them here.
-"""
+"""Join and split the states of a batch's sequences: tensors (batch, ·), or nested tuples of them."""
 
 from collections.abc import Sequence
 from typing import TypeVar, cast
@@ -13,7 +10,7 @@ S = TypeVar("S")
 
 
 def joined(states: Sequence[S]) -> S:
-    """The states of some batches as those of one, in their order."""
+    """The states of several batches as those of one batch, in order."""
     first = states[0]
     if isinstance(first, Tensor):
         return cast(S, torch.cat(cast(list[Tensor], list(states))))
@@ -22,7 +19,7 @@ def joined(states: Sequence[S]) -> S:
 
 
 def taken(states: S, rows: Tensor | slice) -> S:
-    """The states of some sequences of a batch: `rows` (n,) are numbers, any more than once, or a slice."""
+    """The states of some sequences of a batch; `rows` are indices (n,), which may repeat, or a slice."""
     if isinstance(states, Tensor):
         return cast(S, states[rows] if isinstance(rows, slice) else states.index_select(0, rows))
     assert isinstance(states, tuple)

@@ -16,10 +16,10 @@ _UNKNOWN = -2
 
 
 def apply_rules(table: Table, rules: SeriesRules, *, future: bool = False) -> Series:
-    """A table that training has not seen, by the rules that were learned there.
+    """A table that training has not seen, by the rules learned in training.
 
-    With `future` every window of known inputs is there, its target known or not, so that the last of a sequence
-    forecasts what the table does not hold. Raises InputError for a table without the columns, or too short.
+    With `future` every window of known inputs is kept, its target known or not, so that the last of a sequence
+    forecasts beyond the table. Raises InputError for a table without the columns, or too short.
     """
     order, starts = sequence_rows(table, rules.group)
     check_time(table, rules.time, order, starts)
@@ -86,16 +86,16 @@ def encoded(table: Table, rules: SeriesRules) -> Iterator[Floats]:
 
 
 def category_codes(table: Table, column: str, labels: tuple[str, ...]) -> RowNumbers:
-    """(rows,) the place of each value among `labels`, -1 where missing, -2 for a value that is none of them.
+    """(rows,) the index of each value in `labels`, -1 where missing, -2 for a value that is none of them.
 
-    A label that is a number is met in any form of that number: '01' in a column of texts, 1 in one of numbers.
+    A label that is a number matches any form of that number: '01' in a column of texts, 1 in one of numbers.
     """
     codes, texts = table.labels(column)
-    places: dict[str | float, int] = {}
-    for place, label in enumerate(labels):
-        places.setdefault(_as_number(label), place)
-    places |= {label: place for place, label in enumerate(labels)}
-    met = [places.get(text, places.get(_as_number(text), _UNKNOWN)) for text in texts]
+    indices: dict[str | float, int] = {}
+    for index, label in enumerate(labels):
+        indices.setdefault(_as_number(label), index)
+    indices |= {label: index for index, label in enumerate(labels)}
+    met = [indices.get(text, indices.get(_as_number(text), _UNKNOWN)) for text in texts]
     return np.array([*met, -1], np.int64)[codes]
 
 
@@ -112,23 +112,23 @@ def scaled_inputs(
     """(rows, F) inputs, filled and scaled, and (rows,) whether an input of the row was missing."""
     inputs = np.empty((table.rows, rules.features), np.float32)
     incomplete = np.zeros(table.rows, np.bool_)
-    for place, values in enumerate(encoded(table, rules)):
+    for index, values in enumerate(encoded(table, rules)):
         values = values[order]
         missing = np.isnan(values)
         incomplete |= missing
         if rules.missing == "forward" and missing.any():
             values = fill_forward(values, starts)
-        values = np.where(np.isnan(values), rules.input_fill[place], values)
-        inputs[:, place] = _single((values - rules.input_mean[place]) / rules.input_scale[place], rules.inputs[place])
+        values = np.where(np.isnan(values), rules.input_fill[index], values)
+        inputs[:, index] = _single((values - rules.input_mean[index]) / rules.input_scale[index], rules.inputs[index])
     return inputs, incomplete
 
 
 def scaled_targets(table: Table, rules: SeriesRules, order: RowNumbers) -> NDArray[np.float32]:
     """(rows, K) targets, scaled, NaN where missing."""
     targets = np.empty((table.rows, len(rules.targets)), np.float32)
-    for place, name in enumerate(rules.targets):
+    for index, name in enumerate(rules.targets):
         values = table.number(name)[order]
-        targets[:, place] = _single((values - rules.target_mean[place]) / rules.target_scale[place], name)
+        targets[:, index] = _single((values - rules.target_mean[index]) / rules.target_scale[index], name)
     return targets
 
 
@@ -148,7 +148,7 @@ def fill_forward(values: Floats, starts: RowNumbers) -> Floats:
 
 @dataclass(frozen=True)
 class FoundWindows:
-    """`windows` (N, 2), how many `fit` into the sequences, and how many of those were left out, and why."""
+    """`windows` (N, 2), how many `fit` into the sequences, and how many of those were omitted, and why."""
 
     windows: RowNumbers
     fit: int
@@ -176,7 +176,7 @@ def find_windows(
 ) -> FoundWindows:
     """The windows of sequences that begin at `starts` (sequences,), from `targets` (rows, K) and `incomplete` (rows,).
 
-    A window and its target lie in one sequence, and the target is known; with `future` neither is asked for, and a
+    A window and its target lie in one sequence, and the target is known; with `future` neither is required, and a
     window begins at every row.
     """
     ends = np.append(starts[1:], len(targets))[: len(starts)]
@@ -194,8 +194,8 @@ def find_windows(
     if rules.missing == "drop":
         before = np.concatenate([[0], np.cumsum(incomplete)])
         missing = before[windows[:, 1]] > before[windows[:, 0]]
-    untold = np.zeros(len(windows), np.bool_)
+    unknown = np.zeros(len(windows), np.bool_)
     if not future:
-        untold = np.isnan(targets[windows[:, 1] - 1 + horizon]).any(1)
-    kept = ~missing & ~untold
-    return FoundWindows(windows[kept], len(windows), int(untold.sum()), int((missing & ~untold).sum()))
+        unknown = np.isnan(targets[windows[:, 1] - 1 + horizon]).any(1)
+    kept = ~missing & ~unknown
+    return FoundWindows(windows[kept], len(windows), int(unknown.sum()), int((missing & ~unknown).sum()))

@@ -1,6 +1,6 @@
 """CSV, TSV and Parquet files as blocks of numbers and codes; what counts as a number, a date or missing.
 
-A file is read twice in bounded memory: once to learn what each column holds, once for the values. pyarrow cuts the
+A file is read twice in bounded memory: once to learn what each column holds, once for the values. pyarrow splits
 files into cells; the standard library finds the line that an error names.
 """
 
@@ -56,7 +56,7 @@ def open_text_table(path: Path, delimiter: str) -> "ArrowSource":
             except pa.ArrowInvalid as error:
                 raise _bad_text(path, delimiter, len(names), error) from None
 
-        shown = [name.strip() or f"column_{place}" for place, name in enumerate(names, 1)]
+        shown = [name.strip() or f"column_{index}" for index, name in enumerate(names, 1)]
         return _scanned(path, shown, read, lambda row: _line_of(path, delimiter, len(names), row))
 
 
@@ -88,7 +88,7 @@ class ArrowSource:
     strays: list[tuple[str, str] | None]
     read: Callable[[], Iterator[Arrays]]
     sequence_column: str | None = None
-    _values: list[dict[str, int]] = field(default_factory=list)  # the texts of each column, met by `blocks`
+    _values: list[dict[str, int]] = field(default_factory=list)  # the texts of each column, read by `blocks`
 
     def __post_init__(self) -> None:
         self.name = self.path.name
@@ -97,7 +97,7 @@ class ArrowSource:
         self._values = [{} for _ in self.names]
 
     def columns(self) -> tuple[Column, ...]:
-        """The columns in the order of the file, with the texts that `blocks` has met."""
+        """The columns in the order of the file, with the texts that `blocks` has read."""
         parts = zip(self.names, self.kinds, self._values, self.strays, strict=True)
         return tuple(Column(name, kind, tuple(values), stray) for name, kind, values, stray in parts)
 
@@ -107,29 +107,29 @@ class ArrowSource:
             for arrays in self.read():
                 columns = list(enumerate(zip(arrays, self.kinds, strict=True)))
                 numbers = [_numbers(array, kind) for _, (array, kind) in columns if kind != "text"]
-                codes = [self._codes(array, place) for place, (array, kind) in columns if kind == "text"]
+                codes = [self._codes(array, index) for index, (array, kind) in columns if kind == "text"]
                 rows = len(arrays[0])
                 yield (
                     np.stack(numbers, 1) if numbers else np.empty((rows, 0)),
                     np.stack(codes, 1) if codes else np.empty((rows, 0), np.int32),
                 )
 
-    def _codes(self, array: Any, place: int) -> NDArray[np.int32]:
+    def _codes(self, array: Any, index: int) -> NDArray[np.int32]:
         encoded = _known(array).dictionary_encode()
-        values = self._values[place]
+        values = self._values[index]
         met = [values.setdefault(text, len(values)) for text in encoded.dictionary.to_pylist()]
         if len(values) > _TEXTS:
             raise InputError(
-                f"{self.path}: column {self.names[place]} holds more than {_TEXTS:,} different texts",
+                f"{self.path}: column {self.names[index]} holds more than {_TEXTS:,} different texts",
                 "write the table without it",
             )
-        places = encoded.indices.fill_null(len(met)).to_numpy(zero_copy_only=False)
-        return np.asarray(np.array([*met, -1], np.int32)[places])
+        indices = encoded.indices.fill_null(len(met)).to_numpy(zero_copy_only=False)
+        return np.asarray(np.array([*met, -1], np.int32)[indices])
 
 
 @contextlib.contextmanager
 def _explained(path: Path) -> Iterator[None]:
-    """Say in one line what pyarrow, or the disk, refuses to read."""
+    """Turn errors of pyarrow and of the disk into one-line InputErrors."""
     try:
         import pyarrow as pa  # noqa: PLC0415
     except ImportError:
@@ -137,10 +137,10 @@ def _explained(path: Path) -> Iterator[None]:
     try:
         yield
     except pa.ArrowException as error:
-        raise InputError(f"cannot read {path}: {_first_line(error)}", "mend the file") from None
+        raise InputError(f"cannot read {path}: {_first_line(error)}", "fix the file") from None
     except (OSError, EOFError, zlib.error) as error:
         reason = getattr(error, "strerror", None) or _first_line(error)
-        raise InputError(f"cannot read {path}: {reason}", "fetch or write it anew") from None
+        raise InputError(f"cannot read {path}: {reason}", "fetch or write it again") from None
 
 
 def _first_line(error: Exception) -> str:
@@ -148,7 +148,7 @@ def _first_line(error: Exception) -> str:
 
 
 def _header(path: Path, delimiter: str) -> tuple[list[str], int]:
-    """The names of the columns as they stand in the file, and the number of empty lines before them."""
+    """The names of the columns as written in the file, and the number of empty lines before them."""
     rows = _text_rows(path, delimiter)
     line, names = next(rows, (0, []))
     if not names:
@@ -156,8 +156,8 @@ def _header(path: Path, delimiter: str) -> tuple[list[str], int]:
     if next(rows, None) is None:
         raise InputError(f"{path} has a header and no rows", "give a table with rows")
     stripped = [name.strip() for name in names]
-    for place, name in enumerate(stripped):
-        if name and name in stripped[:place]:
+    for index, name in enumerate(stripped):
+        if name and name in stripped[:index]:
             raise InputError(f"{path} has two columns named {name!r}", "rename one of them")
     return names, line - 1
 
@@ -173,11 +173,11 @@ def _text_rows(path: Path, delimiter: str) -> Iterator[tuple[int, list[str]]]:
     except UnicodeDecodeError:
         raise InputError(f"{path} is not UTF-8", f"convert it first, as in: iconv -f LATIN1 -t UTF-8 {path}") from None
     except csv.Error as error:
-        raise InputError(f"{path} is no table of text: {error}", "mend the file") from None
+        raise InputError(f"{path} is no table of text: {error}", "fix the file") from None
 
 
 def _bounded(file: TextIO, path: Path) -> Iterator[str]:
-    """The lines of a file, which a compressed one may make as long as it likes; InputError for one over 8 MB."""
+    """The lines of a file; InputError for one over 8 MB, since a compressed file can hold lines of any length."""
     for line in iter(lambda: file.readline(_BYTES), ""):
         if len(line) == _BYTES and not line.endswith("\n"):
             raise InputError(f"{path} has a line of more than {_BYTES:,} characters", "give a table, a row a line")
@@ -195,15 +195,15 @@ def _bad_text(path: Path, delimiter: str, width: int, error: Exception) -> Input
     for line, cells in _text_rows(path, delimiter):
         if len(cells) != width:
             return InputError(
-                f"{path}, line {line:,}: {len(cells)} values where the header names {width} columns", "mend the row"
+                f"{path}, line {line:,}: {len(cells)} values where the header names {width} columns", "fix the row"
             )
-    return InputError(f"cannot read {path}: {_first_line(error)}", "mend the file")
+    return InputError(f"cannot read {path}: {_first_line(error)}", "fix the file")
 
 
 def _line_of(path: Path, delimiter: str, width: int, row: int) -> str:
     """The line of a row of the table, rows counted from 0."""
     rows = _text_rows(path, delimiter)
-    if width == 1:  # an empty line is a row, too
+    if width == 1:  # an empty line is a row too
         return f"line {next(rows)[0] + 1 + row:,}"
     return f"line {next(itertools.islice(rows, row + 1, None))[0]:,}"
 
@@ -248,12 +248,12 @@ class _Seen:
         number = compute.match_substring_regex(known, _NUMBER)
         self.known += len(known) - known.null_count
         self.numbers += number.true_count
-        if number.true_count:  # no ISO date is a number; to try them all takes most of the time of reading
+        if number.true_count:  # no ISO date is a number, and trying them all takes most of the time of reading
             self.zones = ()
         self.zones = tuple(zone for zone in self.zones if _dates(known, zone) is not None)
         if self.stray is None and number.false_count:
-            place = number.index(False).as_py()
-            self.stray = first_row + place, known[place].as_py()
+            index = number.index(False).as_py()
+            self.stray = first_row + index, known[index].as_py()
 
     @property
     def kind(self) -> ColumnKind:
@@ -268,7 +268,7 @@ class _Seen:
 def _scanned(
     path: Path, names: list[str], read: Callable[[], Iterator[Arrays]], where: Callable[[int], str]
 ) -> ArrowSource:
-    """A source after its first reading; `where` names the place of a row in the file."""
+    """A source after its first reading; `where` names the position of a row in the file."""
     seen = [_Seen() for _ in names]
     rows = 0
     for arrays in read():
@@ -287,7 +287,7 @@ def _scanned(
 
 
 def _known(array: Any) -> Any:
-    """Texts without blanks at their ends, null where one of `MISSING` stands."""
+    """Texts without spaces at their ends, null for those in `MISSING`."""
     import pyarrow as pa  # noqa: PLC0415
     from pyarrow import compute  # noqa: PLC0415
 

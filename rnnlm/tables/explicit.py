@@ -19,7 +19,7 @@ def explicit_size(splits: Iterable[Series]) -> int:
 def write_explicit(series: Series, path: Path) -> tuple[int, int, int]:
     """Write scaled inputs (N, T, F) to `path`, 0 after the end of a short window; the shape.
 
-    Beside it stand the targets of the last steps (N, K), scaled, and the lengths (N,), as `.targets.npy` and
+    Beside it are the targets of the last steps (N, K), scaled, and the lengths (N,), as `.targets.npy` and
     `.lengths.npy`.
     """
     longest, features = int(series.lengths().max(initial=0)), series.rules.features

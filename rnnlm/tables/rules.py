@@ -1,6 +1,6 @@
-"""The rules that turn a table into inputs and targets: learned from training rows, written as JSON, read again.
+"""The rules that turn a table into inputs and targets: learned from training rows, written and read as JSON.
 
-They are learned in `windows.py` and applied in `series_table.py`; nothing is computed here.
+They are learned in `windows.py` and applied in `apply.py`; nothing is computed here.
 """
 
 from collections.abc import Mapping
@@ -25,7 +25,7 @@ class SeriesRules:
     and cosine (`cycles`: column → period). A missing one is filled (`missing`), the first of a sequence by
     `input_fill` (F,), then x → (x - input_mean) / input_scale (F,). Targets are never filled: (y - target_mean) /
     target_scale (K,). A window has `steps` rows, or is a whole sequence (None); its target lies `horizon` rows after
-    its last. Sequences are told apart by `group`, rows ordered by `time`.
+    its last. `group` distinguishes sequences, `time` orders rows.
     """
 
     columns: tuple[str, ...]
@@ -65,27 +65,27 @@ class SeriesRules:
 
     @property
     def target_inputs(self) -> tuple[int | None, ...]:
-        """(K,) for each target the place of its own column among the inputs, or None."""
-        places: dict[str, int] = {}
-        for place, name in enumerate(self.inputs):
+        """(K,) for each target the index of its column among the inputs, or None."""
+        indices: dict[str, int] = {}
+        for index, name in enumerate(self.inputs):
             if name in self.columns and name not in self.categories and name not in self.cycles:
-                places[name] = place
-        return tuple(places.get(target) for target in self.targets)
+                indices[name] = index
+        return tuple(indices.get(target) for target in self.targets)
 
     def in_units(self, targets: NDArray[Any]) -> Floats:
-        """Scaled targets (…, K) in the data's own units, float64."""
+        """Scaled targets (…, K) in the data's units, float64."""
         scale, mean = np.array(self.target_scale), np.array(self.target_mean)
         return np.asarray(np.asarray(targets, np.float64) * scale + mean)
 
     def to_json(self) -> dict[str, Any]:
-        """The rules as JSON, the names of inputs and the places of targets among them included."""
+        """The rules as JSON, the names of inputs and the indices of targets among them included."""
         content = asdict(self)
         content["categories"] = {name: list(labels) for name, labels in self.categories.items()}
         plain = {name: list(value) if isinstance(value, tuple) else value for name, value in content.items()}
         return plain | {"inputs": list(self.inputs), "target_inputs": list(self.target_inputs)}
 
     @classmethod
-    def from_json(cls, content: Mapping[str, Any], *, remedy: str = "copy the model anew") -> "SeriesRules":
+    def from_json(cls, content: Mapping[str, Any], *, remedy: str = "copy the model again") -> "SeriesRules":
         """The rules that `to_json` gave; ArtifactError for anything else."""
         try:
             values = {each.name: content[each.name] for each in fields(cls)}

@@ -47,9 +47,9 @@ class Series:
         lengths = windows[:, 1] - windows[:, 0]
         steps = np.arange(lengths.max(initial=0))[:, None]
         inside = steps < lengths
-        places = np.where(inside, windows[:, 0] + steps, 0)
-        inputs = np.where(inside[..., None], self.inputs[places], np.float32(0))
-        return inputs, self._targets(places, inside, self.sequence_ends(rows)), lengths
+        positions = np.where(inside, windows[:, 0] + steps, 0)
+        inputs = np.where(inside[..., None], self.inputs[positions], np.float32(0))
+        return inputs, self._targets(positions, inside, self.sequence_ends(rows)), lengths
 
     def last_targets(self, rows: RowNumbers) -> NDArray[np.float32]:
         """(n, K) the target of the last step, scaled; NaN where it is missing or the sequence is over."""
@@ -57,7 +57,7 @@ class Series:
         return self._targets(last, np.ones(len(last), np.bool_), self.sequence_ends(rows))
 
     def truth(self) -> Floats:
-        """(N, K) the target of every window in the data's own units."""
+        """(N, K) the target of every window in the data's units."""
         return self.rules.in_units(self.last_targets(np.arange(len(self))))
 
     def sequence_starts(self, rows: RowNumbers) -> RowNumbers:
@@ -71,11 +71,11 @@ class Series:
     def _sequences(self, rows: RowNumbers) -> RowNumbers:
         return np.asarray(np.searchsorted(self.starts, self.windows[rows, 0], "right") - 1)
 
-    def _targets(self, places: RowNumbers, inside: NDArray[np.bool_], ends: RowNumbers) -> NDArray[np.float32]:
-        """Targets `horizon` rows after `places` (…, n), NaN where not `inside`, or not before `ends` (n,)."""
-        places = places + self.rules.horizon
-        inside = inside & (places < ends)
-        return np.where(inside[..., None], self.targets[np.where(inside, places, 0)], np.float32(np.nan))
+    def _targets(self, positions: RowNumbers, inside: NDArray[np.bool_], ends: RowNumbers) -> NDArray[np.float32]:
+        """Targets `horizon` rows after `positions` (…, n), NaN where not `inside`, or not before `ends` (n,)."""
+        positions = positions + self.rules.horizon
+        inside = inside & (positions < ends)
+        return np.where(inside[..., None], self.targets[np.where(inside, positions, 0)], np.float32(np.nan))
 
 
 def open_series(directory: Path, split: str) -> Series:

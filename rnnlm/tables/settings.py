@@ -16,7 +16,7 @@ STEPS = 24
 
 
 def column_names(text: str | None) -> tuple[str, ...]:
-    """'a, b' as two names, none for None; a name with a comma stands in double quotes. UsageError for no such list."""
+    """'a, b' as two names, none for None; a name with a comma is in double quotes. UsageError for no such list."""
     if text is None:
         return ()
     names = tuple(name.strip() for name in next(csv.reader([text], skipinitialspace=True), []))
@@ -65,7 +65,7 @@ class WindowSettings:
         None, "rows in a window (T)", at_least(1), auto=f"{STEPS}; with --group the whole sequence", basic=True
     )
     horizon: int = setting(
-        1, "the target is so many rows after the last row of a window; 0 is that row", at_least(0), basic=True
+        1, "rows from the last row of a window to its target; 0 is that row", at_least(0), basic=True
     )
     inputs: str | None = setting(
         None, "the columns that a model reads", _read_by(column_names),
@@ -78,12 +78,12 @@ class WindowSettings:
     time: str | None = setting(
         None, "a column of numbers or dates in which the rows must increase", auto="none", basic=True
     )
-    group: str | None = setting(None, "a column whose values tell several sequences apart", auto="none", basic=True)
+    group: str | None = setting(None, "a column whose values distinguish several sequences", auto="none", basic=True)
     categories: str | None = setting(
-        None, "columns whose values are names, though they are numbers", _read_by(column_names), auto="columns of text"
+        None, "columns whose numbers are names of categories", _read_by(column_names), auto="columns of text"
     )
     cycle: str | None = setting(
-        None, "columns that begin anew after a period: hour=24,month=12", _read_by(column_periods), auto="none"
+        None, "columns that repeat after a period: hour=24,month=12", _read_by(column_periods), auto="none"
     )
     missing: Missing = setting(
         "forward", "for a missing input: the last known value, the training mean, or no window that holds it",
@@ -91,13 +91,13 @@ class WindowSettings:
     )  # fmt: skip
     scaling: Scaling = setting("standard", "numbers to mean 0 and deviation 1, or to 0…1, or left alone")
     fractions: str = setting(
-        "0.7,0.1,0.2", "share of train, valid, test in the order of time; 0 allowed", _read_by(parse_fractions)
+        "0.7,0.1,0.2", "fractions of train, valid, test in the order of time; 0 allowed", _read_by(parse_fractions)
     )
     stride: int = setting(1, "rows from the start of a window to the start of the next", at_least(1))
     write: bool = setting(False, "write the windows out, for other programs", record=False, basic=True)
 
     def check(self) -> None:
-        """A column has one part to play."""
+        """A column has one role."""
         if self.inputs is not None and self.ignore is not None:
             raise UsageError("--inputs with --ignore", "give one of them")
         targets, inputs = column_names(self.target), column_names(self.inputs)

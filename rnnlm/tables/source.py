@@ -1,6 +1,6 @@
 """Where a table comes from: a file, or a directory of arrays of frames; read in blocks, in memory or to disk.
 
-What a CSV or Parquet file holds is read in `arrow_table.py`. What the columns mean is not known here.
+What a CSV or Parquet file holds is read in `arrow.py`. What the columns mean is not known here.
 """
 
 import hashlib
@@ -26,7 +26,7 @@ _DAMAGED = (ValueError, EOFError, SyntaxError, TypeError, KeyError, RecursionErr
 
 
 class Source(Protocol):
-    """A table that can be read: `columns` are whole once `blocks` has been gone through."""
+    """A table that can be read: `columns` are complete once `blocks` has been read."""
 
     name: str
     sequence_column: str | None
@@ -126,22 +126,22 @@ class _FrameSource:
         self.widths = (width, 1)
 
     def columns(self) -> tuple[Column, ...]:
-        """A column for each number of a frame, by its place, and the file's name."""
-        frames = (Column(str(place), "number") for place in range(self.widths[0]))
+        """A column for each number of a frame, by its index, and the file's name."""
+        frames = (Column(str(index), "number") for index in range(self.widths[0]))
         return (*frames, Column(_SEQUENCE_COLUMN, "text", tuple(path.name for path in self._files)))
 
     def blocks(self) -> Iterator[Block]:
         """The frames of each file."""
-        for place, path in enumerate(self._files):
+        for index, path in enumerate(self._files):
             frames = _open_frames(path)
             for first in range(0, len(frames), _ROWS):
                 block = np.asarray(frames[first : first + _ROWS], np.float64)
-                yield block, np.full((len(block), 1), place, np.int32)
+                yield block, np.full((len(block), 1), index, np.int32)
 
 
 def _open_frames(path: Path) -> NDArray[Any]:
     """A memory map (T, F) of numbers; a file of shape (T,) has one number in a frame."""
-    remedy = "write it anew with numpy.save"
+    remedy = "write it again with numpy.save"
     try:
         with _regular(path).open("rb") as file:
             npy.read_magic(file)  # numpy would also open an archive of arrays

@@ -1,6 +1,6 @@
 """A table: named columns of numbers, dates or texts, a row a time step, in memory or in a `table` stage.
 
-How a file becomes a table is known in `table_source.py`; what its columns mean to a model, in `series.py`.
+How a file becomes a table is known in `source.py`; what its columns mean to a model, in `rules.py`.
 """
 
 import difflib
@@ -25,7 +25,7 @@ _NAMES_SHOWN = 20
 class Column:
     """A column's name and kind; `values` are the different texts of a text column.
 
-    `stray` is set where most values of a text column are numbers: the first that is none, and its place.
+    `stray` is set where most values of a text column are numbers: the position of the first that is none, and its text.
     """
 
     name: str
@@ -37,9 +37,9 @@ class Column:
 @dataclass(frozen=True)
 class Table:
     """`numbers` (rows, number and date columns) float64, NaN where missing, dates in seconds since 1970; `codes`
-    (rows, text columns) int32, places in the column's `values`, -1 where missing.
+    (rows, text columns) int32, indices into the column's `values`, -1 where missing.
 
-    `source` is a name for messages; `sequence_column` tells the sequences apart where the source itself has several.
+    `source` is a name for messages; `sequence_column` distinguishes the sequences where the source has several.
     """
 
     source: str
@@ -73,10 +73,10 @@ class Table:
     def missing(self, name: str) -> int:
         """How many values of a column are missing."""
         column = self.column(name)
-        place = self._place(column)
+        index = self._index(column)
         if column.kind == "text":
-            return int((self.codes[:, place] < 0).sum())
-        return int(np.isnan(self.numbers[:, place]).sum())
+            return int((self.codes[:, index] < 0).sum())
+        return int(np.isnan(self.numbers[:, index]).sum())
 
     def number(self, name: str) -> NDArray[np.float64]:
         """(rows,) a column of numbers, NaN where missing.
@@ -85,19 +85,19 @@ class Table:
         """
         column = self.column(name)
         if column.stray is not None:
-            place, text = column.stray
+            position, text = column.stray
             raise InputError(
-                f"{self.source}, {place}: {name} is {text!r}, not a number",
-                "mend it, or name the column with --categories or --ignore",
+                f"{self.source}, {position}: {name} is {text!r}, not a number",
+                "fix it, or name the column with --categories or --ignore",
             )
         if column.kind != "number":
             raise InputError(
                 f"{self.source}: column {name} holds {column.kind}s, not numbers", "choose a numeric column"
             )
-        values: NDArray[np.float64] = np.array(self.numbers[:, self._place(column)])
+        values: NDArray[np.float64] = np.array(self.numbers[:, self._index(column)])
         infinite = np.flatnonzero(np.isinf(values))
         if len(infinite):
-            raise InputError(f"{self.source}, row {infinite[0] + 1:,}: {name} is infinite", "mend or empty it")
+            raise InputError(f"{self.source}, row {infinite[0] + 1:,}: {name} is infinite", "fix or empty it")
         return values
 
     def moment(self, name: str) -> NDArray[np.float64]:
@@ -105,25 +105,25 @@ class Table:
         column = self.column(name)
         if column.kind == "text":
             raise InputError(f"{self.source}: column {name} holds texts", "--time takes numbers, or dates in ISO form")
-        return np.array(self.numbers[:, self._place(column)])
+        return np.array(self.numbers[:, self._index(column)])
 
     def labels(self, name: str) -> tuple[NDArray[np.int64], tuple[str, ...]]:
-        """(rows,) a column of any kind as places in the texts that come with it, -1 where missing.
+        """(rows,) a column of any kind as indices into the texts returned with it, -1 where missing.
 
         A number's text is its shortest form, so that 3.0 is '3'.
         """
         column = self.column(name)
         if column.kind == "text":
-            return self.codes[:, self._place(column)].astype(np.int64), column.values
-        values = np.array(self.numbers[:, self._place(column)])
+            return self.codes[:, self._index(column)].astype(np.int64), column.values
+        values = np.array(self.numbers[:, self._index(column)])
         known = ~np.isnan(values)
-        different, places = np.unique(values[known], return_inverse=True)
+        different, indices = np.unique(values[known], return_inverse=True)
         codes = np.full(len(values), -1, np.int64)
-        codes[known] = places
+        codes[known] = indices
         return codes, tuple(number_text(float(value)) for value in different)
 
-    def _place(self, column: Column) -> int:
-        """Where a column stands in `numbers` or `codes`."""
+    def _index(self, column: Column) -> int:
+        """The index of a column in `numbers` or `codes`."""
         text = column.kind == "text"
         return [each.name for each in self.columns if (each.kind == "text") == text].index(column.name)
 
@@ -176,8 +176,8 @@ def open_table(directory: Path) -> Table:
         and numbers.shape[1] == len(columns) - len(texts)
         and codes.shape[1] == len(texts)
         and all(
-            len(codes) == 0 or -1 <= int(codes[:, place].min()) <= int(codes[:, place].max()) < len(column.values)
-            for place, column in enumerate(texts)
+            len(codes) == 0 or -1 <= int(codes[:, index].min()) <= int(codes[:, index].max()) < len(column.values)
+            for index, column in enumerate(texts)
         )
     )
     if not fits:

@@ -1,6 +1,6 @@
 """The `window` stage: a table to inputs, targets and windows of each split, by rules learned from training rows.
 
-What the rules do to a table is in `series.py`; here they are chosen, fitted on train alone, and written.
+What the rules do to a table is in `apply.py`; here they are chosen, fitted on train alone, and written.
 """
 
 from dataclasses import dataclass, replace
@@ -28,7 +28,7 @@ from rnnlm.tables.settings import STEPS, Scaling, WindowSettings, column_names, 
 from rnnlm.tables.table import Table
 
 _CATEGORIES = 1000
-_LARGEST = 1e30  # squares of larger ones, or they themselves, leave the range of the arithmetic
+_LARGEST = 1e30  # larger ones, or their squares, exceed the range of the arithmetic
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def window(table: Table, directory: Path, settings: WindowSettings) -> dict[str,
 
     For each split `SPLIT.inputs.npy` (rows, F) and `SPLIT.targets.npy` (rows, K) float32, `SPLIT.windows.npy` (N, 2)
     and `SPLIT.starts.npy` (sequences,) int64; the rules in `series.json`. Raises InputError for columns that cannot
-    be what they are said to be, and where a split gets no window.
+    have their role, and where a split gets no window.
     """
     rules = choose(table, settings)
     order, starts = sequence_rows(table, rules.group)
@@ -91,7 +91,7 @@ def window(table: Table, directory: Path, settings: WindowSettings) -> dict[str,
 
 
 def choose(table: Table, settings: WindowSettings) -> SeriesRules:
-    """What each column of the table is to be; the figures of filling and scaling, and the categories, still empty.
+    """The role of each column of the table; the values for filling and scaling, and the categories, are still empty.
 
     Raises UsageError where no target is named, InputError for a column that is not there or not of the right kind.
     """
@@ -141,13 +141,13 @@ def choose(table: Table, settings: WindowSettings) -> SeriesRules:
 
 def split_rows(rows: int, starts: RowNumbers, fractions: str, *, grouped: bool) -> dict[str, SplitRows]:
     """Contiguous blocks of rows, or of whole sequences where there are several; InputError where one gets nothing."""
-    shares = parse_fractions(fractions)
+    parsed = parse_fractions(fractions)
     count = len(starts) if grouped else rows
-    cuts = [*(round(count * sum(shares[:number])) for number in range(3)), count]
+    cuts = [*(round(count * sum(parsed[:number])) for number in range(3)), count]
     parts = {}
     for number, split in enumerate(SPLITS):
         first, last = cuts[number], cuts[number + 1]
-        if shares[number] and first == last:
+        if parsed[number] and first == last:
             raise InputError(
                 f"{count:,} {'sequences' if grouped else 'rows'} are too few to split: {split} gets none",
                 "give more, or all to training with --fractions 1,0,0",
@@ -188,7 +188,7 @@ def fit(table: Table, rules: SeriesRules, train: RowNumbers) -> SeriesRules:
 
 
 def mean_and_scale(known: Floats, scaling: Scaling) -> tuple[float, float]:
-    """What is taken off a number, and what it is divided by then; a constant column is divided by 1."""
+    """What is subtracted from a number, and what it is then divided by; a constant column is divided by 1."""
     low, high = float(known.min()), float(known.max())
     if scaling == "none":
         return 0.0, 1.0
@@ -207,7 +207,7 @@ def _known(values: Floats, name: str) -> Floats:
 
 
 def _categories(table: Table, name: str, train: RowNumbers) -> tuple[str, ...]:
-    """The different values of a column in the rows `train`: texts in order of the alphabet, numbers by size."""
+    """The different values of a column in the rows `train`: texts in alphabetical order, numbers by size."""
     codes, texts = table.labels(name)
     met = np.unique(codes[train])
     labels = [texts[code] for code in met if code >= 0]

@@ -1,6 +1,6 @@
-"""Averaged weights in place of the last ones: an exponential moving average over steps, or their mean.
+"""Averaged weights instead of the last ones: an exponential moving average over steps, or their mean.
 
-Sources: Polyak & Juditsky 1992; Merity et al. 2018 on when a mean may begin.
+Sources: Polyak & Juditsky 1992; Merity et al. 2018 on when to begin a mean.
 """
 
 import contextlib
@@ -16,7 +16,7 @@ from rnnlm.model.network import Network
 
 
 def may_begin(costs: Sequence[float], patience: int) -> bool:
-    """Whether the last validation is worse than the best of those more than `patience` before it."""
+    """Whether the last validation is worse than the best one more than `patience` validations before it."""
     earlier = costs[: -patience - 1]
     return bool(earlier) and costs[-1] > min(earlier)
 
@@ -34,18 +34,18 @@ class Average:
 
     @torch.no_grad()
     def update(self, model: Network) -> None:
-        """Take in the weights after a step."""
+        """Add the weights after a step to the average."""
         self._updates += 1
         if self._decay is None:
-            share = 1 / (self._updates + 1)  # w̄ began as the weights of the first step
+            fraction = 1 / (self._updates + 1)  # w̄ starts as the weights of the first step
         else:
-            share = 1 - min(self._decay, (1 + self._updates) / (10 + self._updates))
+            fraction = 1 - min(self._decay, (1 + self._updates) / (10 + self._updates))
         own = model.state_dict()
-        torch._foreach_lerp_(list(self._weights.values()), [own[name] for name in self._weights], share)
+        torch._foreach_lerp_(list(self._weights.values()), [own[name] for name in self._weights], fraction)
 
     @contextlib.contextmanager
     def in_place_of(self, model: Network) -> Iterator[None]:
-        """The model has the averaged weights for a while."""
+        """The model has the averaged weights inside the context."""
         kept = {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
         self._copy(model, self._weights)
         try:
@@ -65,16 +65,16 @@ class Average:
         return self._weights
 
     def tensors(self) -> dict[str, NDArray[Any]]:
-        """The averaged weights by name, as arrays of their own."""
+        """The averaged weights by name, as copies."""
         return {name: tensor.cpu().numpy().copy() for name, tensor in self._weights.items()}
 
     @property
     def updates(self) -> int:
-        """Steps taken in."""
+        """Number of averaged steps."""
         return self._updates
 
     def load(self, tensors: Mapping[str, NDArray[Any]], updates: int) -> None:
-        """Go on from saved averages; ArtifactError when they do not fit."""
+        """Continue from saved averages; ArtifactError when they do not fit."""
         if set(tensors) != set(self._weights):
             raise ArtifactError("the checkpoint's averaged weights do not fit the network", "train again with --force")
         self._updates = updates

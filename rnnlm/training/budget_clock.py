@@ -1,4 +1,4 @@
-"""How much of a run is done: by steps, by tokens, or by the time of the whole process."""
+"""The fraction of a run that is done: by steps, by tokens, or by the time of the whole process."""
 
 import time
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from rnnlm.training.journal import Record
 
 @dataclass(frozen=True)
 class Budget:
-    """`seconds` from `started_at`, when the process began (monotonic), of which `reserved` are for after training."""
+    """`seconds` from `started_at`, when the process began (monotonic); `reserved` of them are for after training."""
 
     seconds: float
     started_at: float
@@ -17,10 +17,10 @@ class Budget:
 
 
 class BudgetClock:
-    """The share of a run that is done, from 0 to 1. Of `steps`, `tokens` and `budget` one bounds it.
+    """The fraction of a run that is done, from 0 to 1. One of `steps`, `tokens` and `budget` bounds it.
 
-    With a budget it is the share of the time between the first step and what is reserved at the end, the time that an
-    earlier process of the run spent included; so the rate comes down to 0 in time, however fast the steps are.
+    With a budget it is the fraction of the time between the first step and the reserve at the end, including the time
+    of earlier processes of the run; so the rate reaches 0 in time, however fast the steps are.
     """
 
     def __init__(self, steps: int | None, tokens: int | None, budget: Budget | None) -> None:
@@ -34,11 +34,11 @@ class BudgetClock:
         return self._before + time.monotonic() - self._budget.started_at if self._budget else 0.0
 
     def ends_at(self) -> float | None:
-        """When this process is to end, on the monotonic clock; None without a budget."""
+        """When this process must end, on the monotonic clock; None without a budget."""
         return time.monotonic() + self._budget.seconds - self.spent() if self._budget else None
 
     def begin(self) -> None:
-        """Training begins, or goes on; UsageError where the budget is spent already."""
+        """Begin or continue training; UsageError if the budget is already spent."""
         if self._budget is None:
             return
         if self._first is None:
@@ -50,8 +50,8 @@ class BudgetClock:
                 "give a longer one",
             )
 
-    def share(self, steps: int, tokens: int) -> float:
-        """What is done after so many steps and tokens."""
+    def fraction(self, steps: int, tokens: int) -> float:
+        """The fraction done after so many steps and tokens."""
         if self._budget is not None:
             assert self._first is not None
             done = (self.spent() - self._first) / (self._budget.seconds - self._budget.reserved - self._first)
@@ -63,16 +63,16 @@ class BudgetClock:
         return min(1.0, done)
 
     def rate(self, step: int) -> float | None:
-        """The rate of a step, where it is known; otherwise it follows from the schedule."""
+        """The rate of a step, None if it follows from the schedule."""
         return None
 
     def check(self, step: int, length: int) -> None:
-        """ArtifactError where a step of `length` is not what it has to be."""
+        """ArtifactError if a step of `length` is not the recorded one."""
 
-    def reached(self, share: float) -> None:
-        """An earlier process of the run came as far as `share` before it broke off: that time is spent too."""
+    def reached(self, fraction: float) -> None:
+        """Count the time of an earlier process of the run, which reached `fraction` before it stopped."""
         if self._budget is not None and self._first is not None:
-            spent = self._first + share * (self._budget.seconds - self._budget.reserved - self._first)
+            spent = self._first + fraction * (self._budget.seconds - self._budget.reserved - self._first)
             self._before = max(self._before, spent)
 
     def state(self) -> dict[str, float | None]:
@@ -80,27 +80,27 @@ class BudgetClock:
         return {"spent": self.spent(), "first": self._first}
 
     def restore(self, state: dict[str, float | None]) -> None:
-        """Go on from a saved `state`."""
+        """Continue from a saved `state`."""
         self._before, self._first = float(state["spent"] or 0), state["first"]
 
 
 class ReplayedClock(BudgetClock):
-    """The shares and rates of a run as its journal has them."""
+    """The fractions and rates of a run from its journal."""
 
     def __init__(self, record: Record) -> None:
         super().__init__(len(record), None, None)
         self._record = record
 
-    def share(self, steps: int, tokens: int) -> float:
-        """What was done after so many steps."""
+    def fraction(self, steps: int, tokens: int) -> float:
+        """The recorded fraction after so many steps."""
         return float(self._record.fractions[steps]) if steps < len(self._record) else 1.0
 
     def rate(self, step: int) -> float | None:
-        """The rate that the step had."""
+        """The recorded rate of a step."""
         return float(self._record.rates[step])
 
     def check(self, step: int, length: int) -> None:
-        """ArtifactError where the step had another length: then the text is read in another way."""
+        """ArtifactError if the step had another length: then the text is read differently."""
         if length != self._record.lengths[step]:
             raise ArtifactError(
                 f"step {step:,} has {length} steps of text, and {self._record.lengths[step]} in the journal",

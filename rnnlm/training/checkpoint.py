@@ -1,8 +1,7 @@
-"""Everything a run needs to go on, as a directory a checkpoint; the newest two are kept, and the best weights apart.
+"""Checkpoints: everything needed to continue a run, one directory each; the newest two are kept, and the best weights.
 
-A checkpoint is written whole, read back and compared with what was meant before an older one goes. The best weights are
-written when they are new, as a model that can be used as it is, and stay as long as a checkpoint that is kept
-names them.
+A checkpoint is written, read back and verified before an older one is deleted. New best weights are written as a model
+that can be used as is; they are kept as long as a checkpoint refers to them.
 """
 
 import shutil
@@ -33,7 +32,7 @@ _REMEDY = "delete it, or train again with --force"
 
 @dataclass(frozen=True)
 class Good:
-    """The weights that a run would go back to: the best by validation so far. `report` says how good they are."""
+    """The weights to go back to: the best by validation so far. `report` has their metric."""
 
     step: int
     weights: Tensors
@@ -42,7 +41,7 @@ class Good:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """`tensors` by name and `state` as JSON after `step` steps; `machine` is what it was made with."""
+    """`tensors` by name and `state` as JSON after `step` steps; `machine` wrote it."""
 
     step: int
     tensors: Tensors
@@ -52,19 +51,19 @@ class Checkpoint:
 
 
 class Checkpoints:
-    """Those of one run, in a directory of their own."""
+    """The checkpoints of one run, in one directory."""
 
     def __init__(self, directory: Path, origin: Origin) -> None:
         self._directory, self._origin = directory, origin
-        # What this process has read or written, and so knows to be whole: the newest two with their good weights, by
-        # the names of directories, and the identities of good weights.
+        # What this process has read or written and so knows to be intact: directory names of the newest two with
+        # their good weights, and the identities of good weights.
         self._whole: list[tuple[str, str]] = []
         self._good: dict[str, str] = {}
 
     def write(self, step: int, tensors: Tensors, state: Mapping[str, Any], good: Good) -> None:
-        """Write a checkpoint and, where they are new, the good weights; then drop what is not needed any more.
+        """Write a checkpoint and new good weights; then delete what is no longer needed.
 
-        StorageError where what is read back is not what was written.
+        StorageError if reading back gives other bytes.
         """
         best = self.write_good(good)
         content = {"step": step, "best": best.name, "best_sha256": self._good[best.name], "state": dict(state)}
@@ -84,7 +83,7 @@ class Checkpoints:
         self._good = {name: identity for name, identity in self._good.items() if name in needed}
 
     def write_good(self, good: Good) -> Path:
-        """Write good weights as a sealed model, unless they are there; its directory."""
+        """Write good weights as a sealed model, unless they exist; returns its directory."""
         path = self._directory / f"best-{good.step:012}"
         if path.name in self._good:
             return path
@@ -102,9 +101,9 @@ class Checkpoints:
         return path
 
     def newest(self, notice: Callable[[str], None]) -> Checkpoint | None:
-        """The newest checkpoint that is whole, or None before the first.
+        """The newest intact checkpoint, or None before the first.
 
-        A damaged one is named and the one before it used; ArtifactError where there is none before it.
+        A damaged one is reported and the previous one used; ArtifactError if there is none.
         """
         for path in self._directory.glob(".*.old"):
             recover(path.with_name(path.name.removeprefix(".").removesuffix(".old")))
@@ -148,21 +147,21 @@ class Checkpoints:
         return Good(step, read_tensors(path / WEIGHTS, remedy=_REMEDY), report)
 
     def _inputs(self) -> dict[str, str]:
-        """What tells a run from another: its data, and the digest of all that decides it."""
+        """What identifies a run: its data, and the digest of all that determines it."""
         return {**self._origin.inputs, "run": self._origin.run_sha256}
 
 
 def _refuse_changed(path: Path, manifest: Manifest, names: Set[str]) -> None:
-    """ArtifactError where a file is missing or not what the manifest says, or `names` are not among them."""
+    """ArtifactError if a file is missing or differs from the manifest, or `names` are not in the manifest."""
     changed = changed_outputs(path, manifest) or sorted(names - set(manifest.outputs))
     if changed:
         raise ArtifactError(f"{path} is damaged: {changed[0]}", _REMEDY)
 
 
 def _compare(manifest: Manifest, meant: Mapping[str, str], directory: Path) -> None:
-    """StorageError where a file's digest, as read back, is not that of what was written."""
+    """StorageError if a file, as read back, is not what was written."""
     for name, digest in meant.items():
         if manifest.outputs[name] != digest:
             raise StorageError(
-                f"{directory / name} is not what was written", "check the disk, then go on with --resume"
+                f"{directory / name} is not what was written", "check the disk, then continue with --resume"
             )

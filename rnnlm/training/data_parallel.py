@@ -1,8 +1,7 @@
-"""A batch in parts, by columns, each computed by a core of its own.
+"""A batch in parts, by columns, each computed by one core.
 
-A matrix product that two cores share makes them wait for one another at every step of a recurrence; parts of a batch
-meet once, when their gradients are added. On two cores with AVX2 that is 1.03 to 1.28 times as fast
-(`benchmarks/parts.py`).
+Cores that share a matrix product wait for one another at every step of a recurrence; parts of a batch synchronize once,
+when their gradients are added. On two cores with AVX2 that is 1.03 to 1.28 times as fast (`benchmarks/parts.py`).
 """
 
 from collections.abc import Callable, Sequence
@@ -13,14 +12,14 @@ import torch
 
 from rnnlm.model.device import using_threads
 
-# Columns of a part, at least: with 16 on each of two cores 0.94 to 1.16 times as fast; fewer were not tried.
+# Minimum columns of a part: with 16 on each of two cores 0.94 to 1.16 times as fast; fewer were not tested.
 _COLUMNS = 16
 
 Result = TypeVar("Result")
 
 
 def parts_of(width: int, threads: int) -> list[slice]:
-    """The columns of a batch of `width` in parts of nearly one size, for so many threads to share evenly."""
+    """The columns of a batch of `width` in parts of nearly equal size, to be divided evenly among `threads`."""
     count = max(n for n in range(1, threads + 1) if threads % n == 0 and n * _COLUMNS <= max(width, _COLUMNS))
     if count == 1:
         return [slice(None)]
@@ -28,15 +27,15 @@ def parts_of(width: int, threads: int) -> list[slice]:
 
 
 class DataParallel:
-    """Threads that run the parts of a step side by side and share the processor's threads among them."""
+    """Threads that run the parts of a step in parallel and divide the processor's threads among them."""
 
     def __init__(self) -> None:
         self._others: ThreadPoolExecutor | None = None
 
     def run(self, parts: Sequence[Callable[[], Result]]) -> list[Result]:
-        """What each part returns, in order. The first runs in the calling thread; none goes on when this returns.
+        """The results of the parts, in order. The first runs in the calling thread; all have ended when this returns.
 
-        Whatever a part raises is raised.
+        Exceptions of the parts are raised.
         """
         first, *rest = parts
         if not rest:

@@ -1,30 +1,29 @@
-"""What the corpus decides where the user does not: sizes, batches, rates and how long to train.
+"""Defaults that follow from the corpus: sizes, batches, rates and the length of training.
 
 The rules are smooth in the number of training tokens N, from 10 kB to 100 MB of text. A character carries about a
-fifth of a word's information, so for characters and bytes N/5 decides how many passes are worth their time.
+fifth of a word's information, so for characters and bytes N/5 determines the number of epochs.
 """
 
 import math
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rnnlm.errors import InputError, UsageError
 from rnnlm.model.outputs.cuts import Cut, choose_cut, with_widths
-from rnnlm.training.settings import FEEDS_BACK, TrainSettings
+from rnnlm.training.settings import FEEDS_BACK, SettledSettings, TrainSettings, settled
 
 _SMALL_UNITS = ("char", "byte")
 
 
 def fill_in(
     settings: TrainSettings, *, task: str, kind: str, tokens: int, lines: int, embedding: int | None
-) -> tuple[TrainSettings, int]:
-    """The settings without None where something must be decided, and the size of the embedding (D).
+) -> tuple[SettledSettings, int]:
+    """The settings with every open one decided, and the size of the embedding (D).
 
-    `task` and `kind` say what is learned of what ('series' for real values), `tokens` and `lines` how many steps and
-    sequences train has; `embedding` is the size asked for, or None. Raises InputError for a corpus too small to make
-    a batch, UsageError for settings that the task leaves no room for.
+    `task` is what is learned, `kind` the kind of token ('series' for real values), `tokens` and `lines` the steps and
+    sequences of the training split; `embedding` is the given size, or None. Raises InputError for a corpus too small
+    for a batch, UsageError for settings that do not go with the task.
     """
     _check_task(settings, task)
     small = kind in _SMALL_UNITS
@@ -43,14 +42,14 @@ def fill_in(
     run = min(tokens, settings.tokens or math.ceil((epochs or 1) * tokens))
     whole = task != "language" or settings.batching == "sentences"
     batch_size, bptt = (_sequences if whole else _streams)(settings, run, lines, 100 if small else 35)
-    steps = settings.steps
-    passes = epochs or (settings.tokens or (steps or 1) * batch_size * (int(bptt) if bptt != "full" else 20)) / tokens
+    back = int(bptt) if bptt != "full" else 20
+    whole_epochs = epochs or (settings.tokens or (settings.steps or 1) * batch_size * back) / tokens
     dropout = settings.dropout
     if dropout is None:
-        # More passes and more units want more dropout; below about two passes none pays.
-        dropout = round(_between(0.08 * math.log2(max(passes, 1)) * math.sqrt(hidden / 256), 0.0, 0.5), 2)
+        # More epochs and more units need more dropout; below about two epochs none helps.
+        dropout = round(_between(0.08 * math.log2(max(whole_epochs, 1)) * math.sqrt(hidden / 256), 0.0, 0.5), 2)
     rate = settings.learning_rate or round(min(8e-3, 6e-3 * math.sqrt(256 / hidden)), 5)
-    filled = replace(
+    filled = settled(
         settings,
         hidden=hidden,
         tied=tied,
@@ -59,38 +58,30 @@ def fill_in(
         bptt=bptt,
         dropout=dropout,
         learning_rate=rate,
-        read_out=settings.read_out or "linear",
-        output_layer=settings.output_layer or "full",
-        head=settings.head or ("last" if task == "classify" else "steps"),
+        pooling=settings.pooling or ("last" if task == "classify" else "steps"),
         skip_connection=task == "forecast"
         and settings.cell not in FEEDS_BACK
-        and settings.head not in ("mean", "max")
+        and settings.pooling not in ("mean", "max")
         and settings.skip_connection is not False,
-        dropout_words=settings.dropout_words or 0.0,
-        dropout_recurrent=settings.dropout_recurrent or 0.0,
-        locked=bool(settings.locked),
-        activation_penalty=settings.activation_penalty or 0.0,
-        temporal_penalty=settings.temporal_penalty or 0.0,
-        temperature_scaling=bool(settings.temperature_scaling),
-        # A value or marker that is set to zero is another value: real inputs are dropped only where it is asked for.
+        # A real input set to zero is a different value, so real inputs are dropped only on request.
         dropout_inputs=0.0 if kind == "series" and settings.dropout_inputs is None else settings.dropout_inputs,
     )
     return filled, dimensions
 
 
 def _check_task(settings: TrainSettings, task: str) -> None:
-    """What only other tasks can have."""
+    """UsageError for settings of other tasks."""
     if task != "language" and settings.tied:
         raise UsageError(f"--tied with --task {task}", "only a language model's outputs are the words that it reads")
-    if task in ("language", "tag") and settings.head not in (None, "steps"):
-        raise UsageError(f"--head {settings.head} with --task {task}", "it has an output at every step")
-    if task == "classify" and settings.head == "steps":
-        raise UsageError("--head steps with --task classify", "a text has one label; use last, mean or max")
+    if task in ("language", "tag") and settings.pooling not in (None, "steps"):
+        raise UsageError(f"--pooling {settings.pooling} with --task {task}", "it has an output at every step")
+    if task == "classify" and settings.pooling == "steps":
+        raise UsageError("--pooling steps with --task classify", "a text has one label; use last, mean or max")
     if task == "classify" and settings.cell in FEEDS_BACK:
         raise UsageError("--cell output-recurrent with --task classify", "it has no output to feed back before the end")
-    if settings.skip_connection and settings.head in ("mean", "max"):
+    if settings.skip_connection and settings.pooling in ("mean", "max"):
         raise UsageError(
-            f"--skip-connection with --head {settings.head}", "x(t) is read at the last step; use last or steps"
+            f"--skip-connection with --pooling {settings.pooling}", "x(t) is read at the last step; use last or steps"
         )
     if settings.temperature_scaling and (task != "language" or settings.cell in FEEDS_BACK):
         what = f"--task {task}" if task != "language" else f"--cell {settings.cell}"
@@ -102,15 +93,15 @@ def _check_task(settings: TrainSettings, task: str) -> None:
 
 
 def _check_output_layer(settings: TrainSettings, task: str, tied: bool) -> None:
-    """What goes with bands and samples of the outputs."""
+    """UsageError for settings that do not go with the output layer."""
     kind = settings.output_layer or "full"
     if kind != "full" and task != "language":
         raise UsageError(f"--output-layer {kind} with --task {task}", "its outputs are few; omit it")
-    if kind in ("clusters", "adaptive") and not tied:
+    if kind != "full" and not tied:
         raise UsageError(f"--output-layer {kind} without --tied", "inputs and outputs share the rows; add --tied")
     if kind != "full" and settings.cell in FEEDS_BACK:
         raise UsageError(f"--output-layer {kind} with --cell {settings.cell}", "it feeds back all its outputs")
-    if settings.cuts is not None and kind not in ("clusters", "adaptive"):
+    if settings.cuts is not None and kind == "full":
         raise UsageError(f"--cuts with --output-layer {kind}", "they are cuts of clusters and adaptive layers")
 
 
@@ -119,14 +110,14 @@ def _most(tokens: int) -> int:
 
 
 def _sequences(settings: TrainSettings, tokens: int, lines: int, longest: int) -> tuple[int, str]:
-    """Batch size and steps for sequences that are read whole, so that a pass over few of them is many updates."""
+    """Batch size and steps for sequences that are read whole: an epoch over few of them is many updates."""
     wanted = 2 ** int(math.log2(max(lines, 1) / 250 + 1))
     batch_size = settings.batch_size or int(_between(wanted, 2, _most(tokens)))
     return min(batch_size, max(lines, 1)), settings.bptt or "full"
 
 
 def _streams(settings: TrainSettings, tokens: int, lines: int, longest: int) -> tuple[int, str]:
-    """Batch size and steps, so that a pass over `tokens` of a small corpus, or a short run, is hundreds of updates."""
+    """Batch size and steps: an epoch over `tokens` of a small corpus, or a short run, is hundreds of updates."""
     wanted = 2 ** int(math.log2(max(tokens / (250 * longest), 1)))
     batch_size = settings.batch_size or int(_between(wanted, 2, _most(tokens)))
     bptt = settings.bptt or str(int(_between(tokens // (200 * batch_size), 10, longest)))
@@ -140,17 +131,17 @@ def _streams(settings: TrainSettings, tokens: int, lines: int, longest: int) -> 
 
 
 def refuse_endless(bptt: str | None, batching: str) -> None:
-    """UsageError for full back-propagation through a text that is one stream."""
+    """UsageError for full backpropagation through a text that is one stream."""
     if bptt == "full" and batching == "stream":
         raise UsageError("--bptt full with --batching stream", "a stream has no end; use --batching sentences")
 
 
-def cut_of(settings: TrainSettings, counts: NDArray[np.int64], dimensions: int) -> Cut:
-    """The bands of rare words, none where the output layer has none; rows are `dimensions` long.
+def cut_of(settings: SettledSettings, counts: NDArray[np.int64], dimensions: int) -> Cut:
+    """The clusters of rare words, none for a full softmax; rows are `dimensions` long.
 
     Raises UsageError for cuts beyond the outputs, whose `counts` are (outputs,).
     """
-    if settings.output_layer not in ("clusters", "adaptive"):
+    if settings.output_layer == "full":
         return Cut((), ())
     shrink = settings.output_layer == "adaptive"
     if settings.cuts is not None:
@@ -158,8 +149,7 @@ def cut_of(settings: TrainSettings, counts: NDArray[np.int64], dimensions: int) 
         if cuts[-1] >= len(counts):
             raise UsageError(f"--cuts {settings.cuts} of {len(counts):,} outputs", "give smaller numbers")
         return with_widths(cuts, dimensions, shrink=shrink)
-    assert settings.batch_size and settings.bptt
-    rows = settings.batch_size * (20 if settings.bptt == "full" else int(settings.bptt))
+    rows = settings.batch_size * (settings.steps_back or 20)
     return choose_cut(counts, dimensions, rows, shrink=shrink)
 
 

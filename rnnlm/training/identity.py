@@ -1,7 +1,7 @@
-"""What makes two runs the same, and the file in which a run that is begun says what it is.
+"""The identity of a run, by which two runs are the same, and the file that records it.
 
-Settings count where they differ from their defaults, so that a later version, with more settings, knows the runs of an
-earlier one again.
+Only settings that differ from their defaults count, so that a later version with more settings recognizes the runs of
+an earlier one.
 """
 
 import json
@@ -22,15 +22,15 @@ RUN = "run.json"
 CHECKPOINTS = "checkpoints"
 _VERSION = 2
 _REMEDY = "start again with --force"
-# Of a model's config.json: what does not tell runs apart, or is among the inputs too.
+# Of a model's config.json: what does not distinguish runs, or is among the inputs too.
 _BESIDE = ("format", "version", "training", "data")
 
 
 @dataclass(frozen=True)
 class Identity:
-    """A run by what decides it: settings (those of the embedding under `embed`), network and text rules, and data.
+    """What determines a run: settings (those of the embedding under `embed`), network and text rules, and data.
 
-    `config` is empty where the network follows from the machine, as with a budget, or where it is not known.
+    `config` is empty if the network follows from the machine, as with a budget, or is not known.
     """
 
     settings: Mapping[str, Any]
@@ -45,7 +45,7 @@ class Identity:
         config: Mapping[str, Any],
         inputs: Mapping[str, str],
     ) -> "Identity":
-        """The identity of recorded settings, whatever names they were recorded under, and a model's `config`."""
+        """The identity of recorded settings, under current or former names, and a model's `config`."""
         settings = changed(TrainSettings, train)
         start = changed(EmbedSettings, embed)
         network = {name: value for name, value in config.items() if name not in _BESIDE}
@@ -60,12 +60,12 @@ class Identity:
         return sha256_bytes(canonical(parts))
 
     def matches(self, other: "Identity") -> bool:
-        """Whether both are of one run, as far as both know."""
+        """Whether both are the same run, as far as both record it."""
         alike = not (self.config and other.config) or self.config == other.config
         return alike and self.settings == other.settings and self.inputs == other.inputs
 
     def differences(self, now: "Identity") -> list[str]:
-        """What `now` has otherwise, in words: 'hidden 24, now 32', 'the data of vocab'."""
+        """What differs in `now`, in words: 'hidden 24, now 32', 'the data of vocab'."""
         defaults = as_dict(TrainSettings())
         names = [name for name in (*self.settings, *now.settings) if name != "embed"]
         found = []
@@ -85,14 +85,14 @@ class LaterVersionError(ArtifactError):
 
 @dataclass(frozen=True)
 class Begun:
-    """A run that a directory was begun for; `run_sha256` is what its checkpoints name it by."""
+    """The run of a directory; `run_sha256` identifies it in its checkpoints."""
 
     identity: Identity
     run_sha256: str
 
 
 def write_begun(directory: Path, run: Identity) -> None:
-    """Let a directory say which run it is for."""
+    """Record the run of a directory."""
     content = {
         "version": _VERSION,
         "run_sha256": run.digest,
@@ -104,7 +104,7 @@ def write_begun(directory: Path, run: Identity) -> None:
 
 
 def read_begun(directory: Path) -> Begun:
-    """The run that a directory was begun for; ArtifactError where it does not say so, or was changed."""
+    """The run of a directory; ArtifactError if it is not recorded, or was changed."""
     path = directory / RUN
     content = read_json(path, remedy=_REMEDY, most=UNVERIFIED_JSON)
     if not is_as_written(path, content):
@@ -125,7 +125,7 @@ def read_begun(directory: Path) -> Begun:
 
 
 def _old_config(directory: Path, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """What a run of version 1 has of its network: that of its model, or of its best weights so far, if any."""
+    """The network of a run of version 1: that of its model, or of its best weights so far, if any."""
     if settings.get("budget") is not None:
         return {}
     for path in (directory / CONFIG, *sorted((directory / CHECKPOINTS).glob(f"best-*/{CONFIG}"))):
@@ -135,6 +135,6 @@ def _old_config(directory: Path, settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _as_json(value: Mapping[str, Any]) -> dict[str, Any]:
-    """A value as it is after it was written and read: lists for tuples."""
+    """A value as it is after writing and reading: lists for tuples."""
     found: dict[str, Any] = json.loads(canonical(dict(value)))
     return found

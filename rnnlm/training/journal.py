@@ -1,8 +1,8 @@
-"""The journal of a run that the clock decided: what share of it was done at each step, with what rate and segment.
+"""The journal of a run with a time budget: fraction done, rate and segment length of each step.
 
-With it, and the settings in `replay.toml`, the run can be taken again step by step, on a machine of any speed. A text
-file: one line of JSON that says whose it is, names of columns, a line a step, and, once the run is finished, a digest
-of all that. It is written through a buffer and made durable when a checkpoint is: about 2 µs a step.
+With it, and the settings in `replay.toml`, the run can be replayed step by step on a machine of any speed. A text file:
+a JSON line that identifies the run, column names, a line per step and, once the run is finished, a digest of all that.
+It is written through a buffer and made durable with each checkpoint: about 2 µs per step.
 """
 
 import contextlib
@@ -25,15 +25,15 @@ from rnnlm.files import read_input
 JOURNAL = "journal.tsv"
 _FORMAT, _VERSION = "rnnlm journal", 1
 _COLUMNS = "step\tfraction\trate\tlength\n"
-_MOST = 2**34  # bytes: a step has some fifty
-_REMEDY = "copy it anew from the run that wrote it"
+_MOST = 2**34  # bytes; a step has about fifty
+_REMEDY = "copy it again from the run that wrote it"
 
 
 @dataclass(frozen=True)
 class Header:
-    """Whose journal it is. `inputs` are digests of the data, `machine` what bytes depend on beside.
+    """The run of a journal. `inputs` are digests of the data, `machine` what else identical bytes depend on.
 
-    `validated_tokens` is what each quick validation reads at most, which the clock decided too.
+    `validated_tokens`, also set by the clock, bounds each quick validation.
     """
 
     inputs: Mapping[str, str]
@@ -48,9 +48,9 @@ class Header:
 
 @dataclass(frozen=True)
 class Record:
-    """A finished journal, read: of each step the `fractions` done before it, the `rates` and segment `lengths`.
+    """A finished journal: for each step the `fractions` done before it, `rates` and segment `lengths`, (steps,) each.
 
-    All are (steps,). `content` is the whole file, `sha256` the digest that it ends with.
+    `content` is the whole file, `sha256` the digest at its end.
     """
 
     header: Header
@@ -66,10 +66,10 @@ class Record:
 
 
 class Journal:
-    """The journal of a run that goes on, open for more steps. Raises StorageError where the disk refuses."""
+    """The journal of an unfinished run, open for more steps. Raises StorageError if writing fails."""
 
     def __init__(self, path: Path, header: Header) -> None:
-        """A journal at `path`, or the one begun there, whose own header then stands. Raises ArtifactError."""
+        """A new journal at `path`, or the existing one with its header. Raises ArtifactError."""
         if not path.exists():
             write_bytes(path, (header.line() + _COLUMNS).encode())
         self._path = path
@@ -78,14 +78,14 @@ class Journal:
         self._file = path.open("ab")
 
     def write(self, step: int, fraction: float, rate: float, length: int) -> None:
-        """Step number `step`, from 0, was taken so."""
+        """Record step number `step`, from 0."""
         try:
             self._file.write(f"{step}\t{fraction!r}\t{rate!r}\t{length}\n".encode())
         except OSError as error:  # the buffer was full, and so is the disk
             raise storage_error(error, self._path) from error
 
     def sync(self) -> None:
-        """Make the steps so far durable, before a checkpoint counts on them."""
+        """Make the steps so far durable, before a checkpoint relies on them."""
         try:
             self._file.flush()
             os.fsync(self._file.fileno())
@@ -93,14 +93,14 @@ class Journal:
             raise storage_error(error, self._path) from error
 
     def cut(self, steps: int) -> float:
-        """Keep the first `steps` alone; the fraction that had been reached when the run broke off."""
+        """Keep only the first `steps`; returns the fraction that was reached when the run stopped."""
         self._file.flush()
         kept, fraction, end = 0, 0.0, 0
         with self._path.open("r+b") as file:
             for number, line in enumerate(file):
                 row = _row(line) if number > 1 else None
                 if number > 1 and row is None:
-                    break  # a line that was not finished
+                    break  # an unfinished line
                 if row is not None:
                     fraction = row[1]
                 if row is None or row[0] < steps:
@@ -112,7 +112,7 @@ class Journal:
         return fraction
 
     def finish(self) -> None:
-        """Add the digest that says that the run is finished."""
+        """Add the digest that marks the run as finished."""
         self.sync()
         with self._path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
@@ -125,12 +125,12 @@ class Journal:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        with contextlib.suppress(OSError):  # of steps that no checkpoint counts on
+        with contextlib.suppress(OSError):  # of steps that no checkpoint relies on
             self._file.close()
 
 
 def read_journal(path: Path) -> Record:
-    """A finished journal; ArtifactError where it is missing, damaged or that of an unfinished run."""
+    """A finished journal; ArtifactError if it is missing, damaged or of an unfinished run."""
     try:
         content = read_input(path, _MOST)
     except OSError as error:

@@ -1,7 +1,4 @@
-"""A network in training: the weights and all else that an update changes, as one thing to update, keep and put back.
-
-Knows nothing of how long a run is, of logs or of checkpoints.
-"""
+"""A network in training: the weights and everything else that an update changes, to update, save and restore."""
 
 import contextlib
 import math
@@ -21,12 +18,12 @@ from rnnlm.training.clipping import clip_gradients
 from rnnlm.training.gradients import Computed, Gradients
 from rnnlm.training.objective import Batch, Objective
 from rnnlm.training.optimizer import load_optimizer, make_optimizer, optimizer_tensors, set_rate
-from rnnlm.training.settings import TrainSettings
+from rnnlm.training.settings import SettledSettings
 
 
 @dataclass(frozen=True)
 class Update:
-    """What became of a batch: what was computed, the gradient's norm before clipping, and whether it was clipped."""
+    """The result of an update: cost, the gradient's norm before clipping, and whether it was clipped."""
 
     computed: Computed
     norm: float
@@ -34,28 +31,28 @@ class Update:
 
     @property
     def lost(self) -> str | None:
-        """What of it is not finite, 'loss' or 'gradient', so that the update was left out; None for a good one."""
+        """'loss' or 'gradient' if that is not finite and the update was left out; None for a good one."""
         if not math.isfinite(self.computed.loss):
             return "loss"
         return None if math.isfinite(self.norm) else "gradient"
 
 
 class Learner:
-    """A network with its optimizer, its averaged weights once there are any, and the noise of training."""
+    """A network with its optimizer, its averaged weights if any, and the generator of its dropout."""
 
-    def __init__(self, model: Network, settings: TrainSettings) -> None:
+    def __init__(self, model: Network, settings: SettledSettings) -> None:
         self.model, self._settings = model, settings
         self._gradients = Gradients(model, settings)
         self._optimizer = make_optimizer(model, settings)
         self._average: Average | None = None
 
-    def update(self, objective: Objective, batch: Batch, rate: float, share: float) -> Update:
-        """One update at `rate` after `share` of training.
+    def update(self, objective: Objective, batch: Batch, rate: float, fraction: float) -> Update:
+        """One update at `rate` after `fraction` of training.
 
-        A loss or gradient that is not finite never reaches the weights: then nothing changes.
+        If the loss or gradient is not finite, the weights do not change.
         """
         settings = self._settings
-        found = self._gradients.compute(objective, batch, share)
+        found = self._gradients.compute(objective, batch, fraction)
         norm, clipped = clip_gradients(list(self.model.parameters()), settings.clip, settings.clip_value)
         update = Update(found, norm, clipped)
         if update.lost is None:
@@ -63,28 +60,27 @@ class Learner:
             self._optimizer.step()
             if self._average is not None:
                 self._average.update(self.model)
-            elif settings.average and share >= settings.average_from:
+            elif settings.average and fraction >= settings.average_from:
                 self._average = Average(self.model, settings.average)
         return update
 
     def _scale(self, steps: int) -> float:
-        """Plain gradient descent takes a step in proportion to the segment's length, as each step sums its gradient."""
-        if self._settings.optimizer == "adamw" or self._settings.bptt in (None, "full"):
-            return 1.0
-        return steps / int(self._settings.bptt or 1)
+        """Plain gradient descent scales its step by the length of the segment."""
+        back = self._settings.steps_back
+        return 1.0 if self._settings.optimizer == "adamw" or back is None else steps / back
 
     @property
     def averages(self) -> bool:
-        """Whether weights are averaged by now."""
+        """Whether weights are averaged now."""
         return self._average is not None
 
     def begin_average(self) -> None:
-        """From now on the weights for use are the mean of all those to come."""
+        """From now on the weights for use are the mean over all later steps."""
         self._average = Average(self.model, None)
 
     @contextlib.contextmanager
     def in_use(self) -> Iterator[Network]:
-        """The network with the weights that a finished model has: the averaged ones where there are any."""
+        """The network with the weights of a finished model: the averaged ones if any."""
         if self._average is None:
             yield self.model
         else:
@@ -92,20 +88,20 @@ class Learner:
                 yield self.model
 
     def weights(self) -> Tensors:
-        """The weights that a finished model has, as arrays of their own."""
+        """The weights of a finished model, as copies."""
         return self._average.tensors() if self._average else self.model.tensors()
 
     def finite(self) -> bool:
-        """Whether the weights can be gone on with."""
+        """Whether all weights are finite."""
         return all(bool(torch.isfinite(parameter).all()) for parameter in self.model.parameters())
 
     def go_back(self, weights: Tensors) -> None:
-        """Take other weights, and forget what led to the present ones."""
+        """Load other weights, and reset optimizer and average."""
         self.model.load(weights, "the last good weights")
         self._optimizer, self._average = make_optimizer(self.model, self._settings), None
 
     def gathered(self, states: States) -> dict[str, NDArray[Any]]:
-        """All that changes in a step, with the carried `states`; on the CPU without a copy."""
+        """Everything that a step changes, and the carried `states`; without a copy on the CPU."""
         tensors = {f"model.{name}": _array(tensor) for name, tensor in self.model.state_dict().items()}
         tensors |= optimizer_tensors(self.model, self._optimizer)
         if self._average is not None:
@@ -118,9 +114,9 @@ class Learner:
         return tensors
 
     def restore(self, tensors: Tensors) -> States:
-        """Take over what `gathered` gave; the carried states.
+        """Restore the result of `gathered`; returns the carried states.
 
-        Raises ArtifactError, KeyError, TypeError, ValueError or RuntimeError where it does not fit.
+        Raises ArtifactError, KeyError, TypeError, ValueError or RuntimeError if it does not fit.
         """
         self.model.load(_group(tensors, "model"), "the checkpoint")
         load_optimizer(self.model, self._optimizer, tensors)
@@ -143,5 +139,5 @@ def _array(tensor: Tensor) -> NDArray[Any]:
 
 
 def _group(tensors: Tensors, group: str) -> Tensors:
-    """Those of one group, as 'model', by the rest of their names."""
+    """The tensors of one group, such as 'model', by the rest of their names."""
     return {name.removeprefix(f"{group}."): each for name, each in tensors.items() if name.startswith(f"{group}.")}

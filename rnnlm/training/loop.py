@@ -1,4 +1,4 @@
-"""The training loop: batches in, a best network out; it prints nothing and tells an observer what happens."""
+"""The training loop: batches in, the best network out; it reports to an observer and prints nothing."""
 
 import math
 import time
@@ -23,24 +23,24 @@ from rnnlm.training.objective import Objective
 from rnnlm.training.origin import Origin, no_promise
 from rnnlm.training.progress import Observer, Outcome, Progress, Stopped
 from rnnlm.training.schedule import rate_at
-from rnnlm.training.settings import TrainSettings
+from rnnlm.training.settings import SettledSettings
 from rnnlm.training.state import RunState
 
-_LOGS = 200  # lines of metrics.jsonl for a run, about
-_VALIDATIONS = 10  # at least, in a run of few epochs
-_IN_BUDGET = 4  # where they take of the time that is there
-_FIRST_SAVED = 0.02  # of a budget, after which there is a checkpoint: a run killed before it begins its budget anew
-_SAVED_AT_THE_END = 10.0  # seconds of training worth a checkpoint before the model is measured and sealed
+_LOGS = 200  # approximate lines of metrics.jsonl per run
+_VALIDATIONS = 10  # minimum, in a run of few epochs
+_IN_BUDGET = 4  # with a budget, whose time validations use
+_FIRST_SAVED = 0.02  # of a budget before the first checkpoint: a run killed before that starts its budget again
+_SAVED_AT_THE_END = 10.0  # seconds of training that justify a checkpoint before evaluating and sealing
 
 
 class Trainer:
-    """One run of one network on one objective, in a directory of its own."""
+    """One run of one network on one objective, in one directory."""
 
     def __init__(
         self,
         model: Network,
         objective: Objective,
-        settings: TrainSettings,
+        settings: SettledSettings,
         directory: Path,
         observer: Observer,
         budget: Budget | None = None,
@@ -50,12 +50,11 @@ class Trainer:
         record: Record | None = None,
         tries: int = TRIES,
     ) -> None:
-        """`settings` has no None where something must be decided; `budget` bounds the run where they do not.
+        """`budget` bounds the run where the settings do not.
 
-        A run with a budget keeps a `journal`; one with a `record` takes the steps that are in it. After `tries` returns
-        to good weights a run that diverges gives up.
+        A run with a budget keeps a `journal`; one with a `record` replays its steps. A run that diverges gives up after
+        `tries` returns to good weights.
         """
-        assert settings.learning_rate and settings.dropout is not None
         self._learner = Learner(model, settings)
         self._objective, self._settings, self._observer = objective, settings, observer
         self._directory, self._origin = directory, origin or Origin()
@@ -63,10 +62,10 @@ class Trainer:
         self._checkpoints = Checkpoints(directory / "checkpoints", self._origin)
         self._per_epoch = objective.batches.tokens_per_epoch
         tokens = settings.tokens or math.ceil((settings.epochs or 0) * self._per_epoch)
-        self._pace = BudgetClock(settings.steps, tokens, budget) if record is None else ReplayedClock(record)
+        self._clock = BudgetClock(settings.steps, tokens, budget) if record is None else ReplayedClock(record)
         in_time = budget is not None or record is not None
         interval = seconds(settings.checkpoint_every)
-        # Seconds up to the first checkpoint, and between later ones.
+        # Seconds before the first checkpoint, and between later ones.
         self._intervals = min(interval, _FIRST_SAVED * budget.seconds) if budget else interval, interval
         self._validations = _IN_BUDGET if in_time else max(_VALIDATIONS, round(tokens / self._per_epoch))
         self._state = RunState()
@@ -74,21 +73,21 @@ class Trainer:
         self._norm, self._rate = 0.0, 0.0
 
     def run(self, *, resume: bool) -> Outcome:
-        """Train to the end; the best weights by validation, or the last ones where there is none or they are wanted.
+        """Train to the end; the best weights by validation, or the last ones without validation or on request.
 
-        Raises Stopped after a signal, DivergenceError when the loss stops being finite whatever the rate.
+        Raises Stopped after a signal, DivergenceError if the loss is not finite at any rate.
         """
         state = self._begin(resume=resume)
         before, started_at = state.seconds, time.monotonic()
         saved_at, saved_step = started_at, state.step
         batches = iter(self._objective.batches)
         with Log(self._directory) as log:
-            while state.share < 1.0:
+            while state.fraction < 1.0:
                 loss = self._train_step(next(batches), log)
-                # Read once a step: what is logged now and the next step go by the same share, also in a replay.
-                state.share = self._pace.share(state.step, state.tokens)
+                # Read once per step: the log and the next step use the same fraction, also in a replay.
+                state.fraction = self._clock.fraction(state.step, state.tokens)
                 state.seconds = before + time.monotonic() - started_at
-                done = state.share >= 1.0
+                done = state.fraction >= 1.0
                 self._log(log, last=done)
                 self._observer.progress(self._progress(loss))
                 number, every = self._observer.stop_signal(), self._settings.checkpoint_steps
@@ -104,7 +103,7 @@ class Trainer:
         return self._outcome()
 
     def _begin(self, *, resume: bool) -> RunState:
-        """Start, or go on from the newest checkpoint; logs and journal are cut back to it."""
+        """Start, or continue from the newest checkpoint, to which logs and journal are truncated."""
         checkpoint = self._checkpoints.newest(self._observer.notice) if resume else None
         if checkpoint is not None:
             self._restore(checkpoint)
@@ -115,27 +114,27 @@ class Trainer:
         state = self._state
         cut_log(self._directory / METRICS, state.step)
         broke_off_at = 0.0 if self._journal is None else self._journal.cut(state.step)
-        self._pace.begin()
+        self._clock.begin()
         if checkpoint is None:
-            state.share = self._pace.share(0, 0)
+            state.fraction = self._clock.fraction(0, 0)
         else:
-            self._pace.reached(broke_off_at)
+            self._clock.reached(broke_off_at)
         return state
 
     def _train_step(self, batch: Any, log: Log) -> float:
         """One update; the batch's mean cost."""
         state, objective, learner = self._state, self._objective, self._learner
-        rate = self._pace.rate(state.step)
+        rate = self._clock.rate(state.step)
         if rate is None:
-            rate = rate_at(self._settings, state.share, state.tokens / self._per_epoch) * state.rate_factor
+            rate = rate_at(self._settings, state.fraction, state.tokens / self._per_epoch) * state.rate_factor
         self._rate = rate
         learner.model.train()
         length = len(batch.inputs)
-        self._pace.check(state.step, length)
-        update = learner.update(objective, batch, rate, state.share)
+        self._clock.check(state.step, length)
+        update = learner.update(objective, batch, rate, state.fraction)
         computed = update.computed
         if self._journal is not None:
-            self._journal.write(state.step, state.share, rate, length)
+            self._journal.write(state.step, state.fraction, rate, length)
         self._norm = update.norm
         state.step += 1
         state.tokens += computed.tokens
@@ -153,17 +152,17 @@ class Trainer:
         return computed.loss
 
     def _drop(self, log: Log, what: str) -> None:
-        """Record a step that was left out, for its loss or gradient is not finite; go back where it is one of many."""
+        """Record a step left out because its loss or gradient is not finite; go back if there are too many."""
         state = self._state
         back = step_dropped(state)
-        log.write({**self._place(), "left_out_for": what}, state.seconds)
-        if state.strikes < 2:  # what follows closely is not said again
+        log.write({**self._fields(), "left_out_for": what}, state.seconds)
+        if state.strikes < 2:  # no repeated notices
             self._observer.notice(f"step {state.step:,} is left out: its {what} is not finite")
         if back:
             self._go_back(log)
 
     def _go_back(self, log: Log) -> None:
-        """Take the last good weights again, with a lower rate; DivergenceError where that was tried too often."""
+        """Go back to the last good weights, with a lower rate; DivergenceError if that was tried too often."""
         state = self._state
         try:
             lower_rate(state, self._tries)
@@ -173,34 +172,34 @@ class Trainer:
             raise DivergenceError(error.message, hint) from None
         self._learner.go_back(self._good)
         self._objective.states = ()
-        log.write({**self._place(), "back_to_step": state.good_step, "rate_factor": state.rate_factor}, state.seconds)
+        log.write({**self._fields(), "back_to_step": state.good_step, "rate_factor": state.rate_factor}, state.seconds)
         self._observer.notice(
             f"diverged at step {state.step:,}: back to the weights of step {state.good_step:,}, "
-            f"and from here on {state.rate_factor:g} of the rate"
+            f"and from now on {state.rate_factor:g} of the rate"
         )
 
     def _log(self, log: Log, *, last: bool) -> None:
-        """A line of metrics now and then; validation at every pass and at least ten times a run."""
+        """Write a line of metrics if one is due; validate every epoch and at least ten times per run."""
         state = self._state
         line: dict[str, Any] = {}
-        if (last or int(state.share * _LOGS) > state.logged) and state.steps_since:
-            state.logged = int(state.share * _LOGS)
+        if (last or int(state.fraction * _LOGS) > state.logged) and state.steps_since:
+            state.logged = int(state.fraction * _LOGS)
             line = {
                 "loss": state.loss_sum / max(1, state.loss_count),
                 "gradient_norm": self._norm if math.isfinite(self._norm) else None,
                 "clipped_fraction": state.clipped_since / state.steps_since,
             }
             state.loss_sum, state.loss_count, state.clipped_since, state.steps_since = 0.0, 0, 0, 0
-        due = int(state.share * self._validations)
+        due = int(state.fraction * self._validations)
         if last or due > state.validated:
             state.validated = due
-            figure = self._validate(log)
-            line |= {} if figure is None else {self._objective.figure_name: figure}
+            metric = self._validate(log)
+            line |= {} if metric is None else {self._objective.metric_name: metric}
         if line:
-            log.write({**self._place(), **line}, state.seconds)
+            log.write({**self._fields(), **line}, state.seconds)
 
     def _validate(self, log: Log) -> float | None:
-        """The figure of the validation split, None where there is none; its best weights are kept, or the last ones."""
+        """The metric of the validation split, None if it is empty; keeps the best weights, or the last ones."""
         state, learner = self._state, self._learner
         with learner.in_use() as model:
             cost = self._objective.validate(model)
@@ -209,10 +208,10 @@ class Trainer:
                 self._good, state.good_step = learner.weights(), state.step
             return None
         try:
-            figure = self._objective.figure(cost)
-        except DivergenceError:  # no number to speak of
-            figure = math.inf
-        if not math.isfinite(figure):
+            metric = self._objective.metric(cost)
+        except DivergenceError:  # it overflows
+            metric = math.inf
+        if not math.isfinite(metric):
             self._go_back(log)
             return None
         if state.best_cost is None or cost < state.best_cost:
@@ -222,26 +221,26 @@ class Trainer:
         if averages and may_begin(state.costs, self._settings.patience):
             learner.begin_average()
             self._observer.notice(f"validation no longer improves: weights are averaged from step {state.step:,} on")
-        return figure
+        return metric
 
-    def _place(self) -> dict[str, Any]:
-        """What every line of the log says."""
+    def _fields(self) -> dict[str, Any]:
+        """The fields of every line of the log."""
         state = self._state
         epoch = state.tokens / self._per_epoch
         return {"step": state.step, "tokens": state.tokens, "epoch": epoch, "learning_rate": self._rate}
 
     def _progress(self, loss: float) -> Progress:
-        state, name = self._state, self._objective.figure_name
+        state, name = self._state, self._objective.metric_name
         epoch = state.tokens / self._per_epoch
-        return Progress(state.step, state.share, epoch, loss, state.tokens, state.seconds, name, self._figure())
+        return Progress(state.step, state.fraction, epoch, loss, state.tokens, state.seconds, name, self._metric())
 
-    def _figure(self) -> float | None:
-        """The best validation figure so far."""
+    def _metric(self) -> float | None:
+        """The best validation metric so far."""
         cost = self._state.best_cost
-        return None if cost is None else self._objective.figure(cost)
+        return None if cost is None else self._objective.metric(cost)
 
     def _outcome(self) -> Outcome:
-        """The finished run; DivergenceError where its weights are not finite after all."""
+        """The finished run; DivergenceError if its weights are not finite."""
         state, best = self._state, self._state.best_cost is not None and self._settings.keep == "best"
         tensors = self._good if best else self._learner.weights()
         if not all(np.isfinite(each).all() for each in tensors.values()):
@@ -250,15 +249,15 @@ class Trainer:
             self._journal.finish()
         return Outcome(
             tensors, state.step, state.tokens, state.operations, state.tokens / self._per_epoch, state.seconds,
-            self._figure(), state.clipped / max(1, state.step), state.dropped, state.returned, self._pace.ends_at(),
+            self._metric(), state.clipped / max(1, state.step), state.dropped, state.returned, self._clock.ends_at(),
         )  # fmt: skip
 
     def _last_good(self) -> Good:
-        figure = self._figure()
-        return Good(self._state.good_step, self._good, {} if figure is None else {self._objective.figure_name: figure})
+        metric = self._metric()
+        return Good(self._state.good_step, self._good, {} if metric is None else {self._objective.metric_name: metric})
 
     def _save(self, log: Log) -> None:
-        """Write a checkpoint, and before it what it counts on."""
+        """Write a checkpoint, after making durable what it relies on."""
         log.sync()
         if self._journal is not None:
             self._journal.sync()
@@ -266,17 +265,17 @@ class Trainer:
         state = {
             "run": self._state.to_json(),
             "batches": self._objective.batches.state(),
-            "pace": self._pace.state(),
+            "pace": self._clock.state(),
         }
         self._checkpoints.write(self._state.step, tensors, state, self._last_good())
 
     def _restore(self, checkpoint: Checkpoint) -> None:
-        """Take all over from a checkpoint; ArtifactError where it does not fit."""
+        """Restore everything from a checkpoint; ArtifactError if it does not fit."""
         try:
             self._state = RunState.from_json(checkpoint.state["run"])
             self._objective.states = self._learner.restore(checkpoint.tensors)
             self._objective.batches.restore(checkpoint.state["batches"])
-            self._pace.restore(checkpoint.state["pace"])
+            self._clock.restore(checkpoint.state["pace"])
         except (KeyError, TypeError, ValueError, RuntimeError, OverflowError):
             name = f"checkpoint step-{checkpoint.step:012}"
             raise ArtifactError(f"{name} does not fit the run", "train again with --force") from None

@@ -1,49 +1,48 @@
-"""How much memory a training run takes beside the program itself, an estimate by its parts; and how much disk.
+"""The memory of a training run beside the program itself, estimated by its parts; and its disk space.
 
     bytes = kernels + copies · weights + churn · table + 0.4 · layers + 1.6 · rows · Σ over layers (2 blocks + 4) H
-            + what the output layer of a task with few outputs makes of all rows
+            + the outputs of all rows, for a task with few outputs
 
-`copies` are weights, gradients, the optimizer's two moments, the good weights that are kept, averages, and gradients of
-a batch's parts. `table` is the embedding with its bands: gradients of its parts come and go in each step, and blocks
-below 32 MB stay with the C library once they were taken, so that the small tables are the dear ones. Fitted to 33 runs
-of all cells (64 to 1,536 units, 1 to 3 layers, 100 to 50,000 words, 8 to 128 streams) on one core, of 450 to 1,125 MB:
-within 7 % but for two, of 81 and 107 %; the last factor was then raised from 1.4 for the sake of longer runs.
-`benchmarks/memory.py` compares.
+`copies` are weights, gradients, the optimizer's two moments, the good weights, averages, and gradients of a batch's
+parts. `table` is the embedding with its clusters: gradients of its parts are allocated in each step, and the C library
+never returns blocks below 32 MB, so that small tables are the expensive ones. Fitted to 33 runs of all cells (64 to
+1,536 units, 1 to 3 layers, 100 to 50,000 words, 8 to 128 streams) on one core, of 450 to 1,125 MB: within 7 % except
+for two, of 81 and 107 %; the last factor was then raised from 1.4 for longer runs. `benchmarks/memory.py` compares.
 """
 
 from rnnlm.model.architecture import Architecture
 from rnnlm.model.cells.registry import CELLS
 from rnnlm.model.parameters import layer_parameters, parameter_count
 from rnnlm.training.data_parallel import parts_of
-from rnnlm.training.settings import TrainSettings
+from rnnlm.training.settings import SettledSettings
 
-_KERNELS = 185 * 2**20  # what torch, oneDNN and the first steps load and keep
+_KERNELS = 185 * 2**20  # loaded and kept by torch, oneDNN and the first steps
 _SMALL = 32 * 2**20  # the C library's largest mmap threshold
 _CHURN, _CHURN_OF_LARGE = 12.7, 1.2
 _LAYERS, _ROWS = 0.4, 1.6
 _FLOAT = 4
 
 
-def demand_bytes(architecture: Architecture, settings: TrainSettings, steps: int, threads: int = 1) -> int:
-    """Bytes at the peak of training with segments of `steps` steps, beside what the program itself takes."""
+def demand_bytes(architecture: Architecture, settings: SettledSettings, steps: int, threads: int = 1) -> int:
+    """Bytes at the peak of training with segments of `steps` steps, beside the program itself."""
     a = architecture
     copies = 3 + 2 * (settings.optimizer == "adamw") + bool(settings.average or settings.optimizer == "nt-asgd")
-    width = settings.batch_size or 1
+    width = settings.batch_size
     parts = len(parts_of(width, threads))
     copies += 0 if parts == 1 else parts
     rows, cell = steps * width, CELLS[a.cell]
     table = _FLOAT * a.vocabulary * a.embedding
     churn = (_CHURN if table < _SMALL else _CHURN_OF_LARGE) * table
-    per_row = a.layers * (2 * len(cell.BLOCKS) + 4) * a.hidden  # numbers kept for the way back
+    per_row = a.layers * (2 * len(cell.BLOCKS) + 4) * a.hidden  # numbers kept for the backward pass
     outputs = 0 if a.task == "language" and (a.forced or not cell.FEEDS_BACK) else 3 * rows * a.outputs
     floats = copies * parameter_count(a) + _LAYERS * layer_parameters(a) + _ROWS * rows * per_row + outputs
     return int(_KERNELS + churn + _FLOAT * floats)
 
 
-def disk_bytes(architecture: Architecture, settings: TrainSettings) -> int:
+def disk_bytes(architecture: Architecture, settings: SettledSettings) -> int:
     """Bytes that a run has on disk at most: three checkpoints, good weights of each, and the finished weights.
 
-    A checkpoint holds weights, the optimizer's moments and averages; beside them carried states and noise are small.
+    A checkpoint holds weights, the optimizer's moments and averages; carried states and the generator are small.
     """
     copies = 1 + 2 * (settings.optimizer == "adamw") + bool(settings.average or settings.optimizer == "nt-asgd")
     return _FLOAT * parameter_count(architecture) * (3 * copies + 3 + 1)

@@ -1,6 +1,6 @@
-"""The logs of a run: `metrics.jsonl`, what steps determine, and `timing.jsonl`, when they were done.
+"""The logs of a run: `metrics.jsonl`, reproducible from the steps, and `timing.jsonl`, the times of the steps.
 
-A line now and then; cut back when a run goes on from a checkpoint. Knows nothing of what is logged.
+A line every few steps; truncated when a run is continued from a checkpoint.
 """
 
 import contextlib
@@ -17,7 +17,7 @@ METRICS = "metrics.jsonl"
 
 
 class Log:
-    """Both files, open for more lines. Raises StorageError where the disk refuses."""
+    """Both files, open for appending. Raises StorageError if writing fails."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
@@ -25,7 +25,7 @@ class Log:
         self._timing = (directory / TIMING).open("a", 1, encoding="utf-8")
 
     def write(self, line: dict[str, Any], seconds: float) -> None:
-        """Add a line, which has its `step`; it was done after `seconds` of training."""
+        """Add a line, with its `step`, reached after `seconds` of training."""
         try:
             self._metrics.write(json.dumps(line, allow_nan=False) + "\n")
             self._timing.write(json.dumps({"step": line["step"], "seconds": round(seconds, 3)}) + "\n")
@@ -33,7 +33,7 @@ class Log:
             raise storage_error(error, self._directory) from error
 
     def sync(self) -> None:
-        """Make the lines so far durable, before a checkpoint counts on them."""
+        """Make the lines so far durable, before a checkpoint relies on them."""
         try:
             os.fsync(self._metrics.fileno())
         except OSError as error:
@@ -46,14 +46,14 @@ class Log:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         for file in (self._metrics, self._timing):
-            with contextlib.suppress(OSError):  # of lines that could not be written, which was said
+            with contextlib.suppress(OSError):  # lines that could not be written were reported
                 file.close()
 
 
 def cut_log(path: Path, step: int) -> None:
-    """Drop what was logged after the checkpoint that the run goes on from, and a line that was not finished.
+    """Drop the lines after the checkpoint from which the run is continued, and an unfinished line.
 
-    The file is shortened in place: whatever happens meanwhile, what stays is never gone.
+    The file is truncated in place, so that the lines that stay are never lost.
     """
     if not path.exists():
         return

@@ -1,4 +1,4 @@
-"""The optimizers: which parameters decay or have a rate of their own, and their state as arrays for a checkpoint."""
+"""The optimizers: which parameters decay, the rate of the embedding, and the state as arrays for a checkpoint."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,16 +10,16 @@ from torch import nn
 
 from rnnlm.errors import ArtifactError
 from rnnlm.model.network import Network
-from rnnlm.training.settings import TrainSettings
+from rnnlm.training.settings import SettledSettings
 
 _PARTS = ("step", "exp_avg", "exp_avg_sq")
 
 
-def make_optimizer(model: Network, settings: TrainSettings) -> torch.optim.Optimizer:
+def make_optimizer(model: Network, settings: SettledSettings) -> torch.optim.Optimizer:
     """AdamW (Loshchilov & Hutter 2019), β₂ 0.99 for short runs, or stochastic gradient descent.
 
-    Matrices decay, biases and peepholes do not. AdamW's steps are as large as the rate whatever the weights are, and
-    those of the embedding are many times as large as a layer's: they have a rate of their own.
+    Matrices decay, biases and peepholes do not. AdamW's steps have the size of the rate whatever the weights are, and
+    the embedding's weights are many times as large as a layer's: they have their own rate.
     """
     words: list[nn.Parameter] = []
     matrices: list[nn.Parameter] = []
@@ -43,7 +43,7 @@ def make_optimizer(model: Network, settings: TrainSettings) -> torch.optim.Optim
 
 
 def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
-    """The rate of the next step; groups with a factor of their own have it times that."""
+    """Set the rate of the next step, times the factor of each group."""
     for group in optimizer.param_groups:
         group["lr"] = rate * group["times"]
 

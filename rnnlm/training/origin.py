@@ -1,4 +1,4 @@
-"""What a run is made of and where: kept with what it writes, so that things of two runs are told apart."""
+"""The origin of a run, recorded with its files so that those of two runs can be told apart."""
 
 import platform
 from collections.abc import Mapping
@@ -14,9 +14,9 @@ from rnnlm import __version__
 
 @dataclass(frozen=True)
 class Origin:
-    """A run by what decides it. `inputs` are digests of data, `config` and `tokenizer` what its models come with.
+    """What determines a run. `inputs` are digests of data, `config` and `tokenizer` the files of its models.
 
-    `machine` is what else equal bytes depend on, as `this_machine` gives it.
+    `machine` is what else identical bytes depend on, from `this_machine`.
     """
 
     run_sha256: str = ""
@@ -28,7 +28,7 @@ class Origin:
 
 
 def this_machine(device: str) -> dict[str, Any]:
-    """What the last bits of sums and products depend on: versions, threads, device and processor."""
+    """What rounding depends on: versions, threads, device and processor."""
     return {
         "rnnlm": __version__,
         "torch": torch.__version__,
@@ -40,7 +40,7 @@ def this_machine(device: str) -> dict[str, Any]:
 
 
 def _processor() -> str:
-    """The processor's name, or its kind where the system does not tell more."""
+    """The processor's name, or only its architecture if the system does not tell."""
     try:
         lines = Path("/proc/cpuinfo").read_text("utf-8", "replace").splitlines()
     except OSError:
@@ -50,7 +50,7 @@ def _processor() -> str:
 
 
 def no_promise(then: Mapping[str, Any], now: Mapping[str, Any]) -> str | None:
-    """Why a run that was begun `then` may end in other bytes here, in words; None where it will not."""
+    """Why a run begun on `then` may end in other bytes on `now`, in words; None if nothing changed."""
     changed = [f"{name} {then.get(name)} is {value} now" for name, value in now.items() if then.get(name) != value]
     if not changed:
         return None

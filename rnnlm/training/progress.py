@@ -1,4 +1,4 @@
-"""What a training run tells of itself: its progress to an observer, and how it ended."""
+"""What a training run reports: its progress to an observer, and its outcome."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 class Progress:
     """Where a run stands. `fraction` is done, from 0 to 1; `loss` is the mean cost, in nats or half squared error.
 
-    `metric` is the best value on validation so far, `metric_name` what it is.
+    `metric` is the best value on validation so far, `metric_name` its name.
     """
 
     step: int
@@ -25,16 +25,16 @@ class Progress:
 
 
 class Observer(Protocol):
-    """What the loop tells of itself, and asks: whether to stop."""
+    """Receives what the loop reports, and answers whether to stop."""
 
     def progress(self, progress: Progress) -> None:
         """Called after every step."""
 
     def notice(self, text: str) -> None:
-        """Called for what a person should know."""
+        """Called with notices for the user."""
 
     def stop_signal(self) -> int | None:
-        """The signal that asks the run to stop, if one has come."""
+        """The signal that asks the run to stop, if any."""
 
 
 class Stopped(Exception):  # noqa: N818
@@ -47,9 +47,9 @@ class Stopped(Exception):  # noqa: N818
 
 @dataclass(frozen=True)
 class Outcome:
-    """A finished run: its best weights and what was counted; `ends_at` is when a run with a budget is to end.
+    """A finished run: its best weights and its counts; `ends_at` is when a run with a budget must end.
 
-    Of its `steps`, `dropped` had a loss or gradient that was not finite; `returned` times it went back to good weights.
+    `dropped` of its `steps` had a loss or gradient that was not finite; `returned` times it went back to good weights.
     """
 
     tensors: Mapping[str, NDArray[Any]]
@@ -58,7 +58,7 @@ class Outcome:
     operations: int
     epochs: float
     seconds: float
-    figure: float | None
+    metric: float | None
     clipped_fraction: float
     dropped: int = 0
     returned: int = 0

@@ -1,7 +1,7 @@
-"""A training run as a directory: found again when it is the same, resumed when it is unfinished, sealed when done.
+"""A training run as a directory: found again if it is the same, resumed if unfinished, sealed when done.
 
-A run that is to replace a sealed model is made beside it, under a hidden name, and moved in once it is sealed: until
-then the old model stays in its place.
+A run that replaces a sealed model is built beside it, under a hidden name, and moved in once it is sealed; until then
+the old model stays.
 """
 
 import itertools
@@ -26,10 +26,10 @@ _SUCCESSOR = re.compile(r"\.(.+)\.next")
 
 @dataclass(frozen=True)
 class Place:
-    """Where a run lives: `state` is 'new', 'unfinished' or 'sealed'.
+    """The directories of a run: `state` is 'new', 'unfinished' or 'sealed'.
 
-    `target` is where its model belongs, `directory` where it is made: there too, or beside a sealed model that it
-    replaces. `run_sha256` is what its checkpoints name it by.
+    `target` is where its model belongs, `directory` where it is built: the same, or beside a sealed model that it
+    replaces. `run_sha256` identifies it in its checkpoints.
     """
 
     target: Path
@@ -39,22 +39,22 @@ class Place:
 
     @property
     def settled(self) -> bool:
-        """Whether nothing is left to do for a sealed run."""
+        """Whether a sealed run has nothing left to do."""
         return self.directory == self.target and not (self.directory / CHECKPOINTS).exists()
 
 
 def successor(target: Path) -> Path:
-    """Where the run that is to replace a sealed model is made."""
+    """Where the run that replaces a sealed model is built."""
     return target.with_name(f".{target.name}.next")
 
 
 def has_successor(target: Path) -> bool:
-    """Whether the replacement of a sealed model was begun and is not finished."""
+    """Whether a sealed model has an unfinished replacement."""
     return successor(target).is_dir()
 
 
 def model_directories(models: Path) -> list[Path]:
-    """The places of a workspace's models, finished or not, by name."""
+    """The directories of a workspace's models, finished or not, by name."""
     names = {place_of(path).name for path in models.glob("*") if path.is_dir()}
     names = {match[1] if (match := _SUCCESSOR.fullmatch(name)) else name for name in names}
     return [models / name for name in sorted(names) if not name.startswith(".")]
@@ -63,9 +63,9 @@ def model_directories(models: Path) -> list[Path]:
 def find_place(models: Path, cell: str, name: str | None, run: Identity, *, resume: bool, force: bool) -> Place:
     """The directory for a run.
 
-    A sealed run that is the same is found again; an unfinished one wants `resume`; otherwise an unnamed run takes the
-    next free name. `force` starts again in the place of the same run, or of the one named. Raises UsageError where a
-    name is taken by another run, or what to go on with is unclear.
+    A sealed run that is the same is found again; an unfinished one needs `resume`; otherwise an unnamed run takes the
+    next free name. `force` starts again in place of the same run, or of the named one. Raises UsageError if a name is
+    taken by another run, or it is unclear which run to continue.
     """
     targets = _targets(models, cell, name)
     begun = [(target, place, found) for target, place in _places(targets) if (found := _begun(place)) is not None]
@@ -99,13 +99,13 @@ def find_place(models: Path, cell: str, name: str | None, run: Identity, *, resu
 
 
 def _targets(models: Path, cell: str, name: str | None) -> list[Path]:
-    """The places of models that a run may be meant for: the one of that name, or those that are numbered."""
+    """The directories of models that a run may refer to: the one of that name, or the numbered ones."""
     wanted = re.compile(re.escape(name) if name else rf"{re.escape(cell)}(-\d+)?")
     return [path for path in model_directories(models) if wanted.fullmatch(path.name)]
 
 
 def _places(targets: list[Path]) -> list[tuple[Path, Path]]:
-    """Each target with its own directory and, after it, with that of its successor, where they are there."""
+    """Each target with its directory and, after it, that of its successor, as far as they exist."""
     pairs = [(target, place) for target in targets for place in (standing(target), successor(target))]
     return [(target, place) for target, place in pairs if place.is_dir()]
 
@@ -115,7 +115,7 @@ def _new(target: Path, run: Identity) -> Place:
 
 
 def _resumed(named: Path, same: list[Place], run: Identity) -> Place:
-    """What `--resume` goes on with: an unfinished run of these settings, or the one that has the name."""
+    """What `--resume` continues: an unfinished run of these settings, or the one of that name."""
     begun_or_done = sorted(same, key=lambda place: place.state == "sealed" and place.directory == place.target)
     if begun_or_done:
         return begun_or_done[0]
@@ -131,7 +131,7 @@ def _resumed(named: Path, same: list[Place], run: Identity) -> Place:
         sealed = _begun(standing(named))
         changes = "; ".join(sealed.identity.differences(run)[:5]) if sealed else "it was not trained here"
         raise UsageError(
-            f"{named} is sealed, and of other settings or data" + (f" ({changes})" if changes else ""),
+            f"{named} is sealed, and has other settings or data" + (f" ({changes})" if changes else ""),
             "omit --resume, and choose another --name or use --force",
         )
     return Place(named, named, "new", run.digest)
@@ -145,7 +145,7 @@ def begun_run(models: Path, run: Identity) -> Path | None:
 
 
 def _begun(directory: Path) -> Begun | None:
-    """The run of a directory; None where it does not say, or is damaged. ArtifactError for a later version."""
+    """The run of a directory; None if it has none, or is damaged. ArtifactError for a later version."""
     try:
         return read_begun(directory)
     except LaterVersionError:
@@ -155,7 +155,7 @@ def _begun(directory: Path) -> Begun | None:
 
 
 def begin(place: Place, run: Identity, files: Mapping[str, bytes]) -> None:
-    """A run directory that says what it is for, with its first `files`, in the place of any unfinished one."""
+    """Create a run directory with its identity and first `files`, replacing any unfinished one."""
     with rebuilt(place.directory) as fresh:
         for name, content in files.items():
             write_bytes(fresh / name, content)
@@ -172,7 +172,7 @@ def finish(
     inputs: Mapping[str, str],
     report: Mapping[str, Any],
 ) -> None:
-    """Write the model's files, seal them, and only then let them take their place and drop the checkpoints."""
+    """Write the model's files and seal them; only then move them into place and delete the checkpoints."""
     directory = place.directory
     write_tensors(directory / WEIGHTS, outcome.tensors)
     if tokenizer is not None:
@@ -183,9 +183,9 @@ def finish(
 
 
 def settle(place: Place) -> None:
-    """What is left to do for a sealed run: move it in where it replaces another, let LATEST name it, drop checkpoints.
+    """Finish a sealed run: move it in if it replaces another, let LATEST name it, delete the checkpoints.
 
-    A run that was cut short in here is found sealed, and settled the next time.
+    A run interrupted here is found sealed, and settled the next time.
     """
     if place.directory != place.target:
         try:

@@ -16,9 +16,9 @@ from rnnlm.model.pooling import summarised
 from rnnlm.model.prediction import label_nats, predictions, previous_of
 from rnnlm.tables.series import Series
 from rnnlm.training.objective import BatchCounts, Cost
-from rnnlm.training.settings import TrainSettings
+from rnnlm.training.settings import SettledSettings
 
-_VALIDATED = 5_000  # sequences that choose the best weights, at most
+_VALIDATED = 5_000  # maximum sequences for selecting the best weights
 _SIDE_BY_SIDE = 64
 
 
@@ -28,17 +28,16 @@ class SequenceObjective:
     With `--bptt N` the graph is cut every N steps, so that gradients flow back no further.
     """
 
-    def __init__(self, train: Sequences, valid: Sequences, settings: TrainSettings, task: str) -> None:
-        """`settings` has no None where something must be decided."""
-        assert settings.batch_size and settings.bptt
+    def __init__(self, train: Sequences, valid: Sequences, settings: SettledSettings, task: str) -> None:
+        """`task` is 'tag', 'classify' or 'forecast'."""
         self._valid, self._settings, self._task = valid, settings, task
-        self._bptt = None if settings.bptt == "full" else int(settings.bptt)
+        self._bptt = settings.steps_back
         self.batches = SequenceBatches(train, settings.batch_size, settings.seed)
         self.states: States = ()
-        self.figure_name = "valid_root_mean_square_scaled" if task == "forecast" else "valid_perplexity_of_labels"
+        self.metric_name = "valid_root_mean_square_scaled" if task == "forecast" else "valid_perplexity_of_labels"
 
-    def extent(self, model: Network, batch: SequenceBatch) -> BatchCounts:
-        """Its targets that are known, and its steps inside the true lengths."""
+    def counts(self, model: Network, batch: SequenceBatch) -> BatchCounts:
+        """The known targets of a batch, and its steps inside the true lengths."""
         targets, lengths = batch.targets, batch.lengths
         if self._task == "forecast" and model.architecture.summary != "steps":
             targets = targets[lengths - 1, np.arange(len(lengths))]
@@ -46,17 +45,17 @@ class SequenceObjective:
         return BatchCounts(int(known.sum()), int(lengths.sum()), int((lengths - 1).clip(0).sum()))
 
     def carried(self, model: Network, batch: SequenceBatch) -> States:
-        """None: every sequence is whole."""
+        """Empty: every sequence is whole."""
         return ()
 
-    def cost(self, model: Network, batch: SequenceBatch, states: States, noise: Dropout, share: float) -> Cost:
+    def cost(self, model: Network, batch: SequenceBatch, states: States, dropout: Dropout, fraction: float) -> Cost:
         """The sum over a batch's targets."""
         device = model.bias.device
         inputs = torch.from_numpy(batch.inputs).to(device)
         targets = torch.from_numpy(batch.targets).to(device)
         lengths = torch.from_numpy(batch.lengths).to(device)
-        reading = self._read(model, inputs, noise, self._teacher(model, inputs, targets, noise, share))
-        output, summary = reading.output, model.architecture.summary
+        segment = self._read(model, inputs, dropout, self._forced(model, inputs, targets, dropout, fraction))
+        output, summary = segment.output, model.architecture.summary
         if summary == "steps":
             output, targets = output.flatten(0, 1), targets.flatten(0, 1)
         else:
@@ -68,41 +67,39 @@ class SequenceObjective:
         tokens = int(batch.lengths.sum())
         outputs = tokens if summary == "steps" else len(batch.lengths)
         operations = 3 * (tokens * model.operations + outputs * 2 * model.output_matrix.numel())
-        return Cost(total, tokens, operations, reading, inside)
+        return Cost(total, tokens, operations, segment, inside)
 
-    def _teacher(
-        self, model: Network, inputs: Tensor, targets: Tensor, noise: Dropout, share: float
+    def _forced(
+        self, model: Network, inputs: Tensor, targets: Tensor, dropout: Dropout, fraction: float
     ) -> ForcedInput | None:
-        """What a network that feeds its output back is given in training."""
+        """The forced input in training of a network that feeds its output back."""
         if not model.feeds_back or self._settings.forcing == "free":
             return None
         previous = previous_of(targets)
         if self._settings.forcing == "teacher":
             return ForcedInput(previous)
-        return ForcedInput(previous, noise.steps(inputs, 1 - self._settings.own_outputs * share))
+        return ForcedInput(previous, dropout.steps(inputs, 1 - self._settings.own_outputs * fraction))
 
-    def _read(self, model: Network, inputs: Tensor, noise: Dropout, teacher: ForcedInput | None) -> SegmentOutput:
-        """The whole batch, the graph cut every so many steps."""
+    def _read(self, model: Network, inputs: Tensor, dropout: Dropout, forced: ForcedInput | None) -> SegmentOutput:
+        """The whole batch, with the graph cut every `--bptt` steps."""
         states, time = model.initial_state(inputs.shape[1]), len(inputs)
         step = min(self._bptt or time, time)
-        readings = []
+        segments = []
         for start in range(0, time, step):
             here = slice(start, start + step)
-            part = teacher and ForcedInput(
-                teacher.previous[here], None if teacher.given is None else teacher.given[here]
-            )
-            reading = model.read(inputs[here], states, noise, part)
-            states = tuple(tuple(each.detach() for each in state) for state in reading.states)
-            readings.append(reading)
-        if len(readings) == 1:
-            return readings[0]
+            part = forced and ForcedInput(forced.previous[here], None if forced.given is None else forced.given[here])
+            segment = model.read(inputs[here], states, dropout, part)
+            states = tuple(tuple(each.detach() for each in state) for state in segment.states)
+            segments.append(segment)
+        if len(segments) == 1:
+            return segments[0]
         h, dropped, output = (
-            torch.cat([getattr(each, part) for each in readings]) for part in ("h", "dropped", "output")
+            torch.cat([getattr(each, part) for each in segments]) for part in ("h", "dropped", "output")
         )
         return SegmentOutput(h, dropped, output, states)
 
     def validate(self, model: Network) -> float | None:
-        """The mean cost of the validation split's first sequences, a network that feeds back left to itself."""
+        """The mean cost of the validation split's first sequences, without forced input."""
         total, count = 0.0, 0
         for piece in predictions(model, self._valid, _SIDE_BY_SIDE, limit=_VALIDATED):
             if self._task == "forecast":
@@ -114,7 +111,7 @@ class SequenceObjective:
                 total, count = total + float(nats.sum()), count + nats.size
         return total / count if count else None
 
-    def figure(self, mean_cost: float) -> float:
+    def metric(self, mean_cost: float) -> float:
         """Perplexity of labels; for real values the root mean square error in units of the scaled data."""
         return float(np.sqrt(2 * mean_cost)) if self._task == "forecast" else perplexity(mean_cost)
 
@@ -129,13 +126,13 @@ def label_counts(data: Sequences, labels: int) -> NDArray[np.int64]:
 
 
 def labels_report(model: Network, valid: LabelledText) -> dict[str, Any]:
-    """Accuracy and nats per label on the validation split for a finished run; None where the split is empty."""
+    """Accuracy and nats per label on the validation split for a finished run; None if the split is empty."""
     right, count, priced, nats = 0, 0, 0, 0.0
     for piece in predictions(model, valid, _SIDE_BY_SIDE):
         known = piece.targets != NO_LABEL
         right += int((piece.outputs.argmax(-1) == piece.targets)[known].sum())
         count += int(known.sum())
-        costs = label_nats(piece.outputs, piece.targets)  # of the labels that training knows
+        costs = label_nats(piece.outputs, piece.targets)  # of labels known from training
         priced += len(costs)
         nats += float(costs.sum())
     return {

@@ -4,20 +4,20 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
+_RECORDED = {"fraction": "share"}
+
 
 @dataclass
 class RunState:
-    """Where a run stands.
+    """`fraction` of training is done, as read after the last step and used for the next.
 
-    `share` is what is done, from 0 to 1, as read after the last step; it holds for the next one. `loss_sum` to
-    `steps_since` are since the last line of the log; `logged` and `validated` count what was due. `seconds` are those
-    of training. `good_step` is the step of the last good weights, `best_cost` their mean cost on the validation split,
-    `costs` those of all validations. `strikes`, `rate_factor`, `dropped` and `returned` are what became of steps that
-    were not finite.
+    `loss_sum` to `steps_since` are since the last line of the log; `logged` and `validated` count what was due.
+    `seconds` are those of training. `good_step` is the step of the last good weights, `best_cost` their mean cost on
+    validation, `costs` those of all validations; `strikes` to `returned` record steps that were not finite.
     """
 
     step: int = 0
-    share: float = 0.0
+    fraction: float = 0.0  # recorded as share
     tokens: int = 0
     operations: int = 0
     clipped: int = 0
@@ -38,14 +38,14 @@ class RunState:
 
     def to_json(self) -> dict[str, Any]:
         """As a checkpoint holds it."""
-        return asdict(self)
+        return {_RECORDED.get(name, name): value for name, value in asdict(self).items()}
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> "RunState":
-        """The state that `to_json` gave; TypeError, ValueError or KeyError for anything else."""
+        """The inverse of `to_json`; TypeError, ValueError or KeyError for anything else."""
         values: dict[str, Any] = {}
         for each in fields(cls):
-            value = content[each.name]
+            value = content[_RECORDED.get(each.name, each.name)]
             if each.name == "costs":
                 values[each.name] = [float(cost) for cost in value]
             elif each.name == "best_cost":

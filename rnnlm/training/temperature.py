@@ -1,9 +1,9 @@
-"""The temperature of the softmax: how sure a trained network may be, asked of text that it was not trained on.
+"""Temperature scaling: the temperature of the softmax, fitted on text that the network was not trained on.
 
     p(w) = softmax(o / T)[w],   T = arg min Σ −log p(y(t)) over a part of validation
 
-A network that was trained with dropout, or has learned its text by heart, is surer than it should be without either.
-Sources: Guo et al. 2017; Melis et al. 2018 on language models. In bands every softmax is divided by the same T.
+A network that was trained with dropout, or has memorized its text, is overconfident. Sources: Guo et al. 2017; Melis et
+al. 2018 on language models. With clusters the logits of every softmax are divided by the same T.
 """
 
 import math
@@ -18,8 +18,8 @@ from rnnlm.model.network import Network
 from rnnlm.model.outputs.factor import SoftmaxFactor
 from rnnlm.model.outputs.product import product
 
-CALIBRATION_TOKENS = 20_000  # of validation; T was within 0.003 of that of 73,760 for three networks
-# Where a token has thousands of logits fewer do: fitting T to n tokens costs 1 / 2n nats a token.
+CALIBRATION_TOKENS = 20_000  # of validation; for three networks T was within 0.003 of that of 73,760 tokens
+# With thousands of logits per token fewer suffice: fitting T to n tokens costs 1 / 2n nats per token.
 _FEWEST, _LOGITS_IN_ALL = 2_000, 40_000_000
 _SIDE_BY_SIDE = {"stream": 1, "sentence": 64}
 _LOGITS = 2**20  # at once
@@ -29,10 +29,10 @@ _CLOSE = 1e-4
 
 @torch.inference_mode()
 def calibrate(network: Network, valid: Ids, context: str) -> float:
-    """Divide the network's logits by the T that suits the first 20,000 tokens of `valid` best; 1 where there is none.
+    """Divide the network's logits by the T of least cost on the first 20,000 tokens of `valid`; 1 if it is empty.
 
-    They are fewer, but at least 2,000, where that would be more than 40 million logits. `context` is where the network
-    starts anew, as `spans_of` has it. T is folded into the weights, so that nothing else knows of it.
+    Uses fewer tokens, but at least 2,000, where that would be more than 40 million logits. `context` says where the
+    state is reset, as in `spans_of`. T is folded into the weights, so that other code need not handle it.
     """
     if not valid.lines:
         return 1.0
@@ -45,26 +45,26 @@ def calibrate(network: Network, valid: Ids, context: str) -> float:
         if count >= CALIBRATION_TOKENS:
             break
     output, wanted = torch.cat(outputs), torch.cat(targets)
-    terms = list(network.terms(output, wanted))
-    logits = sum(len(term.h) * len(term.V) for term in terms)
+    factors = list(network.factors(output, wanted))
+    logits = sum(len(factor.h) * len(factor.V) for factor in factors)
     if logits > _LOGITS_IN_ALL:
         tokens = max(_FEWEST, len(wanted) * _LOGITS_IN_ALL // logits)
-        terms = list(network.terms(output[:tokens], wanted[:tokens]))
-    temperature = best_temperature(terms)
+        factors = list(network.factors(output[:tokens], wanted[:tokens]))
+    temperature = best_temperature(factors)
     fold(network, temperature)
     return temperature
 
 
 @torch.no_grad()
-def best_temperature(terms: Sequence[SoftmaxFactor]) -> float:
-    """T from 0.5 to 4 of the least Σ −log p over the factors that `terms` are.
+def best_temperature(factors: Sequence[SoftmaxFactor]) -> float:
+    """T from 0.5 to 4 that minimizes Σ −log p over the factors.
 
-    By Newton's method in a = 1 / T, in which the cost is convex: its derivatives are Σ E[o] − o_y and Σ Var[o], with
-    o distributed as the softmax of a o has it. A step that leaves the interval where the minimum is halves it instead.
+    By Newton's method in a = 1 / T, in which the cost is convex: its derivatives are Σ E[o] − o_y and Σ Var[o] under
+    softmax(a o). A step out of the interval that holds the minimum is replaced by bisection.
     """
     low, a, high = 1 / _HOTTEST, 1.0, 1 / _COLDEST
     while high - low > _CLOSE:
-        slope, curvature = (sum(column) for column in zip(*(_derivatives(term, a) for term in terms), strict=True))
+        slope, curvature = (sum(each) for each in zip(*(_derivatives(factor, a) for factor in factors), strict=True))
         low, high = (low, a) if slope > 0 else (a, high)
         newton = a - slope / curvature if curvature > 0 else math.inf
         if abs(newton - a) < _CLOSE:
@@ -73,14 +73,14 @@ def best_temperature(terms: Sequence[SoftmaxFactor]) -> float:
     return 1 / a
 
 
-def _derivatives(term: SoftmaxFactor, a: float) -> tuple[float, float]:
+def _derivatives(factor: SoftmaxFactor, a: float) -> tuple[float, float]:
     """Σ E[o] − o_y and Σ Var[o] over the rows of a factor that have a target."""
     slope = curvature = 0.0
-    rows = max(1, _LOGITS // len(term.V))
-    for start in range(0, len(term.h), rows):
-        targets = term.targets[start : start + rows]
+    rows = max(1, _LOGITS // len(factor.V))
+    for start in range(0, len(factor.h), rows):
+        targets = factor.targets[start : start + rows]
         there = targets >= 0
-        o = product(term.h[start : start + rows], term.V, term.c)[there]
+        o = product(factor.h[start : start + rows], factor.V, factor.c)[there]
         p = (a * o).softmax(1)
         mean = (p * o).sum(1, keepdim=True)
         chosen = o.gather(1, targets[there].unsqueeze(1))
@@ -91,10 +91,10 @@ def _derivatives(term: SoftmaxFactor, a: float) -> tuple[float, float]:
 
 @torch.no_grad()
 def fold(network: Network, temperature: float) -> None:
-    """Make the weights such that every logit is divided by `temperature`; nothing else that is computed changes.
+    """Change the weights so that every logit is divided by `temperature`, and nothing else changes.
 
-    V and c are divided by it, or the projection in front of V where V reads just that. Where V is the embedding, what
-    reads the embedding, U of the first layer, is multiplied by it.
+    V and c are divided by it, or the projection in place of V where V reads only that. Where V is the embedding, its
+    reader, U of the first layer, is multiplied by it.
     """
     a = 1 / temperature
     network.bias.mul_(a)
@@ -110,5 +110,5 @@ def fold(network: Network, temperature: float) -> None:
         network.cells[0].U.mul_(temperature)
         if network.bands is not None:
             network.bands.G.mul_(a)
-            for _, _, band in network.bands:
-                band.rows.mul_(a)
+            for _, _, cluster in network.bands:
+                cluster.rows.mul_(a)

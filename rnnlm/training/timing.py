@@ -1,4 +1,4 @@
-"""How long a run took: `timing.jsonl`, which no manifest covers, for times are never the same twice."""
+"""The time of a run: `timing.jsonl`, which no manifest covers, since times are not reproducible."""
 
 import json
 from pathlib import Path
@@ -10,7 +10,7 @@ NAME = "timing.jsonl"
 
 
 def write_timing(directory: Path, seconds: float, tokens: int, operations: int, device: str) -> None:
-    """Add the run's totals, set against the matrix-product peak measured now."""
+    """Add the run's totals, relative to the matrix-product peak measured now."""
     peak = matrix_peak(device)
     totals = {
         "seconds": round(seconds, 3),
@@ -22,7 +22,7 @@ def write_timing(directory: Path, seconds: float, tokens: int, operations: int, 
 
 
 def read_timing(directory: Path) -> dict[str, Any]:
-    """The run's totals; None where the log did not come with the model."""
+    """The run's totals; None if the log is not with the model."""
     totals: dict[str, Any] = dict.fromkeys(("seconds", "tokens_per_second", "peak_fraction"))
     try:
         last = json.loads((directory / NAME).read_text("utf-8").splitlines()[-1])

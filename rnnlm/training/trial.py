@@ -1,4 +1,4 @@
-"""How fast a run would go, by a few of its own steps, of which nothing is kept."""
+"""The speed of a run, measured on a few of its steps, which are discarded."""
 
 import contextlib
 from dataclasses import replace
@@ -8,7 +8,7 @@ from rnnlm.model.network import Network
 from rnnlm.training.loop import Trainer
 from rnnlm.training.objective import Objective
 from rnnlm.training.progress import Progress
-from rnnlm.training.settings import TrainSettings
+from rnnlm.training.settings import SettledSettings
 
 _SECONDS = 2.0
 _FIRST = 2  # steps that prepare the kernels
@@ -41,8 +41,8 @@ class _Timed:
         return None
 
 
-def trial_speed(network: Network, objective: Objective, settings: TrainSettings, directory: Path) -> float:
-    """Tokens a second in training, measured in an empty `directory`; the network is trained a little by it."""
+def trial_speed(network: Network, objective: Objective, settings: SettledSettings, directory: Path) -> float:
+    """Tokens per second in training, measured in an empty `directory`; this trains the network a little."""
     timed = _Timed()
     settings = replace(settings, steps=10**6, tokens=None, epochs=None, budget=None, replay=None)
     with contextlib.suppress(_EnoughError):

@@ -1,4 +1,4 @@
-"""The quick figure that chooses the best weights while training."""
+"""The quick validation metric that selects the best weights during training."""
 
 import numpy as np
 import torch
@@ -14,9 +14,9 @@ _STRIPES = 20
 
 @torch.inference_mode()
 def striped_nats(model: Network, ids: Ids, most: int | None = None) -> float:
-    """A quick figure for choosing the best weights: 20 stripes of at most 50,000 tokens, or `most`, side by side.
+    """Nats per token for selecting the best weights: 20 stripes of at most 50,000 tokens, or `most`, side by side.
 
-    Each stripe starts from the zero state in the middle of the text, so this is never compared with `evaluate`.
+    Each stripe starts from the zero state in the middle of the text, so this is not comparable with `evaluate`.
     """
     model.eval()
     tokens = np.asarray(ids.ids[: most or _VALIDATION_TOKENS]).astype(np.int64)

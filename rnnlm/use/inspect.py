@@ -76,7 +76,7 @@ class Inspection:
                 }
                 for each in self.gates
             ],
-            "half_lives": [_half_lives(each) for each in self.gates if each.gate == "keep"],
+            "half_lives": [_half_lives(each) for each in self.gates if each.keeps],
             "free_run": None if self.free_run is None else _free_run(self.free_run),
         }
 

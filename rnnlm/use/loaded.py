@@ -16,12 +16,10 @@ import torch
 from numpy.typing import NDArray
 
 from rnnlm.config import resolve
-from rnnlm.corpus.normalizer import normalize
-from rnnlm.corpus.settings import WORD_KINDS
-from rnnlm.corpus.tokenizer import FIRST_OUTPUT, START_ID, UNKNOWN_ID, tokens_by_id
-from rnnlm.errors import InputError, UsageError
+from rnnlm.corpus.tokenizer import FIRST_OUTPUT, START_ID, tokens_by_id
+from rnnlm.errors import UsageError
 from rnnlm.model.device import choose_device
-from rnnlm.model.embedding import EmbeddingLayer, whole_layer
+from rnnlm.model.embedding import whole_layer
 from rnnlm.model.finding import find_sealed
 from rnnlm.model.likelihood import LanguageModel, log_probabilities
 from rnnlm.model.loading import load_model, load_network
@@ -31,15 +29,17 @@ from rnnlm.model.sealed import Sealed
 from rnnlm.use.generation.generate import Generated, generate_from
 from rnnlm.use.generation.next import Candidate, next_words
 from rnnlm.use.generation.prompt import check_unicode, prompt_ids
+from rnnlm.use.generation.settings import GenerateSettings
 from rnnlm.use.generation.streams import read
 from rnnlm.use.loaded_tasks import LoadedForecaster, LoadedLabeller
 from rnnlm.use.scoring.forms import wanted_of
 from rnnlm.use.scoring.rows import Row, ScoreRows
 from rnnlm.use.scoring.scorer import Scorer, Unknown
 from rnnlm.use.scoring.totals import Totals
-from rnnlm.use.settings import Context, GenerateSettings
+from rnnlm.use.settings import Context
+from rnnlm.use.words import WordVectors
 
-_OF_THE_COMMAND = ("prompt", "prompt_file", "novelty", "interactive", "candidates")
+_OF_THE_COMMAND = ("prompt", "prompt_file", "novelty")
 
 
 @dataclass(frozen=True)
@@ -162,21 +162,11 @@ class LoadedModel:
 
         InputError for one outside the vocabulary, UsageError for an n-gram model, which has no vectors.
         """
-        layer = self._layer
-        check_unicode(word)
-        clean = normalize(self.rules.rule.normalizer(), word) if self.rules.kind in WORD_KINDS else word
-        number = self._numbers.get(clean)
-        if number is None or number <= UNKNOWN_ID:
-            raise InputError(f"{word!r} is not in the vocabulary", "the attribute tokens has all that are")
-        return np.array(layer[number])
+        return self._words.vector(word)
 
     @cached_property
-    def _layer(self) -> EmbeddingLayer:
-        return whole_layer(sealed_weights(self.sealed)[0])
-
-    @cached_property
-    def _numbers(self) -> dict[str, int]:
-        return {name: number for number, name in enumerate(self.tokens)}
+    def _words(self) -> WordVectors:
+        return WordVectors(whole_layer(sealed_weights(self.sealed)[0]), self.rules)
 
 
 def _one_line(line: str) -> str:
@@ -197,7 +187,7 @@ Loaded = LoadedModel | LoadedLabeller | LoadedForecaster
 
 def open_loaded(path: str | Path, *, model: str | None = None, device: str = "cpu") -> Loaded:
     """The model at a path, on a device; see `rnnlm.load`."""
-    sealed, _ = find_sealed(Path(path), model)
+    sealed = find_sealed(Path(path), model).model
     place = choose_device(device)
     if sealed.task == "language":
         return LoadedModel(sealed, load_model(sealed, place))

@@ -1,10 +1,13 @@
 """A line as one vector of fixed length, h(T), whatever its length; and the lines nearest to a sentence."""
 
-from collections.abc import Iterable, Iterator
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from rnnlm.arrays import npy_writer, open_npy
 from rnnlm.corpus.text import TextRules
 from rnnlm.corpus.tokenizer import END_ID, START_ID
 from rnnlm.model.network import Network
@@ -31,6 +34,22 @@ def summaries(model: Network, rules: TextRules, lines: Iterable[str]) -> Iterato
         for rows, states in last_states(model, IdLines(ids, per_token=False), _SIDE_BY_SIDE):
             found[rows] = states
         yield found
+
+
+def lines_near(
+    model: Network, rules: TextRules, lines: Callable[[], Iterable[str]], sentence: str, k: int
+) -> list[tuple[int, float, str]]:
+    """The `k` of `lines`, which are read twice, whose h(T) is nearest to that of a sentence: number, cosine, line."""
+    with tempfile.TemporaryDirectory(prefix="rnnlm-") as directory:
+        path = Path(directory) / "states.npy"
+        with npy_writer(path, np.float32, (model.architecture.hidden,)) as writer:
+            for block in summaries(model, rules, lines()):
+                writer.append(block)
+        vectors = open_npy(path, kinds="f", dimensions=2, remedy="run the same command again")
+        found = nearest_lines(vectors, next(summaries(model, rules, [sentence]))[0], k)
+    wanted = {row for row, _ in found}
+    texts = {row: line for row, line in enumerate(lines()) if row in wanted}
+    return [(row, cosine, texts[row]) for row, cosine in found]
 
 
 def nearest_lines(vectors: Vectors, wanted: Vectors, k: int) -> list[tuple[int, float]]:

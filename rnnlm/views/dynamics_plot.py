@@ -37,7 +37,7 @@ def draw_dynamics(
 
 
 def _draw_gradients(axes: Any, gradients: Sequence[LagGradients]) -> None:
-    """Means as lines, the middle half of the places as bands; on a logarithmic axis a 0 is a gap."""
+    """Means as lines, the middle half of the positions as shaded areas; on a logarithmic axis a 0 is a gap."""
     axes.set_yscale("log")
     for each in gradients:
         norms = np.where(each.norms > 0, each.norms, np.nan)
@@ -54,7 +54,7 @@ def _draw_gradients(axes: Any, gradients: Sequence[LagGradients]) -> None:
 
 
 def _draw_spectra(axes: Any, spectra: Sequence[tuple[str, Any]]) -> None:
-    """Eigenvalues against the unit circle, which parts what shrinks from what grows."""
+    """Eigenvalues against the unit circle, which separates what shrinks from what grows."""
     turn = np.linspace(0, 2 * np.pi, 361)
     axes.plot(np.cos(turn), np.sin(turn), color="0.6", linewidth=1)
     for name, eigenvalues in spectra:

@@ -1,4 +1,4 @@
-"""A picture of a forecast beside what came true."""
+"""A picture of a forecast beside the measured values."""
 
 from pathlib import Path
 from typing import Any

@@ -17,19 +17,19 @@ def lag_plot(path: Path) -> Iterator[Callable[[str, str, Sequence[int], Curves, 
     """A function that draws, once: (task, measure, lags, its value at each lag by network, its value for a guess).
 
     PNG, SVG or PDF by the file's ending. Raises InputError for another ending, or where the `plots` extra is not
-    installed, on entering, so that hours of training need not come before it. NaN leaves a gap.
+    installed, on entering, before hours of training. NaN leaves a gap.
     """
     with picture(path, 7, 4.5) as figure:
         yield lambda *drawn: _draw(figure.subplots(), *drawn)
 
 
 def _draw(axes: Any, task: str, measure: str, lags: Sequence[int], curves: Curves, guess: float) -> None:
-    order = sorted(range(len(lags)), key=lambda place: lags[place])
+    order = sorted(range(len(lags)), key=lambda index: lags[index])
     for number, (name, values) in enumerate(curves.items()):
-        # Networks that remember everything lie on one another: the later ones are drawn smaller.
+        # The lines of networks that remember everything coincide: later ones are drawn smaller.
         axes.plot(
-            [lags[place] for place in order],
-            [values[place] for place in order],
+            [lags[index] for index in order],
+            [values[index] for index in order],
             label=name,
             marker=_MARKERS[number % len(_MARKERS)],
             markersize=max(4, 11 - 2 * number),

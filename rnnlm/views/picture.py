@@ -9,13 +9,13 @@ from typing import Any
 from rnnlm.artifacts import write_bytes
 from rnnlm.errors import InputError
 
-# Without these, and a salt, a file would hold the time of its making, and an SVG identifiers drawn at random.
+# Without these, and a salt, a file would hold the time of its creation, and an SVG random identifiers.
 _METADATA: dict[str, dict[str, Any]] = {".png": {}, ".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
 
 
 @contextlib.contextmanager
 def picture(path: Path, width: float, height: float) -> Iterator[Any]:
-    """A matplotlib figure of so many inches to draw on, written as PNG, SVG or PDF when the block ends well.
+    """A matplotlib figure of a size in inches to draw on, written as PNG, SVG or PDF when the block succeeds.
 
     Raises InputError for another ending, or where the `plots` extra is not installed.
     """

@@ -9,7 +9,7 @@ from rnnlm.views.picture import picture
 
 _RADIUS = 0.27
 _ARROW: dict[str, Any] = {"arrowstyle": "-|>", "mutation_scale": 11, "linewidth": 1.1, "color": "black"}
-_TEACHER = _ARROW | {"linestyle": "--", "color": "tab:blue"}
+_FORCED = _ARROW | {"linestyle": "--", "color": "tab:blue"}
 _STEP = 1.9  # between columns
 
 Point = tuple[float, float]
@@ -27,7 +27,7 @@ def recurrence_name(architecture: Architecture) -> str:
 def draw_recurrence(path: Path, architecture: Architecture) -> None:
     """Draw recurrence ①, ② or ③ as PNG, SVG or PDF, by the file's ending; InputError without the `plots` extra.
 
-    Left the compact graph with its loop, right the same over three steps; U, V and W stand at their arrows.
+    Left the compact graph with its loop, right the same over three steps; U, V and W label their arrows.
     """
     a = architecture
     graph = _Graph(a.layers, a.cell == "output-recurrent", a.summary != "steps", a.summary in ("mean", "max"), a.forced)
@@ -39,8 +39,8 @@ def draw_recurrence(path: Path, architecture: Architecture) -> None:
         graph.draw_compact(axes, 0.0)
         graph.draw_unfolded(axes, 2.2)
         layers = "1 layer" if a.layers == 1 else f"{a.layers} layers"
-        teacher = "; dashed: in training the label takes the place of the output" if a.forced else ""
-        axes.set_title(f"{recurrence_name(a)}\n{a.cell}, {layers} of {a.hidden} units{teacher}", fontsize=11)
+        forced = "; dashed: in training the label replaces the output" if a.forced else ""
+        axes.set_title(f"{recurrence_name(a)}\n{a.cell}, {layers} of {a.hidden} units{forced}", fontsize=11)
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class _Graph:
         return f"h{number}", f"U{number}", f"W{number}"
 
     def draw_compact(self, axes: Any, x: float) -> None:
-        """One column, and the loop that stands for all steps."""
+        """One column, and the loop that represents all steps."""
         self._column(axes, x, "", output=True)
         if self.feeds_back:
             right = x + 0.9 * _RADIUS
@@ -79,10 +79,10 @@ class _Graph:
         """Three columns with the same weights, and what comes before and after them."""
         times = ("T−2", "T−1", "T") if self.last_only else ("t−1", "t", "t+1")
         for number, time in enumerate(times):
-            place = x + _STEP * (number + 0.5)
-            self._column(axes, place, time, output=not self.last_only or number == 2)
+            center = x + _STEP * (number + 0.5)
+            self._column(axes, center, time, output=not self.last_only or number == 2)
             if number:
-                self._between(axes, place - _STEP, place)
+                self._between(axes, center - _STEP, center)
         first, last = x + _STEP / 2, x + 2.5 * _STEP
         for layer in range(1, self.layers + 1):
             W = self._letters(layer)[2]
@@ -120,15 +120,15 @@ class _Graph:
                 _arrow(axes, (before, layer), (after, layer), self._letters(layer)[2])
             return
         _arrow(axes, (before, self._output), (after, 1), "W")
-        if self.forced:  # in training the label takes the place of the output
-            _arrow(axes, (before, self._output + 2), (after, 1), "W", style=_TEACHER)
+        if self.forced:  # in training the label replaces the output
+            _arrow(axes, (before, self._output + 2), (after, 1), "W", style=_FORCED)
 
 
-def _node(axes: Any, centre: Point, label: str) -> None:
+def _node(axes: Any, center: Point, label: str) -> None:
     from matplotlib.patches import Circle  # noqa: PLC0415
 
-    axes.add_patch(Circle(centre, _RADIUS, facecolor="white", edgecolor="black", linewidth=1.1, zorder=2))
-    axes.text(*centre, label, ha="center", va="center", fontsize=8, zorder=3)
+    axes.add_patch(Circle(center, _RADIUS, facecolor="white", edgecolor="black", linewidth=1.1, zorder=2))
+    axes.text(*center, label, ha="center", va="center", fontsize=8, zorder=3)
 
 
 def _arrow(
@@ -153,15 +153,15 @@ def _arrow(
         _text(axes, middle, label, color=str(style["color"]))
 
 
-def _loop(axes: Any, centre: Point, label: str) -> None:
+def _loop(axes: Any, center: Point, label: str) -> None:
     """An arrow from a node to itself."""
     from matplotlib.patches import FancyArrowPatch  # noqa: PLC0415
 
-    x, y = centre
+    x, y = center
     tail, head = (x + 0.8 * _RADIUS, y + 0.6 * _RADIUS), (x + 0.8 * _RADIUS, y - 0.6 * _RADIUS)
     axes.add_patch(FancyArrowPatch(tail, head, shrinkA=0, shrinkB=0, connectionstyle="arc3,rad=-1.6", **_ARROW))
     _text(axes, (x + 0.72, y), label)
 
 
-def _text(axes: Any, place: Point, label: str, color: str = "black") -> None:
-    axes.text(*place, label, ha="center", va="center", fontsize=9, color=color)
+def _text(axes: Any, position: Point, label: str, color: str = "black") -> None:
+    axes.text(*position, label, ha="center", va="center", fontsize=9, color=color)

@@ -1,4 +1,4 @@
-"""A picture of calibration: how often a model is right against how sure it is."""
+"""A picture of calibration: accuracy of the top prediction against its confidence."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,14 +13,14 @@ def reliability_plot(path: Path, bins: Sequence[Mapping[str, float]]) -> None:
     """
     with picture(path, 5, 5.5) as figure:
         above, below = figure.subplots(2, 1, sharex=True, height_ratios=(4, 1))
-        above.plot([0, 1], [0, 1], color="0.6", linestyle=":", label="as sure as it is right")
+        above.plot([0, 1], [0, 1], color="0.6", linestyle=":", label="perfectly calibrated")
         above.plot([row["confidence"] for row in bins], [row["accuracy"] for row in bins], marker="o", label="model")
-        above.set_ylabel("accuracy of the first guess")
+        above.set_ylabel("accuracy of the top prediction")
         above.set_xlim(0, 1)
         above.set_ylim(0, 1)
         above.legend()
         width = [row["to"] - row["from"] for row in bins]
         below.bar([row["from"] for row in bins], [row["predictions"] for row in bins], width, align="edge")
         below.set_yscale("log")
-        below.set_xlabel("confidence: probability of the first guess")
+        below.set_xlabel("confidence: probability of the top prediction")
         below.set_ylabel("predictions")

@@ -24,24 +24,24 @@ def words(text: str) -> list[str]:
 def test_the_wrong_word_is_the_one_that_cannot_be() -> None:
     for pair in islice(agreements(random(1)), 300):
         good, bad = words(pair.good), words(pair.bad)
-        (place,) = [place for place, (one, other) in enumerate(zip(good, bad, strict=True)) if one != other]
+        (position,) = [position for position, (one, other) in enumerate(zip(good, bad, strict=True)) if one != other]
         assert all(np.isfinite(token_nats(good)))
         nats = token_nats(bad)
-        assert all(np.isfinite(nats[:place]))
-        assert nats[place] == np.inf
-        assert 1 <= pair.distance <= place
+        assert all(np.isfinite(nats[:position]))
+        assert nats[position] == np.inf
+        assert 1 <= pair.distance <= position
 
 
-def test_what_settles_the_word_stands_where_the_distance_says() -> None:
-    """The word there belongs to the same person or thing: another in its place would have let the wrong one pass."""
+def test_the_determining_word_is_at_the_distance_given() -> None:
+    """The word there belongs to the same person or thing: another one would have allowed the wrong form."""
     of_gender = {"he", "his", "him", "boy", "she", "her", "girl"}
     seen = Counter()
     for pair in islice(agreements(random(2)), 300):
         good, bad = words(pair.good), words(pair.bad)
-        (place,) = [place for place, (one, other) in enumerate(zip(good, bad, strict=True)) if one != other]
-        cue = good[place - pair.distance]
-        seen[good[place] in of_gender] += 1
-        if cue not in of_gender and good[place] in of_gender:
+        (position,) = [position for position, (one, other) in enumerate(zip(good, bad, strict=True)) if one != other]
+        cue = good[position - pair.distance]
+        seen[good[position] in of_gender] += 1
+        if cue not in of_gender and good[position] in of_gender:
             assert f" {cue} " in " Tom Sam Ben Max Anna Lily Emma Mia king prince queen princess ".lower()
     assert min(seen[True], seen[False]) > 30
 
@@ -67,5 +67,5 @@ def test_the_pairs_are_those_of_the_seed_and_not_the_corpus() -> None:
     [(1, "distance 1"), (2, "distance 2"), (3, "distance 3-4"), (8, "distance 5-8"), (9, "distance 9-16"),
      (17, "distance 17 or more")],
 )  # fmt: skip
-def test_types_are_bands_of_distances(distance: int, type_: str) -> None:
+def test_types_are_ranges_of_distances(distance: int, type_: str) -> None:
     assert Agreement("", "", distance).type == type_

@@ -29,7 +29,7 @@ def melodies(lines: list[str]) -> list[Bars]:
 
 
 def duration(token: str) -> Fraction:
-    """Of a note or a rest, as a share of a whole note; a dot adds half."""
+    """Of a note or a rest, as a fraction of a whole note; a dot adds half."""
     match = NOTE.fullmatch(token) or REST.fullmatch(token)
     assert match, token
     plain = Fraction(1, int(match["value"][0]))

@@ -72,9 +72,9 @@ def derivations(
         return
     steps = grammar.steps(state)
     total = sum(weight for weight, _, _ in steps)
-    for weight, spoken, after in steps:
-        said = words if spoken is None else (*words, spoken.word)
-        for text, chance in derivations(grammar, after, said):
+    for weight, token, after in steps:
+        prefix = words if token is None else (*words, token.word)
+        for text, chance in derivations(grammar, after, prefix):
             yield text, chance * weight / total
 
 
@@ -133,8 +133,8 @@ def test_every_prefix_of_the_small_grammar_has_the_enumerated_next_words(
         belief = probability.initial_belief(SMALL)
         for word in whole:
             _, belief = probability.observe(SMALL, belief, word)
-        for word, share in probability.next_words(SMALL, belief).items():
-            assert share == pytest.approx(float(prefixes[*whole, word] / chance), abs=1e-12)
+        for word, found in probability.next_words(SMALL, belief).items():
+            assert found == pytest.approx(float(prefixes[*whole, word] / chance), abs=1e-12)
 
 
 def test_samples_follow_the_enumerated_probabilities(
@@ -194,10 +194,10 @@ def test_next_word_probabilities_of_the_full_grammar_sum_to_one(corpus: list[lis
     for story in corpus[::400]:
         belief = probability.initial_belief(stories.GRAMMAR)
         for word in (*words_of(story), probability.END):
-            shares = probability.next_words(stories.GRAMMAR, belief)
-            assert sum(shares.values()) == pytest.approx(1, abs=1e-12)
+            probabilities = probability.next_words(stories.GRAMMAR, belief)
+            assert sum(probabilities.values()) == pytest.approx(1, abs=1e-12)
             chance, belief = probability.observe(stories.GRAMMAR, belief, word)
-            assert chance == pytest.approx(shares[word], abs=1e-12)
+            assert chance == pytest.approx(probabilities[word], abs=1e-12)
 
 
 def test_unigram_is_five_times_the_best(splits: list[list[list[Token]]]) -> None:
@@ -222,12 +222,12 @@ def test_recall_marks_words_that_cannot_be_known_from_four_words_back() -> None:
                 assert token.word not in words[position - 4 : position]
 
 
-def test_share_of_recall_marks(corpus: list[list[Token]]) -> None:
+def test_fraction_of_recall_marks(corpus: list[list[Token]]) -> None:
     marks = [token.recall for story in corpus for token in story]
     assert 0.1 < sum(marks) / len(marks) < 0.25
 
 
-def test_a_name_settles_its_pronoun_and_not_the_other_way() -> None:
+def test_a_name_determines_its_pronoun_and_not_the_other_way() -> None:
     assert CHILDREN.determines("word", "he")
     assert CHILDREN.determines("he", "his")
     assert not CHILDREN.determines("he", "word")

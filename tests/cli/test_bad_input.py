@@ -189,7 +189,7 @@ def test_a_command_that_wants_a_workspace_or_a_model(
     tmp_path: Path, run: Any, corpus: Path, contents: Contents
 ) -> None:
     work = tmp_path / "work"
-    for command in ("evaluate", "generate", "next", "status", "accept"):
+    for command in ("evaluate", "generate", "next", "status"):
         run(command, work).refused(3, "work")
     for command in ("evaluate", "generate", "next"):
         run(command, folder(tmp_path / command)).refused(3, "workspace")

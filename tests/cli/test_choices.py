@@ -82,8 +82,8 @@ def test_a_written_settings_file_repeats_the_run(tmp_path: Path, run: Any, work:
 
 
 def test_one_object_however_much_is_looked_at(run: Any, work: Path) -> None:
-    seen = run("embed", work, "--neighbours", "the", "--analogy", "the cat dog", "-k", 2, "--json").ok().json
-    assert len(seen["neighbours"]["tokens"]) == len(seen["analogy"]["tokens"]) == 2
+    seen = run("neighbors", work, "the", "cat", "--map", work / "map.svg", "-k", 2, "--json").ok().json
+    assert [len(each["tokens"]) for each in seen["neighbors"]] == [2, 2] and seen["map"]["tokens"] > 9
 
 
 def test_a_directory_of_someone_elses_is_not_replaced(tmp_path: Path, run: Any, corpus: Path) -> None:
@@ -96,7 +96,7 @@ def test_a_directory_of_someone_elses_is_not_replaced(tmp_path: Path, run: Any, 
 def test_a_damaged_corpus_is_read_anew_with_force(run: Any, work: Path, corpus: Path) -> None:
     whole = (work / "raw" / "train.txt").read_bytes()
     (work / "raw" / "train.txt").write_bytes(whole[:-1])
-    run("accept", work).refused(4, "no line end")
+    run("status", work, "--accept").refused(4, "no line end")
     run("clean", corpus, "--out", work, "--force").ok()
     assert (work / "raw" / "train.txt").read_bytes() == whole
 

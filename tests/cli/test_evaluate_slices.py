@@ -1,4 +1,4 @@
-"""`rnnlm evaluate --slices`: figures that are those of `evaluate`, its tables and its picture."""
+"""`rnnlm slices`: figures that are those of `evaluate`, its tables and its picture."""
 
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ from conftest import needs
 
 def test_the_whole_is_what_evaluate_says_and_its_parts_add_up(trained: Path, run: Any) -> None:
     plain = run("evaluate", trained, "--json").ok().json
-    report = run("evaluate", trained, "--slices", "--json").ok().json
+    report = run("slices", trained, "--json").ok().json
     for key, value in plain.items():
         assert report[key] == (pytest.approx(value, rel=1e-6) if isinstance(value, float) else value), key
     for rows in report["slices"].values():
@@ -23,7 +23,7 @@ def test_the_whole_is_what_evaluate_says_and_its_parts_add_up(trained: Path, run
 def test_a_table_of_ones_own_text_from_standard_input_and_a_picture(trained: Path, run: Any, tmp_path: Path) -> None:
     needs("plots")
     text, picture = b"The old cat sees a zebra.\nDogs like bread.\n", tmp_path / "sure.png"
-    result = run("evaluate", trained, "--slices", "--text", "-", "--plot", picture, stdin=text).ok()
+    result = run("slices", trained, "--text", "-", "--plot", picture, stdin=text).ok()
     for words in ("rank by frequency", "tokens since an unknown one", "expected calibration error", "keystrokes"):
         assert words in result.out
     assert picture.read_bytes().startswith(b"\x89PNG")
@@ -33,7 +33,7 @@ def test_tokens_that_are_no_words_have_the_slices_that_they_can(run: Any, corpus
     work = tmp_path / "work"
     run("train", corpus, "--out", work, "--kind", "byte", "--hidden", "8", "--layers", "1", "--steps", "3",
         "--batch-size", "4", "--bptt", "12").ok()  # fmt: skip
-    result = run("evaluate", work, "--slices", "--json").ok()
+    result = run("slices", work, "--json").ok()
     assert set(result.json["slices"]) == {"position", "length", "after_unknown"}
     assert result.json["keystrokes"] is None
     assert "no slices by frequency" in result.err and "no keystrokes" in result.err
@@ -42,9 +42,9 @@ def test_tokens_that_are_no_words_have_the_slices_that_they_can(run: Any, corpus
 @pytest.mark.parametrize(
     ("flags", "words"),
     [
-        (["--slices", "--ladder"], "--ladder with --slices"),
-        (["--slices", "--baseline"], "--baseline"),
+        (["--baseline"], "--baseline"),
+        (["--split", "valid", "--text", "x.txt"], "--text with --split"),
     ],
 )
 def test_what_does_not_go_together_is_refused(trained: Path, run: Any, flags: list[str], words: str) -> None:
-    run("evaluate", trained, *flags).refused(2, words)
+    run("slices", trained, *flags).refused(2, words)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from rnnlm.use.settings import GenerateSettings
+from rnnlm.use.generation.settings import GenerateSettings
 
 
 def lines(out: str) -> list[dict[str, Any]]:
@@ -98,7 +98,7 @@ def test_what_is_copied_stands_in_the_training_text(run: Any, trained: Path, tmp
 
 def test_a_dialogue_through_a_pipe(run: Any, trained: Path) -> None:
     typed = b"the old\n\nthe c\n"
-    turns = lines(run("generate", trained, "--interactive", "--json", stdin=typed).ok().out)
+    turns = lines(run("chat", trained, "--json", stdin=typed).ok().out)
     first, second, third = turns
     assert first["text"] == "the old"
     assert second["text"] == first["text"] + first["continuation"]
@@ -108,15 +108,15 @@ def test_a_dialogue_through_a_pipe(run: Any, trained: Path) -> None:
     completions = run("next", trained, "--prompt", third["text"], "-k", 5, "--json").ok().json["next"]
     assert third["next"] == completions
     assert f"c{third['continuation']}".startswith(completions[0]["token"])
-    shown = run("generate", trained, "--interactive", "--candidates", 2, stdin=typed).ok()
+    shown = run("chat", trained, stdin=typed).ok()
     out = shown.out.splitlines()
     assert out[0] == "the old|" + first["continuation"].removesuffix("\n")
-    assert out[1].split() == ["next:", *(f"{p}" for each in first["next"][:2]
+    assert out[1].split() == ["next:", *(f"{p}" for each in first["next"]
                               for p in (each["token"], f"{each['probability']:.3f}"))]  # fmt: skip
     assert len(out) == 6
     assert shown.err == ""
-    assert run("generate", trained, "--interactive", stdin=b"").ok().out == ""
-    begun = lines(run("generate", trained, "--interactive", "--json", "--prompt", "the", stdin=b"old\n").ok().out)
+    assert run("chat", trained, stdin=b"").ok().out == ""
+    begun = lines(run("chat", trained, "--json", "--prompt", "the", stdin=b"old\n").ok().out)
     assert begun[0]["text"] == "the old"
 
 
@@ -131,12 +131,13 @@ def test_bad_input(run: Any, trained: Path, tmp_path: Path) -> None:
     run(*generate, "--prompt-file", tmp_path / "none.txt").refused(3, "none.txt")
     run(*generate, "--prompt-file", broken).refused(3, "broken.txt")
     run(*generate, "--prompt-file", empty, "--prompt", "a").refused(2, "--prompt with --prompt-file")
-    run(*generate, "--interactive", stdin=b"\xff\xfe\n").refused(2, "not valid Unicode")
+    run("chat", trained, stdin=b"\xff\xfe\n").refused(2, "not valid Unicode")
     for flag, value in (("--temperature", -0.5), ("--min-p", 1.5), ("--typical", -1), ("--repetition-penalty", 0),
                         ("--beam", 0), ("--until", ""), ("--top-k", 0), ("--length-penalty", -1)):  # fmt: skip
         run(*generate, flag, value).refused(2, flag)
     for flags in (["--beam", 2], ["-n", 2], ["--novelty"], ["--prompt-file", empty]):
-        run(*generate, "--interactive", *flags).refused(2, "--interactive")
+        run("chat", trained, *flags).refused(2, flags[0])
+    run(*generate, "--interactive").refused(2, "--interactive", "rnnlm chat")
 
 
 def test_prompts_that_the_model_knows_nothing_of(run: Any, trained: Path) -> None:
@@ -155,5 +156,5 @@ def test_every_setting_that_draws_is_refused_beside_a_search() -> None:
     """A new way to shape draws has to be named in the check."""
     shaping = {"temperature", "top_k", "top_p", "min_p", "typical", "repetition_penalty"}
     others = {"prompt", "prompt_file", "max_tokens", "beam", "length_penalty", "n", "lines", "until", "unknown",
-              "novelty", "seed", "batch_size", "interactive", "candidates"}  # fmt: skip
+              "novelty", "seed", "batch_size"}  # fmt: skip
     assert set(GenerateSettings.__dataclass_fields__) == shaping | others

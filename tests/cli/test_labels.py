@@ -111,14 +111,14 @@ def test_the_written_settings_repeat_the_reading(tmp_path: Path, run: Any, tagge
 
 
 def test_the_trainer_gets_labels_beside_ids(tmp_path: Path, run: Any, reviews: Path, tagged: Path) -> None:
+    from rnnlm.app.pipeline import Pipeline
     from rnnlm.app.request import Request
-    from rnnlm.app.stages import Pipeline
     from rnnlm.cli.terminal import Terminal
     from rnnlm.workspace import Workspace
 
     def pipeline(work: Path, **flags: str) -> Pipeline:
         screen = Terminal(json_output=False, quiet=True)
-        return Pipeline(Workspace.open(work), Request("train", {}, flags, ("raw",)), screen)
+        return Pipeline(Workspace.open(work), Request("train", {"paths": [str(work)]}, flags, ("raw",)), screen)
 
     run("vocab", reviews, "--task", "classify", "--out", tmp_path / "texts").ok()
     run("vocab", tagged, "--task", "tag", "--out", tmp_path / "tags").ok()
@@ -127,7 +127,7 @@ def test_the_trainer_gets_labels_beside_ids(tmp_path: Path, run: Any, reviews: P
     assert pipeline(tmp_path / "tags", task="language").task == "language"
     train = texts.labelled("train", texts.label_set())
     # 'fine' is never negative here, so that texts and labels that parted would show.
-    fine = texts.tokenizer.token_to_id("fine")
+    fine = texts.text_rules()[0].tokenizer.token_to_id("fine")
     has_fine = [fine in train.ids.line(row) for row in range(len(train))]
     assert [train.labels[number] == "pos" for number in train.numbers] == has_fine
     assert tags.label_set() == ("NOUN", "DET", "PUNCT", "VERB")
@@ -259,8 +259,8 @@ def test_labels_edited_by_hand_are_adopted_where_they_still_fit(
         path.write_text(change(before))
         assert path.read_text() != before
         if good:
-            report = run("accept", work, "--json").ok().json
+            report = run("status", work, "--accept", "--json").ok().json
             assert report["adopted"] == {"raw": [name]}
             run("vocab", work).ok()
         else:
-            run("accept", work).refused(4, "labels.txt cannot be adopted: line ")
+            run("status", work, "--accept").refused(4, "labels.txt cannot be adopted: line ")

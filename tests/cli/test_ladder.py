@@ -1,4 +1,4 @@
-"""`rnnlm evaluate --ladder`: rows that are what single commands say, never above the one before on valid; refusals."""
+"""`rnnlm ladder`: rows that are what single commands say, never above the one before on valid; refusals."""
 
 import itertools
 import math
@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-FLAGS = ("--ladder", "--resamples", "100", "--json", "--quiet")
+FLAGS = ("--resamples", "100", "--json", "--quiet")
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +24,7 @@ def workspace(trained: Path, run: Any, tmp_path_factory: pytest.TempPathFactory)
 @pytest.fixture(scope="module")
 def report(workspace: Path, run: Any) -> dict[str, Any]:
     """A whole ladder."""
-    return run("evaluate", workspace, "--model", "lstm", "--ensemble", "small", *FLAGS).ok().json
+    return run("ladder", workspace, "--model", "lstm", "--ensemble", "small", *FLAGS).ok().json
 
 
 def test_rows_go_down_on_valid_and_say_what_they_are(report: dict[str, Any]) -> None:
@@ -56,23 +56,22 @@ def test_plain_rows_are_what_evaluate_says(report: dict[str, Any], workspace: Pa
 def test_the_table_marks_what_learns_and_a_text_of_ones_own_is_measured(workspace: Path, run: Any) -> None:
     text = workspace.parent / "own.txt"
     text.write_text("The old cat sees milk.\nThe dogs like bread.\n" * 8)
-    shown = run("evaluate", workspace, "--model", "lstm", "--ladder", "--text", text, "--resamples", "100").ok()
+    shown = run("ladder", workspace, "--model", "lstm", "--text", text, "--resamples", "100").ok()
     assert "+ cache*" in shown.out and "learns from the text" in shown.out and "network " in shown.out
-    short = run("evaluate", workspace, "--model", "lstm", "--text", "-", *FLAGS, stdin=b"The cat.\n").ok().json
+    short = run("ladder", workspace, "--model", "lstm", "--text", "-", *FLAGS, stdin=b"The cat.\n").ok().json
     assert {row["perplexity_95_percent"] for row in short["rows"]} == {None}
-    again = run("evaluate", workspace, "--model", "lstm", "--text", text, "--context", "sentence", *FLAGS).ok().json
+    again = run("ladder", workspace, "--model", "lstm", "--text", text, "--context", "sentence", *FLAGS).ok().json
     assert again["context"] == "sentence" and again["split"] is None
 
 
 def test_without_an_ngram_model_its_rows_are_left_out_with_the_command_that_makes_one(trained: Path, run: Any) -> None:
-    result = run("evaluate", trained, "--ladder", "--resamples", "100", "--json").ok()
+    result = run("ladder", trained, "--resamples", "100", "--json").ok()
     assert [row["name"] for row in result.json["rows"]] == ["network", "+ cache", "+ dynamic"]
     assert f"rnnlm ngram {trained}" in result.err
 
 
 REFUSED: dict[str, tuple[list[str], list[str]]] = {
     "valid": (["--split", "valid"], ["--split valid", "fitted"]),
-    "slices too": (["--slices"], ["--ladder with --slices"]),
     "n-gram": (["--model", "ngram"], ["n-gram model", "--model"]),
     "no resamples": (["--resamples", "3"], ["--resamples", "100"]),
     "itself": (["--model", "lstm", "--ensemble", "lstm"], ["lstm is in it already"]),
@@ -85,23 +84,23 @@ REFUSED: dict[str, tuple[list[str], list[str]]] = {
 @pytest.mark.parametrize("case", REFUSED)
 def test_what_makes_no_sense_is_refused(case: str, workspace: Path, run: Any) -> None:
     flags, words = REFUSED[case]
-    run("evaluate", workspace, "--ladder", *flags).refused(2, *words)
+    run("ladder", workspace, *flags).refused(2, *words)
 
 
 def test_models_that_do_not_fit_are_refused(workspace: Path, run: Any, tmp_path: Path) -> None:
-    run("evaluate", workspace, "--ladder", "--ensemble", "none").refused(3, "no sealed model 'none'")
-    run("evaluate", workspace, "--ensemble", "small").refused(2, "--ensemble without --ladder")
-    run("evaluate", workspace / "models" / "lstm", "--ladder").refused(2, "without a workspace", "--model")
+    run("ladder", workspace, "--ensemble", "none").refused(3, "no sealed model 'none'")
+    run("evaluate", workspace, "--ensemble", "small").refused(2, "--ensemble")
+    run("ladder", workspace / "models" / "lstm").refused(2, "without a workspace", "--model")
     work = Path(shutil.copytree(workspace, tmp_path / "work"))
     run("vocab", work, "--min-count", "4").ok()
     run("ngram", work, "--order", "2").ok()
-    run("evaluate", work, "--model", "lstm", "--ladder").refused(2, "other tokens", f"rnnlm ngram {work}")
-    run("evaluate", work, "--model", "lstm", "--ladder", "--ensemble", "ngram").refused(2, "ngram has other tokens")
+    run("ladder", work, "--model", "lstm").refused(2, "other tokens", f"rnnlm ngram {work}")
+    run("ladder", work, "--model", "lstm", "--ensemble", "ngram").refused(2, "ngram has other tokens")
 
 
 def test_a_corpus_without_valid_or_test_is_told_what_is_missing(run: Any, corpus: Path, tmp_path: Path) -> None:
     flags = ("--hidden", "8", "--layers", "1", "--steps", "3", "--batch-size", "4", "--bptt", "12")
     run("train", corpus, "--out", tmp_path / "a", "--fractions", "0.9,0.1,0", *flags).ok()
-    run("evaluate", tmp_path / "a", "--ladder").refused(2, "--text")
+    run("ladder", tmp_path / "a").refused(2, "--text")
     run("train", corpus, "--out", tmp_path / "b", "--fractions", "0.9,0,0.1", *flags).ok()
-    run("evaluate", tmp_path / "b", "--ladder", "--quiet").refused(3, "valid split", "empty")
+    run("ladder", tmp_path / "b", "--quiet").refused(3, "valid split", "empty")

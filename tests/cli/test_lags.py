@@ -1,4 +1,4 @@
-"""`rnnlm lags`: the table, the object, the picture, and what is refused before anything is trained."""
+"""`rnnlm corpus TASK --study`: the table, the object, the picture, and what is refused before anything is trained."""
 
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ QUICK = ("--steps", 3, "--hidden", 6, "--batch-size", 4)
 
 
 def test_the_table_has_a_row_for_each_network_and_a_column_for_each_lag(run: Any) -> None:
-    result = run("lags", "--lags", "3,5", "--cells", "elman,lstm", *QUICK).ok()
+    result = run("corpus", "recall", "--study", "--lags", "3,5", "--cells", "elman,lstm", *QUICK).ok()
     title, header, *rows, note = result.out.splitlines()
     assert title == "recall: accuracy by lag; a guess has 12.5 %"
     assert header.split() == ["network", "3", "5"]
@@ -26,7 +26,7 @@ def test_the_table_has_a_row_for_each_network_and_a_column_for_each_lag(run: Any
     [("recall", "accuracy", 1 / 8), ("copy", "accuracy", 1 / 8), ("adding", "mean_squared_error", 1 / 6)],
 )
 def test_one_object_holds_every_figure(run: Any, task: str, measure: str, guess: float) -> None:
-    result = run("lags", task, "--lags", "4", *QUICK, "--json", "--quiet").ok()
+    result = run("corpus", task, "--study", "--lags", "4", *QUICK, "--json", "--quiet").ok()
     assert result.err == ""
     report = result.json
     assert (report["task"], report["measure"], report["guess"]) == (task, measure, guess)
@@ -42,8 +42,21 @@ def test_one_object_holds_every_figure(run: Any, task: str, measure: str, guess:
 
 def test_a_network_that_diverged_says_so(run: Any, tmp_path: Path) -> None:
     needs("plots")
-    flags = ("--lags", "3", "--cells", "elman", "--steps", 30, "--learning-rate", "1e38", "--hidden", 6)
-    assert "diverged" in run("lags", *flags, "--plot", tmp_path / "lags.svg").ok().out
+    flags = (
+        "recall",
+        "--study",
+        "--lags",
+        "3",
+        "--cells",
+        "elman",
+        "--steps",
+        30,
+        "--learning-rate",
+        "1e38",
+        "--hidden",
+        6,
+    )
+    assert "diverged" in run("corpus", *flags, "--learning-rate", "1e38", "--plot", tmp_path / "lags.svg").ok().out
     assert (tmp_path / "lags.svg").exists()
 
 
@@ -51,15 +64,15 @@ def test_a_network_that_diverged_says_so(run: Any, tmp_path: Path) -> None:
 def test_the_same_study_draws_the_same_picture(run: Any, tmp_path: Path, task: str) -> None:
     needs("plots")
     for name in ("one.svg", "two.svg"):
-        run("lags", task, "--lags", "3,4", "--cells", "gru,elman", *QUICK, "--plot", tmp_path / name).ok()
+        run("corpus", task, "--study", "--lags", "3,4", "--cells", "gru,elman", *QUICK, "--plot", tmp_path / name).ok()
     assert (tmp_path / "one.svg").read_bytes() == (tmp_path / "two.svg").read_bytes()
 
 
 def test_a_given_forget_bias_is_stated(run: Any) -> None:
-    flags = ("--lags", "3", "--cells", "gru", *QUICK)
-    report = run("lags", *flags, "--forget-bias", 2, "--json").ok().json
+    flags = ("recall", "--study", "--lags", "3", "--cells", "gru", *QUICK)
+    report = run("corpus", *flags, "--forget-bias", 2, "--json").ok().json
     assert report["forget_bias"] == "2"
-    assert "log U(1, T - 1)" in run("lags", *flags, "--json").ok().json["forget_bias"]
+    assert "log U(1, T - 1)" in run("corpus", *flags, "--json").ok().json["forget_bias"]
 
 
 @pytest.mark.parametrize(
@@ -81,4 +94,5 @@ def test_a_given_forget_bias_is_stated(run: Any) -> None:
 def test_what_cannot_be_meant_is_refused_before_training(
     run: Any, arguments: list[str], code: int, words: list[str]
 ) -> None:
-    assert run("lags", *arguments).refused(code, *words).out == ""
+    task = () if arguments[0] in ("recal", "adding") else ("recall",)
+    assert run("corpus", *task, *arguments, "--study").refused(code, *words).out == ""

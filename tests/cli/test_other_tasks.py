@@ -221,8 +221,8 @@ def test_what_makes_no_sense_is_refused(
     run("predict", trained, "-").refused(2, "language model", "rnnlm generate")
     run("evaluate", trained, "--plot", "x.png").refused(2, "--plot")
     run("evaluate", tagger, "--context", "stream").refused(2, "--context")
-    run("evaluate", tagger, "--ladder").refused(2, "--ladder", "language models")
-    run("evaluate", forecaster, "--slices").refused(2, "--slices", "language models")
+    run("ladder", tagger).refused(2, "no language model")
+    run("slices", forecaster).refused(2, "no language model")
     run("compare", tagger, forecaster).refused(2, "no language model")
     run("evaluate", forecaster, "--baseline").refused(2, "--baseline")
     run("evaluate", tagger / "models" / "output-recurrent").refused(2, "--text FILE")
@@ -231,22 +231,22 @@ def test_what_makes_no_sense_is_refused(
     run("train", trained, "--task", "tag").refused(2, "no label")
     run("train", forecaster, "--task", "tag").refused(2, "holds a table")
     run("train", forecaster, "--tied").refused(2, "--tied")
-    run("train", tagger, "--head", "last").refused(2, "--head")
-    run("embed", tagger, "--summary", "--map", "x.png").refused(2, "--summary")
+    run("train", tagger, "--pooling", "last").refused(2, "--pooling")
+    run("neighbors", tagger, "a line", "--lines", "--map", "x.png").refused(2, "--lines with")
 
 
 def test_a_line_becomes_a_vector_of_one_length_and_finds_its_like(trained: Path, tmp_path: Path, run: Any) -> None:
     lines = ["The old cat sees milk.", "", "The dogs like bread.", "The old cat sees milk.", "x " * 300]
     file = tmp_path / "lines.txt"
     file.write_text("\n".join(lines) + "\n")
-    report = run("embed", trained, "--summary", "--text", file, "--neighbours", "The old cat sees milk.", "-k", "2",
-                 "--json").ok().json  # fmt: skip
+    report = run("embed", trained, "--summary", "--text", file, "--json").ok().json
     vectors = np.load(report["summaries"]["path"])
     assert vectors.shape == (5, 24)
     assert np.isfinite(vectors).all()
     assert np.abs(vectors[0] - vectors[3]).max() < 1e-5
-    assert [row["line"] for row in report["neighbours"]["lines"]] == [1, 4]
-    assert report["neighbours"]["lines"][0]["cosine"] == pytest.approx(1, abs=1e-5)
+    near = run("neighbors", trained, "The old cat sees milk.", "--lines", "--text", file, "-k", "2", "--json").ok().json
+    assert [row["line"] for row in near["neighbors"]["lines"]] == [1, 4]
+    assert near["neighbors"]["lines"][0]["cosine"] == pytest.approx(1, abs=1e-5)
     shape = run("embed", trained, "--summary", "--json").ok().json["summaries"]["shape"]
     assert shape == [len((trained / "raw" / "test.txt").read_text().splitlines()), 24]
 
@@ -261,7 +261,7 @@ def test_forced_feedback_in_a_language_model_is_called_a_bigram(trained: Path, c
 
 def test_a_refused_run_leaves_no_setting_behind(classifier: Path, forecaster: Path, run: Any) -> None:
     for work, wrong in ((classifier, ("--cell", "output-recurrent")), (forecaster, ("--tied",)),
-                        (forecaster, ("--head", "mean", "--skip-connection"))):  # fmt: skip
+                        (forecaster, ("--pooling", "mean", "--skip-connection"))):  # fmt: skip
         before = (work / "workspace.json").read_bytes()
         assert run("train", work, *wrong).code == 2
         assert (work / "workspace.json").read_bytes() == before

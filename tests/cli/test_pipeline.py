@@ -143,8 +143,8 @@ def test_training_starts_from_the_embedding_layer_and_from_another_model(
         "1",
         "--learning-rate",
         "1e-12",
-        "--warmup",
-        "0",
+        "--set",
+        "warmup=0",
         "--dropout",
         "0",
     )

@@ -280,19 +280,19 @@ the dog likes a tree\tthe dog like a tree\tnone 9
 def test_minimal_pairs_are_won_by_type(trained: Path, run: Any, tmp_path: Path) -> None:
     pairs = tmp_path / "pairs.tsv"
     pairs.write_text(PAIRS)
-    found = run("score", trained, "--pairs", pairs, "--json").ok().json
+    found = run("pairs", trained, pairs, "--json").ok().json
     assert (found["pairs"], found["same"]) == (5, 1)
     assert list(found["types"]) == ["none 9", "none 10", "plural", "singular"]
     assert found["types"]["none 10"]["accuracy"] == 0, "lines that are one to the model are not told apart"
     assert found["correct"] == sum(each["correct"] for each in found["types"].values())
     assert found["accuracy"] == found["correct"] / 5
-    by_pair = rows(run("score", trained, "--pairs", pairs, "--level", "line").ok().out)
+    by_pair = rows(run("pairs", trained, pairs, "--level", "line").ok().out)
     assert [row["line"] for row in by_pair] == ["1", "2", "4", "5", "6"]
     bits = rows(run("score", trained, stdin=b"the cats see milk\nthe cats sees milk\n").ok().out)
     assert [float(by_pair[0][name]) for name in ("good_bits", "bad_bits")] == pytest.approx(
         [float(row["bits"]) for row in bits], abs=1e-5
     )
-    shown = run("score", trained, "--pairs", pairs).ok().out
+    shown = run("pairs", trained, pairs).ok().out
     assert "plural" in shown
     assert "1 pairs are the same to the model" in shown
 
@@ -310,7 +310,7 @@ def test_minimal_pairs_are_won_by_type(trained: Path, run: Any, tmp_path: Path) 
 def test_broken_pairs_are_named(trained: Path, run: Any, tmp_path: Path, content: str, words: list[str]) -> None:
     pairs = tmp_path / "pairs.tsv"
     pairs.write_text(content)
-    run("score", trained, "--pairs", pairs).refused(3, *words)
+    run("pairs", trained, pairs).refused(3, *words)
 
 
 @pytest.mark.parametrize(
@@ -321,13 +321,18 @@ def test_broken_pairs_are_named(trained: Path, run: Any, tmp_path: Path, content
         (["--json", "--format", "mikolov"], ["--json"]),
         (["--level", "sentence"], ["sentence"]),
         (["--batch-size", "0"], ["--batch-size"]),
-        (["--pairs", "p", "--level", "word"], ["--pairs"]),
-        (["--pairs", "p", "--context", "stream"], ["--pairs"]),
-        (["--pairs", "p", "other"], ["--pairs"]),
+        (["--pairs", "p"], ["--pairs", "rnnlm pairs"]),
     ],
 )
 def test_flags_that_cannot_be_meant(trained: Path, run: Any, arguments: list[str], words: list[str]) -> None:
     run("score", trained, *arguments).refused(2, *words)
+
+
+@pytest.mark.parametrize("arguments", [["--level", "word"], ["--context", "stream"], ["another"]])
+def test_what_pairs_do_not_have_is_refused(trained: Path, run: Any, tmp_path: Path, arguments: list[str]) -> None:
+    pairs = tmp_path / "pairs.tsv"
+    pairs.write_text(PAIRS)
+    run("pairs", trained, pairs, *arguments).refused(2, arguments[0])
 
 
 def test_texts_that_cannot_be_read(trained: Path, run: Any, tmp_path: Path) -> None:
@@ -354,6 +359,6 @@ def test_every_level_and_format_is_tried_here(trained: Path, run: Any) -> None:
 
 def test_the_builtin_pairs_are_scored(run: Any, trained: Path, tmp_path: Path, train_flags: Callable[..., Any]) -> None:
     run("corpus", "pairs", "--count", 40, "--out", tmp_path).ok()
-    found = run("score", trained, "--pairs", tmp_path / "pairs.tsv", "--json").ok().json
+    found = run("pairs", trained, tmp_path / "pairs.tsv", "--json").ok().json
     assert found["pairs"] == 40
     assert all(name.startswith("distance ") for name in found["types"])

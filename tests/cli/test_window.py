@@ -125,7 +125,7 @@ def test_a_damaged_table_is_refused_with_the_command_that_reads_it_again(run: An
     content[-3] ^= 1
     path.write_bytes(content)
     run("window", work, "--steps", 7).refused(4, "table/numbers.npy", f"rnnlm window TABLE --out {work} --force")
-    run("accept", work).refused(4, "cannot be adopted")
+    run("status", work, "--accept").refused(4, "cannot be adopted")
     run("window", table, "--out", work, "--force").ok()
     assert Workspace.open(work).state("window") == "current"
 

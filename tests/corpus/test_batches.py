@@ -1,4 +1,4 @@
-"""Batches: every target once a pass and in order, inputs that are what came before, and a reading that can go on."""
+"""Batches: every target once an epoch and in order, inputs equal to what came before, and reading that can continue."""
 
 import itertools
 import json
@@ -27,7 +27,7 @@ def ids_of(lengths: list[int], documents: list[int] | None = None, seed: int = 0
 
 
 def an_epoch(batches: StreamBatches | SentenceBatches, epoch: int = 0) -> list[TokenBatch]:
-    """The batches of one pass; a reader stands at its beginning afterwards no more."""
+    """The batches of one epoch; the reader is past its first batch afterwards."""
     return list(
         itertools.takewhile(
             lambda batch: batch.epoch == epoch, itertools.dropwhile(lambda batch: batch.epoch < epoch, batches)
@@ -40,7 +40,7 @@ line_lengths = st.lists(st.integers(0, 9), min_size=6, max_size=30)
 
 @given(line_lengths, st.integers(1, 4), st.integers(1, 20), st.integers(0, 2))
 @settings(max_examples=60)
-def test_a_pass_over_a_stream_meets_every_target_in_order(
+def test_an_epoch_of_a_stream_reads_every_target_in_order(
     lengths: list[int], batch_size: int, bptt: int, epoch: int
 ) -> None:
     ids = ids_of(lengths)
@@ -48,34 +48,34 @@ def test_a_pass_over_a_stream_meets_every_target_in_order(
     text = ids.ids.astype(np.int64)
     if len(text) < 2 * batch_size:
         return
-    passed = an_epoch(batches, epoch)
-    targets = np.concatenate([batch.targets for batch in passed])
+    batches_read = an_epoch(batches, epoch)
+    targets = np.concatenate([batch.targets for batch in batches_read])
     length = len(text) // batch_size
     assert targets.shape == (length, batch_size)
-    assert sum(batch.predictions for batch in passed) == batches.tokens_per_epoch == length * batch_size
-    # Column after column, the targets are the text, from some place on and round.
+    assert sum(batch.predictions for batch in batches_read) == batches.tokens_per_epoch == length * batch_size
+    # Column after column, the targets are the text, from some position on and round.
     flat = targets.T.ravel()
     rolled = [np.roll(text, -start)[: len(flat)] for start in (range(len(text)) if epoch else [0])]
     assert any(np.array_equal(flat, each) for each in rolled)
     starts = set(ids.offsets[:-1].tolist())
     for column in range(batch_size):
-        inputs = np.concatenate([batch.inputs[:, column] for batch in passed])
-        fresh = np.concatenate([[batch.fresh[column]] + [False] * (len(batch.inputs) - 1) for batch in passed])
+        inputs = np.concatenate([batch.inputs[:, column] for batch in batches_read])
+        fresh = np.concatenate([[batch.fresh[column]] + [False] * (len(batch.inputs) - 1) for batch in batches_read])
         for time in range(1, length):
             if inputs[time] != targets[time - 1, column]:
-                # Only the start of a line may be read from the start state, and then the state begins anew.
+                # Only the start of a line may be read from the start state, and then the state is reset.
                 assert fresh[time]
                 assert (inputs[time], targets[time - 1, column]) == (1, 2)
         if epoch == 0:
-            place = column * length
-            assert inputs[0] == (1 if place in starts else text[place - 1])
+            position = column * length
+            assert inputs[0] == (1 if position in starts else text[position - 1])
         assert fresh[0]
 
 
-def test_both_contexts_are_met_and_the_state_is_mostly_carried() -> None:
+def test_both_contexts_occur_and_the_state_is_mostly_carried() -> None:
     ids = ids_of([6] * 4000)
-    passed = an_epoch(StreamBatches(ids, 8, 10, seed=1))
-    inner = passed[1:]
+    batches_read = an_epoch(StreamBatches(ids, 8, 10, seed=1))
+    inner = batches_read[1:]
     fresh = sum(int(batch.fresh.sum()) for batch in inner)
     line_starts = sum(int((batch.inputs[0] == 2).sum()) for batch in inner)
     # One segment in seven begins at a line start, and half of those read the start.
@@ -89,20 +89,20 @@ def test_both_contexts_are_met_and_the_state_is_mostly_carried() -> None:
 
 def test_with_documents_only_their_first_lines_are_starts() -> None:
     ids = ids_of([3] * 400, documents=list(range(0, 400, 10)))
-    places = set(ids.offsets[:-1:10].tolist())
+    starts = set(ids.offsets[:-1:10].tolist())
     batches = StreamBatches(ids, 2, 5, seed=2)
     length = len(ids.ids) // 2
     position, seen = 0, 0
     for batch in an_epoch(batches):
         for column in np.flatnonzero(batch.fresh):
             if position:
-                assert position + column * length in places
+                assert position + column * length in starts
                 seen += 1
         position += len(batch.targets)
     assert seen > 0
 
 
-def test_segments_vary_and_stripes_begin_elsewhere_each_pass() -> None:
+def test_segments_vary_and_stripes_begin_elsewhere_each_epoch() -> None:
     ids = ids_of([5] * 300)
     batches = StreamBatches(ids, 2, 32, seed=5)
     first, second = an_epoch(batches), an_epoch(StreamBatches(ids, 2, 32, seed=5), 1)
@@ -130,7 +130,7 @@ def readers() -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", readers())
-def test_reading_goes_on_from_any_saved_state(name: str) -> None:
+def test_reading_continues_from_any_saved_state(name: str) -> None:
     make = readers()[name]
     whole = list(itertools.islice(iter(make()), 70))
     assert whole[-1].epoch >= 1
@@ -145,7 +145,7 @@ def test_reading_goes_on_from_any_saved_state(name: str) -> None:
 
 @given(line_lengths, st.integers(1, 5), st.sampled_from([None, 2, 5]), st.sampled_from([None, 3]), st.integers(0, 1))
 @settings(max_examples=60)
-def test_a_pass_over_sentences_meets_every_line_once(
+def test_an_epoch_of_sentences_reads_every_line_once(
     lengths: list[int], batch_size: int, bptt: int | None, longest: int | None, epoch: int
 ) -> None:
     ids = ids_of(lengths)
@@ -153,8 +153,8 @@ def test_a_pass_over_sentences_meets_every_line_once(
     found: Counter[tuple[int, ...]] = Counter()
     rows: list[list[int]] = []
     states: list[list[int]] = []
-    passed = an_epoch(batches, epoch)
-    for batch in passed:
+    batches_read = an_epoch(batches, epoch)
+    for batch in batches_read:
         if batch.fresh.all():
             found.update(tuple(row) for row in rows)
             rows, states = [[] for _ in batch.fresh], [[] for _ in batch.fresh]
@@ -173,18 +173,18 @@ def test_a_pass_over_sentences_meets_every_line_once(
     assert found == Counter(
         tuple(line if longest is None or len(line) <= longest + 1 else line[:longest]) for line in lines
     )
-    assert sum(batch.predictions for batch in passed) == batches.tokens_per_epoch
+    assert sum(batch.predictions for batch in batches_read) == batches.tokens_per_epoch
 
 
-def test_sentences_of_like_length_lie_side_by_side() -> None:
+def test_sentences_of_similar_length_are_side_by_side() -> None:
     ids = ids_of([n % 12 for n in range(600)])
-    passed = an_epoch(SentenceBatches(CutLines(ids, None), 8, None, seed=3))
-    cells = sum(batch.targets.size for batch in passed)
+    batches_read = an_epoch(SentenceBatches(CutLines(ids, None), 8, None, seed=3))
+    cells = sum(batch.targets.size for batch in batches_read)
     assert cells < 1.1 * len(ids.ids)
 
 
-def test_a_pass_begins_at_most_a_segment_after_the_one_before() -> None:
-    """Otherwise its first part would be read again while it is still remembered, and the rest much later."""
+def test_an_epoch_begins_at_most_a_segment_after_the_one_before() -> None:
+    """Otherwise its first part would be read again too soon, and the rest much later."""
     batches = StreamBatches(ids_of([5] * 300), 2, 32, seed=5)
     source, offsets = iter(batches), [0]
     while len(offsets) < 6:

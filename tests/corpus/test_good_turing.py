@@ -11,9 +11,9 @@ from rnnlm.corpus.good_turing import probability_of_new
 
 @pytest.mark.parametrize("n", [1, 2, 3, 5])
 @pytest.mark.parametrize("largest", [3, 200, 60_000])
-def test_it_is_the_share_of_n_grams_that_occur_once(n: int, largest: int) -> None:
+def test_it_is_the_fraction_of_n_grams_that_occur_once(n: int, largest: int) -> None:
     ids = np.random.default_rng(n).integers(0, largest + 1, 3_000).astype(np.uint16)
-    counts = Counter(tuple(ids[place : place + n].tolist()) for place in range(len(ids) - n + 1))
+    counts = Counter(tuple(ids[start : start + n].tolist()) for start in range(len(ids) - n + 1))
     once = sum(count == 1 for count in counts.values())
     assert probability_of_new(ids, n) == once / (len(ids) - n + 1)
 

@@ -1,4 +1,4 @@
-"""Taking over a tokenizer: ids moved up and otherwise the source's, no special id from text, and what is refused."""
+"""Importing a tokenizer: ids moved up and otherwise the source's, no special id from text, and what is refused."""
 
 import hashlib
 import json
@@ -27,7 +27,7 @@ PAD, START, END, UNKNOWN = SPECIALS
 
 
 def word_level() -> Tokenizer:
-    """Words between blanks; its pad and unknown word go by BERT's names."""
+    """Words between spaces; its pad and unknown word go by BERT's names."""
     tokenizer = Tokenizer(models.WordLevel(unk_token="[UNK]"))
     tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     tokenizer.train_from_iterator(
@@ -51,7 +51,7 @@ def gpt2() -> Tokenizer:
 
 
 def llama() -> Tokenizer:
-    """BPE with bytes for unknown characters and `▁` for blanks, special tokens first, one added word."""
+    """BPE with bytes for unknown characters and `▁` for spaces, special tokens first, one added word."""
     learner = Tokenizer(models.BPE())
     learner.pre_tokenizer = pre_tokenizers.Metaspace()
     learner.train_from_iterator(LINES, trainers.BpeTrainer(vocab_size=80, show_progress=False))
@@ -115,7 +115,7 @@ def taken(content: Mapping[str, Any] | Tokenizer) -> Imported:
 
 
 def loaded(imported: Imported) -> Tokenizer:
-    """The tokenizer with the source's normalizer, as it serves where no rule of ours comes first."""
+    """The tokenizer with the source's normalizer, as used where no rule of ours runs first."""
     tokenizer = Tokenizer.from_str(imported.tokenizer_json)
     if imported.normalizer:
         tokenizer.normalizer = load_normalizer(imported.normalizer)
@@ -193,18 +193,18 @@ def test_decoding_restores_text(name: str, text: str) -> None:
 
 
 def test_known_ids() -> None:
-    """Figures worked out by hand."""
+    """Ids worked out by hand."""
     ours = PAIRS["T5"][1]
-    # pieces 3 ▁, 4 ▁the, 5 cat become 4, 5, 6, for <pad>, </s> and <unk> are gone from before them and four came
+    # pieces 3 ▁, 4 ▁the, 5 cat become 4, 5, 6, since <pad>, </s> and <unk> before them are gone and four came
     assert ids(ours, "the cat") == [5, 4, 6]
     assert ids(ours, "the ж") == [5, 4, 3]
     assert ids(PAIRS["WordLevel"][1], "the zebra [UNK] <unk>") == [4, 3, 3, 3]
-    # taken over, the added word is an entry that no text forms: the file's last id, moved up by one
+    # imported, the added word is an entry that no text forms: the file's last id, moved up by one
     assert PAIRS["Llama"][1].token_to_id("<|tab|>") == PAIRS["Llama"][0].token_to_id("<|tab|>") + 1
 
 
 def test_unigram_scores_of_specials_change_no_segmentation() -> None:
-    """The score of unknown pieces hangs on the least score in the file; the specials get exactly that."""
+    """The score of unknown pieces depends on the lowest score in the file; the specials get exactly that."""
     model = json.loads(taken(t5()).tokenizer_json)["model"]
     least = min(score for _, score in json.loads(t5().to_str())["model"]["vocab"])
     assert model["vocab"][:4] == [[special, least] for special in SPECIALS] and model["unk_id"] == 3
@@ -272,13 +272,13 @@ def test_gaps_between_ids_are_closed() -> None:
 
 
 def test_characters_that_a_bpe_model_lacks_become_unknown_and_dropout_goes() -> None:
-    """The source would drop such characters without a word, and cut at random."""
+    """The source would drop such characters silently, and split at random."""
     content = bpe(["a", "b", "ab"], [("a", "b")], dropout=0.9)
     assert {tuple(ids(loaded(taken(content)), "abxb")) for _ in range(20)} == {(6, 3, 5)}
 
 
 def test_old_files_without_a_model_type_and_with_merges_as_text() -> None:
-    """The library still reads them, so they are taken over."""
+    """The library still reads them, so they are imported."""
     content = bpe(["a", "b", "ab"], [])
     content["model"] = {"vocab": content["model"]["vocab"], "merges": ["a b"]}
     assert ids(loaded(taken(content)), "ab") == [6]
@@ -305,15 +305,15 @@ def test_settled_rules_clean_once_and_for_all(given_settings: CleanSettings, the
         assert normalize(rule.normalizer(), "The CAT, sat") == "the cat sat"
 
 
-def test_a_rule_without_their_normalizer_stays_as_it_is() -> None:
+def test_a_rule_without_their_normalizer_is_kept_as_is() -> None:
     """No normalizer in the source: nothing to settle."""
     rule = CleanRule.of(CleanSettings(), "imported")
     assert settle(rule, "", "t.json") == rule
     check_idempotent(None, "t.json")
 
 
-def test_blanks_that_berts_normalizer_adds_are_folded() -> None:
-    """It sets blanks around each Chinese character every time it runs."""
+def test_spaces_that_berts_normalizer_adds_are_folded() -> None:
+    """It adds spaces around each Chinese character every time it runs."""
     ours = PAIRS["BERT"][1]
     assert normalize(ours.normalizer, " 中文a ") == "中 文 a"
 
@@ -326,8 +326,8 @@ def test_a_normalizer_that_brings_characters_together_runs_twice() -> None:
     check_idempotent(loaded(imported).normalizer, "t.json")
 
 
-def test_cleaned_text_keeps_blanks_where_metaspace_marks_them() -> None:
-    """T5's normalizer writes runs of blanks as `▁`; left to the pre-tokenizer, the ids are the same."""
+def test_cleaned_text_keeps_spaces_where_metaspace_marks_them() -> None:
+    """T5's normalizer writes runs of spaces as `▁`; left to the pre-tokenizer, the ids are the same."""
     theirs = normalizers.Sequence([normalizers.NFC(), normalizers.Replace(Regex(" {2,}"), "▁")])
     source = changed(t5, normalizer=json.loads(normalizer_json(theirs)))
     ours = loaded(taken(source))
@@ -355,7 +355,7 @@ NOT_IDEMPOTENT = [
 def test_a_normalizer_that_is_not_idempotent_is_refused_by_the_name_of_its_part(
     normalizer: normalizers.Normalizer, part: str
 ) -> None:
-    """What normalizing twice changes, cleaned text would not survive."""
+    """Normalizing twice would change cleaned text."""
     content = json.loads(word_level().to_str()) | {"normalizer": json.loads(normalizer_json(normalizer))}
     for refused in (lambda: taken(content), lambda: check_idempotent(normalizer, "t.json")):
         with pytest.raises(InputError, match=rf"^t\.json .* part {part} changes text") as caught:
@@ -409,7 +409,7 @@ REFUSED: dict[str, tuple[Any, str]] = {
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_what_cannot_be_taken_over_is_an_input_error_naming_the_part(case: str) -> None:
+def test_what_cannot_be_imported_is_an_input_error_naming_the_part(case: str) -> None:
     """Whatever is wrong with a file, the message names the file and the part, and the hint what to do."""
     content, part = REFUSED[case]
     with pytest.raises(InputError, match=rf"^t\.json .*{part}") as caught:

@@ -1,4 +1,4 @@
-"""Labelled corpora: one reading whatever the form, splits that share no text, labels that stay where they belong."""
+"""Labeled corpora: one result for every format, splits that share no text, labels that stay with their text."""
 
 import gzip
 import json
@@ -37,7 +37,7 @@ def write(path: Path, content: str | bytes) -> Path:
 
 
 def read(path: Path | str, reading: LabelledReading) -> Pairs:
-    """All pairs of one source, blank texts left out."""
+    """All pairs of one source, blank texts omitted."""
     return [pair for pair in labelled_lines(str(path), reading) if pair[0]]
 
 
@@ -137,14 +137,14 @@ def test_both_built_in_texts_are_read_and_named() -> None:
 
 
 UNREADABLE: dict[str, tuple[str, str, LabelledReading, list[str]]] = {
-    "blank in a word": ("a.tsv", "a\tX\n\nNew York\tY\n", TOKEN, ["line 3", "'New York'", "blank"]),
-    "no-break space": ("a.tsv", "a\tX\n10\u00a0000\tY\n", TOKEN, ["line 2", "blank"]),
-    "control character": ("a.tsv", "a\u0085b\tY\n", TOKEN, ["line 1", "blank"]),
-    "blank in a tag": ("a.tsv", "a\tX Y\n", TOKEN, ["line 1", "the tag 'X Y'", "blank"]),
+    "space in a word": ("a.tsv", "a\tX\n\nNew York\tY\n", TOKEN, ["line 3", "'New York'", "space"]),
+    "no-break space": ("a.tsv", "a\tX\n10\u00a0000\tY\n", TOKEN, ["line 2", "space"]),
+    "control character": ("a.tsv", "a\u0085b\tY\n", TOKEN, ["line 1", "space"]),
+    "space in a tag": ("a.tsv", "a\tX Y\n", TOKEN, ["line 1", "the tag 'X Y'", "space"]),
     "no tag": ("a.tsv", "a\tX\nb\t\n", TOKEN, ["line 2", "no tag"]),
     "no word": ("a.tsv", "a\tX\n\tX\n", TOKEN, ["line 2", "no word"]),
     "one column": ("a.txt", "a X\nb\n", TOKEN, ["line 2", "1 column"]),
-    "blanks among tabs": ("a.txt", "a\tX\nb Y\n", TOKEN, ["line 2", "1 column"]),
+    "spaces among tabs": ("a.txt", "a\tX\nb Y\n", TOKEN, ["line 2", "1 column"]),
     "many columns": ("a.tsv", "a\tb\tX\n", TOKEN, ["line 1", "3 columns", "--field"]),
     "too few columns": ("a.tsv", "a\tb\tX\n", LabelledReading("token", "1", "9"), ["line 1", "no tag"]),
     "not tagged": ("a.jsonl", "{}\n", TOKEN, ["a.jsonl", "tab"]),
@@ -185,14 +185,14 @@ def test_what_cannot_be_read_is_named_by_its_line(tmp_path: Path, case: str) -> 
         ({"task": "tag", "label": "upos"}, "go by number"),
     ],
 )
-def test_columns_that_cannot_be_meant(flags: dict[str, str], words: str) -> None:
+def test_columns_that_are_not_valid(flags: dict[str, str], words: str) -> None:
     with pytest.raises(UsageError, match=words):
         RawSettings(**({"task": "classify"} | flags)).check()  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)
 class Raw:
-    """A labelled `raw` stage."""
+    """A labeled `raw` stage."""
 
     path: Path
     report: dict[str, object]
@@ -214,7 +214,7 @@ def raw(directory: Path, corpus: CorpusFiles, labels: Labels, fractions: str = "
 
 
 def split_again(directory: Path, before: Raw, labels: Labels, fractions: str, seed: int = 1) -> Raw:
-    """The splits put together and split anew."""
+    """The splits joined and split again."""
     spool, target = make(directory, f"spool-{before.path.name}"), make(directory, f"again-{before.path.name}")
     for ending in (".txt", ".labels.txt"):
         join_splits(before.path, spool, ending)
@@ -222,7 +222,7 @@ def split_again(directory: Path, before: Raw, labels: Labels, fractions: str, se
 
 
 def table(directory: Path, pairs: Pairs, name: str = "corpus.tsv") -> CorpusFiles:
-    """A corpus of labelled texts."""
+    """A corpus of labeled texts."""
     path = write(directory / name, "text\tlabel\n" + "".join(f"{text}\t{label}\n" for text, label in pairs))
     return CorpusFiles(stream=(str(path),))
 
@@ -230,10 +230,10 @@ def table(directory: Path, pairs: Pairs, name: str = "corpus.tsv") -> CorpusFile
 texts_and_labels = st.lists(
     st.tuples(st.text("ab", max_size=4), st.sampled_from(["x", "y", "a b"])), min_size=1, max_size=60
 )
-shares = st.sampled_from(["0.8,0.1,0.1", "0.5,0.5,0", "1,0,0", "0.34,0.33,0.33"])
+split_fractions = st.sampled_from(["0.8,0.1,0.1", "0.5,0.5,0", "1,0,0", "0.34,0.33,0.33"])
 
 
-@given(texts_and_labels, shares, shares, st.integers(0, 2**63 - 1))
+@given(texts_and_labels, split_fractions, split_fractions, st.integers(0, 2**63 - 1))
 @settings(max_examples=25)
 def test_no_text_is_in_two_splits_and_none_is_lost(
     tmp_path_factory: pytest.TempPathFactory, pairs: Pairs, fractions: str, others: str, seed: int
@@ -255,12 +255,12 @@ def test_no_text_is_in_two_splits_and_none_is_lost(
     assert sum(distinct) == len(texts)
     ends = np.cumsum(parse_fractions(fractions)) * len(texts)
     assert np.all(np.abs(np.cumsum(distinct) - ends) <= 0.5 + 1e-9)
-    # Neither the order of the corpus nor an earlier split shows in a split.
+    # A split depends neither on the order of the corpus nor on an earlier split.
     again = split_again(directory, found, "text", others, seed)
     assert {split: again.pairs(split) for split in SPLITS} == {split: fresh.pairs(split) for split in SPLITS}
 
 
-# Forms of a text that cleaning makes equal: case, punctuation, blanks, and letters that NFKC or folding make alike.
+# Forms of a text that cleaning makes equal: case, punctuation, spaces, and letters that NFKC or folding make alike.
 _FORMS = (str.title, str.upper, lambda text: f"  {text}!! ", lambda text: text.replace(" ", ",  "),
           lambda text: text.replace("fi", "\ufb01"), lambda text: text.replace("ss", "\u00df"),
           lambda text: "".join(chr(ord(each) + 0xFEE0) if each.isalpha() else each for each in text))  # fmt: skip
@@ -294,7 +294,7 @@ def test_another_seed_splits_otherwise(tmp_path: Path) -> None:
     assert len({text for text, _ in one.pairs("test")} & {f"text {number}" for number in range(90, 100)}) < 6
 
 
-def test_split_files_stay_as_they_are_and_shared_texts_are_counted(tmp_path: Path) -> None:
+def test_split_files_are_kept_as_is_and_shared_texts_are_counted(tmp_path: Path) -> None:
     splits = {"train": [("a", "x"), ("b", "y"), ("a", "x"), ("a", "y")], "test": [("c", "x"), ("b", "x"), ("b", "y")]}
     corpus = CorpusFiles(
         splits=tuple((name, table(tmp_path, rows, f"{name}.tsv").stream) for name, rows in splits.items())
@@ -338,14 +338,12 @@ def tagged_file(directory: Path, sentences: list[Pairs]) -> CorpusFiles:
 
 
 def staged(directory: Path, found: Raw, kind: str, min_count: int, **rules: object) -> tuple[Path, Path, TextRules]:
-    """The `clean` and `vocab` stages after a raw one, and the rules that they stand for."""
+    """The `clean` and `vocab` stages after a raw one, and the rules that they apply."""
     settings_ = CleanSettings(**rules)  # type: ignore[arg-type]
     rule, units = CleanRule.of(settings_, kind), UnitRule.of(settings_, kind)
     cleaned, tokens, ids = (make(directory, name) for name in ("clean", "tokenize", "vocab"))
     clean(found.path, cleaned, rule, units, lambda count: None)
-    tokenize(
-        cleaned, tokens, kind=kind, rule=rule, vocab_size=0, sample_bytes=0, imported=None, progress=lambda count: None
-    )
+    tokenize(cleaned, tokens, kind=kind, rule=rule, vocab_size=0, imported=None, progress=lambda count: None)
     vocab(tokens, ids, kind=kind, rule=rule, choice=VocabRule(min_count, None), progress=lambda count: None)
     content = (ids / "tokenizer.json").read_text("utf-8")
     return cleaned, ids, TextRules(kind, rule, units, load_tokenizer(content, "tokenizer.json"))
@@ -451,7 +449,7 @@ def test_labels_stay_at_their_texts_where_cleaning_empties_others(
     data = opened(found, cleaned, ids, rules, "test", False)
     kept = [label for text, label in found.pairs("test") if text not in ("…!", "?")]
     assert [data.labels[n] if n >= 0 else "z" for n in data.numbers] == kept
-    # A model's own way through the raw split, and through a file of its own, gives the same.
+    # Encoding the raw split, or a separate file, by a model's rules gives the same.
     for other in (
         encode_split(found.path, "test", rules, data.labels, per_token=False, directory=make(directory, "own")),
         encode_labelled(

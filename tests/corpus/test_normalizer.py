@@ -1,4 +1,4 @@
-"""Cleaning: known examples, idempotence over all of Unicode, and the fast way held to the normalizer."""
+"""Cleaning: known examples, idempotence over all of Unicode, and the fast way compared with the normalizer."""
 
 import functools
 import itertools
@@ -80,7 +80,7 @@ def test_known_examples_of_flags(flags: dict[str, object], raw: str, cleaned: st
     assert clean(raw, **flags) == cleaned
 
 
-def test_a_prepared_text_of_characters_stays_as_it_is() -> None:
+def test_a_prepared_text_of_characters_is_kept_as_is() -> None:
     assert clean("  The\t<s> Ａ ", kind="char", prepared=True) == "  The\t<s> Ａ "
 
 
@@ -145,7 +145,7 @@ def test_every_code_point_of_the_first_plane_under_every_flag(rule: CleanRule) -
         assert normalize(NORMALIZERS[rule], once) == once
 
 
-def test_nothing_but_letters_marks_numbers_and_single_blanks_is_left() -> None:
+def test_only_letters_marks_numbers_and_single_spaces_are_left() -> None:
     left = {character for line in all_characters() for character in normalize(NORMALIZERS[DEFAULT], line)}
     categories = {unicodedata.category(character) for character in left - {" "}}
     # Cn: the library's tables and Python's are of different versions of Unicode.

@@ -42,7 +42,7 @@ def test_three_sentences_of_different_length(tmp_path: Path) -> None:
     assert report == {"length": 4, "splits": {"train": {"rows": 3, "longer_lines": 0, "tokens_cut": 0}}}
 
 
-def test_a_long_line_loses_its_end_or_goes_on(tmp_path: Path) -> None:
+def test_a_long_line_loses_its_end_or_continues(tmp_path: Path) -> None:
     lines = [[4, 5, 6, 7, 8], [9, 9], []]
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()

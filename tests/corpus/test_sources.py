@@ -1,4 +1,4 @@
-"""Reading: a text in any form gives the same lines, and what is no text is refused by name and place."""
+"""Reading: a text in any format gives the same lines, and what is no text is refused by name and position."""
 
 import gzip
 import io

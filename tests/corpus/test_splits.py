@@ -35,7 +35,7 @@ def test_splits_are_the_corpus_in_order_cut_at_line_ends(
     tmp_path_factory: pytest.TempPathFactory, lines: list[str], fractions: str
 ) -> None:
     text = "".join(line + "\n" for line in lines).encode()
-    shares = parse_fractions(fractions)
+    parsed = parse_fractions(fractions)
     try:
         parts = split(tmp_path_factory.mktemp("split"), text, fractions)
     except InputError as error:
@@ -43,13 +43,13 @@ def test_splits_are_the_corpus_in_order_cut_at_line_ends(
         assert len(lines) < 60
         return
     assert b"".join(parts.values()) == text
-    end, share = 0, 0.0
-    for part, fraction in zip(parts.values(), shares, strict=True):
+    end, total = 0, 0.0
+    for part, fraction in zip(parts.values(), parsed, strict=True):
         assert part.endswith(b"\n") if fraction else part == b""
-        end, share = end + len(part), share + fraction
-        # The cut is the first line end at or after its share of the bytes.
-        wanted = round(share * len(text))
-        assert end >= wanted or share == 1.0 or not fraction
+        end, total = end + len(part), total + fraction
+        # The cut is the first line end at or after its fraction of the bytes.
+        wanted = round(total * len(text))
+        assert end >= wanted or total == 1.0 or not fraction
         if part and end < len(text):
             assert text.rfind(b"\n", 0, end - 1) + 1 < max(wanted, end - len(part) + 1)
 
@@ -95,7 +95,7 @@ def units(
     for block in clean_blocks(
         [piece.encode() for piece in pieces], CleanRule.of(settings_, kind), UnitRule.of(settings_, kind)
     ):
-        documents += [len(lines) + int(place) for place in block.documents]
+        documents += [len(lines) + int(index) for index in block.documents]
         lines += block.text.decode().split("\n")[:-1]
         numbers += [int(number) for number in block.lines]
         blank, emptied = blank + block.blank, emptied + block.emptied

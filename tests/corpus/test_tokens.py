@@ -1,4 +1,4 @@
-"""Tokens and ids of every kind: one result by three ways, no special id from text, and the way back."""
+"""Tokens and ids of every kind: one result in three ways, no special id from text, and decoding."""
 
 import json
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ the cat's dog isn't <pad> </s> rock'n'roll
 Σας ΟΔΟΣ İstanbul café 12 ３ ½ a.b U.S.A.
 the <s>word</s> and the dog (the old one)
 """
-# A kind of token with the flags of cleaning that bring out its own troubles.
+# A kind of token with the flags of cleaning that are hard for it.
 CASES = {
     "word": ("word", CleanSettings()),
     "word with punctuation": ("word", CleanSettings(punctuation="keep", case="keep", normalization="none")),
@@ -68,7 +68,7 @@ def staged(base: Path, case: str, texts: dict[str, str]) -> Staged:
         (directories["raw"] / f"{split}.txt").write_bytes(texts.get(split, "").encode())
     clean(directories["raw"], directories["clean"], rule, units, lambda count: None)
     tokenize(
-        directories["clean"], directories["tokenize"], kind=kind, rule=rule, vocab_size=300, sample_bytes=10**6,
+        directories["clean"], directories["tokenize"], kind=kind, rule=rule, vocab_size=300,
         imported=None, progress=lambda count: None,
     )  # fmt: skip
     report = vocab(
@@ -158,7 +158,7 @@ def test_no_text_gives_pad_start_or_end(made: dict[str, Staged], case: str) -> N
         assert not set(encode(rules, raw)) & {0, 1, 2}
         if rules.kind not in ("word", "whitespace"):
             return
-        # A word of its own that equals a special string is the unknown word.
+        # A whole word that equals a special string is the unknown word.
         for special in ("<s>", "</s>", "<pad>", "<unk>"):
             if rules.rule.special:
                 assert encode(rules, special) == [UNKNOWN_ID]
@@ -218,7 +218,7 @@ def test_a_character_outside_the_vocabulary_is_one_unknown(made: dict[str, Stage
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_the_stages_the_one_go_and_the_tokenizer_agree_on_files(
+def test_the_stages_the_single_step_and_the_tokenizer_agree_on_files(
     tmp_path_factory: pytest.TempPathFactory, case: str
 ) -> None:
     @given(any_lines, any_lines)
@@ -257,7 +257,7 @@ def test_lines_cut_into_many_blocks_give_the_same_ids(made: dict[str, Staged], t
         assert (one.raw_sha256, one.cleaned_sha256) == (other.raw_sha256, other.cleaned_sha256)
 
 
-def test_tokens_are_written_with_a_mark_for_the_blank(made: dict[str, Staged]) -> None:
+def test_tokens_are_written_with_a_mark_for_the_space(made: dict[str, Staged]) -> None:
     first = made["char prepared"].tokens["train"].split("\n")
     assert first[0].startswith("T h e ▁ c a t ▁")
     assert first[1].endswith("\\▁ ▁ \\ ▁ x \\▁ y")
@@ -269,7 +269,7 @@ def test_tokens_are_written_with_a_mark_for_the_blank(made: dict[str, Staged]) -
     assert "▁sat" in made["bpe prepared"].tokens["train"]
 
 
-def test_every_token_has_a_written_form_of_its_own(made: dict[str, Staged]) -> None:
+def test_every_token_has_a_different_written_form(made: dict[str, Staged]) -> None:
     for case, each in made.items():
         names = tokens_by_id(each.rules.tokenizer)
         written = [shown(name, CASES[case][0]) for name in names]
@@ -277,7 +277,7 @@ def test_every_token_has_a_written_form_of_its_own(made: dict[str, Staged]) -> N
         assert not any(" " in form or "\n" in form for form in written)
 
 
-def test_tokenizer_json_has_no_added_tokens_and_loads_as_it_is(made: dict[str, Staged]) -> None:
+def test_tokenizer_json_has_no_added_tokens_and_loads_as_is(made: dict[str, Staged]) -> None:
     for each in made.values():
         text = each.rules.tokenizer.to_str()
         assert json.loads(text)["added_tokens"] == []

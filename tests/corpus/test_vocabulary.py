@@ -57,7 +57,7 @@ TRAIN = "b b b a a c\nd a b <unk>\nc é e\n"
 SPECIALS = ["<pad>", "<s>", "</s>", "<unk>"]
 
 
-def test_words_follow_the_specials_by_falling_count_and_code_point(tmp_path: Path) -> None:
+def test_words_follow_the_specials_by_descending_count_and_code_point(tmp_path: Path) -> None:
     names, report = make(tmp_path, TRAIN, VocabRule(1, None), "a zz <unk>\n\n")
     assert names == [*SPECIALS, "b", "a", "c", "d", "e", "é"]
     assert (report["size"], report["outputs"], report["distinct_in_train"]) == (10, 8, 6)
@@ -78,7 +78,7 @@ def test_words_follow_the_specials_by_falling_count_and_code_point(tmp_path: Pat
     assert sum(int(row[2]) for row in rows[1:]) == 16
 
 
-def test_rare_words_are_dropped_and_told(tmp_path: Path) -> None:
+def test_rare_words_are_dropped_and_reported(tmp_path: Path) -> None:
     names, report = make(tmp_path, TRAIN, VocabRule(2, None))
     assert names == [*SPECIALS, "b", "a", "c"]
     assert report["splits"]["train"] == {"tokens": 16, "unknown_tokens": 4, "out_of_vocabulary_tokens": 3}  # type: ignore[index]
@@ -110,7 +110,7 @@ def test_the_largest_dropped_counts_are_shown(tmp_path: Path) -> None:
     assert report["most_frequent_unknown"] == {f"w{n:02}": n + 1 for n in range(29, 19, -1)}
 
 
-def test_the_mark_and_the_blank_are_two_characters(tmp_path: Path) -> None:
+def test_the_mark_and_the_space_are_two_characters(tmp_path: Path) -> None:
     names, _ = make(tmp_path, "a ▁ \\▁ \\ ▁\n", VocabRule(1, None), kind="char")
     assert names == [*SPECIALS, " ", "\\", "a", "▁"]
 
@@ -131,9 +131,9 @@ def test_a_lexicon_file_is_read_by_its_first_column(tmp_path: Path) -> None:
         path.write_bytes(content)
         with pytest.raises(InputError, match=words):
             read_lexicon(path, KEPT)
-    for place in (tmp_path / "none", tmp_path):
+    for path in (tmp_path / "none", tmp_path):
         with pytest.raises(InputError, match="cannot read"):
-            read_lexicon(place, KEPT)
+            read_lexicon(path, KEPT)
 
 
 def test_the_words_of_a_lexicon_are_cleaned_like_the_text(tmp_path: Path) -> None:

@@ -196,8 +196,6 @@ CASES: dict[str, Case] = {
     "a report into a directory that has gone": refused(
         report_to(lambda place: place.root / "gone" / "r.json"), 5, "cannot write", "gone/r.json"),
     "a report over the settings": refused(writing("score", "--report"), 2, "s.toml", "what this command reads"),
-    "a picture over the settings": refused(writing("evaluate", "--slices", "--plot"), 2, "s.toml",
-                                           "what this command reads"),
     "an export over the settings": refused(writing("export", "--to", "word2vec", "--force", "--out"), 2, "s.toml",
                                            "what this command reads"),
     "an export over the directory of its settings": refused(
@@ -229,7 +227,8 @@ CASES: dict[str, Case] = {
         report_to(lambda place: place.work / "settings.toml"), 2, "settings.toml", "the workspace's own"),
     "a report over a device": refused(report_to(lambda place: Path("/dev/null")), 5, "/dev/null", "device"),
     "a picture into a directory that has gone": refused(
-        lambda place: ["lags", "--plot", place.root / "gone" / "lags.png"], 5, "cannot write", "gone/lags.png"),
+        lambda place: ["corpus", "recall", "--study", "--plot", place.root / "gone" / "lags.png"], 5,
+        "cannot write", "gone/lags.png"),
     # Artifacts that somebody has changed.
     "a workspace that is none": refused(lambda place: ["vocab", place.file("w/x").parent], 3, "no train file"),
     "a manifest that is a pipe": refused(piped_manifest, 4, "clean/manifest.json"),
@@ -266,7 +265,7 @@ CASES: dict[str, Case] = {
         3, "x.npy is damaged"),
     "deep JSON": refused(fake_model("config.json", b'{"a":' * 200_000), 4, "config.json is damaged"),
     "JSON with NaN": refused(fake_model("config.json", b'{"architecture": NaN}'), 4, "config.json is damaged", "NaN"),
-    "JSON with a key twice": refused(fake_model("config.json", b'{"a": 1, "a": 2}'), 4, "config.json", "stands twice"),
+    "JSON with a key twice": refused(fake_model("config.json", b'{"a": 1, "a": 2}'), 4, "config.json", "occurs twice"),
     "JSON with half a character": refused(fake_model("config.json", b'{"a": "\\ud800"}'), 4, "config.json is damaged"),
     "JSON that is no object": refused(fake_model("config.json", b"[]"), 4, "config.json", "not a JSON object"),
     "a huge number in JSON": refused(fake_model("config.json", b'{"a": ' + b"9" * 100_000 + b"}"), 4, "config.json"),

@@ -90,10 +90,10 @@ def _serve() -> None:
     import torch._dynamo  # which an optimizer imports, in a second
 
     import rnnlm.cli.app
-    import rnnlm.cli.train_run
+    import rnnlm.cli.show.train
     from rnnlm.cli.run import run
 
-    assert torch._dynamo and rnnlm.cli.app and rnnlm.cli.train_run
+    assert torch._dynamo and rnnlm.cli.app and rnnlm.cli.show.train
     # What nohup, or a shell that starts something in the background, has set to be ignored is not what is tested here.
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)

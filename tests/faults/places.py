@@ -279,7 +279,7 @@ CUTTING = {"direction": "Right", "max_length": 2, "strategy": "LongestFirst", "s
 
 
 SIZE = ("--hidden", "8", "--embedding", "8", "--batch-size", "2", "--bptt", "8", "--name", "cut", "--steps", "9",
-        "--checkpoint-steps", "3")  # fmt: skip
+        "--set", "checkpoint_steps=3")  # fmt: skip
 
 
 def begun(place: Place) -> Path:

@@ -94,7 +94,7 @@ def test_a_read_only_directory_is_found_before_anything_is_read(run: Any, traine
             os.seteuid(65534)
         try:
             out = run("train", root / "corpus.txt", "--out", root / "closed" / "work", "--quiet")
-            report = run("lags", "--plot", root / "closed" / "lags.png", "--quiet")
+            report = run("corpus", "recall", "--study", "--plot", root / "closed" / "lags.png", "--quiet")
         finally:
             os.seteuid(user)
         out.refused(5, "cannot write", "closed/work", "--out")
@@ -116,7 +116,7 @@ def test_a_model_outlives_a_directory_that_vanishes(tmp_path: Path, run: Any) ->
         write(self, *arguments)
 
     (tmp_path / "corpus.txt").write_bytes(GOOD)
-    size = ("--hidden", "8", "--batch-size", "2", "--bptt", "8", "--steps", "6", "--checkpoint-steps", "2")
+    size = ("--hidden", "8", "--batch-size", "2", "--bptt", "8", "--steps", "6", "--set", "checkpoint_steps=2")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Checkpoints, "write", vanish)
         run("train", tmp_path / "corpus.txt", "--out", work, *size).ok()

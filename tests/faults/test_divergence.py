@@ -22,10 +22,12 @@ from rnnlm.training.language import LanguageObjective
 from rnnlm.training.loop import Trainer
 from rnnlm.training.objective import Cost
 from rnnlm.training.progress import Outcome, Progress, Stopped
-from rnnlm.training.settings import TrainSettings
+from rnnlm.training.settings import SettledSettings, TrainSettings, settled
 
 ARCHITECTURE = Architecture("lstm", 24, 8, 10, 1, True)
-SETTINGS = TrainSettings(steps=80, batch_size=4, bptt="9", learning_rate=0.01, dropout=0.2, average=0.9)
+SETTINGS = settled(
+    TrainSettings(steps=80, batch_size=4, bptt="9", learning_rate=0.01, dropout=0.2, average=0.9), hidden=8
+)
 LINES = np.tile(np.array([4, 5, 6, 7, 2], np.uint16), 400)
 TEXT = Ids(LINES, np.arange(0, len(LINES) + 1, 5), np.zeros(1, np.uint32))
 NOTHING = Ids(np.empty(0, np.uint16), np.zeros(1, np.int64), np.empty(0, np.uint32))
@@ -34,13 +36,13 @@ NOTHING = Ids(np.empty(0, np.uint16), np.zeros(1, np.int64), np.empty(0, np.uint
 class Spoiled(LanguageObjective):
     """A text in which some batches, by their number from 1, give a loss or a gradient that is not finite."""
 
-    def __init__(self, spoiled: Callable[[int], str | None], settings: TrainSettings, valid: Ids) -> None:
+    def __init__(self, spoiled: Callable[[int], str | None], settings: SettledSettings, valid: Ids) -> None:
         super().__init__(TEXT, valid, settings, None)
         self._spoiled = spoiled
         self.number = 0
 
-    def cost(self, model: Network, batch: TokenBatch, states: States, noise: Dropout, share: float) -> Cost:
-        cost = super().cost(model, batch, states, noise, share)
+    def cost(self, model: Network, batch: TokenBatch, states: States, dropout: Dropout, fraction: float) -> Cost:
+        cost = super().cost(model, batch, states, dropout, fraction)
         self.number += 1
         how = self._spoiled(self.number)
         if how is None:
@@ -73,7 +75,7 @@ class Watcher:
 
 
 def trained(
-    directory: Path, spoiled: Callable[[int], str | None], watcher: Watcher, settings: TrainSettings = SETTINGS,
+    directory: Path, spoiled: Callable[[int], str | None], watcher: Watcher, settings: SettledSettings = SETTINGS,
     valid: Ids = TEXT, *, resume_after: int = 0, **more: Any,
 ) -> Outcome:  # fmt: skip
     """A run on a spoiled text, or the rest of one after so many steps."""
@@ -198,7 +200,7 @@ def test_a_stop_in_the_middle_of_it_changes_nothing(tmp_path: Path, stop: int) -
         trained(tmp_path / "parts", spoiled, Watcher(stop))
     parts = trained(tmp_path / "parts", spoiled, Watcher(), resume_after=stop)
     assert all(np.array_equal(whole.tensors[name], parts.tensors[name]) for name in whole.tensors)
-    assert (whole.dropped, whole.returned, whole.figure) == (parts.dropped, parts.returned, parts.figure)
+    assert (whole.dropped, whole.returned, whole.metric) == (parts.dropped, parts.returned, parts.metric)
     assert lines(tmp_path / "whole") == lines(tmp_path / "parts")
 
 
@@ -211,7 +213,7 @@ def work(tmp_path_factory: pytest.TempPathFactory, trained: Path) -> Iterator[Pa
 
 def test_the_command_ends_with_6_and_the_best_model_can_be_used(run: Any, work: Path) -> None:
     """A rate at which nothing can be learned; the best weights are those that it began with, and whole."""
-    flags = ("--learning-rate", "1e30", "--clip", "0", "--optimizer", "sgd", "--warmup", "0", "--steps", "200")
+    flags = ("--learning-rate", "1e30", "--clip", "0", "--optimizer", "sgd", "--set", "warmup=0", "--steps", "200")
     result = run("train", work, *flags, "--name", "wild", "--quiet").refused(6, "diverged", "--learning-rate")
     best = Path(result.err.split("are the model ")[1].strip())
     assert is_sealed(best)

@@ -18,7 +18,7 @@ from forked import Forker, Running
 
 KILLS = int(os.environ.get("RNNLM_KILLS", "20"))  # of each kind; `make soak-kills` asks for 200
 FLAGS = ("--hidden", 16, "--batch-size", 2, "--bptt", 8, "--steps", 150, "--dropout-recurrent", 0.2, "--average", 0.99,
-         "--checkpoint-steps", 13, "--name", "one")  # fmt: skip
+         "--set", "checkpoint_steps=13", "--name", "one")  # fmt: skip
 Contents = Callable[[Path], dict[str, bytes]]
 
 
@@ -124,7 +124,7 @@ def test_a_second_interrupt_stops_at_once_and_does_no_harm(
 
 def begun(forker: Forker, work: Path, *flags: object) -> Running:
     """A training that goes on until it is stopped, and has saved something."""
-    running = forker.start("train", work, "--hidden", 16, "--steps", 10**6, "--checkpoint-steps", 9, *flags)
+    running = forker.start("train", work, "--hidden", 16, "--steps", 10**6, "--set", "checkpoint_steps=9", *flags)
     running.until(lambda: bool(list(work.glob("models/lstm/checkpoints/step-*"))))
     return running
 
@@ -145,8 +145,8 @@ def test_a_hangup_saves_and_says_how_to_go_on(tmp_path: Path, forker: Forker, pr
 
 def test_a_hangup_that_is_ignored_stays_ignored() -> None:
     """As nohup has it."""
+    from rnnlm.cli.show.watching import Watcher
     from rnnlm.cli.terminal import Terminal, console
-    from rnnlm.cli.watching import Watcher
 
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:

@@ -15,7 +15,7 @@ from rnnlm.model.network import Network
 from rnnlm.model.parameters import parameter_count
 from rnnlm.training.available import memory_left, process_memory
 from rnnlm.training.memory import demand_bytes
-from rnnlm.training.settings import TrainSettings
+from rnnlm.training.settings import SettledSettings, TrainSettings, settled
 
 ARCHITECTURES = {
     "lstm": Architecture("lstm", 300, 24, 32, 2, True),
@@ -37,19 +37,24 @@ def test_a_network_is_counted_without_being_built(name: str) -> None:
     assert parameter_count(architecture) == Network(architecture, torch.Generator()).parameter_count
 
 
+def settled_with(**given: Any) -> SettledSettings:
+    """Settings of which only those that decide about memory are given."""
+    return settled(TrainSettings(**given))
+
+
 def test_more_of_anything_takes_more() -> None:
-    settings, steps = TrainSettings(batch_size=16), 35
+    settings, steps = settled_with(batch_size=16), 35
     small = demand_bytes(Architecture("lstm", 5_000, 128, 256, 1, True), settings, steps)
     for larger in (
         demand_bytes(Architecture("lstm", 6_000, 128, 256, 1, True), settings, steps),
         demand_bytes(Architecture("lstm", 5_000, 128, 512, 1, True), settings, steps),
         demand_bytes(Architecture("lstm", 5_000, 128, 256, 2, True), settings, steps),
-        demand_bytes(Architecture("lstm", 5_000, 128, 256, 1, True), TrainSettings(batch_size=32), steps),
+        demand_bytes(Architecture("lstm", 5_000, 128, 256, 1, True), settled_with(batch_size=32), steps),
         demand_bytes(Architecture("lstm", 5_000, 128, 256, 1, True), settings, 70),
-        demand_bytes(Architecture("lstm", 5_000, 128, 256, 1, True), TrainSettings(batch_size=16, average=0.9), steps),
+        demand_bytes(Architecture("lstm", 5_000, 128, 256, 1, True), settled_with(batch_size=16, average=0.9), steps),
     ):
         assert larger > small
-    large, wide = Architecture("lstm", 5_000, 128, 256, 1, True), TrainSettings(batch_size=32)
+    large, wide = Architecture("lstm", 5_000, 128, 256, 1, True), settled_with(batch_size=32)
     assert demand_bytes(large, wide, steps, 2) > demand_bytes(large, wide, steps)  # each part has gradients of its own
     assert demand_bytes(large, settings, steps, 2) == small  # too narrow for parts
 
@@ -117,7 +122,20 @@ def forker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forker]:
         yield one
 
 
-SIZE = ("--hidden", 512, "--batch-size", 16, "--bptt", 20, "--steps", 6, "--checkpoint-steps", 2, "--name", "large")
+SIZE = (
+    "--hidden",
+    512,
+    "--batch-size",
+    16,
+    "--bptt",
+    20,
+    "--steps",
+    6,
+    "--set",
+    "checkpoint_steps=2",
+    "--name",
+    "large",
+)
 
 
 def test_a_run_that_does_not_fit_says_so_before_it_starts(

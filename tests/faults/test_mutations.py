@@ -54,7 +54,7 @@ KINDS = {
     "tokens": Kind("text/tokenize/*", ("tokenize", "text"), ("pad", "text")),
     "vocabulary and ids": Kind("text/vocab/*", ("vocab", "text"), ("pad", "text")),
     "rows": Kind("text/pad/*", ("pad", "text"), ("embed", "text", "--split", "valid")),
-    "layer": Kind("text/embed/*", ("embed", "text"), ("embed", "text", "--neighbours", "cat")),
+    "layer": Kind("text/embed/*", ("embed", "text"), ("neighbors", "text", "cat", "--initial")),
     "the last model's name": Kind("text/models/LATEST", ("generate", "text"), ("generate", "text")),
     "network": Kind("text/models/lstm/*", ("generate", "text/models/lstm"), SCORE),
     "n-grams": Kind("text/models/ngram/*", ("generate", "text/models/ngram"),

@@ -1,4 +1,4 @@
-"""What was changed by hand: made anew with `--force`, or adopted with `accept`, when that is asked for."""
+"""What was changed by hand: made anew with `--force`, or adopted with `status --accept`, when that is asked for."""
 
 import shutil
 from pathlib import Path
@@ -36,10 +36,12 @@ def test_a_text_that_was_edited_is_adopted_when_that_is_asked_for(tmp_path: Path
     shutil.copytree(built, work)
     path = work / "clean" / "train.txt"
     path.write_text(path.read_text().replace("cat", "cow"))
-    run("vocab", work, "--quiet").refused(4, "clean/train.txt has changed since it was written", f"rnnlm accept {work}")
-    assert run("accept", work, "--json").ok().json["adopted"] == {"clean": ["train.txt"]}
+    run("vocab", work, "--quiet").refused(
+        4, "clean/train.txt has changed since it was written", f"rnnlm status {work} --accept"
+    )
+    assert run("status", work, "--accept", "--json").ok().json["adopted"] == {"clean": ["train.txt"]}
     run("vocab", work).ok()
     assert "cow" in (work / "vocab" / "vocabulary.tsv").read_text()
     ids = work / "vocab" / "train.ids.npy"
     ids.write_bytes(ids.read_bytes()[:-2])
-    run("accept", work, "--quiet").refused(4, "train.ids.npy cannot be adopted", "--force")
+    run("status", work, "--accept", "--quiet").refused(4, "train.ids.npy cannot be adopted", "--force")

@@ -24,7 +24,7 @@ from rnnlm.workspace import Workspace
 
 Contents = Callable[[Path], dict[str, bytes]]
 SIZE = ("--hidden", "8", "--embedding", "8", "--batch-size", "2", "--bptt", "8", "--steps", "9",
-        "--checkpoint-steps", "3")  # fmt: skip
+        "--set", "checkpoint_steps=3")  # fmt: skip
 
 
 @pytest.fixture
@@ -231,7 +231,7 @@ def test_other_artifacts_stay_until_their_successors_are_sealed(
 ) -> None:
     small, ngram = tmp_path / "small", work / "models" / "ngram"
     made = {
-        "ngram": (ngram, ("ngram", work, "--order", "3", "--force"), "rnnlm.app.ngram.seal_model"),
+        "ngram": (ngram, ("ngram", work, "--order", "3", "--force"), "rnnlm.model.ngram.making.seal_model"),
         "export": (small, ("export", work, "--model", "lstm", "--to", "int8", "--out", small, "--force"),
                    "rnnlm.model.quantized.seal_model"),
     }  # fmt: skip

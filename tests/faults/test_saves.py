@@ -320,7 +320,20 @@ def test_a_system_call_that_fails_ends_training_in_one_line_and_it_goes_on(
     tmp_path: Path, command: list[str], run: Any, corpus: Path, contents: Callable[[Path], dict[str, bytes]],
     call: str, error: str, numbers: list[int],
 ) -> None:  # fmt: skip
-    flags = ("--hidden", 16, "--batch-size", 2, "--bptt", 8, "--steps", 40, "--checkpoint-steps", 7, "--name", "one")
+    flags = (
+        "--hidden",
+        16,
+        "--batch-size",
+        2,
+        "--bptt",
+        8,
+        "--steps",
+        40,
+        "--set",
+        "checkpoint_steps=7",
+        "--name",
+        "one",
+    )
     run("train", corpus, "--out", tmp_path / "whole", *flags).ok()
     expected = contents(tmp_path / "whole" / "models" / "one")
     work = tmp_path / "work"

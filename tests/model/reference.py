@@ -1,8 +1,8 @@
-"""The recurrent cells once more, in NumPy and float64, written from their equations alone, to hold torch's against.
+"""The recurrent cells in NumPy and float64, written from their equations alone, as a reference for those in torch.
 
 Every function takes x (time, batch, inputs), the state before the first step and the weights by letter, and returns
-h (time, batch, hidden) and the state after the last step. A batch is run one row at a time, so that an equation is one
-of vectors, as on paper; the cells share the loop and nothing else.
+h (time, batch, hidden) and the state after the last step. A batch is run one row at a time, so that equations are
+on vectors, as on paper; the cells share only the loop.
 """
 
 from collections.abc import Callable, Mapping
@@ -137,4 +137,4 @@ def _sigmoid(a: Array) -> Array:
 
 
 def _softmax(o: Array) -> Array:
-    return np.exp(o) / np.exp(o).sum()
+    return np.asarray(np.exp(o) / np.exp(o).sum())

@@ -75,7 +75,7 @@ KNOWN = ["<pad>", "<s>", "</s>", "<unk>", "the", "cat"]
 
 
 def read(text: str | bytes, directory: Path, known: list[str] = KNOWN, *, own: bool = True) -> tuple[Grams, ArpaRead]:
-    """What is made of the text of an ARPA file."""
+    """The model read from the text of an ARPA file."""
     directory.mkdir(exist_ok=True)
     path = directory / "model.arpa"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
@@ -83,7 +83,7 @@ def read(text: str | bytes, directory: Path, known: list[str] = KNOWN, *, own: b
 
 
 def read_file(path: Path, directory: Path, known: list[str], *, own: bool = True) -> tuple[Grams, ArpaRead]:
-    """What is made of an ARPA file."""
+    """The model read from an ARPA file."""
     scratch = directory / "scratch"
     scratch.mkdir(exist_ok=True)
     found = read_arpa(str(path), known, directory, Scratch(scratch), own=own)
@@ -91,7 +91,7 @@ def read_file(path: Path, directory: Path, known: list[str], *, own: bool = True
 
 
 def estimated(lines: list[list[int]], order: int, directory: Path, *, apart: bool = True) -> Grams:
-    """The model of lines of ids, each apart from the others or all one stream."""
+    """The model of lines of ids, each independent or all one stream."""
     flat = np.array([token for line in lines for token in (*line, END_ID)], np.uint16)
     offsets = np.cumsum([0, *(len(line) + 1 for line in lines)]).astype(np.int64)
     (directory / "scratch").mkdir()
@@ -103,9 +103,9 @@ def estimated(lines: list[list[int]], order: int, directory: Path, *, apart: boo
 def sentence_log10(grams: Grams, line: list[int]) -> float:
     """log10 p of a line with its `</s>`, started with `<s>`."""
     text = [0] * grams.order + [START_ID, *line, END_ID]
-    places = range(grams.order + 1, len(text))
-    histories = np.array([text[at - grams.order + 1 : at] for at in places], np.int64).reshape(len(places), -1)
-    return float(grams.log_p_of(histories, np.array([text[at] for at in places])).sum()) / math.log(10)
+    positions = range(grams.order + 1, len(text))
+    histories = np.array([text[at - grams.order + 1 : at] for at in positions], np.int64).reshape(len(positions), -1)
+    return float(grams.log_p_of(histories, np.array([text[at] for at in positions])).sum()) / math.log(10)
 
 
 @given(LINES, st.integers(1, 4), st.booleans())
@@ -147,7 +147,7 @@ def test_kenlm_gives_every_sentence_the_same_probability(
 
 
 @pytest.mark.parametrize("form", [KENLM_FORM, SRILM_FORM], ids=["kenlm", "srilm"])
-def test_hand_made_files_give_the_probabilities_that_a_hand_computes(tmp_path: Path, form: str) -> None:
+def test_handmade_files_give_the_probabilities_computed_by_hand(tmp_path: Path, form: str) -> None:
     grams, found = read(form, tmp_path)
     the, cat = 4, 5
     expected = {
@@ -180,7 +180,7 @@ def test_hand_made_files_give_the_probabilities_that_a_hand_computes(tmp_path: P
         lambda text: text.replace("\t0\n", "\n").replace("0\t<s>", "-inf <s>") + "what comes after the end\n",
         lambda text: text.replace("<s> the cat", "<s> the cat\t0").replace("<unk>", "<UNK>"),
     ],
-    ids=["blanks", "line-ends", "before-data", "counts", "infinite", "weight-of-the-longest"],
+    ids=["spaces", "line-ends", "before-data", "counts", "infinite", "weight-of-the-longest"],
 )
 def test_other_ways_to_write_the_same_file_are_read_alike(tmp_path: Path, change: object) -> None:
     assert callable(change)
@@ -240,13 +240,13 @@ def test_files_whose_prefixes_and_suffixes_are_missing_back_off_by_the_definitio
         assert log10[row] == pytest.approx(wanted, abs=1e-5)
 
 
-def test_words_that_the_workspace_lacks_make_a_vocabulary_of_the_files_own(tmp_path: Path) -> None:
+def test_words_that_the_workspace_lacks_make_the_files_words_the_vocabulary(tmp_path: Path) -> None:
     grams, found = read(SRILM_FORM, tmp_path, ["<pad>", "<s>", "</s>", "<unk>", "a", "cat"])
     assert found.words.tokens == ["<pad>", "<s>", "</s>", "<unk>", "the", "cat"]  # by falling probability
     assert grams.counts == (6, 4, 2) and found.words.absent == 1
 
 
-def test_tokens_that_no_file_can_add_share_what_is_unknown(tmp_path: Path) -> None:
+def test_tokens_that_the_file_lacks_share_the_unknown_probability(tmp_path: Path) -> None:
     known = ["<pad>", "<s>", "</s>", "<unk>", "a", "cat", "the", "b"]
     grams, found = read(KENLM_FORM, tmp_path, known, own=False)
     assert found.words.tokens == known and found.words.absent == 2
@@ -262,7 +262,7 @@ def test_what_no_text_has_is_left_out(tmp_path: Path) -> None:
     assert found.left_out == 1 and found.lines_apart and grams.counts == (6, 4, 2)
 
 
-def test_a_model_that_goes_on_over_line_ends_is_one_of_a_stream(tmp_path: Path) -> None:
+def test_a_model_that_continues_after_line_ends_is_one_of_a_stream(tmp_path: Path) -> None:
     text = KENLM_FORM.replace("ngram 2=4", "ngram 2=5").replace("-0.6\tcat the\t0\n", "-0.6\tcat the\n-1\t</s> cat\n")
     assert not read(text, tmp_path)[1].lines_apart
 
@@ -307,7 +307,7 @@ def test_a_broken_file_is_refused_with_the_number_of_the_line(tmp_path: Path, wh
 
 
 @pytest.mark.parametrize("character", [" ", "▁", "\t", "\u2028", "\\", "a", "é"])
-def test_characters_are_words_of_their_own_and_come_back(character: str) -> None:
+def test_characters_are_words_and_are_read_back(character: str) -> None:
     written = arpa_token(character, "char")
     assert written and not any(each.isspace() for each in written)
     assert token_of(written, "char") == character

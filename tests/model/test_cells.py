@@ -1,7 +1,7 @@
 """The contract of every recurrent cell, in each of its forms and with both engines.
 
-The figures are those of `reference.py`, which shares no code with torch. A new cell is picked up by its name in
-`Cell`; it needs its equations there.
+The expected values are those of `reference.py`, which shares no code with torch. A new cell is picked up by its name
+in `CellName`; it needs its equations there.
 """
 
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from torch import Tensor
 from rnnlm.model.cells.cell import CellOptions, Output, State
 from rnnlm.model.cells.output_recurrent import OutputRecurrent
 from rnnlm.model.cells.registry import CELLS, make_cell
-from rnnlm.training.settings import Cell as CellName
+from rnnlm.training.settings import CellName
 
 INPUTS, HIDDEN, OUTPUTS = 3, 4, 5
 TIME, BATCH = 7, 2
@@ -90,7 +90,7 @@ def assert_close(one: tuple[Tensor, State], other: tuple[Any, Any], tolerance: f
         torch.testing.assert_close(mine, torch.as_tensor(theirs), atol=tolerance, rtol=0)
 
 
-def test_every_cell_has_a_row_in_the_table_and_its_equations() -> None:
+def test_every_cell_has_a_row_in_the_registry_and_its_equations() -> None:
     assert set(get_args(CellName)) == set(CELLS) == set(REFERENCE)
 
 
@@ -161,15 +161,15 @@ def test_each_weight_has_the_gradient_of_the_equations(name: str, options: CellO
     (made.cell(x, state)[0] * direction).sum().backward()
     change = 1e-5
     for letter, weight in made.weights.items():
-        place = tuple(size // 2 for size in weight.shape)
+        index = tuple(size // 2 for size in weight.shape)
         losses = []
         for sign in (1, -1):
             moved = weight.detach().numpy().copy()
-            moved[place] += sign * change
+            moved[index] += sign * change
             losses.append(float((made.reference(x, state, **{letter: moved})[0] * direction.numpy()).sum()))
         assert weight.grad is not None
         expected = (losses[0] - losses[1]) / (2 * change)
-        assert weight.grad[place].item() == pytest.approx(expected, rel=1e-6, abs=1e-8), letter
+        assert weight.grad[index].item() == pytest.approx(expected, rel=1e-6, abs=1e-8), letter
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-10), (torch.float32, 1e-5)])
@@ -266,8 +266,8 @@ def fed_back(request: pytest.FixtureRequest) -> Made:
 def own_outputs(made: Made, h: Tensor, state: State) -> Tensor:
     """ŷ(t−1) at each step of a free run, (time, batch, outputs)."""
     o = h @ made.V.T + made.c
-    said = o.softmax(-1) if made.options.feedback == "probabilities" else o
-    return torch.cat([state[1].unsqueeze(0), said[:-1]])
+    fed = o.softmax(-1) if made.options.feedback == "probabilities" else o
+    return torch.cat([state[1].unsqueeze(0), fed[:-1]])
 
 
 def test_forced_steps_are_those_of_the_equation(fed_back: Made) -> None:

@@ -1,4 +1,4 @@
-"""Rare words in bands: the loss and its gradients, the start, the cuts, and what a model file says of them."""
+"""Clusters of rare words: the loss and its gradients, the init, the cuts, and their record in a model file."""
 
 import itertools
 import math
@@ -126,13 +126,13 @@ def test_the_cuts_are_the_cheapest_of_all_that_were_candidates() -> None:
     grid = np.unique(np.geomspace(32, len(counts) - 1, 64).astype(int)).tolist()
     for rows in (100, 2000):
         every = [
-            with_widths(cuts, 16, shrink=False) for bands in range(4) for cuts in itertools.combinations(grid, bands)
+            with_widths(cuts, 16, shrink=False) for count in range(4) for cuts in itertools.combinations(grid, count)
         ]
         cheapest = min(step_cost(counts, cut, 16, rows) for cut in every)
         assert step_cost(counts, choose_cut(counts, 16, rows), 16, rows) == pytest.approx(cheapest, rel=1e-12)
 
 
-def test_the_output_layer_costs_what_its_bands_do() -> None:
+def test_the_output_layer_costs_what_its_clusters_cost() -> None:
     counts = np.array([5, 3, 1, 1])
     assert output_operations(counts, Cut((), ()), 8) == 2 * 4 * 8
     found = output_operations(counts, Cut((1, 2), (8, 2)), 8)

@@ -6,7 +6,7 @@ import pytest
 from rnnlm.corpus.ids import Ids
 from rnnlm.model import cooccurrence
 from rnnlm.model.cooccurrence import WINDOW, cooccurrence_layer
-from rnnlm.model.embedding import SPREAD, nearest
+from rnnlm.model.embedding import INIT_STD, nearest
 
 
 def text(tokens: int = 6_000, size: int = 30) -> Ids:
@@ -44,7 +44,7 @@ def test_it_is_the_scaled_decomposition_of_the_information() -> None:
     found = layer[met] @ layer[met].T
     factor = (found * expected[met, met]).sum() / (found**2).sum()
     assert np.allclose(found * factor, expected[met, met], atol=0.02 * np.abs(expected).max())
-    assert float(layer[met].std()) == pytest.approx(SPREAD, rel=0.05)
+    assert float(layer[met].std()) == pytest.approx(INIT_STD, rel=0.05)
 
 
 def test_pieces_of_a_text_add_up(monkeypatch: pytest.MonkeyPatch) -> None:

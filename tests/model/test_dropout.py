@@ -26,8 +26,8 @@ def network(cell: str = "lstm", layers: int = 2) -> Network:
     return model
 
 
-def noise(seed: int = 5, **rates: float) -> Dropout:
-    """Noise of these rates."""
+def dropout(seed: int = 5, **rates: float) -> Dropout:
+    """Dropout with these rates."""
     return Dropout(torch.Generator().manual_seed(seed), **rates)
 
 
@@ -39,21 +39,21 @@ def test_each_kind_changes_what_training_sees_and_nothing_else(cell: str, kind: 
     model = network(cell, layers)
     states = model.initial_state(16)
     plain = model.read(IDS, states).output
-    none = model.read(IDS, states, noise()).output
-    dropped = model.read(IDS, states, noise(**{kind: 0.5})).output
-    again = model.read(IDS, states, noise(**{kind: 0.5})).output
+    none = model.read(IDS, states, dropout()).output
+    dropped = model.read(IDS, states, dropout(**{kind: 0.5})).output
+    again = model.read(IDS, states, dropout(**{kind: 0.5})).output
     assert torch.equal(plain, none)
     assert torch.equal(dropped, again)
     assert torch.equal(plain, dropped) == (kind == "between" and layers == 1)
-    # Evaluation passes no noise, and no state of an earlier one is left in the network.
+    # Evaluation has no dropout, and the network keeps no state of an earlier one.
     assert torch.equal(model(IDS, states)[0], plain)
     assert torch.equal(model.eval()(IDS, states)[0], plain)
 
 
 @pytest.mark.parametrize("locked", [True, False])
-def test_the_mean_stays_and_the_share_is_that_asked_for(locked: bool) -> None:
+def test_the_mean_is_kept_and_the_fraction_is_the_given_one(locked: bool) -> None:
     x = torch.ones(50, 40, 100)
-    dropped = noise(locked=locked).drop(x, 0.3)
+    dropped = dropout(locked=locked).drop(x, 0.3)
     assert float(dropped.mean()) == pytest.approx(1, abs=0.03)
     assert float((dropped == 0).double().mean()) == pytest.approx(0.3, abs=0.03)
     same = bool((dropped == dropped[0]).all())
@@ -61,7 +61,7 @@ def test_the_mean_stays_and_the_share_is_that_asked_for(locked: bool) -> None:
 
 
 def test_word_dropout_drops_a_word_wherever_it_stands() -> None:
-    x = noise(words=0.4).drop_rows(torch.ones(20, 16, 8), IDS, 30)
+    x = dropout(words=0.4).drop_rows(torch.ones(20, 16, 8), IDS, 30)
     for word in range(4, 30):
         here = x[word == IDS]
         assert len(here) == 0 or (here == here[0, 0]).all()
@@ -72,10 +72,10 @@ def test_word_dropout_drops_a_word_wherever_it_stands() -> None:
 def test_dropped_recurrent_weights_are_the_same_at_every_step_and_in_both_engines() -> None:
     for cell in get_args(CellName):
         model = network(cell, 1)
-        W = noise(recurrent=0.5).drop_weights(model.cells[0].W)
+        W = dropout(recurrent=0.5).drop_weights(model.cells[0].W)
         assert float((W == 0).double().mean()) == pytest.approx(0.5, abs=0.15)
-        fused = model.read(IDS, model.initial_state(16), noise(recurrent=0.5)).h
-        readable = model.use_engine("readable").read(IDS, model.initial_state(16), noise(recurrent=0.5)).h
+        fused = model.read(IDS, model.initial_state(16), dropout(recurrent=0.5)).h
+        readable = model.use_engine("readable").read(IDS, model.initial_state(16), dropout(recurrent=0.5)).h
         assert torch.allclose(fused, readable, rtol=1e-4, atol=1e-4)
         model.cells[0].W.copy_(W)
         assert torch.allclose(model.read(IDS, model.initial_state(16)).h, fused, rtol=1e-4, atol=1e-4)
@@ -83,8 +83,8 @@ def test_dropped_recurrent_weights_are_the_same_at_every_step_and_in_both_engine
 
 def test_dropped_weights_get_no_gradient() -> None:
     model = network("lstm", 1)
-    mask = noise(recurrent=0.5).drop_weights(torch.ones_like(model.cells[0].W))
-    model.read(IDS, model.initial_state(16), noise(recurrent=0.5)).h.sum().backward()
+    mask = dropout(recurrent=0.5).drop_weights(torch.ones_like(model.cells[0].W))
+    model.read(IDS, model.initial_state(16), dropout(recurrent=0.5)).h.sum().backward()
     gradient = model.cells[0].W.grad
     assert gradient is not None
     assert not gradient[mask == 0].any()

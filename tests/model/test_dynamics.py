@@ -35,7 +35,7 @@ from rnnlm.model.dynamics.measures import (
 from rnnlm.model.dynamics.positions import Windows, sequence_windows, spread_places, text_windows
 from rnnlm.model.likelihood import spans_of, text_nats
 from rnnlm.model.network import Network
-from rnnlm.training.settings import Cell as CellName
+from rnnlm.training.settings import CellName
 
 Array = NDArray[Any]
 HIDDEN, VOCABULARY = 6, 11
@@ -146,10 +146,10 @@ def test_gradients_are_those_of_the_whole_text_read_at_once(cell: str, layers: i
         inputs = [1, *ids.ids[start:place].tolist()]
         states, kept = model.initial_state(1), []
         for each in inputs:
-            reading = model.read(torch.tensor([[each]]), states)
-            states = reading.states
+            segment = model.read(torch.tensor([[each]]), states)
+            states = segment.states
             kept.append(states)
-        loss = model.loss(reading.output[-1], torch.tensor([int(ids.ids[place]) - 2]))
+        loss = model.loss(segment.output[-1], torch.tensor([int(ids.ids[place]) - 2]))
         loss.backward(inputs=[part for states in kept for state in states for part in state if part.requires_grad])
         for each_found in found:
             part = 0 if each_found.part == "h" else 1
@@ -186,7 +186,7 @@ def test_the_limit_cuts_the_text_and_short_texts_have_short_windows() -> None:
     assert windows.inside.sum(0).tolist() == [7, 8, 9]
 
 
-def test_places_are_spread_over_those_that_are_deep_enough() -> None:
+def test_positions_are_spread_over_those_that_are_deep_enough() -> None:
     depths = np.arange(100) + 1
     assert spread_places(depths, 4, 10).tolist() == [9, 39, 69, 99]
     assert spread_places(depths, 1, 10).tolist() == [99]
@@ -386,9 +386,10 @@ def test_the_half_life_of_a_constant_gate_is_known(cell: str, keep: float, steps
         layer.b[layer.KEEPS * HIDDEN : (layer.KEEPS + 1) * HIDDEN] = math.log(keep / (1 - keep))
     windows = windows_of(model)
     found = {each.gate: each for each in gate_use(1, trace(model, windows).layers[0])}
-    np.testing.assert_allclose(found["keep"].half_life, np.full(HIDDEN, steps), rtol=1e-12)
-    np.testing.assert_allclose(found["keep"].mean, np.full(HIDDEN, keep), rtol=1e-12)
-    others = [each for gate, each in found.items() if gate != "keep"]
+    (kept,) = [name for name, each in found.items() if each.keeps]
+    np.testing.assert_allclose(found[kept].half_life, np.full(HIDDEN, steps), rtol=1e-12)
+    np.testing.assert_allclose(found[kept].mean, np.full(HIDDEN, keep), rtol=1e-12)
+    others = [each for gate, each in found.items() if gate != kept]
     assert others and all(np.allclose(each.mean, 0.5) for each in others)
     assert all(not each.nearly_closed.any() and not each.nearly_open.any() for each in found.values())
 
@@ -403,7 +404,7 @@ def test_gates_are_counted_over_the_steps_that_there_are() -> None:
         layer.b[HIDDEN : HIDDEN + 3] = torch.tensor([30.0, 4.0, -4.0])
     windows = windows_of(model, context="sentence")
     assert not windows.inside.all()
-    keep = {each.gate: each for each in gate_use(1, trace(model, windows).layers[0])}["keep"]
+    keep = {each.gate: each for each in gate_use(1, trace(model, windows).layers[0])}["z"]
     assert keep.nearly_open.tolist() == [1, 1, 0, 0, 0, 0]
     assert keep.nearly_closed.tolist() == [0, 0, 1, 0, 0, 0]
     assert keep.half_life[0] > 1e12
@@ -464,7 +465,7 @@ def test_what_grows_without_bound_ends_the_run() -> None:
 
 @pytest.mark.parametrize("cell", ["lstm", "gru", "output-recurrent"])
 def test_the_free_run_is_the_network_on_an_input_of_zeros(cell: str) -> None:
-    """With an embedding of zeros every token is x = 0, so that reading any text is the free run."""
+    """With an embedding of zeros every token is x = 0, so that segment any text is the free run."""
     model = network(cell, 1 if cell == "output-recurrent" else 2)
     assert model.embedding is not None
     with torch.no_grad():

@@ -9,7 +9,7 @@ import pytest
 from rnnlm.corpus.tokenizer import PAD_ID, UNKNOWN_ID
 from rnnlm.errors import InputError
 from rnnlm.model.embedding import (
-    SPREAD,
+    INIT_STD,
     TokenVectors,
     analogy,
     layer_from,
@@ -48,12 +48,12 @@ def test_a_random_layer_is_decided_by_its_seed() -> None:
     assert layer.dtype == np.float32
 
 
-def test_a_random_layer_has_its_spread_and_is_zero_for_pad() -> None:
+def test_a_random_layer_has_its_std_and_is_zero_for_pad() -> None:
     layer = random_layer(2000, 20, seed=1)
     assert not layer[PAD_ID].any()
     assert layer[1:].any(axis=1).all()
-    assert float(layer[1:].mean()) == pytest.approx(0, abs=SPREAD / 50)
-    assert float(layer[1:].std()) == pytest.approx(SPREAD, rel=0.02)
+    assert float(layer[1:].mean()) == pytest.approx(0, abs=INIT_STD / 50)
+    assert float(layer[1:].std()) == pytest.approx(INIT_STD, rel=0.02)
 
 
 @pytest.mark.parametrize("name", ["vectors.txt", "vectors.txt.gz"])
@@ -64,12 +64,12 @@ def test_vectors_of_known_words_are_read(tmp_path: Path, name: str, header: str)
     assert [found[4], found[5]] == near([0.5, -1, 2], [0.1, 0, 3])
 
 
-def test_a_blank_at_line_ends_and_a_missing_last_line_end(tmp_path: Path) -> None:
-    # fastText writes a blank before each line end.
+def test_a_space_at_line_ends_and_a_missing_last_line_end(tmp_path: Path) -> None:
+    # fastText writes a space before each line end.
     assert read(tmp_path, "2 3\nthe 0.5 -1 2 \ncat 0.1 0 3 ") == read(tmp_path, "the 0.5 -1 2\ncat 0.1 0 3")
 
 
-def test_a_word_may_hold_blanks(tmp_path: Path) -> None:
+def test_a_word_may_hold_spaces(tmp_path: Path) -> None:
     found = read(tmp_path, "the 1 2 3\nnew york 4 5 6\nwww a b 7 8 9\n")
     assert found == {4: [1, 2, 3], 7: [4, 5, 6]}
 
@@ -131,8 +131,8 @@ def test_given_rows_are_scaled_to_a_random_layer_and_counted(tmp_path: Path) -> 
     assert covered == 56
     assert layer.shape == (100, 6)
     given = np.stack([rows[number] for number in range(4, 60)])
-    assert float(layer[4:60].std()) == pytest.approx(SPREAD, rel=1e-4)
-    # One factor for all rows: angles and relative lengths, and so neighbours, stay what they were.
+    assert float(layer[4:60].std()) == pytest.approx(INIT_STD, rel=1e-4)
+    # One factor for all rows: angles and relative lengths, and so neighbors, do not change.
     factors = layer[4:60] / given
     assert factors.max() == pytest.approx(factors.min(), rel=1e-5)
     assert factors.min() > 0
@@ -199,12 +199,12 @@ def test_analogy_on_a_parallelogram() -> None:
 def test_principal_components_recover_a_plane() -> None:
     random = np.random.Generator(np.random.PCG64(11))
     directions, _ = np.linalg.qr(random.normal(size=(7, 2)))
-    places = random.normal(size=(40, 2)) * [5, 2]
-    found = principal_components(places @ directions.T + random.normal(size=7))
+    points = random.normal(size=(40, 2)) * [5, 2]
+    found = principal_components(points @ directions.T + random.normal(size=7))
     assert found.shape == (40, 2)
     assert found.mean(0) == pytest.approx([0, 0], abs=1e-9)
-    # The picture is the plane itself, turned: every distance is kept, and the wider direction lies first.
-    between = np.linalg.norm(places[:, None] - places[None], axis=2)
+    # The picture is the rotated plane: every distance is kept, and the wider direction is first.
+    between = np.linalg.norm(points[:, None] - points[None], axis=2)
     assert np.linalg.norm(found[:, None] - found[None], axis=2) == pytest.approx(between, abs=1e-9)
     assert found[:, 0].std() > found[:, 1].std()
     assert float(found[:, 0] @ found[:, 1]) == pytest.approx(0, abs=1e-6)

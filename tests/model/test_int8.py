@@ -104,7 +104,7 @@ def test_rows_are_used_for_a_single_row_without_gradients_and_not_after_the_matr
         assert reads_rows(x, rows)
         assert reads_rows(x.view(1, 1, 3), rows)
         assert not reads_rows(random(2, 3), rows)
-        assert not reads_rows(x, other)  # not said to stand for it
+        assert not reads_rows(x, other)  # not registered for it
         matrix += 1
         assert not reads_rows(x, rows)
 

@@ -1,4 +1,4 @@
-"""The n-gram model against a slow Kneser-Ney of its own, written from the paper's sums over dictionaries."""
+"""The n-gram model against a slow Kneser-Ney, written from the paper's sums over dictionaries."""
 
 import math
 from collections import Counter, defaultdict
@@ -24,7 +24,7 @@ LINES = st.lists(st.lists(st.integers(3, VOCABULARY - 1), max_size=8), min_size=
 
 
 class Slow:
-    """Chen & Goodman 1998, equations as they stand, over dictionaries of tuples."""
+    """Chen & Goodman 1998, the equations as is, over dictionaries of tuples."""
 
     def __init__(self, lines: list[list[int]], order: int) -> None:
         self.order, self.counts = order, [Counter[tuple[int, ...]]() for _ in range(order + 1)]
@@ -69,7 +69,7 @@ def as_ids(lines: list[list[int]]) -> Ids:
 
 
 def trained(lines: list[list[int]], order: int, directory: Path, *, apart: bool = True) -> NgramModel:
-    """The model of the lines, each `apart` from the others or all one stream, in files of `directory`."""
+    """The model of the lines, each `apart` or all one stream, in files of `directory`."""
     text, scratch = as_ids(lines), directory / "scratch"
     scratch.mkdir()
     starts = text.offsets[:-1] if apart else text.offsets[:1]
@@ -89,7 +89,7 @@ def histories_of(lines: list[list[int]], order: int) -> Iterator[tuple[tuple[int
 def test_every_probability_is_that_of_the_sums_in_the_paper(
     tmp_path_factory: pytest.TempPathFactory, lines: list[list[int]], others: list[list[int]], order: int
 ) -> None:
-    """Seen and unseen histories, degenerate counts of counts, and every way of asking give the same figure."""
+    """Seen and unseen histories, degenerate counts of counts, and every kind of lookup give the same value."""
     model, slow = trained(lines, order, tmp_path_factory.mktemp("ngram")), Slow(lines, order)
     both = lines + others
     wanted = [math.log(slow.p(history, word)) for history, word in histories_of(both, order)]

@@ -25,8 +25,8 @@ SHAPES = {
     "projected": Architecture("lstm", 30, 6, 10, 1, True),
     "tanh": Architecture("lstm", 30, 6, 10, 1, True, read_out="tanh"),
     "apart": Architecture("lstm", 30, 5, 9, 3, False),
-    "bands": Architecture("lstm", 30, 8, 10, 1, True, cuts=(6, 20), widths=(8, 8)),
-    "shrinking bands": Architecture("lstm", 30, 16, 10, 1, True, cuts=(6, 20), widths=(8, 3)),
+    "clusters": Architecture("lstm", 30, 8, 10, 1, True, cuts=(6, 20), widths=(8, 8)),
+    "shrinking clusters": Architecture("lstm", 30, 16, 10, 1, True, cuts=(6, 20), widths=(8, 3)),
 }
 
 
@@ -74,7 +74,7 @@ def slow_nats(tensors: dict[str, Array], layers: int, sequence: Array, read_out:
             x = w["projection"] @ x
         x = np.tanh(x) if read_out == "tanh" else x
         if "bands.G" in w:
-            nats.append(slow_band_nats(w, x, target - 2))
+            nats.append(slow_cluster_nats(w, x, target - 2))
         else:
             nats.append(slow_choice(w.get("output", w["embedding"][2:]) @ x + w["bias"], target - 2))
     return np.array(nats)
@@ -86,24 +86,24 @@ def slow_choice(o: Array, number: int) -> float:
 
 
 def slow_rows(w: dict[str, Array]) -> Array:
-    """(V, D): the rows of all bands, those of later ones as long as the first's."""
+    """(V, D): the rows of all clusters, those of later ones at full length."""
     later = []
-    for band in range(len(w.get("bands.a", ()))):
-        R, U = w[f"bands.later.{band}.rows"], w.get(f"bands.later.{band}.up")
+    for cluster in range(len(w.get("bands.a", ()))):
+        R, U = w[f"bands.later.{cluster}.rows"], w.get(f"bands.later.{cluster}.up")
         later.append(R if U is None else R @ U.T)
     return np.concatenate([w["embedding"], *later])
 
 
-def slow_band_nats(w: dict[str, Array], x: Array, number: int) -> float:
-    """−log p of an output in bands: that of its band among the first words, and of itself in the band."""
+def slow_cluster_nats(w: dict[str, Array], x: Array, number: int) -> float:
+    """−log p of an output with clusters: that of its cluster among the first words, and of the output in it."""
     V, c, first = slow_rows(w)[2:], w["bias"], len(w["embedding"]) - 2
-    ends = np.cumsum([first, *(len(w[f"bands.later.{band}.rows"]) for band in range(len(w["bands.a"])))])
+    ends = np.cumsum([first, *(len(w[f"bands.later.{k}.rows"]) for k in range(len(w["bands.a"])))])
     o = np.concatenate([V[:first] @ x + c[:first], w["bands.G"] @ x + w["bands.a"]])
     if number < first:
         return slow_choice(o, number)
-    band = int(np.searchsorted(ends, number, side="right")) - 1
-    begin, end = ends[band], ends[band + 1]
-    return slow_choice(o, first + band) + slow_choice(V[begin:end] @ x + c[begin:end], number - begin)
+    cluster = int(np.searchsorted(ends, number, side="right")) - 1
+    begin, end = ends[cluster], ends[cluster + 1]
+    return slow_choice(o, first + cluster) + slow_choice(V[begin:end] @ x + c[begin:end], number - begin)
 
 
 def slow_text(tensors: dict[str, Array], layers: int, ids: Ids, context: str, read_out: str = "linear") -> Array:
@@ -120,10 +120,10 @@ def quick_text(model: Network, ids: Ids, context: str, batch_size: int) -> Array
     """The same by the library, every token once."""
     found = np.full(len(ids.ids), np.nan)
     for span in text_nats(model, ids, context, batch_size):
-        place = slice(span.start, span.start + len(span.nats))
-        assert np.isnan(found[place]).all()
+        here = slice(span.start, span.start + len(span.nats))
+        assert np.isnan(found[here]).all()
         assert span.nats.dtype == np.float64
-        found[place] = span.nats
+        found[here] = span.nats
     assert not np.isnan(found).any()
     return found
 
@@ -140,7 +140,7 @@ def test_nats_are_those_of_a_slow_sum_in_float64(shape: str, context: str) -> No
 
 
 @pytest.mark.parametrize("context", ["sentence", "document"])
-def test_the_order_of_lines_changes_no_figure(context: str) -> None:
+def test_the_order_of_lines_changes_no_cost(context: str) -> None:
     model, ids = network(SHAPES["tied"]), text()
     order = np.random.Generator(np.random.PCG64(5)).permutation(14)
     lines = [5 * group + n for group in order for n in range(5)]
@@ -212,7 +212,7 @@ def test_spans_cover_a_text_once() -> None:
 
 @pytest.mark.parametrize("context", ["stream", "sentence", "document"])
 def test_evaluate_reports_what_the_slow_sum_gives(trained: Path, run: Any, context: str) -> None:
-    """The whole way by hand: raw split, tokenizer.json, weights, equations; then the figures of the command."""
+    """The whole way by hand: raw split, tokenizer.json, weights, equations; then the metrics of the command."""
     model = trained / "models" / "lstm"
     config = json.loads((model / "config.json").read_text("utf-8"))
     tokenizer = load_tokenizer((model / "tokenizer.json").read_text("utf-8"), "")
@@ -244,7 +244,7 @@ def test_evaluate_reports_what_the_slow_sum_gives(trained: Path, run: Any, conte
         assert other["nats_per_token"] == pytest.approx(report["nats_per_token"], abs=1e-6)
 
 
-def test_a_model_gives_its_figures_on_a_rebuilt_workspace_and_alone(tmp_path: Path, trained: Path, run: Any) -> None:
+def test_a_model_gives_its_metrics_on_a_rebuilt_workspace_and_alone(tmp_path: Path, trained: Path, run: Any) -> None:
     work = tmp_path / "work"
     shutil.copytree(trained, work)
     before = run("evaluate", work, "--json").ok().json

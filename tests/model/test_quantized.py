@@ -24,7 +24,7 @@ FORMS = {
     "lstm, tied, projected": BASE,
     "lstm, untied": replace(BASE, tied=False),
     "lstm, peepholes": replace(BASE, peepholes=True, activation="none"),
-    "lstm, bands": replace(BASE, cuts=(20, 40), widths=(6, 3)),
+    "lstm, clusters": replace(BASE, cuts=(20, 40), widths=(6, 3)),
     "gru": replace(BASE, cell="gru", embedding=20),
     "elman": replace(BASE, cell="elman"),
     "elman-relu": replace(BASE, cell="elman-relu"),
@@ -76,7 +76,7 @@ def test_a_step_with_8_bits_is_the_step_with_the_weights_written_out(form: str) 
 
 
 def test_all_recurrent_and_output_products_of_one_token_read_8_bits() -> None:
-    """Shown by other numbers in the 8 bits than in the weights."""
+    """Tested with other numbers in the 8 bits than in the weights."""
     plain, _ = made(BASE)
     other = Network(BASE, torch.Generator().manual_seed(8))
     _, rows = dequantize(quantize(other.tensors()), "here")
@@ -122,16 +122,16 @@ def test_a_sealed_model_in_8_bits_works_alone_and_says_what_it_is(
     before, after = (run("evaluate", each.path, "--text", text, "--json").ok().json for each in (original, quantized))
     assert after["perplexity"] == pytest.approx(before["perplexity"], rel=0.005)
     assert after["perplexity"] != before["perplexity"]
-    # One line at a time is read token by token or in segments; the figures are the same.
+    # One line at a time is read token by token or in segments; the metrics are the same.
     sentences = [
         run("evaluate", quantized.path, "--text", text, "--context", "sentence", "--batch-size", size, "--json").ok()
         for size in (1, 7)
     ]
     assert sentences[0].json["nats_per_token"] == pytest.approx(sentences[1].json["nats_per_token"], abs=1e-6)
-    said = run("generate", quantized.path, "--prompt", "the", "--json").ok().json
-    assert said["tokens"] > 0
-    layer = run("embed", trained, "--of-model", quantized.path, "--neighbours", "cat", "-k", 2, "--json").ok().json
-    assert layer["neighbours"]
+    generated = run("generate", quantized.path, "--prompt", "the", "--json").ok().json
+    assert generated["tokens"] > 0
+    layer = run("neighbors", quantized.path, "cat", "-k", 2, "--json").ok().json
+    assert layer["neighbors"]
 
 
 def test_the_same_model_gives_the_same_bytes(quantized: Sealed, trained: Path, tmp_path: Path) -> None:
@@ -166,7 +166,7 @@ def test_only_a_language_model_of_float32_is_made_smaller(quantized: Sealed, tmp
 
 
 def resealed(quantized: Sealed, directory: Path, **changed: Any) -> Sealed:
-    """A copy with other tensors or another way to hold weights, sealed again as if it had been made so."""
+    """A copy with other tensors or another way to hold weights, sealed again."""
     shutil.copytree(quantized.path, directory, dirs_exist_ok=True)
     if "tensors" in changed:
         write_tensors(directory / WEIGHTS, changed["tensors"])

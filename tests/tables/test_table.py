@@ -1,4 +1,4 @@
-"""Tables: the same values from every kind of file, and an error that names the place for what is no table."""
+"""Tables: the same values from every kind of file, and an error that names the position in what is no table."""
 
 import gzip
 from dataclasses import replace
@@ -137,7 +137,7 @@ def test_blocks_of_any_size_give_the_same_table(tmp_path: Path, monkeypatch: pyt
     assert whole.rows == 500
 
 
-def test_a_column_that_turns_to_text_late_keeps_its_texts_as_they_stand(
+def test_a_column_that_turns_to_text_late_keeps_its_texts_as_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     needs("tables")
@@ -174,7 +174,7 @@ def test_what_is_no_number_is_no_number(tmp_path: Path, table: Table) -> None:
         infinite.number("a")
 
 
-def test_a_file_that_is_no_table_is_refused_with_its_place(tmp_path: Path) -> None:
+def test_a_file_that_is_no_table_is_refused_with_the_position(tmp_path: Path) -> None:
     needs("tables")
     refused(tmp_path / "none.csv", "does not exist")
     refused(written(tmp_path / "a.txt", "a,b\n1,2\n"), "no kind of table", ".parquet")

@@ -54,7 +54,7 @@ def cut(tmp_path: Path) -> Any:
 
 
 def ramp(rows: int = 100) -> Table:
-    """y(t) = t, a second column and two that are no numbers of their own."""
+    """y(t) = t, a second column and two that are not plain numbers."""
     at = np.arange(float(rows))
     return table(y=at, x=np.cos(at), hour=at % 24, wind=["NW" if row % 3 else "SE" for row in range(rows)])
 
@@ -69,9 +69,9 @@ def test_a_window_holds_its_rows_and_the_target_that_lies_ahead(cut: Any, inputs
         given, targets, lengths = series.batch(np.arange(len(series)))
         assert given.dtype == targets.dtype == np.float32
         assert set(lengths.tolist()) == {5}
-        place = series.rules.target_inputs[0]
+        index = series.rules.target_inputs[0]
         first = begin[split] + np.arange(len(series))
-        values = series.rules.in_units(given[:, :, [place]])[..., 0]
+        values = series.rules.in_units(given[:, :, [index]])[..., 0]
         assert np.allclose(values, first + np.arange(5)[:, None], atol=1e-4)
         assert np.allclose(series.rules.in_units(targets)[..., 0], first + np.arange(5)[:, None] + 3, atol=1e-4)
         assert np.array_equal(series.last_targets(np.arange(len(series))), targets[-1])
@@ -154,7 +154,7 @@ def test_each_rule_for_missing_inputs(cut: Any) -> None:
     assert report["splits"]["test"]["left_out_with_missing_inputs"] == 2
 
 
-def test_a_block_goes_on_with_what_the_block_before_knew(cut: Any) -> None:
+def test_a_block_continues_with_the_last_values_of_the_block_before(cut: Any) -> None:
     x = np.arange(20.0)
     x[10:] = NAN
     splits, _ = cut(table(y=np.arange(20.0), x=x), steps=2, scaling="none", fractions="0.5,0,0.5")
@@ -223,7 +223,7 @@ def test_the_target_of_the_same_row_is_no_input(cut: Any) -> None:
     assert np.isnan(targets[:-1]).all()
 
 
-def test_a_split_without_share_is_empty_and_still_opens(cut: Any) -> None:
+def test_a_split_of_fraction_zero_is_empty_and_still_opens(cut: Any) -> None:
     splits, _ = cut(ramp(), steps=4, fractions="1,0,0")
     assert [len(splits[split]) for split in splits] == [96, 0, 0]
     given, targets, lengths = splits["test"].batch(np.arange(0))
@@ -265,7 +265,7 @@ def test_a_new_table_without_the_answer_can_be_forecast_but_not_measured(cut: An
         apply_rules(table(x=[1.0], y=[2.0]), splits["train"].rules)
 
 
-def test_a_category_is_met_in_any_form_of_its_number() -> None:
+def test_a_category_matches_any_form_of_its_number() -> None:
     texts = table(a=["01", "2", "x", None, "3"])
     assert category_codes(texts, "a", ("01", "2", "x")).tolist() == [0, 1, 2, -1, -2]
     assert category_codes(table(a=[1.0, 2.0, NAN, 7.0]), "a", ("01", "2", "x")).tolist() == [0, 1, -1, -2]
@@ -278,7 +278,7 @@ def test_numbers_can_be_categories(cut: Any) -> None:
     assert np.array_equal(splits["train"].inputs[:12, 1:], np.eye(12))
 
 
-def test_rows_of_a_sequence_stay_in_order_wherever_they_stand() -> None:
+def test_rows_of_a_sequence_stay_in_order_wherever_they_are() -> None:
     order, starts = sequence_rows(table(s=["q", "p", "q", "r", "p", "q"]), "s")
     assert order.tolist() == [0, 2, 5, 1, 4, 3]
     assert starts.tolist() == [0, 3, 5]
@@ -328,7 +328,7 @@ def test_time_must_increase_within_a_sequence(cut: Any) -> None:
         ({"ignore": "x,hour,wind", "horizon": 0}, "no column left"),
     ],
 )
-def test_what_cannot_be_is_said(cut: Any, settings: dict[str, Any], words: str) -> None:
+def test_what_cannot_be_is_reported(cut: Any, settings: dict[str, Any], words: str) -> None:
     with pytest.raises(InputError) as caught:
         cut(ramp(), **settings)
     assert words in str(caught.value)

@@ -1,4 +1,4 @@
-"""What bounds a run: the share of steps, tokens or of a budget's time, across a break too."""
+"""The bounds of a run: the fraction of steps, tokens or of a budget's time, across a break too."""
 
 import math
 from dataclasses import replace
@@ -20,7 +20,7 @@ from rnnlm.training.settings import TrainSettings
 
 
 class Clock:
-    """Time that passes when it is told to."""
+    """Time that the test sets."""
 
     def __init__(self) -> None:
         self.now = 1_000.0
@@ -36,20 +36,20 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return one
 
 
-def test_steps_and_tokens_are_shares_of_their_bounds() -> None:
-    assert [BudgetClock(8, None, None).share(steps, 999) for steps in (0, 2, 8, 9)] == [0, 0.25, 1, 1]
-    assert [BudgetClock(None, 100, None).share(999, tokens) for tokens in (0, 50, 101)] == [0, 0.5, 1]
+def test_steps_and_tokens_are_fractions_of_their_bounds() -> None:
+    assert [BudgetClock(8, None, None).fraction(steps, 999) for steps in (0, 2, 8, 9)] == [0, 0.25, 1, 1]
+    assert [BudgetClock(None, 100, None).fraction(999, tokens) for tokens in (0, 50, 101)] == [0, 0.5, 1]
 
 
 def test_a_budget_is_the_time_between_the_first_step_and_what_is_reserved(clock: Clock) -> None:
     one = BudgetClock(None, None, Budget(60, started_at=clock.now - 10, reserved=5))
     one.begin()
-    assert one.share(0, 0) == 0
+    assert one.fraction(0, 0) == 0
     clock.now += 9
-    assert one.share(0, 0) == pytest.approx(9 / 45)
+    assert one.fraction(0, 0) == pytest.approx(9 / 45)
     assert one.ends_at() == pytest.approx(clock.now + 41)
     clock.now += 36
-    assert one.share(0, 0) == pytest.approx(1)
+    assert one.fraction(0, 0) == pytest.approx(1)
 
 
 def test_time_spent_before_a_break_counts(clock: Clock) -> None:
@@ -61,7 +61,7 @@ def test_time_spent_before_a_break_counts(clock: Clock) -> None:
     other = BudgetClock(None, None, Budget(60, started_at=clock.now - 3, reserved=5))
     other.restore(kept)
     other.begin()
-    assert other.share(0, 0) == pytest.approx((19 + 3 - 10) / 45)
+    assert other.fraction(0, 0) == pytest.approx((19 + 3 - 10) / 45)
     assert other.ends_at() == pytest.approx(clock.now + 60 - 22)
 
 
@@ -84,7 +84,7 @@ def test_an_average_without_a_decay_is_the_mean_of_all_weights() -> None:
     average = Average(model, None)
     for step in range(1, 12):
         with torch.no_grad():
-            model.bias += torch.randn(model.bias.shape, generator=torch.Generator().manual_seed(step))
+            model.bias.add_(torch.randn(model.bias.shape, generator=torch.Generator().manual_seed(step)))
         average.update(model)
         weights.append(model.bias.detach().clone())
     assert np.allclose(average.tensors()["bias"], torch.stack(weights).mean(0).numpy(), atol=1e-5)
@@ -115,7 +115,7 @@ def test_more_time_buys_a_larger_network_and_more_dropout() -> None:
         assert choice.epochs == pytest.approx(choice.seconds * choice.tokens_per_second / 1_000_000)
 
 
-def test_many_passes_over_words_have_penalties_and_drop_recurrent_weights_too() -> None:
+def test_many_epochs_over_words_have_penalties_and_recurrent_dropout() -> None:
     short, some, many = chosen(100), chosen(1_500), chosen(36_000)
     letters = chosen(36_000, outputs=70, kind="char")
     assert short.epochs < 4 < some.epochs < 12 < many.epochs and letters.epochs > 12
@@ -131,23 +131,24 @@ def test_many_passes_over_words_have_penalties_and_drop_recurrent_weights_too() 
     assert [getattr(kept, form) for form in forms] == [0, 0.3, 0, 4]
 
 
-def test_a_text_that_says_the_same_again_drops_less() -> None:
+def test_a_repetitive_text_has_less_dropout() -> None:
     drops = ("dropout", "dropout_inputs", "dropout_recurrent")
     new, repeated, same = (chosen(36_000, new_trigrams=each) for each in (0.5, 0.05, 0.0))
     for drop in drops:
         assert getattr(repeated.settings, drop) == pytest.approx(0.1 * getattr(new.settings, drop), abs=0.005)
         assert getattr(same.settings, drop) == 0
     assert "of whose trigrams 5% are new" in repeated.reasons[2] and "trigrams" not in new.reasons[2]
-    assert replace(repeated.settings, **dict.fromkeys(drops)) == replace(new.settings, **dict.fromkeys(drops))
+    same_drops: dict[str, Any] = dict.fromkeys(drops, 0.0)
+    assert replace(repeated.settings, **same_drops) == replace(new.settings, **same_drops)
     letters = (chosen(36_000, outputs=70, kind="char", new_trigrams=each) for each in (0.5, 0.0))
     assert len({choice.settings.dropout for choice in letters}) == 1
 
 
-def test_the_size_follows_from_what_is_read_and_not_from_the_length_of_the_text() -> None:
+def test_the_size_follows_from_the_tokens_read_and_not_from_the_length_of_the_text() -> None:
     sizes = {chosen(600, tokens=tokens, outputs=500).settings.hidden for tokens in (300_000, 1_000_000, 3_000_000)}
     assert len(sizes) == 1
     same_cost = chosen(600, outputs=500, kind="char").settings
-    assert (same_cost.hidden or 0) < min(size or 0 for size in sizes)  # characters want five times as many
+    assert (same_cost.hidden or 0) < min(size or 0 for size in sizes)  # characters need five times as many
 
 
 def test_a_budget_is_calibrated_unless_it_is_not_to_be() -> None:
@@ -181,17 +182,16 @@ def test_an_output_that_reads_a_projection_often_reads_its_tanh() -> None:
         return choose(TrainSettings(budget="1m", **given), dimensions, situation(seconds)).settings.read_out
 
     assert read_out(3_600) == "tanh"
-    assert read_out(100) == "linear"  # one pass
+    assert read_out(100) == "linear"  # one epoch
     assert read_out(3_600, read_out="linear") == "linear"
     assert read_out(3_600, 256, hidden=256) == "linear"
     assert read_out(3_600, tied=False) == "linear"
     assert chosen(3_600, outputs=70, kind="char").settings.read_out == "linear"
 
 
-def test_flags_stand_and_the_rest_follows() -> None:
+def test_flags_are_kept_and_the_rest_follows() -> None:
     given = TrainSettings(budget="1m", hidden=96, dropout=0.7, learning_rate=0.5, batch_size=3, output_layer="full")
     choice = choose(given, 40, situation(600))
     for name in ("hidden", "dropout", "learning_rate", "batch_size", "output_layer"):
         assert getattr(choice.settings, name) == getattr(given, name)
-    assert choice.embedding == 40
-    assert cut_of(choice.settings, situation(1).counts, 40).cuts == ()
+    assert choice.embedding == 40 and cut_of(choice.settings, situation(1).counts, 40).cuts == ()

@@ -1,4 +1,4 @@
-"""Clipping bounds what it says it bounds; penalties and averaged weights are what their equations say."""
+"""Clipping keeps its bounds; penalties and averaged weights follow their equations."""
 
 from dataclasses import replace
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from settled_settings import settled_with
 from torch import nn
 
 from rnnlm.errors import UsageError
@@ -58,22 +59,23 @@ def test_no_clipping_changes_nothing() -> None:
     assert torch.equal(gradients(made), gradients(parameters(1e4)))
 
 
-def test_a_gradient_that_is_no_number_is_seen() -> None:
+def test_a_gradient_that_is_not_a_number_is_seen() -> None:
     made = parameters(1.0)
+    assert made[0].grad is not None
     made[0].grad[0, 0] = float("nan")
     assert not np.isfinite(clip_gradients(made, 1.0, 0.0)[0])
 
 
 @pytest.mark.parametrize("lengths", [(6, 2, 1), (6, 6, 6)])
-def test_penalties_are_the_means_over_true_steps_that_they_say(lengths: tuple[int, int, int]) -> None:
+def test_penalties_are_means_over_true_steps(lengths: tuple[int, int, int]) -> None:
     h, dropped = torch.randn(6, 3, 4), torch.randn(6, 3, 4)
-    reading = SegmentOutput(h, dropped, dropped, ())
+    segment = SegmentOutput(h, dropped, dropped, ())
     inside = torch.arange(6).unsqueeze(1) < torch.tensor(lengths)
-    extent = BatchCounts(0, sum(lengths), sum(lengths) - len(lengths))
-    assert penalties(TrainSettings(), reading, inside, extent) is None
-    alpha = penalties(TrainSettings(activation_penalty=2.0), reading, inside, extent)
-    beta = penalties(TrainSettings(temporal_penalty=3.0), reading, inside, extent)
-    both = penalties(TrainSettings(activation_penalty=2.0, temporal_penalty=3.0), reading, inside, extent)
+    counts = BatchCounts(0, sum(lengths), sum(lengths) - len(lengths))
+    assert penalties(settled_with(), segment, inside, counts) is None
+    alpha = penalties(settled_with(activation_penalty=2.0), segment, inside, counts)
+    beta = penalties(settled_with(temporal_penalty=3.0), segment, inside, counts)
+    both = penalties(settled_with(activation_penalty=2.0, temporal_penalty=3.0), segment, inside, counts)
     assert alpha is not None and beta is not None and both is not None
     true = torch.cat([dropped[:length, k] for k, length in enumerate(lengths)])
     changes = torch.cat([h[1:length, k] - h[: length - 1, k] for k, length in enumerate(lengths)])
@@ -82,13 +84,12 @@ def test_penalties_are_the_means_over_true_steps_that_they_say(lengths: tuple[in
     assert float(both) == pytest.approx(float(alpha + beta), rel=1e-5)
 
 
-def test_the_average_is_the_sum_that_it_says_and_leaves_the_weights_alone() -> None:
+def test_the_average_follows_its_equation_and_does_not_change_the_weights() -> None:
     model = Network(Architecture("elman", 9, 4, 4, 1, True), torch.Generator().manual_seed(1))
     average = Average(model, 0.8)
     slow = model.bias.detach().clone()
     for step in range(1, 30):
-        with torch.no_grad():
-            model.bias += torch.randn(7, generator=torch.Generator().manual_seed(step))
+        model.bias.data.add_(torch.randn(7, generator=torch.Generator().manual_seed(step)))
         average.update(model)
         decay = min(0.8, (1 + step) / (10 + step))
         slow = decay * slow + (1 - decay) * model.bias.detach()
@@ -99,17 +100,16 @@ def test_the_average_is_the_sum_that_it_says_and_leaves_the_weights_alone() -> N
     assert np.allclose(average.tensors()["bias"], slow.numpy(), atol=1e-5)
 
 
-def test_weights_decay_in_matrices_alone() -> None:
+def test_only_matrices_decay() -> None:
     model = Network(Architecture("lstm", 9, 4, 6, 1, True, peepholes=True), torch.Generator().manual_seed(1))
-    optimizer = make_optimizer(model, TrainSettings(weight_decay=0.3))
+    optimizer = make_optimizer(model, settled_with(weight_decay=0.3))
     for group in optimizer.param_groups:
         group["lr"] = 0.1
     before = {name: parameter.detach().clone() for name, parameter in model.named_parameters()}
     for parameter in model.parameters():
         parameter.grad = torch.zeros_like(parameter)
-    assert model.cells[0].P is not None
     with torch.no_grad():
-        model.cells[0].P.fill_(1.0)
+        model.get_parameter("layers.0.P").fill_(1.0)
     before["layers.0.P"].fill_(1.0)
     optimizer.step()
     for name, parameter in model.named_parameters():
@@ -129,7 +129,7 @@ def test_weights_decay_in_matrices_alone() -> None:
         {"cell": "lstm", "feedback": "logits"},
         {"cell": "lstm", "forcing": "free"},
         {"cell": "output-recurrent", "layers": 2},
-        {"cell": "output-recurrent", "head": "last"},
+        {"cell": "output-recurrent", "pooling": "last"},
     ],
 )
 def test_a_form_of_another_cell_is_refused(given: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""The journal of a run that the clock decided: the run is taken again from it to the same bytes; damage is refused."""
+"""The journal of a run with a time budget: a replay gives identical bytes; damage is refused."""
 
 import hashlib
 import json
@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from settled_settings import settled_with
 
 from rnnlm.corpus.ids import Ids
 from rnnlm.errors import ArtifactError
@@ -21,11 +22,11 @@ from rnnlm.training.language import LanguageObjective
 from rnnlm.training.loop import Trainer
 from rnnlm.training.origin import Origin, no_promise, this_machine
 from rnnlm.training.progress import Outcome, Progress, Stopped
-from rnnlm.training.settings import TrainSettings
+from rnnlm.training.settings import SettledSettings
 
 ARCHITECTURE = Architecture("lstm", 24, 8, 10, 1, True)
 HEADER = Header({"vocab": "a" * 64}, {"threads": 1}, 300)
-SETTINGS = TrainSettings(
+SETTINGS = settled_with(
     budget="60s", batch_size=4, bptt="9", learning_rate=0.02, dropout=0.3, average=0.9, average_from=0.3, warmup=0.1,
     checkpoint_every="0s",
 )  # fmt: skip
@@ -76,7 +77,7 @@ TRAIN, VALID = text(1_600, 1), text(400, 2)
 
 
 def trained(
-    directory: Path, settings: TrainSettings, watcher: Watcher, *, resume: bool = False, record: Record | None = None,
+    directory: Path, settings: SettledSettings, watcher: Watcher, *, resume: bool = False, record: Record | None = None,
     monkeypatch: pytest.MonkeyPatch | None = None, seed: int = 1,
 ) -> Outcome:  # fmt: skip
     """A run by the clock, or by a record."""
@@ -95,27 +96,27 @@ def trained(
 
 
 def same(one: Path, other: Path, outcomes: tuple[Outcome, Outcome]) -> None:
-    """Weights, figures and logs."""
+    """Weights, metrics and logs."""
     a, b = outcomes
     assert all(np.array_equal(a.tensors[name], b.tensors[name]) for name in a.tensors)
-    assert (a.steps, a.tokens_seen, a.figure) == (b.steps, b.tokens_seen, b.figure)
+    assert (a.steps, a.tokens_seen, a.metric) == (b.steps, b.tokens_seen, b.metric)
     assert (one / "metrics.jsonl").read_bytes() == (other / "metrics.jsonl").read_bytes()
 
 
-def test_a_run_by_the_clock_is_taken_again_to_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_replay_of_a_budget_gives_identical_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = trained(tmp_path / "first", SETTINGS, Watcher(), monkeypatch=monkeypatch)
     record = read_journal(tmp_path / "first" / "journal.tsv")
     assert len(record) == first.steps > 50
     again = trained(tmp_path / "again", REPLAYED, Watcher(), record=record)
     same(tmp_path / "first", tmp_path / "again", (first, again))
-    # Stopped and gone on with, a replay is a run like any other.
+    # A replay can be stopped and continued like any other run.
     with pytest.raises(Stopped):
         trained(tmp_path / "parts", REPLAYED, Watcher(stop_at=20), record=record)
     parts = trained(tmp_path / "parts", REPLAYED, Watcher(), record=record, resume=True)
     same(tmp_path / "first", tmp_path / "parts", (first, parts))
 
 
-def test_so_is_one_that_was_stopped_and_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_so_does_that_of_a_stopped_and_killed_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     broken = tmp_path / "broken"
     with pytest.raises(Stopped):
         trained(broken, SETTINGS, Watcher(stop_at=13), monkeypatch=monkeypatch)
@@ -208,9 +209,7 @@ def test_every_shortened_journal_is_refused(tmp_path: Path) -> None:
             read_journal(path)
 
 
-def test_a_text_that_is_read_otherwise_is_told_from_the_journals(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_text_read_differently_from_the_journal_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     trained(tmp_path / "first", SETTINGS, Watcher(), monkeypatch=monkeypatch)
     record = read_journal(tmp_path / "first" / "journal.tsv")
     with pytest.raises(ArtifactError, match=r"steps of text.*in the journal"):
@@ -225,7 +224,7 @@ def test_another_machine_is_told_apart() -> None:
     assert "threads 7 is 1 now" in doubt and "torch 1.0 is" in doubt and "the bytes may differ" in doubt
 
 
-def test_a_checkpoint_of_other_threads_is_gone_on_with_and_said(tmp_path: Path) -> None:
+def test_a_checkpoint_of_other_threads_is_continued_with_a_notice(tmp_path: Path) -> None:
     heard: list[str] = []
 
     class Hearing(Watcher):

@@ -1,4 +1,4 @@
-"""Labels and real values through the one trainer: exact costs, truncation, teachers, and learning that works."""
+"""Labels and real values through the one trainer: exact costs, truncation, forced input, and learning that works."""
 
 import json
 from dataclasses import dataclass, replace
@@ -8,6 +8,7 @@ from typing import Any, get_args
 import numpy as np
 import pytest
 import torch
+from settled_settings import settled_with
 
 from rnnlm.corpus.sequences import SequenceBatch, SequenceBatches
 from rnnlm.errors import UsageError
@@ -20,7 +21,7 @@ from rnnlm.training.defaults import fill_in
 from rnnlm.training.loop import Trainer
 from rnnlm.training.progress import Outcome, Stopped
 from rnnlm.training.sequences import SequenceObjective, label_counts
-from rnnlm.training.settings import CellName, TrainSettings
+from rnnlm.training.settings import CellName, SettledSettings, TrainSettings
 
 RANDOM = np.random.Generator(np.random.PCG64(4))
 HEADS = [("tag", "steps"), *(("forecast", head) for head in ("steps", "last", "mean", "max")),
@@ -32,7 +33,7 @@ CELLS_OF_TASKS = [
     for cell in get_args(CellName)
     if (task, cell) != ("classify", "output-recurrent")
 ]
-SETTINGS = TrainSettings(steps=40, batch_size=8, bptt="full", learning_rate=0.02, dropout=0.0, checkpoint_every="1h")
+SETTINGS = settled_with(steps=40, batch_size=8, bptt="full", learning_rate=0.02, dropout=0.0, checkpoint_every="1h")
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,7 @@ class Watcher:
         return 15 if self.step == self.stop_at else None
 
 
-def run(directory: Path, model: Network, settings: TrainSettings, *, stop_at: int | None = None,
+def run(directory: Path, model: Network, settings: SettledSettings, *, stop_at: int | None = None,
         resume: bool = False) -> Outcome:  # fmt: skip
     """Train on `made` data of the model's task."""
     directory.mkdir(exist_ok=True)
@@ -118,14 +119,14 @@ def everything(model: Network, data: Made, batch_size: int, **more: Any) -> dict
 
 
 @pytest.mark.parametrize(("task", "head"), HEADS)
-def test_a_padded_batch_says_what_its_sequences_say_alone(task: str, head: str) -> None:
+def test_a_padded_batch_gives_the_outputs_of_its_sequences_alone(task: str, head: str) -> None:
     model, data = network(task, head=head), made(task, 40)
     together, alone = everything(model, data, 16), everything(model, data, 1)
     assert set(together) == set(range(40))
     assert all(np.abs(together[row] - alone[row]).max() < 1e-5 for row in together)
 
 
-def test_a_summary_reads_nothing_beyond_the_true_length() -> None:
+def test_pooling_reads_nothing_beyond_the_true_length() -> None:
     h = torch.randn(7, 3, 4)
     lengths = torch.tensor([7, 2, 5])
     for how in ("last", "mean", "max"):
@@ -141,13 +142,12 @@ def test_a_summary_reads_nothing_beyond_the_true_length() -> None:
 
 @pytest.mark.parametrize("task", ["tag", "classify", "forecast"])
 def test_the_training_loss_is_the_sum_that_evaluation_gives(task: str) -> None:
-    settings = SETTINGS
     model, data = network(task), made(task, 24)
-    objective = SequenceObjective(data, data, settings, task)
-    rows = np.arange(24)
-    noise = Dropout(torch.Generator())
-    batch = SequenceBatch(*data.batch(rows), 0)
-    cost = objective.cost(model, batch, (), noise, 0.0)
+    objective = SequenceObjective(data, data, SETTINGS, task)
+    inputs, targets, lengths = data.batch(np.arange(24))
+    dropout = Dropout(torch.Generator())
+    batch = SequenceBatch(inputs, targets, lengths, 0)
+    cost = objective.cost(model, batch, (), dropout, 0.0)
     total, count = 0.0, 0
     for piece in predictions(model, data, 5):
         if task == "forecast":
@@ -156,22 +156,22 @@ def test_the_training_loss_is_the_sum_that_evaluation_gives(task: str) -> None:
         else:
             nats = label_nats(piece.outputs, piece.targets)
             total, count = total + float(nats.sum()), count + nats.size
-    assert objective.extent(model, batch).predictions == count
+    assert objective.counts(model, batch).predictions == count
     assert cost.tokens == int(data.lengths().sum())
     assert float(cost.total.detach()) == pytest.approx(total, rel=1e-5)
 
 
 def test_truncation_changes_gradients_but_no_output() -> None:
     data = made("classify", 24)
+    inputs, targets, lengths = data.batch(np.arange(24))
     gradients = []
     for bptt in ("full", "2", "9"):
         settings = replace(SETTINGS, bptt=bptt)
         model = network("classify", head="mean")
-        cost = SequenceObjective(data, data, settings, "classify").cost(
-            model, SequenceBatch(*data.batch(np.arange(24)), 0), (), Dropout(torch.Generator()), 0.0
-        )
-        cost.total.backward()
-        gradients.append((float(cost.total.detach()), model.cells[0].W.grad))
+        objective = SequenceObjective(data, data, settings, "classify")
+        cost = objective.cost(model, SequenceBatch(inputs, targets, lengths, 0), (), Dropout(torch.Generator()), 0.0)
+        (gradient,) = torch.autograd.grad(cost.total, model.cells[0].W)
+        gradients.append((float(cost.total.detach()), gradient))
     (whole, full), (short, cut), (long, uncut) = gradients
     assert short == pytest.approx(whole, rel=1e-5)
     assert long == pytest.approx(whole, rel=1e-5)
@@ -189,11 +189,11 @@ def test_every_cell_learns_every_task(tmp_path: Path, cell: str, task: str) -> N
     last = objective.validate(model)
     assert first is not None and last is not None
     assert last < 0.85 * first
-    assert outcome.figure == pytest.approx(objective.figure(last), rel=1e-6)
+    assert outcome.metric == pytest.approx(objective.metric(last), rel=1e-6)
 
 
 @pytest.mark.parametrize(("clip", "wanted"), [(1e-6, 1.0), (1e6, 0.0), (0.0, 0.0)])
-def test_the_share_of_clipped_steps_is_logged(tmp_path: Path, clip: float, wanted: float) -> None:
+def test_the_fraction_of_clipped_steps_is_logged(tmp_path: Path, clip: float, wanted: float) -> None:
     outcome = run(tmp_path / "run", network("tag"), replace(SETTINGS, clip=clip))
     assert outcome.clipped_fraction == wanted
     lines = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
@@ -201,7 +201,7 @@ def test_the_share_of_clipped_steps_is_logged(tmp_path: Path, clip: float, wante
 
 
 @pytest.mark.parametrize("task", ["tag", "classify", "forecast"])
-def test_a_stopped_run_of_sequences_goes_on_to_the_same_bytes(tmp_path: Path, task: str) -> None:
+def test_a_stopped_run_of_sequences_continues_to_the_same_bytes(tmp_path: Path, task: str) -> None:
     settings = replace(SETTINGS, average=0.95, dropout=0.3)
     whole = run(tmp_path / "whole", network(task), settings)
     with pytest.raises(Stopped):
@@ -218,15 +218,15 @@ def test_teacher_forcing_all_at_once_is_teacher_forcing_step_by_step() -> None:
         previous = previous_of(targets)
         always = torch.ones(inputs.shape[:2], dtype=torch.bool)
         states = model.initial_state(20)
-        at_once = model.read(inputs, states, teacher=ForcedInput(previous))
-        stepped = model.read(inputs, states, teacher=ForcedInput(previous, always))
-        free = model.read(inputs, states, teacher=ForcedInput(previous, ~always))
+        at_once = model.read(inputs, states, forced=ForcedInput(previous))
+        stepped = model.read(inputs, states, forced=ForcedInput(previous, always))
+        free = model.read(inputs, states, forced=ForcedInput(previous, ~always))
         assert torch.allclose(at_once.output, stepped.output, atol=1e-6)
         assert torch.allclose(free.output, model.read(inputs, states).output, atol=1e-6)
         assert not torch.allclose(free.output, at_once.output, atol=1e-3)
 
 
-def test_forced_and_free_running_are_two_figures_for_a_network_that_feeds_back_alone() -> None:
+def test_forced_and_free_running_differ_only_for_a_network_that_feeds_back() -> None:
     for cell, differ in (("output-recurrent", True), ("lstm", False)):
         model, data = network("tag", cell), made("tag", 30)
         with torch.no_grad():
@@ -242,8 +242,8 @@ def test_every_signal_trains(tmp_path: Path, forcing: Any) -> None:
     model = network("tag", "output-recurrent")
     first = SequenceObjective(made("tag"), made("tag", 60, seed=2), settings, "tag").validate(model)
     outcome = run(tmp_path / "run", model, settings)
-    assert first is not None and outcome.figure is not None
-    assert outcome.figure < np.exp(first)
+    assert first is not None and outcome.metric is not None
+    assert outcome.metric < np.exp(first)
 
 
 def test_last_states_are_those_after_each_sequence() -> None:
@@ -255,7 +255,7 @@ def test_last_states_are_those_after_each_sequence() -> None:
             assert np.abs(after[-1][0][0].detach().numpy() - state).max() < 1e-5
 
 
-def test_batches_visit_each_sequence_once_a_pass() -> None:
+def test_batches_visit_each_sequence_once_per_epoch() -> None:
     data = made("classify", 57)
     batches = iter(SequenceBatches(data, 8, seed=3))
     for epoch in range(2):
@@ -278,14 +278,14 @@ def test_counts_of_labels_are_those_of_the_data() -> None:
     ("task", "given"),
     [
         ("tag", {"tied": True}),
-        ("tag", {"head": "last"}),
-        ("classify", {"head": "steps"}),
+        ("tag", {"pooling": "last"}),
+        ("classify", {"pooling": "steps"}),
         ("classify", {"cell": "output-recurrent"}),
         ("tag", {"skip_connection": True}),
-        ("language", {"head": "mean"}),
+        ("language", {"pooling": "mean"}),
         ("language", {"bptt": "full"}),
     ],
 )
-def test_what_a_task_leaves_no_room_for_is_refused(task: str, given: dict[str, Any]) -> None:
+def test_settings_that_do_not_go_with_a_task_are_refused(task: str, given: dict[str, Any]) -> None:
     with pytest.raises(UsageError):
         fill_in(TrainSettings(**given), task=task, kind="word", tokens=10_000, lines=500, embedding=None)

@@ -1,4 +1,4 @@
-"""The temperature: the one of least cost by a slow search, and weights that compute nothing else when it is in them."""
+"""Temperature scaling: T of least cost by a slow search, and folding it in changes nothing else."""
 
 import itertools
 from typing import Any
@@ -21,11 +21,11 @@ SHAPES = {
     "tied gru": Architecture("gru", 30, 8, 8, 1, True),
     "projected": Architecture("lstm", 30, 6, 10, 1, True),
     "tanh": Architecture("lstm", 30, 6, 10, 2, True, read_out="tanh"),
-    "tanh before bands": Architecture("gru", 30, 8, 10, 1, True, cuts=(6, 20), widths=(8, 3), read_out="tanh"),
-    "apart": Architecture("elman", 30, 5, 9, 2, False),
-    "tied bands": Architecture("lstm", 30, 10, 10, 1, True, cuts=(6, 20), widths=(10, 10)),
-    "bands": Architecture("lstm", 30, 8, 10, 1, True, cuts=(6, 20), widths=(8, 8)),
-    "shrinking bands": Architecture("lstm", 30, 10, 10, 1, True, cuts=(6, 20), widths=(8, 3)),
+    "tanh before clusters": Architecture("gru", 30, 8, 10, 1, True, cuts=(6, 20), widths=(8, 3), read_out="tanh"),
+    "untied": Architecture("elman", 30, 5, 9, 2, False),
+    "tied clusters": Architecture("lstm", 30, 10, 10, 1, True, cuts=(6, 20), widths=(10, 10)),
+    "clusters": Architecture("lstm", 30, 8, 10, 1, True, cuts=(6, 20), widths=(8, 8)),
+    "shrinking clusters": Architecture("lstm", 30, 10, 10, 1, True, cuts=(6, 20), widths=(8, 3)),
 }
 
 
@@ -36,7 +36,7 @@ def network(name: str) -> Network:
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.copy_(torch.randn(parameter.shape, generator=generator) * 0.7)
-        model.embedding[0] = 0
+        model.get_parameter("embedding")[0] = 0
     return model.eval()
 
 
@@ -49,7 +49,7 @@ def text(tokens: int = 3_000) -> Ids:
 
 
 def cost(model: Network, ids: Ids, context: str) -> float:
-    """Nats a token."""
+    """Nats per token."""
     return float(np.concatenate([piece.nats for piece in text_nats(model, ids, context, 8)]).mean())
 
 
@@ -73,9 +73,9 @@ def slow_log_p(model: Network, output: torch.Tensor, temperature: float) -> NDAr
     for number, (begin, end) in enumerate(itertools.pairwise(bounds)):
         up = w.get(f"bands.later.{number}.up")
         softmaxes.append((h if up is None else h @ up) @ w[f"bands.later.{number}.rows"].T + c[begin:end])
-    choices, *bands = (logarithms(logits, temperature) for logits in softmaxes)
+    choices, *clusters = (logarithms(logits, temperature) for logits in softmaxes)
     return np.concatenate(
-        [choices[..., :first], *(choices[..., first + k, None] + band for k, band in enumerate(bands))], -1
+        [choices[..., :first], *(choices[..., first + k, None] + within for k, within in enumerate(clusters))], -1
     )
 
 
@@ -97,24 +97,25 @@ def test_every_softmax_is_divided_and_nothing_else_changes(name: str, temperatur
 
 def test_the_temperature_is_that_of_a_slow_search() -> None:
     generator = torch.Generator().manual_seed(1)
-    terms = []
+    factors = []
     for rows, choices in ((400, 12), (90, 30)):
         h, V = torch.randn(rows, 7, generator=generator), torch.randn(choices, 7, generator=generator)
         c = torch.randn(choices, generator=generator)
-        targets = torch.distributions.Categorical(logits=0.6 * (h @ V.T + c)).sample()  # a little too sure
+        p = (0.6 * (h @ V.T + c)).softmax(1)  # a little too sure
+        targets = torch.distributions.Categorical(p).sample()  # type: ignore[no-untyped-call]
         targets[::9] = -1
-        terms.append(SoftmaxFactor(h, V, c, targets))
+        factors.append(SoftmaxFactor(h, V, c, targets))
 
     def cost(temperature: float) -> float:
         total = 0.0
-        for term in terms:
-            there = term.targets.numpy() >= 0
-            o = (term.h.numpy().astype(np.float64) @ term.V.numpy().T + term.c.numpy())[there]
+        for factor in factors:
+            there = factor.targets.numpy() >= 0
+            o = (factor.h.numpy().astype(np.float64) @ factor.V.numpy().T + factor.c.numpy())[there]
             log_p = logarithms(o, temperature)
-            total -= float(log_p[np.arange(len(o)), term.targets.numpy()[there]].sum())
+            total -= float(log_p[np.arange(len(o)), factor.targets.numpy()[there]].sum())
         return total
 
-    found = best_temperature(terms)
+    found = best_temperature(factors)
     searched = min(np.linspace(1.0, 3.0, 2001), key=cost)
     assert found == pytest.approx(searched, abs=0.002)
     assert 1.3 < found < 2.1
@@ -129,8 +130,8 @@ def test_the_temperature_stays_within_bounds() -> None:
 
 
 @pytest.mark.parametrize("context", ["stream", "sentence"])
-@pytest.mark.parametrize("name", ["tied", "projected", "tied bands"])
-def test_a_network_that_is_too_sure_is_brought_back(name: str, context: str) -> None:
+@pytest.mark.parametrize("name", ["tied", "projected", "tied clusters"])
+def test_an_overconfident_network_is_calibrated(name: str, context: str) -> None:
     valid = text()
     model = Network(SHAPES[name], torch.Generator().manual_seed(3))
     model.start_bias(np.bincount(valid.ids, minlength=30)[2:])
@@ -152,9 +153,7 @@ def test_without_validation_nothing_changes() -> None:
 @pytest.mark.parametrize(
     ("logits", "fewest", "lines"), [(28 * 600, 10, 60), (28 * 600, 1_000, 100), (28 * 3_000, 10, 300)]
 )
-def test_many_outputs_are_asked_of_fewer_tokens(
-    monkeypatch: pytest.MonkeyPatch, logits: int, fewest: int, lines: int
-) -> None:
+def test_many_outputs_use_fewer_tokens(monkeypatch: pytest.MonkeyPatch, logits: int, fewest: int, lines: int) -> None:
     def found(ids: Ids) -> float:
         model = Network(SHAPES["projected"], torch.Generator().manual_seed(3))
         model.start_bias(np.bincount(text().ids, minlength=30)[2:])

@@ -1,4 +1,4 @@
-"""The training loop: a run that was stopped or killed ends in the bytes of one that was not, and learning works."""
+"""The training loop: a stopped or killed run ends in the same bytes as an undisturbed one, and learning works."""
 
 import json
 from dataclasses import replace
@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from settled_settings import settled_with
 
 from rnnlm.corpus.ids import Ids
 from rnnlm.errors import InputError
@@ -19,7 +20,7 @@ from rnnlm.training.language import LanguageObjective
 from rnnlm.training.loop import Trainer
 from rnnlm.training.progress import Outcome, Progress, Stopped
 from rnnlm.training.schedule import rate_at
-from rnnlm.training.settings import TrainSettings
+from rnnlm.training.settings import SettledSettings, TrainSettings
 from rnnlm.training.validation import striped_nats
 
 ARCHITECTURE = Architecture("lstm", 24, 8, 10, 2, True)
@@ -40,7 +41,7 @@ def text(tokens: int, seed: int = 0) -> Ids:
 
 
 TRAIN, VALID = text(1500), text(400, seed=9)
-STREAM = TrainSettings(
+STREAM = settled_with(
     steps=60, batch_size=4, bptt="9", learning_rate=0.01, dropout=0.2, clip=0.5, checkpoint_every="1h"
 )
 SETTINGS = {
@@ -78,7 +79,7 @@ class Watcher:
         return 15 if self.heard and self.heard[-1].step == self.stop_at else None
 
 
-def trainer(directory: Path, settings: TrainSettings, watcher: Watcher, valid: Ids = VALID) -> Trainer:
+def trainer(directory: Path, settings: SettledSettings, watcher: Watcher, valid: Ids = VALID) -> Trainer:
     """A trainer of a new network, always the same."""
     directory.mkdir(exist_ok=True)
     model = Network(ARCHITECTURE, torch.Generator().manual_seed(settings.seed))
@@ -88,9 +89,9 @@ def trainer(directory: Path, settings: TrainSettings, watcher: Watcher, valid: I
 def equal(one: Outcome, other: Outcome) -> bool:
     """Whether two runs ended in the same bytes and counts."""
     return (
-        all(np.array_equal(one.tensors[name], other.tensors[name]) for name in one.tensors | other.tensors)
+        all(np.array_equal(one.tensors[name], other.tensors[name]) for name in {*one.tensors, *other.tensors})
         and (one.steps, one.tokens_seen, one.epochs) == (other.steps, other.tokens_seen, other.epochs)
-        and one.figure == other.figure
+        and one.metric == other.metric
     )
 
 
@@ -155,8 +156,8 @@ def test_a_run_learns_and_the_row_of_pad_stays_zero(tmp_path: Path, name: str) -
     assert all(np.isfinite(array).all() for array in outcome.tensors.values())
     # 22 equal outputs at first; then a word is mostly known from the one before it.
     assert watcher.heard[0].loss == pytest.approx(np.log(22), abs=0.1)
-    assert outcome.figure is not None
-    assert outcome.figure < 17
+    assert outcome.metric is not None
+    assert outcome.metric < 17
     assert [progress.step for progress in watcher.heard] == list(range(1, 151))
 
 
@@ -171,7 +172,7 @@ def test_the_best_weights_by_validation_are_kept(tmp_path: Path) -> None:
     model = Network(ARCHITECTURE, torch.Generator())
     model.load(outcome.tensors, "")
     assert np.exp(striped_nats(model, VALID)) == pytest.approx(min(seen), rel=1e-9)
-    assert outcome.figure == pytest.approx(min(seen), rel=1e-9)
+    assert outcome.metric == pytest.approx(min(seen), rel=1e-9)
 
 
 def test_the_last_weights_are_kept_where_they_are_wanted(tmp_path: Path) -> None:
@@ -185,33 +186,32 @@ def test_without_a_validation_split_the_last_weights_are_kept(tmp_path: Path) ->
     nothing = Ids(np.empty(0, np.uint16), np.zeros(1, np.int64), np.empty(0, np.uint32))
     one = trainer(tmp_path / "run", STREAM, Watcher(), nothing)
     outcome = one.run(resume=False)
-    assert outcome.figure is None
+    assert outcome.metric is None
     assert all(np.array_equal(array, outcome.tensors[name]) for name, array in one._learner.model.tensors().items())
 
 
 def test_the_rate_rises_falls_and_ends_at_zero() -> None:
-    settings = TrainSettings(learning_rate=2.0, warmup=0.1)
     for schedule in ("cosine", "linear"):
-        one = replace(settings, schedule=schedule)
+        one = settled_with(learning_rate=2.0, warmup=0.1, schedule=schedule)
         assert rate_at(one, 0.0, 0) == 0.0
         assert rate_at(one, 0.05, 0) == pytest.approx(1.0)
         assert rate_at(one, 0.1, 0) == pytest.approx(2.0)
         assert rate_at(one, 0.55, 0) == pytest.approx(1.0)
         assert rate_at(one, 1.0, 0) == pytest.approx(0.0, abs=1e-12)
         assert rate_at(replace(one, warmup=0.0), 0.0, 0) == 2.0
-        falling = [rate_at(one, share, 0) for share in np.linspace(0.1, 1, 50)]
+        falling = [rate_at(one, fraction, 0) for fraction in np.linspace(0.1, 1, 50)]
         assert falling == sorted(falling, reverse=True)
 
 
-def test_the_rate_falls_pass_by_pass_after_some_or_stays() -> None:
-    settings = TrainSettings(learning_rate=2.0, warmup=0.0, schedule="passes", decay_after=4, decay=0.5)
+def test_the_rate_falls_epoch_by_epoch_after_some_or_stays() -> None:
+    settings = settled_with(learning_rate=2.0, warmup=0.0, schedule="epochs", decay_after=4, decay=0.5)
     assert [rate_at(settings, epoch / 8, epoch) for epoch in (0.0, 3.9, 4.0, 4.9, 5.0, 7.5)] == [2, 2, 1, 1, 0.5, 0.125]
     assert rate_at(replace(settings, schedule="constant"), 0.9, 9.0) == 2.0
 
 
 @pytest.mark.parametrize("kind", ["word", "char"])
 def test_sizes_follow_from_the_corpus(kind: str) -> None:
-    """One pass over 10 kB is some hundreds of updates; larger corpora never get a smaller network or batch."""
+    """One epoch over 10 kB is some hundreds of updates; larger corpora never get a smaller network or batch."""
     before: Any = None
     for tokens in (2_000, 10_000, 100_000, 1_000_000, 20_000_000):
         settings, dimensions = fill_in(
@@ -227,8 +227,8 @@ def test_sizes_follow_from_the_corpus(kind: str) -> None:
             assert settings.batch_size >= before.batch_size
             assert settings.epochs <= before.epochs
         before = settings
-    given = TrainSettings(
-        hidden=33, batch_size=5, bptt="7", dropout=0.0, epochs=2.0, learning_rate=0.5, tied=False, head="steps",
+    given = settled_with(
+        hidden=33, batch_size=5, bptt="7", dropout=0.0, epochs=2.0, learning_rate=0.5, tied=False, pooling="steps",
         skip_connection=False, output_layer="full", dropout_words=0.1, dropout_recurrent=0.2, locked=True,
         activation_penalty=2.0, temporal_penalty=1.0, temperature_scaling=True, read_out="linear",
     )  # fmt: skip

@@ -18,7 +18,7 @@ from rnnlm.model.sealed import read_sealed
 from rnnlm.use.generation.beam import beam_search
 from rnnlm.use.generation.detokenizer import Detokenizer
 from rnnlm.use.generation.generate import generate
-from rnnlm.use.settings import GenerateSettings
+from rnnlm.use.generation.settings import GenerateSettings
 
 Speaker = tuple[Network, TextRules]
 

@@ -19,7 +19,7 @@ from rnnlm.model.sealed import read_sealed
 from rnnlm.use.generation.generate import generate, generate_from
 from rnnlm.use.generation.next import next_words
 from rnnlm.use.generation.prompt import prompt_ids, text_of
-from rnnlm.use.settings import GenerateSettings
+from rnnlm.use.generation.settings import GenerateSettings
 
 Speaker = tuple[Network, TextRules]
 

@@ -6,10 +6,9 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
+from rnnlm.app.pipeline import Pipeline
 from rnnlm.app.request import SECTIONS, Request
-from rnnlm.app.stages import Pipeline
 from rnnlm.app.train.clock import started_at
-from rnnlm.app.train.data import Data
 from rnnlm.config import read_settings_file, seconds
 from rnnlm.corpus.good_turing import probability_of_new
 from rnnlm.corpus.settings import EmbedSettings
@@ -17,6 +16,7 @@ from rnnlm.errors import UsageError
 from rnnlm.model.peak import recurrent_speed
 from rnnlm.training.budget import BudgetChoice, Situation, choose
 from rnnlm.training.budget_clock import Budget
+from rnnlm.training.data import Data, LanguageData
 from rnnlm.training.settings import TrainSettings
 from rnnlm.training.temperature import CALIBRATION_TOKENS
 
@@ -64,14 +64,14 @@ def _start_of(request: Request) -> float:
 
 def chosen(pipeline: Pipeline, given: TrainSettings, data: Data, directory: Path | None, device: str) -> BudgetChoice:
     """What the rule chooses for a budget now, or chose when the unfinished run in `directory` was begun."""
-    if data.task != "language" or data.ids is None or data.counts is None:
+    if not isinstance(data, LanguageData):
         raise UsageError(f"--budget with --task {data.task}", "it is for language models; use --epochs or --steps")
     if given.batching != "stream":
         raise UsageError("--budget with --batching sentences", "omit --batching")
     embedding = pipeline.settings(EmbedSettings).settings.embedding
     whole = seconds(given.budget or "")
     speed = recurrent_speed(device, min(max(_MEASURING * whole, 0.5), 3.0))
-    new = probability_of_new(data.ids.ids)
+    new = probability_of_new(data.train.ids)
     spent = time.monotonic() - _start_of(pipeline.request)
     left = max(0.0, whole - spent - Reserved.of(whole, 5_000_000).seconds)
     situation = Situation(left, speed, data.tokens, data.kind, data.counts, new)

@@ -7,34 +7,37 @@ from typing import Any
 import numpy as np
 import torch
 
-from rnnlm.app.stages import Pipeline
+from rnnlm.app.pipeline import Pipeline
 from rnnlm.app.train.budget import chosen
-from rnnlm.app.train.data import Data, labelled_data, language_data, series_data
+from rnnlm.app.train.data import open_data
 from rnnlm.app.train.replay import record_of
 from rnnlm.config import FLAG, Resolved, as_dict
 from rnnlm.corpus.settings import EmbedSettings
+from rnnlm.corpus.tokenizer import tokens_by_id
 from rnnlm.errors import UsageError
 from rnnlm.model.architecture import Architecture
 from rnnlm.model.cooccurrence import cooccurrence_layer
-from rnnlm.model.embedding import SPREAD, read_layer
+from rnnlm.model.embedding import INIT_STD, read_layer
+from rnnlm.model.embedding_init import InitialLayer
 from rnnlm.model.loading import load_network
 from rnnlm.model.network import Network, WeightInit
 from rnnlm.model.outputs.cuts import Cut
 from rnnlm.model.sealed import Sealed, is_sealed, model_config, read_sealed
-from rnnlm.training.budget import SPREAD as BUDGET_SPREAD
+from rnnlm.training.budget import INIT_STD as BUDGET_INIT_STD
 from rnnlm.training.budget import BudgetChoice
+from rnnlm.training.data import Data, LanguageData
 from rnnlm.training.defaults import cut_of, fill_in
 from rnnlm.training.identity import Identity
 from rnnlm.training.journal import Record
 from rnnlm.training.run import begun_run
-from rnnlm.training.settings import FEEDS_BACK, TrainSettings, is_forced
+from rnnlm.training.settings import FEEDS_BACK, SettledSettings, TrainSettings, is_forced
 
 # Settings that are those of the model to go on from.
 _OF_THE_NETWORK = (
-    "cell", "hidden", "layers", "tied", "read_out", "activation", "peepholes", "feedback", "head",
+    "cell", "hidden", "layers", "tied", "read_out", "activation", "peepholes", "feedback", "pooling",
     "skip_connection",
 )  # fmt: skip
-_IN_CONFIG = {"head": "summary", "skip_connection": "direct"}  # what `architecture` calls them otherwise
+_IN_CONFIG = {"pooling": "summary", "skip_connection": "direct"}  # what `architecture` calls them otherwise
 _WORDS = 1_000  # outputs from which on a start from co-occurrence says something
 
 
@@ -48,7 +51,7 @@ class Run:
     """
 
     data: Data
-    settings: TrainSettings
+    settings: SettledSettings
     architecture: Architecture
     layer: np.ndarray[Any, Any] | None
     from_cooccurrence: bool
@@ -77,7 +80,7 @@ def base_of(pipeline: Pipeline, given: Resolved[TrainSettings]) -> Sealed | None
 
 def describe(pipeline: Pipeline, given: TrainSettings, base: Sealed | None, text: Path, device: str) -> Run:
     """Read the data and settle what was left open; `text` is a directory for ids that a run alone needs."""
-    data = _data(pipeline, given, base, text)
+    data = open_data(pipeline, given, base, text)
     choice, asked = None, given
     embed, embed_stage = pipeline.settings(EmbedSettings).settings, pipeline.workspace.manifest("embed")
     if given.budget is not None:  # the digest is of what is asked for: the choice follows from the machine
@@ -88,7 +91,7 @@ def describe(pipeline: Pipeline, given: TrainSettings, base: Sealed | None, text
         choice = chosen(pipeline, given, data, begun, device)
         asked = choice.settings
     settings, architecture, layer = _settled(pipeline, asked, data, base, choice)
-    spread = embed.embedding_std or (SPREAD if choice is None else BUDGET_SPREAD)
+    spread = embed.embedding_std or (INIT_STD if choice is None else BUDGET_INIT_STD)
     cooccurring = base is None and layer is None and _from_cooccurrence(embed.embedding_init, settings, data)
     inputs = dict(data.inputs)
     if layer is not None:
@@ -109,26 +112,16 @@ def describe(pipeline: Pipeline, given: TrainSettings, base: Sealed | None, text
     )  # fmt: skip
 
 
-def _from_cooccurrence(given: str | None, settings: TrainSettings, data: Data) -> bool:
+def _from_cooccurrence(given: str | None, settings: SettledSettings, data: Data) -> bool:
     """Whether the embedding starts from which words stand near which: where many words have a budget, or if asked."""
-    if given is not None or data.counts is None:
-        return given == "cooccurrence" and data.ids is not None
-    return settings.budget is not None and bool(settings.tied) and len(data.counts) >= _WORDS
-
-
-def _data(pipeline: Pipeline, given: TrainSettings, base: Sealed | None, text: Path) -> Data:
-    """What the task reads; UsageError for what only a language model can do."""
-    task = pipeline.task
-    if base is not None and (task != "language" or base.task != "language"):
-        raise UsageError("--from with a task other than language", "train from the beginning")
-    if task == "language":
-        return language_data(pipeline, given, base, text)
-    return series_data(pipeline) if task == "forecast" else labelled_data(pipeline, task)
+    if given is not None or not isinstance(data, LanguageData):
+        return given == "cooccurrence" and isinstance(data, LanguageData)
+    return settings.budget is not None and settings.tied and len(data.counts) >= _WORDS
 
 
 def _settled(
     pipeline: Pipeline, given: TrainSettings, data: Data, base: Sealed | None, choice: BudgetChoice | None
-) -> tuple[TrainSettings, Architecture, np.ndarray[Any, Any] | None]:
+) -> tuple[SettledSettings, Architecture, np.ndarray[Any, Any] | None]:
     """Settings without gaps, the network's size, and the embedding layer to start from, if there is one that fits."""
     wanted = choice.embedding if choice is not None else pipeline.settings(EmbedSettings).settings.embedding
     if base is not None:
@@ -157,11 +150,9 @@ def _settled(
     return settings, replace(base.architecture, forced=is_forced(settings)), layer
 
 
-def _architecture(settings: TrainSettings, data: Data, dimensions: int) -> Architecture:
+def _architecture(settings: SettledSettings, data: Data, dimensions: int) -> Architecture:
     """The network that settled settings describe, for this data."""
-    assert settings.hidden is not None and settings.tied is not None
-    assert settings.head is not None and settings.read_out is not None
-    cut = Cut((), ()) if data.counts is None else cut_of(settings, data.counts, dimensions)
+    cut = cut_of(settings, data.counts, dimensions) if isinstance(data, LanguageData) else Cut((), ())
     return Architecture(
         settings.cell,
         data.vocabulary,
@@ -172,12 +163,12 @@ def _architecture(settings: TrainSettings, data: Data, dimensions: int) -> Archi
         task=data.task,
         features=data.features,
         labels=len(data.labels),
-        summary=settings.head,
+        summary=settings.pooling,
         activation=settings.activation,
         peepholes=settings.peepholes,
         feedback=settings.feedback,
         forced=is_forced(settings),
-        direct=bool(settings.skip_connection),
+        direct=settings.skip_connection,
         cuts=cut.cuts,
         widths=cut.widths,
         read_out=settings.read_out,
@@ -197,8 +188,18 @@ def network_of(run: Run, device: str, *, fresh: bool) -> Network:
     run.data.start(network, settings)
     if run.layer is not None and network.embedding is not None:
         network.start_embedding(run.layer)
-    elif fresh and run.from_cooccurrence:
-        assert run.data.ids is not None
+    elif fresh and run.from_cooccurrence and isinstance(run.data, LanguageData):
         size, dimensions = run.data.vocabulary, run.architecture.embedding
-        network.start_embedding(cooccurrence_layer(run.data.ids, size, dimensions, settings.seed, run.spread))
+        network.start_embedding(cooccurrence_layer(run.data.train, size, dimensions, settings.seed, run.spread))
     return network.to(device).use_engine(settings.engine)
+
+
+def initial_layer(pipeline: Pipeline) -> InitialLayer:
+    """The layer of the `embed` stage, of the size that a run would have."""
+    given, train = pipeline.settings(EmbedSettings).settings, pipeline.settings(TrainSettings).settings
+    ids, (rules, _) = pipeline.ids("train"), pipeline.text_rules()
+    _, dimensions = fill_in(
+        train, task=pipeline.task, kind=pipeline.kind, tokens=len(ids.ids), lines=ids.lines, embedding=given.embedding
+    )
+    names = tokens_by_id(rules.tokenizer)
+    return InitialLayer(pipeline.workspace, names, given, ids=ids, dimensions=dimensions, seed=train.seed)

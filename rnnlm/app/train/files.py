@@ -1,8 +1,7 @@
 """The settings that a run keeps beside its weights: what it was asked for, and what replays it."""
 
+from rnnlm.app.pipeline import Pipeline, section_order
 from rnnlm.app.request import SECTIONS
-from rnnlm.app.sections import section_order
-from rnnlm.app.stages import Pipeline
 from rnnlm.app.train.describe import Run
 from rnnlm.app.train.replay import REPLAY
 from rnnlm.config import as_dict, to_toml

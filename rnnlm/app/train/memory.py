@@ -8,16 +8,18 @@ from rnnlm.app.train.describe import Run
 from rnnlm.directories import in_units
 from rnnlm.errors import OutOfMemoryError
 from rnnlm.training.available import memory_left
+from rnnlm.training.data import LanguageData
 from rnnlm.training.memory import demand_bytes
-from rnnlm.training.settings import TrainSettings
+from rnnlm.training.settings import SettledSettings
 
 
-def demand(run: Run, settings: TrainSettings | None = None) -> int:
+def demand(run: Run, settings: SettledSettings | None = None) -> int:
     """Bytes that a run takes beside the program, or would take with other settings."""
     settings = settings or run.settings
-    whole = settings.bptt in (None, "full") or run.data.task != "language"  # labels: all segments wait for the way back
-    longest = run.data.longest or run.data.tokens // (settings.batch_size or 1)
-    steps = longest if whole else min(int(settings.bptt or 1), longest)
+    longest = run.data.longest or run.data.tokens // settings.batch_size
+    # Of labels and forecasts all segments wait for the way back.
+    back = settings.steps_back if isinstance(run.data, LanguageData) else None
+    steps = longest if back is None else min(back, longest)
     return demand_bytes(run.architecture, settings, steps, torch.get_num_threads())
 
 
@@ -35,7 +37,7 @@ def refuse_too_large(run: Run, device: str, *, force: bool) -> None:
 
 def smaller(run: Run, left: int | None = None) -> str:
     """What to change so that a run takes less memory: the batch size that fits into `left`, where one does."""
-    batch, shorter = run.settings.batch_size or 1, "" if run.data.longest else ", --bptt"
+    batch, shorter = run.settings.batch_size, "" if run.data.longest else ", --bptt"
     while batch > 1:
         batch //= 2
         needed = demand(run, replace(run.settings, batch_size=batch))

@@ -21,15 +21,14 @@ def plan_of(run: Run, device: str) -> dict[str, Any]:
     peak, room = process_memory() + demand(run), memory_left() if device == "cpu" else None
     fits = room is None or demand(run) <= room.left
     speed = _measured(run, device) if fits else None
-    whole = settings.bptt in (None, "full")
-    steps = data.tokens // max(1, data.lines) if whole else int(settings.bptt or 1)
+    steps = settings.steps_back or data.tokens // max(1, data.lines)
     left: float | None
     if run.choice is not None:
         left = seconds(settings.budget or "")
         tokens = run.choice.seconds * (speed or run.choice.tokens_per_second)
     else:
         taken = settings.steps or (0 if run.record is None else len(run.record))
-        tokens = settings.tokens or taken * (settings.batch_size or 1) * steps or (settings.epochs or 0) * data.tokens
+        tokens = settings.tokens or taken * settings.batch_size * steps or (settings.epochs or 0) * data.tokens
         left = None if speed is None else tokens / speed
     report = {
         "cell": settings.cell, "layers": settings.layers, "hidden": settings.hidden,

@@ -5,7 +5,7 @@
 
 from pathlib import Path
 
-from rnnlm.app.stages import Pipeline
+from rnnlm.app.pipeline import Pipeline
 from rnnlm.config import FILE
 from rnnlm.errors import ArtifactError
 from rnnlm.training.journal import Record, read_journal

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from rnnlm.app.stages import Pipeline
+from rnnlm.app.pipeline import Pipeline
 from rnnlm.app.train.budget import Reserved
 from rnnlm.app.train.describe import Run, base_of, describe, network_of
 from rnnlm.app.train.files import first_files, replay_file
@@ -171,8 +171,8 @@ def _measured(network: Network, outcome: Outcome, run: Run, deadline: float | No
     """A finished run with its weights calibrated, and what is shown of it, but for times: they are never the same."""
     network.load(outcome.tensors, "the best weights")
     calibrated = {}
-    if run.settings.temperature_scaling and run.data.calibrate is not None:
-        calibrated["temperature"] = round(run.data.calibrate(network), 4)
+    if run.settings.temperature_scaling and (temperature := run.data.calibrate(network)) is not None:
+        calibrated["temperature"] = round(temperature, 4)
         outcome = replace(outcome, tensors=network.tensors())
     return outcome, {
         **run.data.report(network, deadline),

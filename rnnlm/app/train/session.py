@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from rnnlm.app.stages import Pipeline
+from rnnlm.app.pipeline import Pipeline
 from rnnlm.app.train.budget import budget_of, validated_tokens
 from rnnlm.app.train.describe import Run
 from rnnlm.app.train.memory import smaller

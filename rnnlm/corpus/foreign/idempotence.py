@@ -1,7 +1,7 @@
-"""Whether a normalizer leaves alone what it has normalized, and what makes one that does not do so.
+"""Whether normalizing twice equals normalizing once, and how to make a normalizer for which it does.
 
-An imported normalizer runs after our own; the two together must be idempotent, or a model's own cleaned text would
-get other ids than the raw one. The library may panic on what files hold, so its calls are guarded here.
+An imported normalizer runs after our own; the two together must be idempotent, or a model's cleaned text would get
+other ids than the raw one. The library may panic on the content of files, so its calls are guarded here.
 """
 
 import json
@@ -19,17 +19,17 @@ from rnnlm.corpus.foreign.panics import silenced
 from rnnlm.corpus.normalizer import CleanRule, load_normalizer, normalize, normalizer_json
 from rnnlm.errors import InputError, StoppedError
 
-HINT = "use another tokenizer.json, or leave out --tokenizer to have one made"
+HINT = "use another tokenizer.json, or omit --tokenizer to build one"
 _ROUNDS = 3
 
 
 def refusal(origin: str, part: str, problem: str, hint: str = HINT) -> InputError:
-    return InputError(f"{origin} cannot be taken over: {part} {problem}", hint)
+    return InputError(f"{origin} cannot be imported: {part} {problem}", hint)
 
 
 @contextmanager
 def guarded(origin: str, part: str) -> Iterator[None]:
-    """What the library makes of a part, as an InputError; its panics are no `Exception`."""
+    """Turn the library's errors on a part into an InputError; its panics are no `Exception`."""
     try:
         with silenced():
             yield
@@ -42,18 +42,18 @@ def guarded(origin: str, part: str) -> Iterator[None]:
 def own_normalizer(normalizer: Any, pre_tokenizer: Any, origin: str) -> str:
     """The source's normalizer as JSON, '' for none; InputError when it is not idempotent.
 
-    One that sets more blanks each time, as BERT's does around every Chinese character, has blanks folded after it. One
-    that settles characters, but not those that its own work has brought together (SentencePiece's drops a soft hyphen,
-    then would compose what stood beside it), runs twice.
+    One that adds spaces each time, as BERT's does around every Chinese character, has spaces folded after it. One that
+    settles characters, but not those that it brings together itself (SentencePiece's drops a soft hyphen, and would
+    compose its neighbors the next time), runs twice.
     """
     if normalizer is None:
         return ""
     with guarded(origin, "normalizer"):  # the library reads other forms than it writes
         normalizer = json.loads(normalizer_json(load_normalizer(json.dumps(normalizer))))
     parts = _flat(normalizer)
-    marks_blanks = isinstance(pre_tokenizer, dict) and pre_tokenizer.get("replacement") == "▁"
-    if marks_blanks and parts and parts[-1].get("content") == "▁":
-        # T5's last part writes runs of blanks as `▁`. Metaspace reads blanks the same, and cleaned text can keep them.
+    marks_spaces = isinstance(pre_tokenizer, dict) and pre_tokenizer.get("replacement") == "▁"
+    if marks_spaces and parts and parts[-1].get("content") == "▁":
+        # T5's last part writes runs of spaces as `▁`. Metaspace reads spaces the same, and cleaned text can keep them.
         parts[-1] = parts[-1] | {"content": " "}
         normalizer = {"type": "Sequence", "normalizers": parts}
     alone = canonical(normalizer).decode()
@@ -74,8 +74,8 @@ def own_normalizer(normalizer: Any, pre_tokenizer: Any, origin: str) -> str:
 def settle(rule: CleanRule, normalizer: str, origin: str) -> CleanRule:
     """`rule` with the source's normalizer after it, so that cleaning twice is cleaning once; else InputError.
 
-    Either may find work in what the other leaves (one drops soft hyphens, the other then composes accents), so where
-    one round is not enough, ours and theirs run again after it.
+    Each may change what the other leaves (one drops soft hyphens, the other then composes accents), so where one round
+    is not enough, ours and theirs run again after it.
     """
     if not normalizer:
         return rule
@@ -100,7 +100,7 @@ def check_idempotent(normalizer: normalizers.Normalizer | None, origin: str) -> 
             origin,
             f"normalizer part {part}",
             "changes text that has been normalized already",
-            "take that part out, or say it as a pre_tokenizer (Metaspace in place of Prepend and Replace)",
+            "remove that part, or write it as a pre_tokenizer (Metaspace in place of Prepend and Replace)",
         )
 
 
@@ -108,8 +108,8 @@ def check_idempotent(normalizer: normalizers.Normalizer | None, origin: str) -> 
 def _restless_part(normalizer: str, company: bool = True) -> str:
     """The type of the part that keeps a normalizer from being idempotent, or ''.
 
-    It is the one after the longest run of first parts that is idempotent: what precedes it can do without it. Without
-    `company`, only what becomes of characters by themselves is asked.
+    It is the one after the longest sequence of first parts that is idempotent. Without `company`, characters are tried
+    only by themselves.
     """
     if not normalizer:
         return ""
@@ -136,7 +136,7 @@ def _sequence_json(parts: list[Any]) -> str:
 
 
 def _probes(parts: list[dict[str, Any]], company: bool) -> Iterator[str]:
-    """Texts to try: blanks at the ends, what the parts themselves name, and all characters, alone or in `company`."""
+    """Texts to try: spaces at the ends, strings that the parts name, and all characters, alone or in `company`."""
     yield from ("", " ", "a", " a", "a ", "  a  b\t", "▁", "▁a ▁b", "it's “2½” ``ﬁne''…", "ΣΑΣ İI ıſ", "中文 a中b")
     named = [string for part in parts for string in _strings(part) if 0 < len(string) < 100]
     yield from (text for s in named for text in (s, s + s, f"a{s}b", f" {s} ", s[0] * 8 + s + s[-1] * 8))
@@ -146,9 +146,9 @@ def _probes(parts: list[dict[str, Any]], company: bool) -> Iterator[str]:
         if not company:
             yield " ".join(known)
             continue
-        if known or start % 0x10000 == 0:  # most planes hold nothing; their first characters stand for the rest
+        if known or start % 0x10000 == 0:  # most planes are empty; their first characters represent the rest
             yield "".join(points)
-        # Ideographs and syllables are alike: 100,000 of them in company would take most of the time.
+        # Ideographs and syllables behave alike: 100,000 of them in company would take most of the time.
         yield "".join(f"{c}a{c}\u0301 " for c in known if not "\u3400" <= c <= "\ud7a3" and c < "\U00020000")
 
 

@@ -1,8 +1,8 @@
-"""Taking over an existing `tokenizer.json`: our special ids in it, its own entries after them, its normalizer checked.
+"""Importing an existing `tokenizer.json`: our special ids first, its entries after them, its normalizer checked.
 
-The result holds a model, a pre-tokenizer and a decoder and nothing that acts on text unseen: added tokens are ordinary
-entries, truncation, padding and post-processing are gone. Files come from anywhere, so every call of the library on
-their content is guarded. How the result is stored, and what cleans the text before it, is known elsewhere.
+The result holds a model, a pre-tokenizer, a decoder and nothing that silently changes text: added tokens are ordinary
+entries; truncation, padding and post-processing are removed. Files come from anywhere, so every call of the library on
+their content is guarded. How the result is stored, and what cleans the text before it, is not known here.
 """
 
 import hashlib
@@ -32,7 +32,7 @@ CONVENTIONAL = {
     END: ("<eos>", "[EOS]", "<|endoftext|>", "<|end_of_text|>", "[SEP]"),
     UNKNOWN: ("[UNK]",),
 }
-# Cut after its "<", a special string is no token's text any more. Words are cut only where they are nothing else.
+# Split after its "<", a special string is no token's text any more. Words are split only where they are nothing else.
 _CUT_SPECIAL_WORD = r"\A<(?=(?:pad|s|/s)>\z)"
 _CUT_SPECIAL = r"<(?=(?:pad|s|/s|unk)>)"
 _PARTS = ("normalizer", "pre_tokenizer", "decoder", "added_tokens")
@@ -42,7 +42,7 @@ _TINY_MODEL = {"type": "WordLevel", "vocab": {"a": 0}, "unk_token": "a"}
 
 @dataclass(frozen=True)
 class Imported:
-    """A tokenizer taken over: the file with our ids and no normalizer, its own normalizer as JSON, where it is from."""
+    """An imported tokenizer: the file with our ids and no normalizer, its normalizer as JSON, its source's digest."""
 
     tokenizer_json: str
     normalizer: str  # '' for none
@@ -50,11 +50,11 @@ class Imported:
 
 
 def take_over(content: bytes, origin: str) -> Imported:
-    """The tokenizer of a `tokenizer.json` with our specials as ids 0 to 3 and its own entries, in their order, after.
+    """The tokenizer of a `tokenizer.json` with our specials as ids 0 to 3, followed by its entries in their order.
 
-    Its pad, bos, eos and unk become ours. Text gives the ids that the source gives, moved up; pieces that the source
-    does not know give `<unk>`, and no text gives `<pad>`, `<s>` or `</s>`. Raises InputError naming `origin` and the
-    part of it that cannot be taken over.
+    Its pad, bos, eos and unk become ours. Text gives the ids that the source gives, moved up; pieces unknown to the
+    source give `<unk>`, and no text gives `<pad>`, `<s>` or `</s>`. Raises InputError naming `origin` and the
+    part of it that cannot be imported.
     """
     source = _parse(content, origin)
     for part in _PARTS:
@@ -81,13 +81,13 @@ def take_over(content: bytes, origin: str) -> Imported:
             converted.decode(converted.encode(text, add_special_tokens=False).ids)
         complete = [converted.id_to_token(number) for number in range(converted.get_vocab_size())]
     if complete != [*SPECIALS, *kept]:
-        raise refusal(origin, "model.vocab", "cannot be numbered anew")
+        raise refusal(origin, "model.vocab", "cannot be renumbered")
     normalizer = own_normalizer(source["normalizer"], source["pre_tokenizer"], origin)
     return Imported(str(converted.to_str()), normalizer, hashlib.sha256(content).hexdigest())
 
 
 def _parse(content: bytes, origin: str) -> dict[str, Any]:
-    """The sections that are taken over, each there; what else the file holds is left behind."""
+    """The imported sections, None where the file has none; its other content is ignored."""
     try:
         source = json.loads(content)
     except (ValueError, RecursionError) as error:
@@ -125,7 +125,7 @@ def _try_part(source: Mapping[str, Any], part: str, origin: str) -> None:
 
 @contextmanager
 def _malformed(origin: str, part: str) -> Iterator[None]:
-    """A section of another shape than the format has, as an InputError."""
+    """Turn the error of a section with another shape than the format has into an InputError."""
     try:
         yield
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
@@ -135,7 +135,7 @@ def _malformed(origin: str, part: str) -> Iterator[None]:
 def _ids(source: Mapping[str, Any], origin: str) -> dict[str, int]:
     """Every token with the id that the file gives it.
 
-    The library's own numbers will not do: where a vocabulary has gaps, it gives added tokens ids that are taken.
+    The library's numbers are not used: where a vocabulary has gaps, it gives added tokens ids that are taken.
     """
     vocabulary = source["model"]["vocab"]
     ids = {token["content"]: token["id"] for token in source["added_tokens"]}
@@ -149,11 +149,11 @@ def _ids(source: Mapping[str, Any], origin: str) -> dict[str, int]:
 
 
 def _roles(source: Mapping[str, Any], kind: str, ids: Mapping[str, int]) -> dict[str, str]:
-    """The source's tokens that become ours. A token with several roles is `</s>` before `<s>`, that before `<unk>`."""
+    """The source's tokens that become our specials. Of several roles, `</s>` precedes `<s>`, and `<s>` `<unk>`."""
     added = {token["content"]: token["special"] for token in source["added_tokens"]}
     roles: dict[Any, str] = {}
     pad = (source["padding"] or {}).get("pad_token")
-    if pad in added:  # elsewhere it may be a word of the text: "!" pads in some models
+    if pad in added:  # otherwise it may be a word of the text: "!" pads in some models
         roles[pad] = PAD
     model = source["model"]
     if kind == "Unigram":
@@ -188,7 +188,7 @@ def _ends(post_processor: Any) -> tuple[list[str], list[str]]:
 
 
 def _check_added(added_tokens: list[Any], roles: Mapping[str, str], origin: str) -> None:
-    """Added tokens that text was cut by, blanks and neighbours looked at, cannot be ordinary entries."""
+    """Refuse added tokens whose matching depends on spaces or neighbors: ordinary entries cannot do that."""
     for token in added_tokens:
         if token["special"] or token["content"] in roles:
             continue
@@ -204,7 +204,7 @@ def _model(
     tokens = [*SPECIALS, *kept]
     if kind == "Unigram":
         scores = dict(model["vocab"])
-        # The least score there is: the library derives that of unknown pieces from it, so it must not change.
+        # The lowest score: the library derives that of unknown pieces from it, so it must not change.
         least = min(scores.values(), default=0.0)
         vocabulary = [[token, least if token in SPECIALS else scores.get(token, least)] for token in tokens]
         return {**model, "type": kind, "vocab": vocabulary, "unk_id": SPECIALS.index(UNKNOWN)}, True

@@ -1,4 +1,4 @@
-"""Panics of a library in Rust: they are no `Exception`, and say much on standard error before they are one at all."""
+"""Panics of a library in Rust: they are no `Exception`, and write to standard error before they are raised."""
 
 import contextlib
 import os
@@ -9,7 +9,7 @@ _STANDARD_ERROR = 2
 
 @contextlib.contextmanager
 def silenced() -> Iterator[None]:
-    """What is written to the process's standard error, past Python, is written nowhere for a while."""
+    """Discard what is written to the process's standard error, also past Python, in the block."""
     try:
         kept = os.dup(_STANDARD_ERROR)
     except OSError:  # it is closed, and so silent

@@ -43,7 +43,7 @@ class LabelledText:
         return self.ids.lines
 
     def lengths(self) -> NDArray[np.int64]:
-        """(lines,) steps of each: its words, or its tokens with `</s>`, which says that the text is whole."""
+        """(lines,) steps of each: its words, or its tokens with `</s>`, which marks the end of a whole text."""
         return self.ids.lengths() - self.per_token
 
     def batch(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
@@ -52,18 +52,18 @@ class LabelledText:
         lengths = self.ids.offsets[rows + 1] - starts - self.per_token
         steps = np.arange(lengths.max(initial=0))[:, None]
         inside = steps < lengths
-        places = (starts + steps)[inside]
+        positions = (starts + steps)[inside]
         inputs = np.full(inside.shape, PAD_ID, np.int64)
-        inputs[inside] = self.ids.ids[places]
+        inputs[inside] = self.ids.ids[positions]
         if not self.per_token:
             return inputs, self.numbers[rows].astype(np.int64), lengths
         targets = np.full(inside.shape, NO_LABEL, np.int64)
-        targets[inside] = self.numbers[places]
+        targets[inside] = self.numbers[positions]
         return inputs, targets, lengths
 
 
 def label_set(raw: Path, *, per_token: bool) -> tuple[str, ...]:
-    """The labels of the `raw` stage's training split, by falling count, those of equal count by name.
+    """The labels of the `raw` stage's training split, by descending count, those of equal count by name.
 
     Raises InputError where there are fewer than two to tell apart.
     """
@@ -91,7 +91,7 @@ def open_labelled(
 def encode_split(
     raw: Path, split: str, rules: TextRules, labels: tuple[str, ...], *, per_token: bool, directory: Path
 ) -> LabelledText:
-    """A labelled raw split by a model's own rules and label set, its ids in files in `directory`.
+    """A labeled raw split by a model's rules and label set, its ids in files in `directory`.
 
     Raises ArtifactError where by those rules a word is not one token, InputError when nothing is left of the text.
     """
@@ -111,20 +111,20 @@ def encode_labelled(
     label: str = LABEL,
     decoding: Decoding | None = None,
 ) -> LabelledText:
-    """A labelled file, or a directory of a file a label, by a model's own rules and label set; files in `directory`.
+    """A labeled file, or a directory of one file a label, by a model's rules and label set; files in `directory`.
 
-    Equal texts stay as often as they come, blank ones are left out. Raises InputError for what cannot be read so.
+    Equal texts are all kept, blank ones omitted. Raises InputError for what cannot be read.
     """
     corpus = find_corpus([source], label_files=not per_token)
     if not corpus.stream:
-        raise InputError(f"{source} is a directory of splits", "name one labelled file")
+        raise InputError(f"{source} is a directory of splits", "name one labeled file")
     reading = LabelledReading("token" if per_token else "text", field, label, decoding or Decoding())
     spool_labelled(corpus, reading, directory, lambda count: None)
     return encode_split(directory, "all", rules, labels, per_token=per_token, directory=directory)
 
 
 class _LabelNumbers(dict[bytes, int]):
-    """Numbers by label; one that is not there was not seen in training."""
+    """Numbers by label; a missing one was not seen in training."""
 
     def __missing__(self, label: bytes) -> int:
         return UNSEEN
@@ -140,9 +140,9 @@ def _joined(path: Path, lines: Array, ids: Ids, labels: tuple[str, ...], *, per_
         fits = len(numbers) == len(ids.ids) and np.array_equal(ends, ids.offsets[1:])
     else:
         numbers = _numbers(path, (block.split(b"\n")[:-1] for block in line_blocks(path)), table)
-        places = lines.astype(np.int64) - 1
-        fits = len(places) == ids.lines and places.min(initial=0) >= 0 and places.max(initial=-1) < len(numbers)
-        numbers = numbers[places] if fits else numbers
+        rows = lines.astype(np.int64) - 1
+        fits = len(rows) == ids.lines and rows.min(initial=0) >= 0 and rows.max(initial=-1) < len(numbers)
+        numbers = numbers[rows] if fits else numbers
     if not fits:
         what = "word" if per_token else "line"
         raise ArtifactError(f"{path} does not have a label for each {what} of the ids", _REMEDY)
@@ -160,5 +160,5 @@ def _numbers(path: Path, pieces: Iterable[list[bytes]], table: _LabelNumbers) ->
     try:
         found = [np.fromiter(map(table.__getitem__, piece), np.int32, len(piece)) for piece in pieces]
     except OSError as error:
-        raise ArtifactError(f"cannot read {path}: {error.strerror}", "read the corpus anew") from None
+        raise ArtifactError(f"cannot read {path}: {error.strerror}", "read the corpus again") from None
     return np.concatenate([np.empty(0, np.int32), *found])

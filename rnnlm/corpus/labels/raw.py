@@ -1,7 +1,7 @@
-"""The first stage for a labelled corpus: the raw text of each split, and line for line its labels beside it.
+"""The first stage for a labeled corpus: the raw text of each split, and its labels, line for line, beside it.
 
-Tagged sentences are cut in contiguous blocks, as text is. Texts with a label each are split at random, by text: what
-a model is measured on it has not been shown under any label. Of equal pairs of text and label one is kept.
+Tagged sentences are cut in contiguous blocks, as text is. Texts with a label each are split at random, by text: no
+text that a model is evaluated on is in train under any label. Of equal pairs of text and label one is kept.
 """
 
 import hashlib
@@ -29,7 +29,7 @@ _DIGEST = 16
 
 @dataclass(frozen=True)
 class Spooled:
-    """The digest of a labelled corpus, and how many of its texts were blank and left out."""
+    """The digest of a labeled corpus, and how many blank texts were omitted."""
 
     sha256: str
     blank_texts: int
@@ -43,7 +43,7 @@ def labels_file(directory: Path, split: str) -> Path:
 def spool_labelled(corpus: CorpusFiles, reading: LabelledReading, spool: Path, progress: Advance) -> Spooled:
     """Read the corpus once into `spool` (a directory), texts and labels of each part side by side.
 
-    The digest is of texts and labels, whatever the form of the file that they came in.
+    The digest is of texts and labels, independent of the format of their file.
     """
     digest = hashlib.sha256(f"labels of each {reading.labels}\n".encode())
     blank = 0
@@ -76,23 +76,23 @@ def split_labelled(
 ) -> dict[str, Any]:
     """Write `SPLIT.txt` and `SPLIT.labels.txt` from a spooled corpus; a report of their sizes.
 
-    `blank_texts` and `duplicates` were left out before, for the report. Raises InputError when a split that was
+    `blank_texts` and `duplicates` were omitted before, for the report. Raises InputError when a split that was
     asked for gets nothing.
     """
-    shares = parse_fractions(fractions) if (spool / "all.txt").exists() else None
+    parsed = parse_fractions(fractions) if (spool / "all.txt").exists() else None
     report: dict[str, Any] = {"labels": labels}
     splits: dict[str, dict[str, int]] = {split: {} for split in SPLITS}
     if labels == "token":
-        _split_sentences(spool, directory, shares)
+        _split_sentences(spool, directory, parsed)
     else:
-        splits, found = _split_texts(spool, directory, shares, seed)
+        splits, found = _split_texts(spool, directory, parsed, seed)
         report |= {"blank_texts": blank_texts, "duplicates": duplicates + found}
     return report | {"splits": {split: size_of(directory / f"{split}.txt") | splits[split] for split in SPLITS}}
 
 
-def _split_sentences(spool: Path, directory: Path, shares: tuple[float, float, float] | None) -> None:
-    """Contiguous blocks of sentences, their tags cut at the same lines; or the splits as they came."""
-    if shares is None:
+def _split_sentences(spool: Path, directory: Path, fractions: tuple[float, float, float] | None) -> None:
+    """Contiguous blocks of sentences, their tags cut at the same lines; or the given splits."""
+    if fractions is None:
         for split in SPLITS:
             for path in (spool / f"{split}.txt", labels_file(spool, split)):
                 if path.exists():
@@ -102,7 +102,7 @@ def _split_sentences(spool: Path, directory: Path, shares: tuple[float, float, f
         if not (directory / "train.txt").stat().st_size:
             raise InputError("the train split is empty", "give a file with tagged words in it")
         return
-    cut(spool / "all.txt", directory, shares)
+    cut(spool / "all.txt", directory, fractions)
     with labels_file(spool, "all").open("rb") as source:
         for split in SPLITS:
             with durable(labels_file(directory, split)) as target:
@@ -115,7 +115,7 @@ class _Texts:
     """The distinct pairs of a part, ordered by the keyed digests of their texts, those of one text side by side.
 
     `lines` (pairs,) are their lines in the part, `texts` (pairs,) the digests of their texts, `ranks` (pairs,) the
-    places of those among the distinct ones, in order from 0. `duplicates` counts pairs that stood there before.
+    indices of those among the distinct ones, in order from 0. `duplicates` counts pairs that occurred before.
     """
 
     lines: NDArray[np.int64]
@@ -130,12 +130,11 @@ class _Texts:
 
 
 def _texts_of(spool: Path, part: str, seed: int) -> _Texts:
-    """Texts are told apart by 16 bytes each, digests keyed with the seed: in their order, they are shuffled.
+    """Texts are identified by digests of 16 bytes keyed with the seed; in the order of digests they are shuffled.
 
-    Texts that cleaning could make equal count as one, so that no model is measured on what it has been shown.
+    Texts that cleaning could make equal count as one, so that no model is evaluated on what it was trained on.
 
-    The order depends on the texts alone and not on where they stood, so that a split of the splits put together is
-    the split of the corpus.
+    The order depends on the texts alone, not on their positions, so the joined splits are split as the corpus was.
     """
     key = seed.to_bytes(8, "big")
     digests = bytearray()
@@ -156,12 +155,12 @@ def _folded(text: bytes) -> bytes:
 
 
 def _split_texts(
-    spool: Path, directory: Path, shares: tuple[float, float, float] | None, seed: int
+    spool: Path, directory: Path, fractions: tuple[float, float, float] | None, seed: int
 ) -> tuple[dict[str, dict[str, int]], int]:
-    """Random splits that share no text, or those that came; their distinct texts, and the pairs left out."""
-    if shares is not None:
+    """Random splits that share no text, or the given ones; their distinct texts, and the pairs omitted."""
+    if fractions is not None:
         all_texts = _texts_of(spool, "all", seed)
-        ends = np.searchsorted(all_texts.ranks, _shares_of(all_texts.distinct, shares))
+        ends = np.searchsorted(all_texts.ranks, _split_ends(all_texts.distinct, fractions))
         report = {}
         for split, start, end in zip(SPLITS, (0, *ends), ends, strict=False):
             _write_lines(spool, "all", all_texts.lines[start:end], directory, split)
@@ -169,7 +168,7 @@ def _split_texts(
         return report, all_texts.duplicates
     found = {split: _texts_of(spool, split, seed) for split in SPLITS if (spool / f"{split}.txt").exists()}
     if not found["train"].distinct:
-        raise InputError("the train split is empty", "give a file with labelled texts in it")
+        raise InputError("the train split is empty", "give a file with labeled texts in it")
     report = {}
     for split in SPLITS:
         texts = found.get(split)
@@ -181,13 +180,13 @@ def _split_texts(
     return report, sum(texts.duplicates for texts in found.values())
 
 
-def _shares_of(texts: int, shares: tuple[float, float, float]) -> list[int]:
+def _split_ends(texts: int, fractions: tuple[float, float, float]) -> list[int]:
     """How many texts are in train, in train and valid, and in all; InputError where a split would get none."""
     if texts == 0:
-        raise InputError("the corpus is empty", "give a file with labelled texts in it")
-    ends = [texts if not any(shares[number + 1 :]) else round(texts * sum(shares[: number + 1])) for number in range(3)]
-    for split, start, end, share in zip(SPLITS, (0, *ends), ends, shares, strict=False):
-        if share and start == end:
+        raise InputError("the corpus is empty", "give a file with labeled texts in it")
+    ends = [texts if not any(fractions[n + 1 :]) else round(texts * sum(fractions[: n + 1])) for n in range(3)]
+    for split, start, end, fraction in zip(SPLITS, (0, *ends), ends, fractions, strict=False):
+        if fraction and start == end:
             raise InputError(
                 f"the corpus of {texts:,} distinct texts is too small to split: {split} gets none",
                 "give more texts, or all of them to training with --fractions 1,0,0",

@@ -1,7 +1,7 @@
-"""Where labels come from: tagged words, and texts with a label each, as pairs of a line and what it is labelled.
+"""Where labels come from: tagged words, and texts with a label each, as pairs of a line and its labels.
 
-The line of a sentence is its words joined by one blank, and that of its labels the tags likewise. How the pairs are
-split, and what ids they become, is not known here.
+The line of a sentence is its words joined by one space, that of its labels the tags likewise. How the pairs are split,
+and what ids they become, is not known here.
 """
 
 import csv
@@ -20,7 +20,7 @@ from rnnlm.errors import InputError
 
 LabelledPair = tuple[str, str]
 BUILTIN_TAGGED: dict[str, Callable[[], Iterator[list[LabelledPair]]]] = {"stories": tagged_lines}
-_BLANK = re.compile(r"[\s\x00-\x1f\x7f-\x9f]")  # what cleaning takes for one
+_SPACE = re.compile(r"[\s\x00-\x1f\x7f-\x9f]")  # what cleaning reads as a space
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _RANGE = re.compile(r"\d+[-.]\d+")
 _CONLLU_COLUMNS = 10
@@ -29,7 +29,7 @@ _LONGEST_FIELD = 64 * 2**20  # characters; a quote that is never closed would ot
 
 @dataclass(frozen=True)
 class LabelledReading:
-    """How a labelled corpus is read: a label for each 'token' or each 'text', and what holds text and label.
+    """How a labeled corpus is read: a label for each 'token' or each 'text', and what holds text and label.
 
     `field` and `label` are names, or numbers (from 1) of columns of a file without a header.
     """
@@ -41,7 +41,7 @@ class LabelledReading:
 
     @property
     def columns(self) -> tuple[int, int] | None:
-        """The places (from 0) of text and label where they go by number."""
+        """The indices (from 0) of text and label where they are given by number."""
         numbered = self.field.isdecimal() and self.label.isdecimal()
         return (int(self.field) - 1, int(self.label) - 1) if numbered else None
 
@@ -50,7 +50,7 @@ def labelled_lines(name: str, reading: LabelledReading, *, label_file: bool = Fa
     """Each sentence or text of one source with its tags or its label; of a blank text both are ''.
 
     A `label_file` holds the texts of the label that it is named after. Raises InputError, with the line's number,
-    for what cannot be read so.
+    for what cannot be read.
     """
     if reading.labels == "token":
         yield from _sentences(name, reading)
@@ -66,8 +66,8 @@ def labelled_lines(name: str, reading: LabelledReading, *, label_file: bool = Fa
 def _sentences(name: str, reading: LabelledReading) -> Iterator[LabelledPair]:
     """Sentences of tagged words, a word a line, ended by a blank line, a `-DOCSTART-` line or the end of the source.
 
-    The first word's line decides whether columns are separated by tabs or by blanks. Word and tag are the two
-    columns of a tab's line, the first and the last of a blank's, or those that --field and --label number. Lines
+    The first word's line decides whether columns are separated by tabs or by spaces. Word and tag are the two columns
+    between tabs, the first and the last between spaces, or those that --field and --label number. Lines
     that begin with `# ` are comments before the first word, and all through where tabs separate.
     """
     if name.startswith(BUILTIN):
@@ -79,7 +79,7 @@ def _sentences(name: str, reading: LabelledReading) -> Iterator[LabelledPair]:
     if plain_name(name).endswith((*JSON_LINES, ".csv")):
         raise InputError(f"{name} is not a file of tagged words", "give a word and its tag a line, separated by a tab")
     words: list[LabelledPair] = []
-    separator, places = "", reading.columns
+    separator, indices = "", reading.columns
     for number, line in enumerate(read_lines(name, reading.decoding), 1):
         if not line.strip() or line.startswith("-DOCSTART-"):
             if words:
@@ -91,16 +91,16 @@ def _sentences(name: str, reading: LabelledReading) -> Iterator[LabelledPair]:
         separator = separator or ("\t" if "\t" in line else " ")
         columns = [column.strip() for column in line.split(separator) if column or separator == "\t"]
         if len(columns) == _CONLLU_COLUMNS and _RANGE.fullmatch(columns[0]):
-            continue  # CoNLL-U: a row that stands beside the words it spans, or for a word that is not in the text
+            continue  # CoNLL-U: a row for several words that have rows too, or for a word that is not in the text
         word, tag = columns[0], columns[-1]
-        if places is not None:
-            word, tag = (columns[place] if place < len(columns) else "" for place in places)
-        if len(columns) < 2 or (separator == "\t" and len(columns) > 2 and places is None):
+        if indices is not None:
+            word, tag = (columns[index] if index < len(columns) else "" for index in indices)
+        if len(columns) < 2 or (separator == "\t" and len(columns) > 2 and indices is None):
             raise InputError(
                 f"{name}, line {number}: {len(columns)} column{'s' * (len(columns) != 1)}",
-                "a line is a word and its tag, tab between; of more columns, number the two: --field 2 --label 4",
+                "a line is a word, a tab and its tag; of more columns, number the two: --field 2 --label 4",
             )
-        if not word or not tag or _BLANK.search(word) or _BLANK.search(tag):
+        if not word or not tag or _SPACE.search(word) or _SPACE.search(tag):
             raise _no_pair(word, tag, f"{name}, line {number}")
         words.append((word, tag))
     if words:
@@ -111,9 +111,9 @@ def _no_pair(word: str, tag: str, where: str) -> InputError:
     """What is wrong with a word or its tag."""
     for what, value in (("word", word), ("tag", tag)):
         if not value:
-            return InputError(f"{where}: there is no {what}", "a line is a word and its tag, tab between")
-        if _BLANK.search(value):
-            return InputError(f"{where}: the {what} {value!r} has a blank in it", "write it as several, or with a _")
+            return InputError(f"{where}: there is no {what}", "a line is a word, a tab and its tag")
+        if _SPACE.search(value):
+            return InputError(f"{where}: the {what} {value!r} has a space in it", "write it as several, or with a _")
     raise AssertionError(where)
 
 
@@ -164,14 +164,14 @@ def _json_records(name: str, reading: LabelledReading) -> Iterator[tuple[int, st
 
 
 def _tsv_rows(name: str, reading: LabelledReading) -> Iterator[tuple[int, list[str]]]:
-    """Columns between tabs; a quotation mark is a character like others."""
+    """Columns between tabs; a quotation mark is an ordinary character."""
     for number, line in enumerate(read_lines(name, reading.decoding), 1):
         if line.strip():
             yield number, line.split("\t")
 
 
 def _csv_rows(name: str, reading: LabelledReading) -> Iterator[tuple[int, list[str]]]:
-    """Columns between commas, quoted ones as RFC 4180 has it, each row with the number of its first line."""
+    """Columns between commas, quoted as in RFC 4180, each row with the number of its first line."""
     csv.field_size_limit(_LONGEST_FIELD)
     rows = csv.reader((line + "\n" for line in read_lines(name, reading.decoding)), strict=True)
     first = 1
@@ -189,10 +189,10 @@ def _csv_rows(name: str, reading: LabelledReading) -> Iterator[tuple[int, list[s
 def _table_records(
     name: str, rows: Iterable[tuple[int, list[str]]], reading: LabelledReading
 ) -> Iterator[tuple[int, str, str]]:
-    """The columns that a header names, or those of a table without one that go by number."""
-    places, width = reading.columns, 0
+    """The columns that a header names, or those given by number of a table without one."""
+    indices, width = reading.columns, 0
     for number, row in rows:
-        if places is None:
+        if indices is None:
             header = [column.strip() for column in row]
             absent = [each for each in (reading.field, reading.label) if header.count(each) != 1]
             if absent:
@@ -200,9 +200,9 @@ def _table_records(
                     f"{name} has the columns {', '.join(header)}, not one {absent[0]!r}",
                     "name those of text and label with --field and --label, or by number where there is no header",
                 )
-            places, width = (header.index(reading.field), header.index(reading.label)), len(header)
+            indices, width = (header.index(reading.field), header.index(reading.label)), len(header)
             continue
-        width = width or max(len(row), *(place + 1 for place in places))
+        width = width or max(len(row), *(index + 1 for index in indices))
         if len(row) != width:
-            raise InputError(f"{name}, line {number}: {len(row)} columns instead of {width}", "mend the line")
-        yield number, row[places[0]], row[places[1]]
+            raise InputError(f"{name}, line {number}: {len(row)} columns instead of {width}", "fix the line")
+        yield number, row[indices[0]], row[indices[1]]

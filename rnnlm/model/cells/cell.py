@@ -1,7 +1,7 @@
 """What every recurrent cell is: one time step, the same weights at each, and two ways to run it over a segment.
 
-The state is a tuple of (batch, ·) tensors whose first is h(t); but for whether it feeds the output back, nothing
-outside asks which cell it is.
+The state is a tuple of (batch, ·) tensors whose first is h(t). No caller asks which cell it has, only whether it feeds
+the output back.
 """
 
 from collections.abc import Callable
@@ -19,10 +19,10 @@ State = tuple[Tensor, ...]
 
 @dataclass(frozen=True)
 class CellOptions:
-    """The forms that a cell can take, and how its recurrent weights start.
+    """The form of a cell, and the init of its recurrent weights.
 
     `activation` and `peepholes` are the LSTM's, `feedback` (what ŷ(t−1) is) the output-recurrent network's.
-    `forget_bias` is the first bias of the gate that keeps the state.
+    `forget_bias` is the initial bias of the gate that keeps the state.
     """
 
     activation: str = "tanh"
@@ -43,9 +43,9 @@ class Output:
 class Cell(nn.Module):
     """One recurrent layer with U (rows, inputs), W (rows, hidden) and b (rows,), rows = hidden times len(BLOCKS).
 
-    A cell defines `advance`, the equation of one step. `engine` says how a segment is run: 'readable' takes one step
-    after the other, 'fused' the fastest way there is: a kernel for the whole segment where the library has one,
-    otherwise the product with U of all steps at once.
+    A cell defines `advance`, the equation of one step. `engine` says how a segment is run: 'readable' step by step,
+    'fused' the fastest way: a kernel for the whole segment where torch has one, otherwise the product with U of all
+    steps at once.
     """
 
     BLOCKS: ClassVar[str] = "a"  # a letter of the equations for each block of rows
@@ -58,14 +58,14 @@ class Cell(nn.Module):
         super().__init__()
         self.inputs, self.hidden, self.options = inputs, hidden, options
         self.engine = "fused"
-        self.int8: dict[str, Int8Rows] = {}  # U and W once more, where the weights are such
+        self.int8: dict[str, Int8Rows] = {}  # U and W in 8 bits, where the weights are quantized
         bound = hidden**-0.5
         self.U = nn.Parameter(
             torch.empty(len(self.BLOCKS) * hidden, inputs).uniform_(-bound, bound, generator=generator)
         )
         self.W = nn.Parameter(self._recurrent_init(output, generator))
         self.b = nn.Parameter(torch.zeros(len(self.BLOCKS) * hidden))
-        # A kernel wants a second bias; a constant zero keeps the equations' single b.
+        # A kernel needs a second bias; a constant zero keeps the single b of the equations.
         self._zero: Tensor
         self.register_buffer("_zero", torch.zeros_like(self.b), persistent=False)
         if self.KEEPS is not None:  # an open gate lets gradients through from the first step
@@ -73,7 +73,7 @@ class Cell(nn.Module):
                 self.b[self.KEEPS * hidden : (self.KEEPS + 1) * hidden] = options.forget_bias
 
     def _recurrent_init(self, output: Output, generator: torch.Generator) -> Tensor:
-        """W: small and uniform, or a random rotation a gate (Saxe et al. 2014)."""
+        """W: small and uniform, or a random rotation per gate (Saxe et al. 2014)."""
         W = torch.empty(len(self.BLOCKS) * self.hidden, self.hidden)
         if self.options.recurrent_init == "orthogonal":
             for block in W.chunk(len(self.BLOCKS)):
@@ -86,23 +86,23 @@ class Cell(nn.Module):
         return (self.b.new_zeros(batch, self.hidden),)
 
     def drive(self, x: Tensor) -> Tensor:
-        """b + U x: (…, inputs) → (…, rows)."""
+        """The input projection b + U x: (…, inputs) → (…, rows)."""
         return linear(x, self.U, self.b, self.int8.get("U"))
 
     def recur(self, h: Tensor, W: Tensor) -> Tensor:
-        """W h: (batch, ·) → (batch, rows); `W` is the cell's own or stands in for it."""
+        """W h: (batch, ·) → (batch, rows); `W` is the cell's or its replacement."""
         return linear(h, W, None, self.int8.get("W") if W is self.W else None)
 
     def advance(self, drive: Tensor, state: State, W: Tensor) -> State:
-        """The state after one step; `drive` (batch, rows) is b + U x(t)."""
+        """The state after one step; `drive` (batch, rows) is the input projection b + U x(t)."""
         raise NotImplementedError
 
     def gates(self, drive: Tensor, state: State) -> dict[str, Tensor]:
-        """The open share of each gate in a step, (batch, hidden) from 0 to 1 by name; none where there is no gate."""
+        """How far each gate is open in a step, by name: (batch, hidden) from 0 to 1; empty without gates."""
         return {}
 
     def step(self, x: Tensor, state: State, W: Tensor | None = None) -> State:
-        """One step, x (batch, inputs); `W` stands in for the cell's own, some of it dropped."""
+        """One step, x (batch, inputs); `W` replaces the cell's, with some of it dropped."""
         return self.advance(self.drive(x), state, self.W if W is None else W)
 
     def forward(self, x: Tensor, state: State, W: Tensor | None = None) -> tuple[Tensor, State]:
@@ -114,13 +114,13 @@ class Cell(nn.Module):
                 state = self.step(x_t, state, W)
                 outputs.append(state[0])
             return torch.stack(outputs), state
-        if len(x) == 1 and not torch.is_grad_enabled():  # a kernel unpacks its weights anew for a single step
+        if len(x) == 1 and not torch.is_grad_enabled():  # a kernel would unpack its weights for every single step
             state = self.step(x[0], state, W)
             return state[0].unsqueeze(0), state
         return self.segment(x, state, W)
 
     def segment(self, x: Tensor, state: State, W: Tensor) -> tuple[Tensor, State]:
-        """The fastest form of `forward`; here the product with U of all steps at once, then step by step."""
+        """The fastest form of `forward`; here all input projections at once, then step by step."""
         outputs = []
         for drive in self.drive(x):
             state = self.advance(drive, state, W)

@@ -30,7 +30,7 @@ class Elman(Cell):
         return (self.act(a),)
 
     def segment(self, x: Tensor, state: State, W: Tensor) -> tuple[Tensor, State]:
-        """All steps in the library's kernel."""
+        """All steps in torch's kernel."""
         weights = [self.U, W, self.b, self._zero]
         h, last = self._kernel(x, state[0].unsqueeze(0), weights, True, 1, 0.0, self.training, False, False)
         return h, (last[0],)

@@ -9,16 +9,16 @@ from rnnlm.model.cells.cell import Cell, CellOptions, Output, State
 class Lstm(Cell):
     """One layer of long short-term memory (Hochreiter & Schmidhuber 1997; forget gate of Gers et al. 2000).
 
-        g(t) = σ(bᵍ + Uᵍ x(t) + Wᵍ h(t−1))          external input gate
+        g(t) = σ(bᵍ + Uᵍ x(t) + Wᵍ h(t−1))          input gate
         f(t) = σ(bᶠ + Uᶠ x(t) + Wᶠ h(t−1))          forget gate
         c(t) = act(b + U x(t) + W h(t−1))            candidate, act = tanh or nothing
         q(t) = σ(b^q + U^q x(t) + W^q h(t−1))        output gate
-        s(t) = f(t) s(t−1) + g(t) c(t)
-        h(t) = tanh(s(t)) q(t)
+        s(t) = f(t) s(t−1) + g(t) c(t)              cell state
+        h(t) = tanh(s(t)) q(t)                      hidden state
 
-    U, W and b hold the rows of g, f, c, q in this order, which is that of the fused kernel. With peepholes (Gers &
-    Schmidhuber 2000) P (3, hidden) lets the gates see the cell: Pᵍ s(t−1) inside g, Pᶠ s(t−1) inside f, P^q s(t)
-    inside q. The state is (h, s), each (batch, hidden).
+    U, W and b hold the rows of g, f, c, q in this order, that of the fused kernel. With peepholes (Gers & Schmidhuber
+    2000) P (3, hidden) lets the gates read the cell state: Pᵍ s(t−1) inside g, Pᶠ s(t−1) inside f, P^q s(t) inside q.
+    The state is (h, s), each (batch, hidden).
     """
 
     BLOCKS = "gfcq"
@@ -47,16 +47,16 @@ class Lstm(Cell):
         return s.tanh() * q.sigmoid(), s
 
     def gates(self, drive: Tensor, state: State) -> dict[str, Tensor]:
-        """g(t), f(t) and q(t)."""
+        """g(t), f(t) and q(t) by letter."""
         h, s = state
         g, f, _, q = (drive + h @ self.W.T).chunk(4, dim=1)
         if self.P is not None:
             _, s_now = self.advance(drive, state, self.W)
             g, f, q = g + self.P[0] * s, f + self.P[1] * s, q + self.P[2] * s_now
-        return {"input": g.sigmoid(), "keep": f.sigmoid(), "output": q.sigmoid()}
+        return {"g": g.sigmoid(), "f": f.sigmoid(), "q": q.sigmoid()}
 
     def segment(self, x: Tensor, state: State, W: Tensor) -> tuple[Tensor, State]:
-        """All steps in the library's kernel, which has neither peepholes nor another activation."""
+        """All steps in torch's kernel, which has neither peepholes nor other activations."""
         if self.P is not None or self.options.activation != "tanh":
             return super().segment(x, state, W)
         weights = [self.U, W, self.b, self._zero]

@@ -1,4 +1,4 @@
-"""Recurrence ②: only the network's output is fed back, so that teacher forcing trains every step at once."""
+"""Recurrence ②: only the network's output is fed back, so that teacher forcing trains all steps at once."""
 
 import torch
 from torch import Tensor
@@ -8,14 +8,14 @@ from rnnlm.model.cells.cell import Cell, CellOptions, Output, State
 
 
 class OutputRecurrent(Cell):
-    """A layer whose only memory is what the network said (Jordan 1986).
+    """A layer whose only memory is the network's output (Jordan 1986).
 
         a(t) = b + U x(t) + W ŷ(t−1)
         h(t) = tanh(a(t))
         o(t) = V h(t) + c,   ŷ(t) = softmax o(t), or o(t) itself
 
     V and c are the network's output layer. W is (hidden, outputs). The state is (h, ŷ), (batch, hidden) and (batch,
-    outputs); h(t−1) is not read. With teacher forcing y(t−1) takes the place of ŷ(t−1) (Williams & Zipser 1989).
+    outputs); h(t−1) is not read. Teacher forcing replaces ŷ(t−1) by y(t−1) (Williams & Zipser 1989).
     """
 
     FEEDS_BACK = True
@@ -34,7 +34,7 @@ class OutputRecurrent(Cell):
         return W.uniform_(-(self.hidden**-0.5), self.hidden**-0.5, generator=generator)
 
     def initial_state(self, batch: int) -> State:
-        """h(0) = 0 and ŷ(0) = 0: nothing has been said yet."""
+        """h(0) = 0 and ŷ(0) = 0: there is no output yet."""
         return self.b.new_zeros(batch, self.hidden), self.b.new_zeros(batch, self._output.size)
 
     def advance(self, drive: Tensor, state: State, W: Tensor) -> State:
@@ -45,7 +45,7 @@ class OutputRecurrent(Cell):
         return h, o.softmax(-1) if self.options.feedback == "probabilities" else o
 
     def forced(self, x: Tensor, previous: Tensor, W: Tensor | None = None) -> Tensor:
-        """All steps at once: x (time, batch, inputs) and what y(t−1) was → h (time, batch, hidden).
+        """All steps at once: x (time, batch, inputs) and y(t−1) → h (time, batch, hidden).
 
         `previous` is (time, batch, outputs), or (time, batch) of output numbers, negative where there was none.
         """
@@ -56,8 +56,8 @@ class OutputRecurrent(Cell):
     ) -> tuple[Tensor, State]:
         """Step by step, y(t−1) where `given` (time, batch) is true and the network's own ŷ(t−1) elsewhere.
 
-        Scheduled sampling (Bengio et al. 2015) draws `given` anew for each batch. A segment's first `previous` stands
-        for the state where it is given. Returns h (time, batch, hidden) and the state after the last step.
+        Scheduled sampling (Bengio et al. 2015) draws `given` for each batch. A segment's first `previous` replaces the
+        state where it is given. Returns h (time, batch, hidden) and the state after the last step.
         """
         W = self.W if W is None else W
         fed, drive, outputs = self._fed(previous, W), self.drive(x), []

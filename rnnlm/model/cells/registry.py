@@ -1,4 +1,4 @@
-"""The cells by name: a row here, a name in `Cell` (training/settings.py) and a class make a new one."""
+"""The cell registry: a new cell is a row here, a name in `CellName` (training/settings.py) and a class."""
 
 import torch
 
@@ -20,5 +20,5 @@ CELLS: dict[str, type[Cell]] = {
 def make_cell(
     name: str, inputs: int, hidden: int, options: CellOptions, generator: torch.Generator, output: Output
 ) -> Cell:
-    """A layer of `hidden` units of the cell `name` that reads `inputs` numbers a step."""
+    """A layer of `hidden` units of the cell `name` that reads `inputs` numbers per step."""
     return CELLS[name](inputs, hidden, options, generator, output)

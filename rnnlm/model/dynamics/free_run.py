@@ -1,4 +1,4 @@
-"""The network without an input, h(t) = f(h(t−1), 0): whether it comes to rest, turns in a cycle, or neither."""
+"""The network without input, h(t) = f(h(t−1), 0): whether it reaches a fixed point, a cycle, or neither."""
 
 from dataclasses import dataclass
 
@@ -10,16 +10,16 @@ from rnnlm.model.network import Network, States
 
 _LONGEST_PERIOD = 64
 _REST = 1e-6  # of the state's norm, or of 1 where that is smaller
-_BEYOND = 1e150  # numbers whose squares can no longer be added up
-_SMALL = 0.1  # standard deviation of a random start
+_BEYOND = 1e150  # squares of larger numbers overflow
+_SMALL = 0.1  # standard deviation of a random initial state
 
 
 @dataclass(frozen=True)
 class FreeRun:
-    """`norms` (steps + 1, layers): ‖h(t)‖ from the start on; `moves` (steps, layers): ‖h(t) − h(t−1)‖.
+    """`norms` (steps + 1, layers): ‖h(t)‖ from the initial state on; `moves` (steps, layers): ‖h(t) − h(t−1)‖.
 
-    `period` is 1 for a fixed point, 2 to 64 for a cycle, None for neither; `settled` the first step from which on the
-    whole state repeats itself. A state that leaves the range of numbers ends the run: `overflow`.
+    `period` is 1 for a fixed point, 2 to 64 for a cycle, None for neither; `settled` is the first step from which on
+    the whole state repeats. A state that overflows ends the run: `overflow`.
     """
 
     norms: NDArray[np.float64]
@@ -46,7 +46,7 @@ def random_states(network: Network, generator: np.random.Generator) -> States:
 
 @torch.no_grad()
 def free_run(network: Network, states: States, steps: int) -> FreeRun:
-    """`steps` steps from the `states` of one sequence: the first layer reads x = 0, the others h of the one below."""
+    """`steps` steps from the `states` of one sequence; the first layer reads x = 0, the others h of the layer below."""
     nothing = network.bias.new_zeros(1, network.cells[0].inputs)
     hidden, whole = [_hidden(states)], [_flat(states)]
     for _ in range(steps):
@@ -72,12 +72,12 @@ def _hidden(states: States) -> NDArray[np.float64]:
 
 
 def _flat(states: States) -> NDArray[np.float64]:
-    """All numbers of the states of one sequence."""
+    """The states of one sequence as one vector."""
     return np.concatenate([part[0].double().cpu().numpy() for state in states for part in state])
 
 
 def _period(states: NDArray[np.float64]) -> tuple[int | None, int | None]:
-    """The smallest period that the end of states (steps + 1, size) shows in full, and the step since when it holds."""
+    """The smallest full period at the end of states (steps + 1, size), and the step from which on it holds."""
     last = len(states) - 1
     near = _REST * max(1.0, float(np.linalg.norm(states[-1])))
     for period in range(1, min(_LONGEST_PERIOD, last // 2) + 1):

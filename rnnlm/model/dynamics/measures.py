@@ -1,8 +1,7 @@
 """A trained network as a dynamical system: how far gradients reach, the spectra of W and of the Jacobians, the gates.
 
-Everything is measured with the readable step of each cell on `Windows`; where these come from, and how the figures are
-shown, is not known here. Sources: Bengio, Simard & Frasconi 1994 and Pascanu, Mikolov & Bengio 2013 on gradients;
-Benettin et al. 1980 on the exponent; Tallec & Ollivier 2018 on what gates keep.
+Everything is measured with the readable step of each cell on `Windows`. Sources: Bengio, Simard & Frasconi 1994 and
+Pascanu, Mikolov & Bengio 2013 on gradients; Benettin et al. 1980 on the exponent; Tallec & Ollivier 2018 on gates.
 """
 
 import math
@@ -23,16 +22,16 @@ from rnnlm.model.network import Network, States
 
 Complexes = NDArray[np.complex128]
 
-LARGEST = 2048  # square matrices above this size are left without eigenvalues, which take 9 s there
+LARGEST = 2048  # no eigenvalues of square matrices above this size, where they take 9 s
 _BUDGET = 2 * 10**9  # of size³ for the Jacobians of a layer: 2 to 3 s
 _NEARLY_CLOSED, _NEARLY_OPEN = 0.1, 0.9
 
 
 @dataclass(frozen=True)
 class LayerTrace:
-    """What one layer did in `Windows`: its input `x` (steps, places, inputs) and the state before every step.
+    """What one layer did in `Windows`: its input `x` (steps, positions, inputs) and the state before every step.
 
-    Each part of `before` is (steps, places, ·); `inside` is that of the windows.
+    Each part of `before` is (steps, positions, ·); `inside` is that of the windows.
     """
 
     cell: Cell
@@ -51,7 +50,7 @@ class Trace:
 
 @dataclass(frozen=True)
 class LagGradients:
-    """`norms` (lags + 1, places): ‖∂L(t)/∂h(t−k)‖ of row k, or of the state's other part; NaN before the start.
+    """`norms` (lags + 1, positions): ‖∂L(t)/∂h(t−k)‖ in row k, or of the state's other part; NaN before the start.
 
     `layer` counts from 1; `part` is 'h', 's' or 'ŷ'. L(t) = −log p(y(t) | …) in nats, or half the squared error.
     """
@@ -62,23 +61,23 @@ class LagGradients:
 
     @property
     def places(self) -> NDArray[np.int64]:
-        """(lags + 1,) places that have a step so far back."""
+        """(lags + 1,) number of positions that have a step that far back."""
         return np.asarray((~np.isnan(self.norms)).sum(1))
 
     @property
     def mean(self) -> Floats:
-        """(lags + 1,) over the places."""
+        """(lags + 1,) over the positions."""
         return np.asarray(np.nanmean(self.norms, 1))
 
     @property
     def median(self) -> Floats:
-        """(lags + 1,) over the places."""
+        """(lags + 1,) over the positions."""
         return np.asarray(np.nanmedian(self.norms, 1))
 
 
 @dataclass(frozen=True)
 class BlockSpectrum:
-    """One block of a layer's W: its largest singular value, and its eigenvalues (hidden,) or none where it has none."""
+    """One block of a layer's W: its largest singular value, and its eigenvalues (hidden,), None if not square."""
 
     layer: int
     block: str
@@ -88,10 +87,10 @@ class BlockSpectrum:
 
 @dataclass(frozen=True)
 class StepSpectrum:
-    """Eigenvalues (places, size) of ∂state(t)/∂state(t−1), none where that is too large to have them computed.
+    """Eigenvalues (positions, size) of ∂state(t)/∂state(t−1), None where the matrix is too large.
 
-    `size` counts the numbers of the state. `exponent`, in nats a step, is the rate at which a small change of the
-    state grows or shrinks along the text: the largest Lyapunov exponent, −∞ where nothing of it is left.
+    `size` is the length of the state. `exponent`, in nats per step, is the rate at which a small change of the state
+    grows or shrinks along the text: the largest Lyapunov exponent, −∞ where the change vanishes.
     """
 
     layer: int
@@ -102,10 +101,14 @@ class StepSpectrum:
 
 @dataclass(frozen=True)
 class GateUse:
-    """How one gate of a layer is used, (hidden,) each: its mean, shares of steps nearly closed and open, mean ln."""
+    """One gate of a layer by its letter, (hidden,) each: mean, fractions of steps nearly closed and open, mean ln.
+
+    `keeps` where it is the gate that keeps the state: f, or z of the GRU.
+    """
 
     layer: int
     gate: str
+    keeps: bool
     mean: Floats
     nearly_closed: Floats
     nearly_open: Floats
@@ -113,18 +116,18 @@ class GateUse:
 
     @property
     def half_life(self) -> Floats:
-        """(hidden,) steps after which half of what a unit holds is left: ln ½ / mean ln of the gate that keeps it."""
+        """(hidden,) steps after which a unit has forgotten half its state: ln ½ / mean ln of the gate that keeps it."""
         with np.errstate(divide="ignore"):
             return np.asarray(math.log(2) / np.abs(self.mean_log))
 
 
 def part_names(cell: Cell) -> tuple[str, ...]:
-    """The letters of a state's parts."""
+    """The letters of the parts of the state: h, and s or ŷ."""
     return ("h", "ŷ" if cell.FEEDS_BACK else "s")[: len(cell.initial_state(1))]
 
 
 def _restarted(states: States, begins: NDArray[np.bool_], network: Network) -> States:
-    """The states, zero where a sequence begins."""
+    """The states, set to zero where a sequence begins."""
     if not begins.any():
         return states
     fresh = torch.from_numpy(begins).to(network.bias.device).unsqueeze(1)
@@ -137,7 +140,7 @@ def _restarted(states: States, begins: NDArray[np.bool_], network: Network) -> S
 
 @torch.no_grad()
 def trace(network: Network, windows: Windows) -> Trace:
-    """Read the windows one step after the other, and keep what each layer met."""
+    """Read the windows step by step and keep the inputs and states of each layer."""
     first = network.embed(windows.inputs)
     states, before, hidden = windows.states, [], []
     for step in range(windows.steps):
@@ -154,9 +157,9 @@ def trace(network: Network, windows: Windows) -> Trace:
 
 
 def gradients_by_lag(network: Network, windows: Windows, traced: Trace, lags: int) -> list[LagGradients]:
-    """‖∂L(t)/∂h(t−k)‖ for k = 0…`lags`, fewer where the windows are shorter, of each layer and part of its state.
+    """‖∂L(t)/∂h(t−k)‖ for k = 0…`lags`, fewer where the windows are shorter, for each layer and part of its state.
 
-    One backward pass for all places: each is a column of its own, so the gradient of Σ L is theirs side by side.
+    One backward pass for all positions: each has its own column, so the gradient of Σ L holds all of them.
     """
     lags = min(lags, windows.steps - 1)
     first = windows.steps - 1 - lags
@@ -165,10 +168,10 @@ def gradients_by_lag(network: Network, windows: Windows, traced: Trace, lags: in
     for step in range(first, windows.steps):
         if step > first:
             states = _restarted(states, windows.begins(step), network)
-        reading = network.read(windows.inputs[step : step + 1], states)
-        states = reading.states
+        segment = network.read(windows.inputs[step : step + 1], states)
+        states = segment.states
         kept.append(states)
-    loss = network.loss(reading.output[-1], windows.targets)
+    loss = network.loss(segment.output[-1], windows.targets)
     flat = [part for states in kept for state in states for part in state]
     gradients = iter(torch.autograd.grad(loss, flat, allow_unused=True))
     # By step, layer and part, as they are in `flat`.
@@ -182,33 +185,33 @@ def gradients_by_lag(network: Network, windows: Windows, traced: Trace, lags: in
 
 
 def _norm(gradient: Tensor | None, places: int) -> Floats:
-    """(places, ·) → (places,); what the loss does not depend on has the gradient 0."""
+    """(positions, ·) → (positions,); 0 where the loss does not depend on the state."""
     return np.zeros(places) if gradient is None else gradient.norm(dim=1).double().cpu().numpy()
 
 
 def weight_spectra(network: Network) -> list[BlockSpectrum]:
-    """Each layer's W by its blocks: g, f, c, q of an LSTM, r, z, n of a GRU; no eigenvalues where it is not square."""
+    """Each layer's W by block: g, f, c, q of an LSTM, r, z, n of a GRU; no eigenvalues where W is not square."""
     found = []
     for number, cell in enumerate(network.cells):
-        for place, block in enumerate(cell.W.detach().chunk(len(cell.BLOCKS))):
+        for position, block in enumerate(cell.W.detach().chunk(len(cell.BLOCKS))):
             square = block.shape[0] == block.shape[1] <= LARGEST
-            with using_threads(1):  # two on busy cores took from 2 to 25 s for what takes one 0.4 s
+            with using_threads(1):  # two threads on busy cores took 2 to 25 s where one takes 0.4 s
                 norm = float(torch.linalg.matrix_norm(block.double().cpu(), 2))
-            name = f"W {cell.BLOCKS[place]}" if len(cell.BLOCKS) > 1 else "W"
+            name = f"W {cell.BLOCKS[position]}" if len(cell.BLOCKS) > 1 else "W"
             found.append(BlockSpectrum(number + 1, name, norm, _eigenvalues(block) if square else None))
     return found
 
 
 def _eigenvalues(matrix: Tensor) -> Complexes:
-    """Those of a square matrix, complex128."""
-    with using_threads(1):  # two on busy cores took from 2 to 25 s for what takes one 0.4 s
+    """The eigenvalues of a square matrix, complex128."""
+    with using_threads(1):  # two threads on busy cores took 2 to 25 s where one takes 0.4 s
         return np.asarray(torch.linalg.eigvals(matrix.double().cpu()).numpy())
 
 
 def step_jacobian(cell: Cell, x: Tensor, state: State) -> Tensor:
     """∂(state after)/∂(state before) of one step: x (inputs,), parts of the state (·,) → (size, size)."""
     size = sum(len(part) for part in state)
-    with torch.enable_grad():  # a copy of the state for each row i, whose backward pass starts from number i alone
+    with torch.enable_grad():  # one copy of the state per row i, whose backward pass starts from entry i
         copies = [part.detach().repeat(size, 1).requires_grad_() for part in state]
         after = torch.cat(cell.step(x.expand(size, -1), tuple(copies)), 1)
         rows = torch.autograd.grad(after, copies, torch.eye(size).to(after), allow_unused=True, materialize_grads=True)
@@ -216,9 +219,9 @@ def step_jacobian(cell: Cell, x: Tensor, state: State) -> Tensor:
 
 
 def pushed(cell: Cell, x: Tensor, state: State, v: Tensor) -> Tensor:
-    """J v of one step: x (places, inputs), parts of the state (places, ·), v (places, size), one change for each place.
+    """J v of one step: x (positions, inputs), state parts (positions, ·), one change v (positions, size) for each.
 
-    Jᵀu is linear in u, so the gradient of vᵀ(Jᵀu) by u is J v; torch's forward mode would take seconds to load.
+    Jᵀu is linear in u, so the gradient of vᵀ(Jᵀu) by u is J v; torch's forward mode takes seconds to load.
     """
     with torch.enable_grad():
         before = [part.detach().requires_grad_() for part in state]
@@ -233,9 +236,9 @@ def pushed(cell: Cell, x: Tensor, state: State, v: Tensor) -> Tensor:
 def step_spectrum(
     number: int, layer: LayerTrace, generator: np.random.Generator, jacobians: int | None = None
 ) -> StepSpectrum:
-    """The spectrum of layer `number` at so many of the places, by default at up to 16, at fewer the larger it is.
+    """The spectrum of layer `number` at `jacobians` positions, by default up to 16, fewer for larger layers.
 
-    A part of the state that the step does not read adds nothing but zeros to the spectrum, and is left out of it.
+    A part of the state that the step does not read would add only zeros to the spectrum and is left out.
     """
     sizes = [part.shape[2] for part in layer.before]
     size = sum(sizes)
@@ -254,7 +257,7 @@ def step_spectrum(
 
 
 def _read_parts(jacobians: Sequence[Tensor], sizes: Sequence[int]) -> Tensor:
-    """(size,) true for the numbers of those parts of the state that any step reads, or for all where none does."""
+    """(size,) true for the parts of the state that any step reads, or for all where none is read."""
     columns = torch.cat(list(jacobians)).any(0)
     read = torch.cat([part.any().repeat(len(part)) for part in torch.split(columns, list(sizes))])
     return read if read.any() else ~read
@@ -264,8 +267,8 @@ def _read_parts(jacobians: Sequence[Tensor], sizes: Sequence[int]) -> Tensor:
 def growth(layer: LayerTrace, generator: np.random.Generator) -> float:
     """The mean of ln ‖J(t) v‖ along the windows, v = J v / ‖J v‖ after every step: nats a step.
 
-    v starts at random in every column and turns towards the direction that grows most, so only the second half of
-    the steps of each column counts.
+    v starts at random in every column and turns toward the direction of fastest growth, so only the second half of
+    each column's steps counts.
     """
     sizes = [part.shape[2] for part in layer.before]
     like = layer.x
@@ -286,14 +289,16 @@ def growth(layer: LayerTrace, generator: np.random.Generator) -> float:
 
 @torch.no_grad()
 def gate_use(number: int, layer: LayerTrace) -> list[GateUse]:
-    """Every gate of layer `number` over all steps of the windows; none where the cell has no gate."""
+    """Every gate of layer `number` over all steps of the windows; empty for a cell without gates."""
     sums: dict[str, list[Any]] = {}
     for step, x in enumerate(layer.x):
         inside = torch.from_numpy(layer.inside[step]).to(x.device)
         gates = layer.cell.gates(layer.cell.drive(x[inside]), tuple(part[step][inside] for part in layer.before))
         for name, gate in gates.items():
-            figures = (gate, gate < _NEARLY_CLOSED, gate > _NEARLY_OPEN, gate.log())
-            found = [figure.sum(0, dtype=gate.dtype).double().cpu().numpy() for figure in figures]
+            measures = (gate, gate < _NEARLY_CLOSED, gate > _NEARLY_OPEN, gate.log())
+            found = [measure.sum(0, dtype=gate.dtype).double().cpu().numpy() for measure in measures]
             sums[name] = [so_far + more for so_far, more in zip(sums.get(name, [0.0] * 4), found, strict=True)]
     steps = int(layer.inside.sum())
-    return [GateUse(number, name, *(figure / steps for figure in figures)) for name, figures in sums.items()]
+    cell = layer.cell
+    kept = None if cell.KEEPS is None else cell.BLOCKS[cell.KEEPS]
+    return [GateUse(number, name, name == kept, *(total / steps for total in totals)) for name, totals in sums.items()]

@@ -1,6 +1,4 @@
-"""Stretches of a text, or whole sequences, that end at chosen outputs, side by side; what is measured on them is not
-known here.
-"""
+"""Windows of a text, or whole sequences, that end at chosen outputs, side by side, to measure a network on."""
 
 from dataclasses import dataclass
 
@@ -17,16 +15,16 @@ from rnnlm.model.likelihood import spans_of
 from rnnlm.model.network import Network, States
 from rnnlm.model.states import joined
 
-_SEGMENT = 1024  # steps read in one call on the way to a window
+_SEGMENT = 1024  # steps read in one call before a window
 
 
 @dataclass(frozen=True)
 class Windows:
-    """A column for each place t, which is its last row.
+    """One column per position t, which is its last row.
 
-    `inputs` (steps, places) of ids or (steps, places, F). `inside` (steps, places) is false in the rows before a
-    column's sequence begins, which starts from the zero state; `states` are those before the first row, true ones
-    where the sequence began earlier. `targets` are those of t alone, as `Network.loss` takes them.
+    `inputs` are ids (steps, positions) or (steps, positions, F). `inside` (steps, positions) is false in the rows
+    before a column's sequence begins, from the zero state; `states` are those before the first row, carried where the
+    sequence began earlier. `targets` are those of t only, as `Network.loss` takes them.
     """
 
     inputs: Tensor
@@ -45,11 +43,11 @@ class Windows:
         return self.inputs.shape[1]
 
     def begins(self, step: int) -> NDArray[np.bool_]:
-        """(places,) whether a column's sequence begins with this row, those that begin with row 0 left out."""
+        """(positions,) whether a column's sequence begins at this row; false for those that begin at row 0."""
         return np.asarray(self.inside[step] & ~self.inside[step - 1] if step else np.zeros(self.places, np.bool_))
 
     def to(self, network: Network) -> "Windows":
-        """The same where the network is, real numbers in its type."""
+        """The same on the network's device, real numbers in its dtype."""
 
         def moved(tensor: Tensor) -> Tensor:
             return tensor.to(network.bias) if tensor.is_floating_point() else tensor.to(network.bias.device)
@@ -59,10 +57,10 @@ class Windows:
 
 
 def spread_places(depths: NDArray[np.int64], places: int, steps: int) -> NDArray[np.int64]:
-    """Up to `places` of the numbers 0…n − 1, rising, spread evenly over those that are deep enough.
+    """Up to `places` of the positions 0…n − 1, ascending, spread evenly over those that are deep enough.
 
-    `depths` (n,) are the steps from the start of a sequence to each. Deep enough is `steps`, or less where there are
-    too few such: as deep as so many places can be.
+    `depths` (n,) are the steps from the start of a sequence to each. Deep enough is `steps`, or the largest smaller
+    depth that `places` positions have.
     """
     depths = np.minimum(depths, steps)
     places = min(places, len(depths))
@@ -76,8 +74,8 @@ def spread_places(depths: NDArray[np.int64], places: int, steps: int) -> NDArray
 def text_windows(network: Network, ids: Ids, context: str, places: int, steps: int, limit: int) -> Windows:
     """Up to `places` predictions among the first `limit` tokens of a text, with up to `steps` steps each.
 
-    `context` is 'stream', 'document' or 'sentence'; the network reads the text up to each window to be in the state
-    that evaluation finds it in there.
+    `context` is 'stream', 'document' or 'sentence'; the network reads the text up to each window, so that its state is
+    the one that evaluation has there.
     """
     spans = spans_of(ids, context)
     spans = np.minimum(spans[spans[:, 0] < limit], limit)
@@ -94,33 +92,33 @@ def text_windows(network: Network, ids: Ids, context: str, places: int, steps: i
 
 
 def _inputs(ids: Ids, rows: NDArray[np.int64], starts: NDArray[np.int64]) -> NDArray[np.int64]:
-    """What is read before each of the tokens `rows` (…, sequences): `<s>` at `starts`, `<pad>` before."""
+    """The input before each of the tokens `rows` (…, sequences): `<s>` at `starts`, `<pad>` before them."""
     before = ids.ids[(rows - 1).clip(min=0)].astype(np.int64)
     return np.where(rows == starts, START_ID, np.where(rows > starts, before, PAD_ID))
 
 
 @torch.no_grad()
 def _carried(network: Network, ids: Ids, starts: NDArray[np.int64], firsts: NDArray[np.int64]) -> States:
-    """The states before the tokens `firsts` (places,), rising, of sequences that begin at `starts` (places,)."""
+    """The states before the tokens `firsts` (positions,), ascending, of sequences that begin at `starts`."""
     found = []
-    start, place, states = -1, 0, network.initial_state(1)
+    start, position, states = -1, 0, network.initial_state(1)
     for own_start, first in zip(starts, firsts, strict=True):
         if own_start != start:
-            start = place = int(own_start)
+            start = position = int(own_start)
             states = network.initial_state(1)
-        while place < first:
-            end = min(int(first), place + _SEGMENT)
-            inputs = _inputs(ids, np.arange(place, end)[:, None], np.array([start]))
+        while position < first:
+            end = min(int(first), position + _SEGMENT)
+            inputs = _inputs(ids, np.arange(position, end)[:, None], np.array([start]))
             _, states = network(torch.from_numpy(inputs).to(network.bias.device), states)
-            place = end
+            position = end
         found.append(states)
     return joined(found)
 
 
 def sequence_windows(network: Network, data: Sequences, places: int, steps: int) -> Windows:
-    """Up to `places` whole sequences that end together, spread over those of `steps` steps or more.
+    """Up to `places` whole sequences, aligned at their ends, spread over those of `steps` steps or more.
 
-    Those whose last target is not known are left out; InputError where none is left.
+    Sequences with an unknown last target are left out; InputError if none is left.
     """
     lengths = data.lengths()
     some = np.flatnonzero(lengths > 0)
@@ -130,7 +128,7 @@ def sequence_windows(network: Network, data: Sequences, places: int, steps: int)
         targets = targets[long - 1, np.arange(len(rows))]
     known = targets >= 0 if targets.ndim == 1 else ~np.isnan(targets).all(1)
     if not known.any():
-        raise InputError("the data has no sequence whose last target is known", "give more of it")
+        raise InputError("the data has no sequence whose last target is known", "give more data")
     inputs, targets, long, rows = inputs[:, known], targets[known], long[known], rows[known]
     steps = int(long.max())
     shift = np.arange(steps)[:, None] - (steps - long)

@@ -1,8 +1,7 @@
 """From an ARPA file to the numbers of a model, in bounded memory: 16 bytes for each n-gram of the largest order.
 
-A file may hold an n-gram u w without its prefix u, as SRILM's pruned ones do. u is put in with the probability that
-backing off gives it and a weight of 1, which changes no probability. That the words after the first of u w are no
-n-gram matters to nothing here.
+A file may hold an n-gram u w without its prefix u, as pruned files of SRILM do. u is added with its backed-off
+probability and a weight of 1, which changes no probability. Suffixes of u w may be missing.
 """
 
 from collections.abc import Iterable, Sequence
@@ -29,10 +28,10 @@ _LN_10 = float(np.log(10))
 
 @dataclass(frozen=True)
 class ArpaRead:
-    """What was read: the vocabulary, the `order`, and what the file's n-grams turned out to be.
+    """What was read: the vocabulary, the `order`, and properties of the file's n-grams.
 
-    `lines_apart`: none goes on over `</s>`. `put_in` prefixes were missing; `left_out` n-grams have `<s>` after their
-    first word, where no text has it.
+    `lines_apart`: none continues after `</s>`. `put_in` prefixes were missing; `left_out` n-grams have `<s>` after
+    their first word, which no text has.
     """
 
     words: ArpaWords
@@ -55,7 +54,7 @@ class _Section:
 
 
 class _WordIds(dict[bytes, int]):
-    """Ids by word, −1 for a word that is not there."""
+    """Ids by word, −1 for an unknown word."""
 
     def __missing__(self, word: bytes) -> int:
         return -1
@@ -64,12 +63,12 @@ class _WordIds(dict[bytes, int]):
 def read_arpa(name: str, known: Sequence[str], directory: Path, scratch: Scratch, *, own: bool) -> ArpaRead:
     """Write the model of the ARPA file `name` to `directory`; `known` and `own` are those of `arpa_words`.
 
-    Raises InputError, with the number of the line, for a file that is missing or broken.
+    Raises InputError, with the line number, for a file that is missing or broken.
     """
     orders = groupby(arpa_rows(name), key=lambda rows: rows.order)
     n, blocks = next(orders, (0, iter(())))
     if n != 1:
-        raise InputError(f"{name} has no n-grams of order 1", "the file is damaged; write or fetch it anew")
+        raise InputError(f"{name} has no n-grams of order 1", "the file is damaged; write or fetch it again")
     words = arpa_words(name, list(blocks), known, own=own)
     levels = Levels(len(words.tokens), _nats(words.log10_p), _nats(words.log10_b))
     put_in = left_out = 0
@@ -91,7 +90,7 @@ def read_arpa(name: str, known: Sequence[str], directory: Path, scratch: Scratch
 
 
 def _section(name: str, n: int, blocks: Iterable[ArpaRows], ids: dict[bytes, int], scratch: Scratch) -> _Section:
-    """The n-grams of order n > 1, without those that no text has."""
+    """The n-grams of order n > 1, except those that no text has."""
     words, lines = scratch.growing(np.uint32), scratch.growing(np.int64)
     log_p, back_off = scratch.growing(np.float32), scratch.growing(np.float32)
     numbers, left_out, over_ends = _WordIds(ids), 0, False
@@ -115,7 +114,7 @@ def _section(name: str, n: int, blocks: Iterable[ArpaRows], ids: dict[bytes, int
 
 
 def _add(name: str, n: int, section: _Section, levels: Levels, scratch: Scratch) -> int:
-    """Add the n-grams of order n to the levels, sorted, their prefixes put in where missing; how many these were."""
+    """Add the n-grams of order n to the levels, sorted, with missing prefixes; returns how many were missing."""
     missing = [np.empty((0, n - 1), np.int64)]
     for start in range(0, len(section.words), _BLOCK):
         prefixes = section.words[start : start + _BLOCK, :-1].astype(np.int64)
@@ -138,7 +137,7 @@ def _add(name: str, n: int, section: _Section, levels: Levels, scratch: Scratch)
 
 
 def _moved(values: NDArray[Any], order: GramRows | None, scratch: Scratch) -> NDArray[Any]:
-    """The values, in the given order if any, in a file."""
+    """The values in a file, in the given order if any."""
     moved = scratch.array(len(values), values.dtype)
     for start in range(0, len(values), _BLOCK):
         here = slice(start, start + _BLOCK)

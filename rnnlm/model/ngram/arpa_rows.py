@@ -1,7 +1,6 @@
-"""ARPA files as rows of words and numbers: the syntax that SRILM, KenLM and others write, what is wrong with a line.
+"""ARPA files as rows of words and numbers: the syntax that SRILM, KenLM and others write, and its errors.
 
-Words and numbers are apart by any white space of ASCII; blank lines and all that stands before `\\data\\` mean nothing.
-What the rows are a model of is not known here.
+ASCII white space separates words and numbers; blank lines and everything before `\\data\\` are ignored.
 """
 
 import re
@@ -16,8 +15,8 @@ from rnnlm.errors import InputError
 from rnnlm.model.ngram.arpa import NEVER
 from rnnlm.model.ngram.grams import MOST_ORDER
 
-_REMEDY = "the file is damaged or no ARPA file; write or fetch it anew"
-_LARGEST = 1e30  # no logarithm comes near it, and float32 still holds it
+_REMEDY = "the file is damaged or not an ARPA file; write or fetch it again"
+_LARGEST = 1e30  # far above any logarithm, and within float32
 _COUNT = re.compile(rb"ngram\s+(\d{1,9})\s*=\s*(\d{1,18})")
 _SECTION = re.compile(rb"\\(\d{1,9})-grams:")
 
@@ -26,8 +25,8 @@ _SECTION = re.compile(rb"\\(\d{1,9})-grams:")
 class ArpaRows:
     """Some n-grams of one `order`, in the order of the file.
 
-    `words` has the rows × order words row by row, `lines` (rows,) the line of each. `log10_p` and `log10_b` (rows,)
-    float64 are never above 0 (of p) and finite: −99, which stands for no probability, in place of −∞.
+    `words` has the rows × order words row by row, `lines` (rows,) the line of each. `log10_p`, at most 0, and `log10_b`
+    (rows,) float64 are finite: −99 stands for −∞.
     """
 
     order: int
@@ -45,15 +44,15 @@ def wrong(name: str, line: int, what: str, remedy: str = _REMEDY) -> InputError:
 def arpa_rows(name: str) -> Iterator[ArpaRows]:
     """The n-grams of an ARPA file, `.gz` and `.zst` too, in blocks of bounded size, those of lower orders first.
 
-    Raises InputError, with the number of the line, for a file that is missing, broken or cut short, or whose sections
-    do not hold as many n-grams as it says.
+    Raises InputError, with the line number, for a file that is missing, broken or cut short, or whose sections do not
+    have as many n-grams as stated.
     """
     reader = _Reader(name)
     number = 1
     for block in whole_lines(read_blocks(name, None)):
         lines = block.split(b"\n")[:-1]
         begin = 0
-        for mark in [place for place, line in enumerate(lines) if line.lstrip()[:1] == b"\\"]:
+        for mark in [row for row, line in enumerate(lines) if line.lstrip()[:1] == b"\\"]:
             yield from reader.content(lines[begin:mark], number + begin)
             reader.mark(lines[mark].strip(), number + mark)
             begin = mark + 1
@@ -62,12 +61,12 @@ def arpa_rows(name: str) -> Iterator[ArpaRows]:
         if reader.ended:
             return
     if not reader.begun:
-        raise InputError(f"{name} has no \\data\\", "give a file in ARPA form")
+        raise InputError(f"{name} has no \\data\\", "give a file in ARPA format")
     raise wrong(name, number - 1, "the file ends before \\end\\")
 
 
 class _Reader:
-    """Where in the file we are: before `\\data\\` (−1), within it (0), or in the section of an order."""
+    """The position in the file: before `\\data\\` (−1), within it (0), or in the section of an order."""
 
     def __init__(self, name: str) -> None:
         self._name, self._section, self.ended = name, -1, False
@@ -76,11 +75,11 @@ class _Reader:
 
     @property
     def begun(self) -> bool:
-        """Whether `\\data\\` has been met."""
+        """Whether `\\data\\` has been read."""
         return self._section >= 0
 
     def mark(self, line: bytes, number: int) -> None:
-        """A line that begins with a backslash: a new section begins, or the file ends."""
+        """A line with a backslash: begins a new section, or ends the file."""
         if self.ended or (self._section < 0 and line != b"\\data\\"):
             return
         if self._section < 0:
@@ -88,9 +87,9 @@ class _Reader:
             return
         if self._section == 0 and not self._counts:
             raise wrong(self._name, number, "\\data\\ does not say how many n-grams there are")
-        said = self._counts[self._section - 1]
-        if self._section and self._rows != said:
-            what = f"{self._rows:,} {self._section}-grams come before it, \\data\\ says {said:,}"
+        stated = self._counts[self._section - 1]
+        if self._section and self._rows != stated:
+            what = f"{self._rows:,} {self._section}-grams come before it, \\data\\ says {stated:,}"
             raise wrong(self._name, number, what)
         expected = self._section + 1
         if line == b"\\end\\" and self._section == len(self._counts):
@@ -106,12 +105,12 @@ class _Reader:
         """Lines without a backslash, the first of which is line `number`."""
         if self._section < 0 or self.ended:
             return
-        filled = [place for place, line in enumerate(lines) if line and not line.isspace()]
+        filled = [row for row, line in enumerate(lines) if line and not line.isspace()]
         if self._section == 0:
-            for place in filled:
-                self._count(lines[place], number + place)
+            for row in filled:
+                self._count(lines[row], number + row)
         elif filled:
-            rows = [lines[place].split() for place in filled]
+            rows = [lines[row].split() for row in filled]
             self._rows += len(rows)
             yield self._read(rows, np.array(filled, np.int64) + number)
 
@@ -161,6 +160,6 @@ def _is_number(field: bytes) -> bool:
 
 
 def _shown(field: bytes) -> str:
-    """Something from the file, cut to a length that a message can hold."""
+    """Text from the file, cut to a length that fits a message."""
     text = field.decode("utf-8", "replace").strip()
     return repr(text if len(text) <= 40 else text[:39] + "…")

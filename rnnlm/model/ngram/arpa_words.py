@@ -1,8 +1,8 @@
-"""Which words a model that is read from an ARPA file has, and which ids; knows the single words' section alone.
+"""The words and ids of a model that is read from an ARPA file, from its section of single words.
 
-Where the file has just the tokens that the workspace has, they keep their ids. Otherwise the file's own words are the
-vocabulary, by falling probability; of a tokenizer whose tokens are learned or given, which no file can bring along,
-those of the workspace are.
+If the file has exactly the tokens of the workspace, they keep their ids. Otherwise the file's words are the vocabulary,
+by descending probability; with a tokenizer whose tokens are learned or given, which no file can supply, those of the
+workspace are.
 """
 
 import math
@@ -18,14 +18,12 @@ from rnnlm.corpus.tokenizer import PAD_ID, START_ID, UNKNOWN_ID
 from rnnlm.errors import InputError
 from rnnlm.model.ngram.arpa_rows import ArpaRows, wrong
 
-UNSEEN = (
-    -100.0
-)  # log10 p of a token that the file knows nothing of, as KenLM has it; above 0, so that figures are finite
+UNSEEN = -100.0  # log10 p of a token that is not in the file, as in KenLM; p above 0 keeps costs finite
 
 
 @dataclass(frozen=True)
 class ArpaWords:
-    """`tokens` by id, in the form that ARPA text has them; `ids` of the words of the file; `absent` are not in it.
+    """`tokens` by id, in ARPA form; `ids` of the words of the file; `absent` counts those not in it.
 
     `log10_p` and `log10_b` (vocabulary,) are those of the single words; log10 p is −∞ for `<pad>` and `<s>`.
     """
@@ -50,9 +48,9 @@ class ArpaWords:
 def arpa_words(name: str, rows: Sequence[ArpaRows], known: Sequence[str], *, own: bool) -> ArpaWords:
     """The vocabulary from the single words of the file `name`.
 
-    `known` are the workspace's tokens by id, in the form that ARPA text has them; with `own` the file's may take their
-    place. Tokens that the file lacks share the probability of its `<unk>` with it. Raises InputError for a word twice,
-    a special string that cannot be predicted, a token that is none of the fixed ones, or no `</s>`.
+    `known` are the workspace's tokens by id, in ARPA form; with `own` the file's may replace them. Tokens that the file
+    lacks share the probability of its `<unk>`. Raises InputError for a duplicate word, a special string that cannot be
+    predicted, a token that is not one of the fixed ones, or a missing `</s>`.
     """
     words = [word.decode() for block in rows for word in block.words]
     lines = [int(line) for block in rows for line in block.lines]
@@ -70,15 +68,15 @@ def arpa_words(name: str, rows: Sequence[ArpaRows], known: Sequence[str], *, own
         if word not in numbers:
             remedy = "read it into a workspace whose tokenizer made its tokens"
             raise wrong(name, line, f"{word!r} is no token of the workspace's tokenizer", remedy)
-    places = [numbers[word] for word in words]
+    rows_of = [numbers[word] for word in words]
     p, b = np.full(len(tokens), np.nan), np.zeros(len(tokens))
-    p[places], b[places] = log10_p, log10_b
+    p[rows_of], b[rows_of] = log10_p, log10_b
     p[[PAD_ID, START_ID]] = -np.inf
     absent = np.isnan(p)
     p[absent] = UNSEEN
     if absent.any() and not absent[UNKNOWN_ID]:
         p[absent] = p[UNKNOWN_ID] = p[UNKNOWN_ID] - math.log10(absent.sum() + 1)
-    ids = {word.encode(): number for word, number in zip(words, places, strict=True)}
+    ids = {word.encode(): number for word, number in zip(words, rows_of, strict=True)}
     if UNKNOWN.encode() in ids:
         ids.setdefault(b"<UNK>", UNKNOWN_ID)
     return ArpaWords(tokens, ids, p, b, int(absent.sum()))

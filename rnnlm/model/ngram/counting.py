@@ -1,8 +1,8 @@
-"""The distinct n-grams of a text and how often each occurs, in bounded memory; knows nothing of probabilities.
+"""The distinct n-grams of a text and how often each occurs, in bounded memory.
 
-An order is made from the one below it: the n-gram that ends at a place of the text is the (n−1)-gram that ends one
-place before it, by its number, and a word. Places are dealt out to buckets by that number, so that each bucket can be
-sorted in memory and the sorted buckets, one after another, are the sorted whole.
+Each order is built from the one below: the n-gram that ends at a position of the text is the index of the (n−1)-gram
+that ends one position before it, and a word. Positions are distributed to buckets by that index, so that each bucket
+can be sorted in memory and the sorted buckets, one after another, are the sorted whole.
 """
 
 from dataclasses import dataclass
@@ -19,17 +19,17 @@ from rnnlm.model.ngram.grams import KEYS
 from rnnlm.model.ngram.scratch import Scratch
 
 BLOCK = 2**20  # entries handled at once where an array is read from end to end
-_BUCKET = 2**21  # places sorted together: about 100 MB at work
-_NONE = np.uint32(2**32 - 1)  # no n-gram ends here: it would begin before the text's, or the sequence's, beginning
+_BUCKET = 2**21  # positions sorted together: about 100 MB of memory
+_NONE = np.uint32(2**32 - 1)  # no n-gram ends here: it would begin before the text or the sequence
 
 
 @dataclass(frozen=True)
 class Counted:
     """The distinct n-grams of one order, in the order of their keys.
 
-    `keys` (n,) uint64 is the number of the first n−1 words' gram × vocabulary + the last word; `counts` (n,) how often
-    each occurs; `suffixes` (n,) the number of its last n−1 words' gram. Of single words, whose numbers are their ids,
-    there are only the counts.
+    `keys` (n,) uint64 is the index of the first n−1 words' n-gram × vocabulary + the last word; `counts` (n,) how often
+    each occurs; `suffixes` (n,) the index of its last n−1 words' n-gram. Single words, whose indices are their ids,
+    have only counts.
     """
 
     keys: NDArray[np.uint64]
@@ -40,16 +40,16 @@ class Counted:
 def count_grams(
     ids: NDArray[Any], starts: NDArray[np.int64], vocabulary: int, order: int, directory: Path, scratch: Scratch
 ) -> list[Counted]:
-    """The n-grams of orders 1 to `order` of a text; their keys are written to `directory`, as a model's.
+    """The n-grams of orders 1 to `order` of a text; their keys are written to `directory` as those of a model.
 
-    `ids` (tokens,) is the text, `starts` the places where its sequences begin: each has `<s>` before it, and no n-gram
-    reaches over a beginning. Raises UsageError for a text of 2³² tokens or more.
+    `ids` (tokens,) is the text, `starts` the positions where its sequences begin: each has `<s>` before it, and no
+    n-gram crosses a beginning. Raises UsageError for a text of 2³² tokens or more.
     """
     if len(ids) + len(starts) >= int(_NONE):
         raise UsageError("the text has more than 4,294,967,294 tokens", "train on a part of it")
     text = _with_starts(ids, starts, scratch)
     counts = np.zeros(vocabulary, np.uint32)
-    ends = scratch.array(len(text), np.uint32)  # for each place the number of the n-gram that ends there
+    ends = scratch.array(len(text), np.uint32)  # for each position the index of the n-gram that ends there
     for begin in range(0, len(text), BLOCK):
         block = text[begin : begin + BLOCK]
         ends[begin : begin + BLOCK] = block
@@ -79,17 +79,17 @@ def _next_order(
     text: NDArray[Any], ends: NDArray[np.uint32], after: NDArray[np.uint32], contexts: NDArray[np.uint32],
     vocabulary: int, path: Path, scratch: Scratch,
 ) -> Counted:  # fmt: skip
-    """The n-grams whose first n−1 words are numbered by `ends` and occur `contexts` times.
+    """The n-grams whose first n−1 words have the indices `ends` and occur `contexts` times.
 
-    `after`, unless it is empty, is given the number of the n-gram that ends at each place.
+    `after`, unless it is empty, receives the index of the n-gram that ends at each position.
     """
     limits, offsets = _buckets(contexts)
-    places, filled = _dealt_out(text, ends, limits, offsets, scratch)
+    positions, filled = _distributed(text, ends, limits, offsets, scratch)
     after[:] = _NONE
     counts, suffixes = scratch.growing(np.uint32), scratch.growing(np.uint32)
     with npy_writer(path, np.uint64) as keys:
         for number, first in enumerate(limits):
-            here = places[offsets[number] : filled[number]].astype(np.int64)
+            here = positions[offsets[number] : filled[number]].astype(np.int64)
             if not len(here):
                 continue
             key = (ends[here - 1] - first).astype(np.uint64) * np.uint64(vocabulary) + text[here]
@@ -107,7 +107,7 @@ def _next_order(
 
 
 def _buckets(contexts: NDArray[np.uint32]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """(buckets,) the first number of each bucket, and how many places those before it have room for."""
+    """(buckets,) the first index of each bucket, and how many positions the buckets before it hold."""
     limits, offsets, before, last = [], [], 0, -1
     for start in range(0, len(contexts), BLOCK):
         through = before + np.cumsum(contexts[start : start + BLOCK], dtype=np.int64)
@@ -122,15 +122,15 @@ def _buckets(contexts: NDArray[np.uint32]) -> tuple[NDArray[np.int64], NDArray[n
     return np.concatenate(limits), np.concatenate(offsets)
 
 
-def _dealt_out(
+def _distributed(
     text: NDArray[Any],
     ends: NDArray[np.uint32],
     limits: NDArray[np.int64],
     offsets: NDArray[np.int64],
     scratch: Scratch,
 ) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
-    """The places where n-grams end, bucket by bucket from `offsets` on, and where each bucket's end (buckets,)."""
-    places, filled = scratch.array(len(text), np.uint32), offsets.copy()
+    """The positions where n-grams end, bucket by bucket from `offsets` on, and the end of each bucket (buckets,)."""
+    positions, filled = scratch.array(len(text), np.uint32), offsets.copy()
     for begin in range(1, len(text), BLOCK):
         end = min(begin + BLOCK, len(text))
         context = ends[begin - 1 : end - 1]
@@ -141,6 +141,6 @@ def _dealt_out(
         cuts = np.cumsum(sizes)
         for bucket in np.flatnonzero(sizes):
             size, cut = int(sizes[bucket]), int(cuts[bucket])
-            places[filled[bucket] : filled[bucket] + size] = here[cut - size : cut]
+            positions[filled[bucket] : filled[bucket] + size] = here[cut - size : cut]
             filled[bucket] += size
-    return places, filled
+    return positions, filled

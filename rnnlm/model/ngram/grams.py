@@ -1,8 +1,8 @@
-"""The numbers of an n-gram model, in back-off form, and how they are looked up; knows no text and no estimation.
+"""The numbers of an n-gram model, in back-off form, and their lookup.
 
-p(w | u) is the number that stands with u w where there is one, and otherwise b(u) · p(w | u without its first word),
-b(u) being 1 where u is none of the model's n-grams (Katz 1987). An interpolated model has this form too: what stands
-with u w is the interpolated probability, and b(u) the weight of the lower order.
+p(w | u) is the stored probability of u w if there is one, otherwise b(u) · p(w | u without its first word), with
+b(u) = 1 where u is not an n-gram of the model (Katz 1987). An interpolated model has this form too: the stored
+probability of u w is the interpolated one, and b(u) the weight of the lower order.
 """
 
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ from rnnlm.errors import ArtifactError
 KEYS, LOG_P, BACK_OFF = "order-{}.keys.npy", "order-{}.log_p.npy", "order-{}.back_off.npy"
 MOST_ORDER = 16
 _BLOCK = 2**20
-_LARGEST = 10_000  # of a logarithm; some write -1,000 to base 10 for what never occurs
+_LARGEST = 10_000  # of a logarithm; some tools write log10 p = -1,000 for what never occurs
 
 GramRows = NDArray[np.int64]
 
@@ -29,9 +29,9 @@ GramRows = NDArray[np.int64]
 class Grams:
     """The n-grams of orders 1 to N over the ids below `vocabulary`, sorted within each order.
 
-    The number of a single word is its id. `keys[n − 2]` (grams,) uint64 are, for order n, the number of the first n−1
-    words' gram × vocabulary + the last word. `log_p[n − 1]` (grams,) float32 is log p of the last word after the
-    others, in nats, −∞ for `<pad>` and `<s>`, and `back_off[n − 1]` (grams,) float32 log b, for all orders but N.
+    The index of a single word is its id. `keys[n − 2]` (grams,) uint64 are, for order n, the index of the first n−1
+    words' n-gram × vocabulary + the last word. `log_p[n − 1]` (grams,) float32 is log p of the last word after the
+    others, in nats, −∞ for `<pad>` and `<s>`, and `back_off[n − 1]` (grams,) float32 log b, for all orders below N.
     """
 
     vocabulary: int
@@ -46,11 +46,11 @@ class Grams:
 
     @property
     def counts(self) -> tuple[int, ...]:
-        """(N,) how many n-grams there are of each order; of single words those that the vocabulary has."""
+        """(N,) number of n-grams of each order; for single words the size of the vocabulary."""
         return tuple(len(each) for each in self.log_p)
 
     def words_of(self, n: int, numbers: GramRows) -> GramRows:
-        """The ids (rows, n) of the words of the n-grams of order n with these numbers (rows,)."""
+        """The word ids (rows, n) of the n-grams of order n with these indices (rows,)."""
         words = []
         for length in range(n, 1, -1):
             keys = self.keys[length - 2][numbers]
@@ -78,14 +78,14 @@ class Grams:
             first = contexts.astype(np.uint64) * np.uint64(self.vocabulary)
             begins = np.searchsorted(self.keys[n - 2], first)
             sizes = np.searchsorted(self.keys[n - 2], first + np.uint64(self.vocabulary)) - begins
-            # The places begins[i], …, begins[i] + sizes[i] − 1 of each row, one row after another.
-            places = np.arange(sizes.sum()) + np.repeat(begins - np.cumsum(sizes) + sizes, sizes)
-            words = (self.keys[n - 2][places] - np.repeat(first, sizes)).astype(np.int64)
-            log_p[np.repeat(rows, sizes), words - FIRST_OUTPUT] = self.log_p[n - 1][places]
+            # The indices begins[i], …, begins[i] + sizes[i] − 1 of each row, row after row.
+            found = np.arange(sizes.sum()) + np.repeat(begins - np.cumsum(sizes) + sizes, sizes)
+            words = (self.keys[n - 2][found] - np.repeat(first, sizes)).astype(np.int64)
+            log_p[np.repeat(rows, sizes), words - FIRST_OUTPUT] = self.log_p[n - 1][found]
         return log_p
 
     def _contexts(self, histories: GramRows) -> Iterator[GramRows]:
-        """The numbers (rows,) of the last 1, 2, …, N − 1 words of each history, −1 where there is no such n-gram."""
+        """The indices (rows,) of the last 1, 2, …, N − 1 words of each history, −1 where there is no such n-gram."""
         for length in range(1, self.order):
             numbers = histories[:, -length]
             for n in range(2, length + 1):
@@ -93,13 +93,13 @@ class Grams:
             yield numbers
 
     def find(self, n: int, contexts: GramRows, words: GramRows) -> GramRows:
-        """The numbers (rows,) of the n-grams of order n that are a context (rows,) and a word (rows,), −1 for none."""
+        """The indices (rows,) of the n-grams of order n of a context (rows,) and a word (rows,), −1 for none."""
         keys = self.keys[n - 2]
         if not len(keys):
             return np.full(len(contexts), -1)
         wanted = (contexts * self.vocabulary + words).astype(np.uint64)
-        places = np.searchsorted(keys, wanted).clip(max=len(keys) - 1)
-        return np.where((contexts >= 0) & (keys[places] == wanted), places, -1)
+        found = np.searchsorted(keys, wanted).clip(max=len(keys) - 1)
+        return np.where((contexts >= 0) & (keys[found] == wanted), found, -1)
 
 
 def grams_names(order: int) -> list[str]:
@@ -110,8 +110,8 @@ def grams_names(order: int) -> list[str]:
 
 
 def read_grams(directory: Path, vocabulary: int, order: int) -> Grams:
-    """A model's numbers as memory maps; ArtifactError where they are damaged or do not belong together."""
-    remedy = "the model is damaged; copy it anew, or make it again with: rnnlm ngram --force"
+    """A model's numbers as memory maps; ArtifactError if they are damaged or do not belong together."""
+    remedy = "the model is damaged; copy it again, or rebuild it with: rnnlm ngram --force"
 
     def opened(name: str, n: int, kinds: str, dtype: Any) -> NDArray[Any]:
         array = open_npy(directory / name.format(n), kinds=kinds, dimensions=1, remedy=remedy)

@@ -4,9 +4,9 @@ With u the words before w and v those without the first,
 
     p(w | u) = (a(u w) − D(a(u w))) / a(u ·)  +  γ(u) p(w | v),        γ(u) = Σ_k D_k N_k(u ·) / a(u ·),
 
-where a is the count at the highest order and where u begins with `<s>`, and elsewhere the number of different words
+where a is the count at the highest order and where u begins with `<s>`, and elsewhere the number of distinct words
 seen before u w; N_k(u ·) counts the w with a(u w) = k (3: three or more). The single words are interpolated with the
-uniform distribution over the outputs. For each order, n_k being the number of n-grams with a = k,
+uniform distribution over the outputs. For each order, with n_k n-grams of a = k,
 
     Y = n_1 / (n_1 + 2 n_2),        D_k = k − (k + 1) Y n_{k+1} / n_k        for k = 1, 2, 3.
 """
@@ -29,17 +29,17 @@ FALLBACK = (0.5, 1.0, 1.5)  # KenLM's --discount_fallback
 
 @dataclass(frozen=True)
 class Discounts:
-    """D_1, D_2 and D_3 of one order; `estimated` is false where the counts could not tell and `FALLBACK` is used."""
+    """D_1, D_2 and D_3 of one order; `estimated` is false where `FALLBACK` is used."""
 
     values: tuple[float, float, float]
     estimated: bool
 
 
 def discounts(n: NDArray[np.int64]) -> Discounts:
-    """From n (5,), n[k] being the number of n-grams with a = k, to D.
+    """From n (5,), where n[k] is the number of n-grams with a = k, to D.
 
-    Where n_1, n_2 or n_3 is 0, or some D_k is not in (0, k], which would leave an unseen word without probability,
-    D is `FALLBACK`.
+    D is `FALLBACK` where n_1, n_2 or n_3 is 0, or a D_k is not in (0, k], which would give an unseen word no
+    probability.
     """
     if n[1:4].all():
         y = n[1] / (n[1] + 2 * n[2])
@@ -54,7 +54,7 @@ def estimate(
 ) -> list[Discounts]:
     """Write the model of a text to `directory`, and return the discounts of each order.
 
-    `ids` (tokens,) is the text, `starts` the places where its sequences begin.
+    `ids` (tokens,) is the text, `starts` the positions where its sequences begin.
     """
     orders = count_grams(ids, starts, vocabulary, order, directory, scratch)
     found, lower = [], np.full(vocabulary, 1 / (vocabulary - FIRST_OUTPUT))
@@ -69,7 +69,7 @@ def estimate(
 
 
 def _continuations(counted: Counted, higher: Counted, scratch: Scratch) -> NDArray[np.uint32]:
-    """a (n-grams,): the number of different words seen before each; what begins with `<s>`, with none, is counted."""
+    """a (n-grams,): the number of distinct words seen before each; its count if it begins with `<s>`."""
     a: NDArray[np.uint32] = scratch.array(len(counted.counts), np.uint32)
     for start in range(0, len(higher.suffixes), BLOCK):
         np.add.at(a, higher.suffixes[start : start + BLOCK], 1)
@@ -80,7 +80,7 @@ def _continuations(counted: Counted, higher: Counted, scratch: Scratch) -> NDArr
 
 
 def _counts_of_counts(a: NDArray[np.uint32]) -> NDArray[np.int64]:
-    """n (6,), the last of which counts all that are 5 or more."""
+    """n (6,); the last entry counts all that are 5 or more."""
     n = np.zeros(6, np.int64)
     for start in range(0, len(a), BLOCK):
         n += np.bincount(np.minimum(a[start : start + BLOCK], 5), minlength=6)
@@ -100,30 +100,30 @@ def _write_order(
 
     def blocks() -> Any:
         for start in range(0, len(a), BLOCK):
-            place = slice(start, start + BLOCK)
-            count = a[place].astype(np.int64)
-            context = (counted.keys[place] // np.uint64(vocabulary)).astype(np.int64) if n > 1 else np.zeros_like(count)
-            yield place, count, context, D[np.minimum(count, 3)]
+            block = slice(start, start + BLOCK)
+            count = a[block].astype(np.int64)
+            context = (counted.keys[block] // np.uint64(vocabulary)).astype(np.int64) if n > 1 else np.zeros_like(count)
+            yield block, count, context, D[np.minimum(count, 3)]
 
     for _, count, context, D_a in blocks():
         first = int(context[0])
         here = slice(first, int(context[-1]) + 1)
         total[here] += np.bincount(context - first, count)
         withheld[here] += np.bincount(context - first, D_a)
-    for start in range(0, contexts, BLOCK):  # γ is 1 for what was never followed by anything
+    for start in range(0, contexts, BLOCK):  # γ is 1 for n-grams that nothing follows
         here = slice(start, start + BLOCK)
         withheld[here] = np.divide(withheld[here], total[here], out=np.ones_like(total[here]), where=total[here] > 0)
     p = scratch.array(len(a), np.float64)
     with npy_writer(directory / LOG_P.format(n), np.float32) as log_p:
-        for place, count, context, D_a in blocks():
-            below = lower[counted.suffixes[place]] if n > 1 else lower[place]
+        for block, count, context, D_a in blocks():
+            below = lower[counted.suffixes[block]] if n > 1 else lower[block]
             seen = np.divide(count - D_a, total[context], out=np.zeros(len(count)), where=count > 0)
-            block = seen + withheld[context] * below
+            values = seen + withheld[context] * below
             if n == 1:
-                block[: max(0, FIRST_OUTPUT - place.start)] = 0
-            p[place] = block
+                values[: max(0, FIRST_OUTPUT - block.start)] = 0
+            p[block] = values
             with np.errstate(divide="ignore"):
-                log_p.append(np.log(block))
+                log_p.append(np.log(values))
     if n > 1:
         with npy_writer(directory / BACK_OFF.format(n - 1), np.float32) as back_off:
             for start in range(0, contexts, BLOCK):

@@ -1,4 +1,4 @@
-"""The n-grams of an unfinished model, order by order, into which others can still be put; knows no file."""
+"""The n-grams of an unfinished model, order by order, to which others can be added."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -7,7 +7,7 @@ from rnnlm.model.ngram.grams import GramRows, Grams
 
 
 class Levels:
-    """Arrays as those of `Grams`, but with a back-off weight for the highest order too."""
+    """Arrays like those of `Grams`, with back-off weights for the highest order too."""
 
     def __init__(self, vocabulary: int, log_p: NDArray[np.float32], back_off: NDArray[np.float32]) -> None:
         self.vocabulary = vocabulary
@@ -16,7 +16,7 @@ class Levels:
 
     @property
     def order(self) -> int:
-        """The highest order there is so far."""
+        """The highest order so far."""
         return len(self.log_p)
 
     def add(self, keys: NDArray[np.uint64], log_p: NDArray[np.float32], back_off: NDArray[np.float32]) -> None:
@@ -36,20 +36,20 @@ class Levels:
         )
 
     def numbers(self, words: GramRows) -> GramRows:
-        """words (rows, n) of ids → the numbers (rows,) of these n-grams, −1 where there is none."""
+        """words (rows, n) of ids → the indices (rows,) of these n-grams, −1 where there is none."""
         grams, numbers = self.grams(self.order), words[:, 0]
         for n in range(2, words.shape[1] + 1):
             numbers = grams.find(n, numbers, words[:, n - 1])
         return numbers
 
     def put_in(self, words: GramRows) -> int:
-        """Put in the n-grams words (rows, n) and all their prefixes, where they are missing; how many were.
+        """Add the missing ones of the n-grams words (rows, n) and of their prefixes; returns how many.
 
-        Each has the probability that backing off gives it, and a back-off weight of 1: no probability changes.
+        Each has its backed-off probability and a back-off weight of 1: no probability changes.
         """
         count = 0
         for n in range(2, words.shape[1] + 1 if len(words) else 0):
-            some = np.unique(words[:, :n], axis=0)  # in the order of their keys, for numbers go by keys
+            some = np.unique(words[:, :n], axis=0)  # in the order of their keys
             some = some[self.numbers(some) < 0]
             if len(some):
                 self._insert(n, some)
@@ -57,7 +57,7 @@ class Levels:
         return count
 
     def _insert(self, n: int, words: GramRows) -> None:
-        """Insert n-grams (rows, n), whose prefixes are there, and renumber those that come after them."""
+        """Insert n-grams (rows, n), whose prefixes exist, and renumber those after them."""
         V = np.uint64(self.vocabulary)
         log_p = self.grams(n).log_p_of(words[:, :-1], words[:, -1])
         keys = self.numbers(words[:, :-1]).astype(np.uint64) * V + words[:, -1].astype(np.uint64)

@@ -1,4 +1,4 @@
-"""An n-gram model that walks through a text as a network does: the border between NumPy and torch."""
+"""An n-gram model with the interface of a network: the border between NumPy and torch."""
 
 import torch
 from torch import Tensor
@@ -12,7 +12,7 @@ NgramStates = tuple[tuple[Tensor, ...], ...]
 class NgramModel:
     """p(y(t) | the N − 1 tokens before it). Its state and its 'hidden' are the ids that the prediction depends on.
 
-    With `lines_apart` a line depends on nothing before it, whatever state is carried: `</s>` is read as `<s>`.
+    With `lines_apart` a line does not depend on text before it, whatever state is carried: `</s>` is read as `<s>`.
     """
 
     def __init__(self, grams: Grams, *, lines_apart: bool) -> None:
@@ -20,20 +20,20 @@ class NgramModel:
 
     @property
     def device(self) -> torch.device:
-        """Where its inputs and outputs live: the numbers are looked up in memory maps, by the processor."""
+        """The CPU: numbers are looked up in memory maps."""
         return torch.device("cpu")
 
     def initial_state(self, batch: int) -> NgramStates:
-        """No history, for `batch` sequences: one tensor (batch, N − 1) of `<pad>`, as a network of one layer has it."""
+        """No history, for `batch` sequences: one tensor (batch, N − 1) of `<pad>`, nested as for one layer."""
         return ((torch.full((batch, self.grams.order - 1), PAD_ID, dtype=torch.int64),),)
 
     def __call__(self, inputs: Tensor, states: NgramStates) -> tuple[Tensor, NgramStates]:
-        """inputs (time, batch) of ids → histories (time, batch, N − 1) of ids, the last last, and the state after them.
+        """inputs (time, batch) of ids → histories (time, batch, N − 1) of ids in text order, and the state after them.
 
-        A history is what came before the prediction at its step, `<pad>` before the beginning.
+        A history is what precedes the prediction at its step, `<pad>` before the beginning.
         """
         ((before,),) = states
-        if self.lines_apart:  # no n-gram holds <s> but as its first word: what lies before it has no part
+        if self.lines_apart:  # n-grams have <s> only as their first word: text before it is ignored
             inputs = inputs.where(inputs != END_ID, START_ID)
         if before.shape[1] == 0:
             return before.new_empty((*inputs.shape, 0)), states

@@ -1,4 +1,4 @@
-"""Arrays that may be larger than memory, as files of a directory that goes away; nothing here is an artifact."""
+"""Arrays that may be larger than memory, in files of a temporary directory."""
 
 import os
 from pathlib import Path
@@ -11,22 +11,22 @@ _ZEROS = bytes(2**20)
 
 
 class Scratch:
-    """Makes arrays that live in files of `directory`, so that the system can take their pages out of memory."""
+    """Creates arrays in files of `directory`, so that the system can page them out."""
 
     def __init__(self, directory: Path) -> None:
         self._directory, self._count = directory, 0
 
     def array(self, length: int, dtype: Any) -> NDArray[Any]:
-        """(length,) zeros. The room is taken at once: a full disk is an OSError here, not a crash on a later write."""
+        """(length,) zeros. Disk space is reserved now: a full disk is an OSError here, not a crash on a later write."""
         if length == 0:
             return np.empty(0, dtype)
         path = self._path()
         with path.open("wb") as file:
-            _take_room(file, length * np.dtype(dtype).itemsize)
+            _reserve(file, length * np.dtype(dtype).itemsize)
         return np.memmap(path, dtype, "r+", shape=(length,))
 
     def growing(self, dtype: Any) -> "Growing":
-        """An array whose length is not known before its end."""
+        """An array whose length is not known in advance."""
         return Growing(self._path(), np.dtype(dtype))
 
     def _path(self) -> Path:
@@ -35,7 +35,7 @@ class Scratch:
 
 
 class Growing:
-    """Takes values one block after another, and is an array in the end."""
+    """An array that is written block by block."""
 
     def __init__(self, path: Path, dtype: np.dtype[Any]) -> None:
         self._path, self._dtype, self._length = path, dtype, 0
@@ -49,13 +49,13 @@ class Growing:
         self._length += len(values)
 
     def finished(self) -> NDArray[Any]:
-        """All values, in a file that is not written to any more."""
+        """All values; nothing may be appended after this."""
         if not self._length:
             return np.empty(0, self._dtype)
         return np.memmap(self._path, self._dtype, "r+", shape=(self._length,))
 
 
-def _take_room(file: BinaryIO, size: int) -> None:
+def _reserve(file: BinaryIO, size: int) -> None:
     if hasattr(os, "posix_fallocate"):
         os.posix_fallocate(file.fileno(), 0, size)
         return

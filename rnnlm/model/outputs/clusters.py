@@ -1,12 +1,12 @@
-"""A vocabulary in bands by frequency, so that rare words cost little: an exact softmax of two levels.
+"""A vocabulary in clusters by frequency, so that rare words cost little: an exact softmax of two levels.
 
-    p(w) = softmax(V₀ h + c₀)[w]                                   w among the most frequent words, band 0
-    p(w) = softmax(V₀ h + c₀)[band k] · softmax(V_k h + c_k)[w]    w in band k = 1, 2, …
+    p(w) = softmax(V₀ h + c₀)[w]                                      w among the most frequent words, cluster 0
+    p(w) = softmax(V₀ h + c₀)[cluster k] · softmax(V_k h + c_k)[w]    w in cluster k = 1, 2, …
 
-Band 0 has one logit more for each later band, G h + a. The rows of a band may be shorter than those of band 0:
-V_k = R_k Uᵀ_k with R_k (words, d), U_k (D, d), for inputs and outputs alike. Sources: Goodman 2001 on classes, Grave et
-al. 2017 on bands by frequency, Baevski & Auli 2019 on rows that shrink, shared by inputs and outputs. Knows nothing of
-how the bands are chosen.
+Cluster 0 has one more logit for each later cluster, G h + a. Rows of later clusters may be shorter than those of
+cluster 0: V_k = R_k Uᵀ_k with R_k (words, d), U_k (D, d), for inputs and outputs alike. Sources: Goodman 2001 on
+classes, Grave et al. 2017 on clusters by frequency, Baevski & Auli 2019 on shorter rows, shared by inputs and outputs.
+`cuts.py` chooses the clusters.
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,29 +19,29 @@ from rnnlm.model.outputs.factor import SoftmaxFactor
 
 
 class Cluster(nn.Module):
-    """The words of one band but the first: `rows` R (words, d) and, where d is below D, `up` U (D, d)."""
+    """The words of one later cluster: `rows` R (words, d) and, where d is below D, `up` U (D, d)."""
 
-    def __init__(self, words: int, width: int, dimensions: int, spread: float, generator: torch.Generator) -> None:
-        """`width` is d, `dimensions` D, `spread` the standard deviation of the rows' numbers."""
+    def __init__(self, words: int, width: int, dimensions: int, std: float, generator: torch.Generator) -> None:
+        """`width` is d, `dimensions` D, `std` the standard deviation of the rows' numbers."""
         super().__init__()
-        # U of unit variance over √d keeps the numbers of R Uᵀ as large as those of band 0.
-        self.rows = nn.Parameter(torch.empty(words, width).normal_(0, spread, generator=generator))
+        # U of unit variance over √d keeps the numbers of R Uᵀ as large as those of cluster 0.
+        self.rows = nn.Parameter(torch.empty(words, width).normal_(0, std, generator=generator))
         self.up = None
         if width < dimensions:
             self.up = nn.Parameter(torch.empty(dimensions, width).normal_(0, width**-0.5, generator=generator))
 
     def embed(self, numbers: Tensor) -> Tensor:
-        """(n,) numbers of words in the band → (n, D)."""
+        """(n,) numbers of words in the cluster → (n, D)."""
         rows = nn.functional.embedding(numbers, self.rows)
         return rows if self.up is None else rows @ self.up.T
 
     def read(self, h: Tensor) -> Tensor:
-        """h (rows, D) as the band's rows meet it, (rows, d)."""
+        """h (rows, D) → (rows, d), as the cluster's rows read it."""
         return h if self.up is None else h @ self.up
 
 
 class Clusters(nn.Module):
-    """The bands after the first; `G` (bands, D) and `a` (bands,) are their logits beside those of band 0.
+    """The later clusters; `G` (clusters, D) and `a` (clusters,) give their logits beside those of cluster 0.
 
     `cuts` are the output numbers at which they begin, `widths` the length d of their rows.
     """
@@ -52,7 +52,7 @@ class Clusters(nn.Module):
         dimensions: int,
         cuts: Sequence[int],
         widths: Sequence[int],
-        spread: float,
+        std: float,
         generator: torch.Generator,
     ) -> None:
         super().__init__()
@@ -61,60 +61,60 @@ class Clusters(nn.Module):
         self.register_buffer("_cuts", torch.tensor(list(cuts)), persistent=False)
         self._cuts: Tensor
         self.later = nn.ModuleList(
-            Cluster(end - begin, width, dimensions, spread, generator)
+            Cluster(end - begin, width, dimensions, std, generator)
             for (begin, end), width in zip(pairwise(self._bounds), widths, strict=True)
         )
         self.G = nn.Parameter(torch.zeros(len(cuts), dimensions))
         self.a = nn.Parameter(torch.zeros(len(cuts)))
 
     def __iter__(self) -> Iterator[tuple[int, int, Cluster]]:
-        """Each later band with the first output number that it has and the first that it has not."""
-        for (begin, end), band in zip(pairwise(self._bounds), self.later, strict=True):
-            assert isinstance(band, Cluster)
-            yield begin, end, band
+        """Each later cluster, after the first output number in it and the first beyond it."""
+        for (begin, end), cluster in zip(pairwise(self._bounds), self.later, strict=True):
+            assert isinstance(cluster, Cluster)
+            yield begin, end, cluster
 
     def embed(self, x: Tensor, numbers: Tensor) -> Tensor:
-        """x (rows, D) with the rows of later bands' words in place, `numbers` (rows,) being output numbers."""
-        band_of = torch.bucketize(numbers, self._cuts, right=True)
-        for number, (begin, _, band) in enumerate(self, 1):
-            here = (band_of == number).nonzero().squeeze(1)
+        """x (rows, D) with the embeddings of later clusters' words filled in; `numbers` (rows,) are output numbers."""
+        cluster_of = torch.bucketize(numbers, self._cuts, right=True)
+        for number, (begin, _, cluster) in enumerate(self, 1):
+            here = (cluster_of == number).nonzero().squeeze(1)
             if len(here):
-                x = x.index_copy(0, here, band.embed(numbers[here] - begin))
+                x = x.index_copy(0, here, cluster.embed(numbers[here] - begin))
         return x
 
-    def terms(self, h: Tensor, V: Tensor, c: Tensor, targets: Tensor) -> Iterator[SoftmaxFactor]:
+    def factors(self, h: Tensor, V: Tensor, c: Tensor, targets: Tensor) -> Iterator[SoftmaxFactor]:
         """The factors of p(target): h (rows, D), V (first, D), c (outputs,), targets (rows,) of output numbers."""
-        band_of = torch.bucketize(targets, self._cuts, right=True)
-        choices = torch.where(band_of == 0, targets, self.first + band_of - 1)
+        cluster_of = torch.bucketize(targets, self._cuts, right=True)
+        choices = torch.where(cluster_of == 0, targets, self.first + cluster_of - 1)
         yield SoftmaxFactor(h, torch.cat([V, self.G]), torch.cat([c[: self.first], self.a]), choices)
-        for number, (begin, end, band) in enumerate(self, 1):
-            here = (band_of == number).nonzero().squeeze(1)
+        for number, (begin, end, cluster) in enumerate(self, 1):
+            here = (cluster_of == number).nonzero().squeeze(1)
             if len(here):
-                yield SoftmaxFactor(band.read(h[here]), band.rows, c[begin:end], targets[here] - begin, here)
+                yield SoftmaxFactor(cluster.read(h[here]), cluster.rows, c[begin:end], targets[here] - begin, here)
 
     def log_p(self, h: Tensor, V: Tensor, c: Tensor) -> Tensor:
         """log p of every output, (…, D) → (…, outputs)."""
         first = nn.functional.linear(h, torch.cat([V, self.G]), torch.cat([c[: self.first], self.a])).log_softmax(-1)
         parts = [first[..., : self.first]]
-        for number, (begin, end, band) in enumerate(self):
-            within = nn.functional.linear(band.read(h), band.rows, c[begin:end]).log_softmax(-1)
+        for number, (begin, end, cluster) in enumerate(self):
+            within = nn.functional.linear(cluster.read(h), cluster.rows, c[begin:end]).log_softmax(-1)
             parts.append(first[..., self.first + number, None] + within)
         return torch.cat(parts, -1)
 
     @torch.no_grad()
     def start_rows(self, layer: Tensor) -> None:
-        """Start the rows from a whole layer (outputs, D); shorter ones are the nearest of their rank."""
-        for begin, end, band in self:
+        """Start the rows from a whole layer (outputs, D); shorter rows are its best approximation of their rank."""
+        for begin, end, cluster in self:
             rows = layer[begin:end]
-            if band.up is not None:  # Eckart & Young 1936
+            if cluster.up is not None:  # Eckart & Young 1936
                 _, directions = torch.linalg.eigh(rows.T @ rows)
-                band.up.copy_(directions[:, -band.up.shape[1] :])
-                rows = rows @ band.up
-            band.rows.copy_(rows)
+                cluster.up.copy_(directions[:, -cluster.up.shape[1] :])
+                rows = rows @ cluster.up
+            cluster.rows.copy_(rows)
 
     @torch.no_grad()
     def start_bias(self, bias: Tensor) -> None:
-        """Let each band begin with its share of the text; `bias` (outputs,) is the log unigram."""
+        """Start each cluster at its log frequency in the text; `bias` (outputs,) is the log unigram."""
         for number, (begin, end, _) in enumerate(self):
             self.a[number] = bias[begin:end].logsumexp(0)
 
@@ -124,7 +124,7 @@ class Clusters(nn.Module):
             torch.bucketize(targets, self._cuts, right=True).bincount(minlength=len(self.later) + 1).tolist()
         )
         within: int = sum(
-            count * (band.rows.numel() + (0 if band.up is None else band.up.numel()))
-            for count, (_, _, band) in zip(counts[1:], self, strict=True)
+            count * (cluster.rows.numel() + (0 if cluster.up is None else cluster.up.numel()))
+            for count, (_, _, cluster) in zip(counts[1:], self, strict=True)
         )
         return 2 * (len(targets) * self.G.numel() + within)

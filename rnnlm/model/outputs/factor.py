@@ -1,4 +1,4 @@
-"""A factor of p(target): one softmax over some choices, asked for some of the rows."""
+"""A factor of p(target): one softmax over some choices, for some of the rows."""
 
 from dataclasses import dataclass
 
@@ -9,10 +9,10 @@ from rnnlm.model.outputs.loss import linear_cross_entropy
 
 @dataclass(frozen=True)
 class SoftmaxFactor:
-    """A softmax that some rows' probability has as a factor.
+    """A softmax that is a factor of the probability of some rows.
 
     h (rows, width), V (choices, width), c (choices,); `targets` (rows,) are numbers of choices, negative where there
-    is nothing to predict; `rows` says which rows of the whole they are, all of them where it is None.
+    is nothing to predict; `rows` are their indices in the whole, None for all of it.
     """
 
     h: Tensor

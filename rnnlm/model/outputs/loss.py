@@ -1,8 +1,8 @@
 """The training loss of an output layer over many outputs, computed a block of rows at a time.
 
 The logits of a whole batch (rows × outputs) never exist together: a block's logits become its gradient while they are
-still in the cache, and the two products that the gradient needs are made then. Memory is bounded, and the passes over
-memory that softmax and its backward pass would make are saved.
+still in the cache, and the two products that need this gradient follow at once. This bounds memory and saves the
+memory traffic of softmax and its backward pass.
 """
 
 from typing import Any
@@ -17,8 +17,8 @@ from rnnlm.model.outputs.product import add_product, product, zeros
 # GFLOPS, twice: 97 and 106, 113 and 110, 122 and 115, 108 and 106 with blocks of 4, 8, 16 and 32 MB. AVX-512 and a
 # single core were not timed.
 _BLOCK = 2**22
-# Rows are filled up to a multiple of this. Bands meet another number of rows in each batch, and oneDNN makes and keeps
-# a kernel for every shape: with 128 units in bands a step took 50 ms, and 250 of them 965 MB; now 45 ms and 525 MB.
+# Rows are padded to a multiple of this. Clusters have other row counts in each batch, and oneDNN compiles and keeps a
+# kernel for every shape: with 128 units and clusters a step took 50 ms, and 250 took 965 MB; now 45 ms and 525 MB.
 _ROWS = 16
 
 
@@ -34,7 +34,7 @@ class LinearCrossEntropy(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, h: Tensor, V: Tensor, c: Tensor, targets: Tensor) -> Tensor:
-        """The loss; its gradients are made on the way, for the logits are there only once."""
+        """The loss; computes its gradients too, since the logits are not kept."""
         rows = max(2, _BLOCK // len(V) // _ROWS) * _ROWS
         count = len(h)
         h = functional.pad(h, (0, 0, 0, -count % _ROWS))
@@ -45,15 +45,15 @@ class LinearCrossEntropy(torch.autograd.Function):
         for start in range(0, len(h), rows):
             block, wanted = h[start : start + rows], targets[start : start + rows]
             inside = wanted >= 0
-            place = wanted.clamp(min=0).unsqueeze(1)
+            chosen = wanted.clamp(min=0).unsqueeze(1)
             o = product(block, V, c, logits[: len(block)])
-            chosen, largest = o.gather(1, place).squeeze(1), o.amax(1)
+            target_o, largest = o.gather(1, chosen).squeeze(1), o.amax(1)
             p = torch.softmax(o, 1, out=softmax[: len(o)])
             # Σ exp(o − max o) is 1 over the largest p, which saves a pass.
-            total += ((largest - p.amax(1).log() - chosen) * inside).sum(dtype=torch.float64)
+            total += ((largest - p.amax(1).log() - target_o) * inside).sum(dtype=torch.float64)
             if not bool(inside.all()):
                 p *= inside.unsqueeze(1)
-            do = p.scatter_add_(1, place, -inside.unsqueeze(1).to(p.dtype))
+            do = p.scatter_add_(1, chosen, -inside.unsqueeze(1).to(p.dtype))
             dh[start : start + rows] = product(do, V.T)
             add_product(dV, do, block)
             dc += do.sum(0)
@@ -62,7 +62,7 @@ class LinearCrossEntropy(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
-        """The gradients made before, times that of the loss."""
+        """The gradients from `forward`, times that of the loss."""
         (scale,) = grads
         dh, dV, dc = ctx.saved_tensors
         return dh * scale, dV * scale, dc * scale, None

@@ -23,7 +23,7 @@ from rnnlm.training.lags.tasks import LAG_TASKS, LagTask, TaskSequences
 from rnnlm.training.loop import Trainer
 from rnnlm.training.progress import Outcome, Progress
 from rnnlm.training.sequences import SequenceObjective
-from rnnlm.training.settings import TrainSettings
+from rnnlm.training.settings import SettledSettings, TrainSettings, settled
 
 VALIDATED, TESTED = 250, 2000  # sequences that choose the best weights, and that measure them
 _HELD = 2**24  # steps of all training sequences together, at most; a longer run meets sequences again
@@ -134,25 +134,17 @@ def _run(
     )  # fmt: skip
 
 
-def _training(variant: Variant, settings: LagSettings) -> TrainSettings:
+def _training(variant: Variant, settings: LagSettings) -> SettledSettings:
     """The budget as the trainer takes it: no regularisation, for no sequence is seen often enough to be learned."""
-    return TrainSettings(
-        cell=variant.cell,
-        hidden=settings.hidden,
-        recurrent_init=variant.recurrent_init,
-        steps=settings.steps,
-        batch_size=settings.batch_size,
-        bptt="full",
-        learning_rate=settings.learning_rate,
-        clip=settings.clip if variant.clipped else 0.0,
-        weight_decay=0.0,
-        dropout=0.0,
-        seed=settings.seed,
+    given = TrainSettings(
+        cell=variant.cell, recurrent_init=variant.recurrent_init, steps=settings.steps, bptt="full",
+        clip=settings.clip if variant.clipped else 0.0, weight_decay=0.0, seed=settings.seed,
         checkpoint_every="10000h",  # nothing goes on from a directory that is gone
-    )
+    )  # fmt: skip
+    return settled(given, hidden=settings.hidden, batch_size=settings.batch_size, learning_rate=settings.learning_rate)
 
 
-def _network(task: LagTask, training: TrainSettings, settings: LagSettings, steps: int) -> Network:
+def _network(task: LagTask, training: SettledSettings, settings: LagSettings, steps: int) -> Network:
     """A fresh network that reads `steps` steps."""
     generator = torch.Generator().manual_seed(settings.seed)
     start = WeightInit(training.recurrent_init, settings.forget_bias or 0.0)

@@ -1,17 +1,32 @@
 """An embedding layer as word2vec's text form, which gensim, fastText's tools and `rnnlm embed --vectors` read.
 
-A header `rows numbers`, then a line for each token: the token and its numbers, all apart by one blank. Source: the
+A header `rows numbers`, then a line for each token: the token and its numbers, separated by one space. Source: the
 word2vec tool (Mikolov et al. 2013), with `-binary 0`.
 """
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from rnnlm.artifacts import durable
-from rnnlm.corpus.tokenizer import PAD_ID
-from rnnlm.model.embedding import EmbeddingLayer
+from rnnlm.corpus.tokenizer import PAD_ID, tokens_by_id
+from rnnlm.model.embedding import EmbeddingLayer, whole_layer
+from rnnlm.model.ngram.arpa import arpa_token
+from rnnlm.model.quantized import sealed_weights
+from rnnlm.model.sealed import Sealed
 
 _BLOCK = 256  # rows turned into text at once
+
+
+def export_word2vec(sealed: Sealed, path: Path) -> dict[str, Any]:
+    """The embedding of every token of a model but `<pad>`; the report."""
+    rules = sealed.rules
+    layer = whole_layer(sealed_weights(sealed)[0])
+    names = [arpa_token(token, rules.kind) for token in tokens_by_id(rules.tokenizer)]
+    return {
+        "to": "word2vec", "out": str(path), "vectors": write_word2vec(path, names, layer),
+        "dimensions": layer.shape[1], "model": sealed.name, "model_sha256": sealed.model_sha256,
+    }  # fmt: skip
 
 
 def write_word2vec(path: Path, names: Sequence[str], layer: EmbeddingLayer) -> int:

@@ -9,8 +9,8 @@ from rnnlm.corpus.tokenizer import FIRST_OUTPUT, UNKNOWN_ID
 from rnnlm.model.likelihood import LanguageModel, log_probabilities
 from rnnlm.model.states import taken
 from rnnlm.use.generation.detokenizer import Detokenizer
+from rnnlm.use.generation.settings import GenerateSettings
 from rnnlm.use.generation.streams import Drawn, read
-from rnnlm.use.settings import GenerateSettings
 
 
 @dataclass(frozen=True)

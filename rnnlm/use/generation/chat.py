@@ -1,6 +1,6 @@
 """A text written together: a person types, the model shows how it might go on and what may come next."""
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 from rnnlm.corpus.settings import WORD_KINDS
 from rnnlm.corpus.text import TextRules
@@ -8,7 +8,9 @@ from rnnlm.corpus.tokenizer import END_ID
 from rnnlm.model.likelihood import LanguageModel
 from rnnlm.use.generation.generate import Generated, generate
 from rnnlm.use.generation.next import Candidate, next_words, split_half_typed
-from rnnlm.use.settings import GenerateSettings
+from rnnlm.use.generation.settings import DrawSettings, GenerateSettings
+
+_CANDIDATES = 5  # next words that a turn shows
 
 
 @dataclass(frozen=True)
@@ -26,8 +28,8 @@ class Turn:
 class Session:
     """The text so far, which begins with the prompt; each turn is drawn with a seed of its own."""
 
-    def __init__(self, model: LanguageModel, rules: TextRules, settings: GenerateSettings) -> None:
-        self._model, self._rules, self._settings = model, rules, settings
+    def __init__(self, model: LanguageModel, rules: TextRules, settings: DrawSettings) -> None:
+        self._model, self._rules, self._settings = model, rules, GenerateSettings(**asdict(settings))
         self._turns = 0
         self._last: Turn | None = None
         self.text = settings.prompt
@@ -42,11 +44,11 @@ class Session:
             self.text += (" " if apart else "") + typed
         elif self._last is not None:
             self.text += self._last.continuation
-        candidates = next_words(self._model, self._rules, self.text, self._settings.candidates or 1)
+        candidates = next_words(self._model, self._rules, self.text, _CANDIDATES)
         rest = self._rest_of_word(candidates)
         drawn = self._draw(self.text + rest)
         ended = "\n" if drawn.ids[-1] == END_ID else ""
-        self._last = Turn(self.text, rest + drawn.continued + ended, candidates[: self._settings.candidates])
+        self._last = Turn(self.text, rest + drawn.continued + ended, candidates)
         self._turns += 1
         return self._last
 

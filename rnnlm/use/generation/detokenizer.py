@@ -7,7 +7,7 @@ from rnnlm.corpus.settings import WORD_KINDS
 from rnnlm.corpus.text import TextRules
 from rnnlm.corpus.tokenizer import END_ID, START_ID, shown
 from rnnlm.use.generation.prompt import text_of
-from rnnlm.use.settings import GenerateSettings
+from rnnlm.use.generation.settings import GenerateSettings
 
 _HALF = "�"  # what half of a character that is spelt in bytes is decoded to
 

@@ -10,8 +10,8 @@ from rnnlm.model.likelihood import LanguageModel
 from rnnlm.use.generation.beam import beam_search
 from rnnlm.use.generation.detokenizer import Detokenizer, token_name
 from rnnlm.use.generation.prompt import prompt_ids, text_of
+from rnnlm.use.generation.settings import GenerateSettings
 from rnnlm.use.generation.streams import Drawn, Streams
-from rnnlm.use.settings import GenerateSettings
 
 Emit = Callable[[str], None]
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from rnnlm.corpus.tokenizer import FIRST_OUTPUT, UNKNOWN_ID
-from rnnlm.use.settings import GenerateSettings
+from rnnlm.use.generation.settings import GenerateSettings
 
 
 def shaped(log_p: Tensor, settings: GenerateSettings, said: Tensor | None = None) -> Tensor:

@@ -14,7 +14,7 @@ from rnnlm.model.likelihood import LanguageModel, log_probabilities
 from rnnlm.model.network import States
 from rnnlm.model.states import joined, taken
 from rnnlm.use.generation.sampling import draw, shaped
-from rnnlm.use.settings import GenerateSettings
+from rnnlm.use.generation.settings import GenerateSettings
 
 _SEGMENT = 1024  # tokens of a prompt read in one call
 

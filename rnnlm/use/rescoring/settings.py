@@ -38,7 +38,7 @@ class RescoreSettings:
         basic=True,
     )  # fmt: skip
     tune: bool = setting(
-        False, "find the weights that make the fewest word errors, and show them", record=False, basic=True
+        False, "find the weights that make the fewest word errors, and show them", record=False, basic=True, switch=True
     )
     context: Literal["sentence", "stream"] = setting(
         "sentence", "each utterance from the start, or after the first hypothesis of the one before", record=False

@@ -1,0 +1,110 @@
+"""Brings the stages that a command needs up to date, says so, and records what they were given."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rnnlm.app.corpus import Corpus
+from rnnlm.app.request import SECTIONS, TABLE_SECTIONS, TEXT_SECTIONS, Request
+from rnnlm.artifacts import write_bytes
+from rnnlm.config import as_dict, files_of, to_toml
+from rnnlm.errors import UsageError
+from rnnlm.graph import STAGES, chain
+from rnnlm.screen import Screen
+from rnnlm.workspace import Built, Workspace
+
+if TYPE_CHECKING:
+    from rnnlm.app.stages import PipelineStage
+
+GIGABYTE = 10**9
+
+
+class Pipeline(Corpus):
+    """A workspace's stages under the settings of a request.
+
+    Stages `of_another_corpus` stay until what replaces them is sealed; what nothing replaces goes after that.
+    """
+
+    def __init__(
+        self, workspace: Workspace, request: Request, screen: Screen, *, of_another_corpus: bool = False
+    ) -> None:
+        super().__init__(workspace, request, screen)
+        self._of_another_corpus = of_another_corpus
+
+    def stage(self, name: str) -> "PipelineStage":
+        """A stage as this request wants it."""
+        from rnnlm.app.stages import PIPELINE
+
+        return PIPELINE[name](self)
+
+    def ensure(self, stage: str, *, force: bool = False, asked: bool = True) -> Built:
+        """Bring a stage and all it reads up to date; earlier ones that had to run are named on standard error.
+
+        `asked` says that the stage is the command itself, not something that the command reads.
+        """
+        stale: set[str] = set()
+        for name in chain(stage):
+            last = name == stage and asked
+            wanted = self.stage(name)
+            built = self.workspace.build(name, wanted.settings(), wanted.build, force=force and last)
+            if built.fresh and not last and name != self.request.command:
+                self.screen.notice(f"{name}: ran first: {self.request.command} needs it")
+            elif last and not built.fresh:
+                self.screen.notice(f"{name}: up to date")
+            stale.update(built.stale)
+        if self._of_another_corpus:
+            self.workspace.drop(keep=chain(stage))
+            self._of_another_corpus, stale = False, set()
+        stale -= set(chain(stage))
+        if stale:
+            names = ", ".join(name for name in STAGES if name in stale)
+            self.screen.notice(f"{stage}: rebuilt, so these are stale now: {names}")
+        return built
+
+    def plan(self, stage: str) -> dict[str, str]:
+        """What `ensure` would do with each stage, nothing being run or written."""
+        plan: dict[str, str] = {}
+        for name in chain(stage):
+            if "would run" in (plan.get(each) for each in STAGES[name].inputs):
+                plan[name] = "would run"
+                continue
+            manifest = self.workspace.manifest(name)
+            same = manifest is not None and dict(manifest.settings) == self.stage(name).settings()
+            plan[name] = "up to date" if same and self.workspace.state(name) == "current" else "would run"
+        return plan
+
+    def record(self) -> None:
+        """Remember what this request was given, for later ones, and write out all that it resolved to."""
+        order = section_order(self.workspace)
+        given = {
+            section: self.settings(SECTIONS[section]).given() for section in order if section in self.request.sections
+        }
+        for section, values in given.items():
+            for name in files_of(self.settings(SECTIONS[section]).settings, written=False).keys() & values.keys():
+                values[name] = _absolute(str(values[name]))
+        resolved = {section: as_dict(self.settings(SECTIONS[section]).settings) for section in order}
+        self.workspace.record(given)
+        self._write_settings(self.workspace.path / "settings.toml", to_toml(resolved).encode())
+
+    def _write_settings(self, path: Path, content: bytes) -> None:
+        """Write what was resolved, but never into the file that --config read it from."""
+        config = self.request.config
+        if config is None or not path.exists() or not path.samefile(config):
+            write_bytes(path, content)
+        elif path.read_bytes() != content:
+            self.screen.notice(f"{path} is the file of --config and stays as it is; flags of this run are not in it")
+
+    def refuse_large(self, size: int, what: str, flag: str) -> None:
+        """UsageError for a result over 1 GB that --force does not ask for."""
+        if size > GIGABYTE and not self.request.run.force:
+            raise UsageError(f"{what} would write {size / GIGABYTE:.1f} GB", f"use a smaller {flag}, or --force")
+
+
+def section_order(workspace: Workspace | None) -> tuple[str, ...]:
+    """The sections of settings that the source of a workspace, a corpus or a table, has a use for."""
+    series = workspace is not None and workspace.directory("table").exists()
+    return TABLE_SECTIONS if series else TEXT_SECTIONS
+
+
+def _absolute(name: str) -> str:
+    """A file's name as it is from any directory; what is no file stays as it is."""
+    return str(Path(name).resolve()) if Path(name).exists() else name

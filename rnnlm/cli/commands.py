@@ -1,0 +1,222 @@
+"""The commands, a row each, in the order of the pipeline; what a command does is imported when it runs."""
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from rnnlm.app.request import Request
+from rnnlm.cli.options import typer_command
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command: its `group` on the first page, what it is for, its function below `cli/show`, examples, sections.
+
+    Its page has the basic options of the sections `shown`, by default the first, and those named in `also`.
+    """
+
+    name: str
+    group: str
+    help: str
+    function: str
+    examples: tuple[str, ...]
+    sections: tuple[str, ...] = ()
+    arguments: dict[str, tuple[Any, Any]] = field(default_factory=dict)
+    shown: tuple[str, ...] | None = None
+    also: tuple[str, ...] = ()
+
+    def body(self) -> Callable[[Request], None]:
+        """The function that runs it."""
+        module, _, name = self.function.partition(":")
+        function: Callable[[Request], None] = getattr(importlib.import_module(f"rnnlm.cli.show.{module}"), name)
+        return function
+
+    def callback(self) -> Callable[..., None]:
+        """What Typer makes a command of."""
+        shown = self.sections[:1] if self.shown is None else self.shown
+        run = lambda request: self.body()(request)  # noqa: E731
+        return typer_command(self.name, self.arguments, self.sections, shown, self.also, run)
+
+
+def _argument(kind: Any, help: str) -> Any:
+    return Annotated[kind, typer.Argument(help=help, show_default=False)]
+
+
+def _option(kind: Any, flag: str, help: str) -> Any:
+    return Annotated[kind, typer.Option(flag, help=help, show_default=False)]
+
+
+_PATHS = _argument(list[str] | None, "a workspace, or a corpus: text files, a directory, builtin:stories, -")
+_TABLE = "a workspace, or a table: a .csv, .tsv, .csv.gz or .parquet file, or a directory of .npy files"
+_OUT = _option(Path | None, "--out", "the workspace directory (default: work)")
+_MODEL = {"path": (_argument(str, "a workspace, or a sealed model's directory"), ...)}
+_CORPUS = {
+    "paths": (_PATHS, None),
+    "out": (_OUT, None),
+    "dry_run": (_option(bool, "--dry-run", "say what would run, and stop"), False),
+}
+_TEXT = ("raw", "clean", "tokenize", "vocab")
+
+
+def _stage(name: str, help: str, examples: tuple[str, ...], *sections: str, **more: Any) -> Command:
+    return Command(name, "Prepare", help, "stages:show_stage", examples, (*sections, "reading"), _CORPUS, **more)
+
+
+def _use(
+    name: str, group: str, help: str, function: str, examples: tuple[str, ...], *more: str, **arguments: Any
+) -> Command:
+    return Command(name, group, help, function, examples, (name, "model", *more), {**_MODEL, **arguments})
+
+
+COMMANDS = (
+    Command(
+        "corpus", "Prepare", "List the built-in corpora and tasks, write one, or study what networks learn of a task.",
+        "corpus:corpus",
+        ("rnnlm corpus stories --out data", "rnnlm corpus recall --study --lags 5,20 --plot lags.png"),
+        ("corpus", "lags"),
+        {
+            "name": (_argument(str | None, "which corpus or task; all are listed without it"), None),
+            "out": (_option(Path | None, "--out", "write it into this directory, not to standard output"), None),
+            "tagged": (_option(bool, "--tagged", "of stories: a word and its part of speech a line"), False),
+            "study": (_option(bool, "--study", "train networks on a task at every lag, and compare them"), False),
+        },
+    ),
+    _stage(
+        "clean", "Read a corpus, split it into train, valid and test, and clean it.",
+        ("rnnlm clean corpus.txt --out work", "rnnlm clean ptb/ --prepared --out ptb-work"),
+        "raw", "clean", shown=("raw", "clean"),
+    ),
+    _stage(
+        "tokenize", "Cut cleaned text into words, characters, bytes or subwords.",
+        ("rnnlm tokenize work", "rnnlm tokenize work --kind bpe --vocab-size 4000"),
+        "tokenize", "raw", "clean",
+    ),
+    _stage(
+        "vocab", "Count the tokens of train, give them ids, and write every split as ids.",
+        ("rnnlm vocab work", "rnnlm vocab work --min-count 3 --max-size 10000"),
+        "vocab", "raw", "clean", "tokenize",
+    ),
+    _stage(
+        "pad", "Write lines as rows (N, T) of ids, filled with 0 on the right, and their lengths.",
+        ("rnnlm pad work", "rnnlm pad work --max-length 40 --long-lines split"),
+        "pad", *_TEXT,
+    ),
+    Command(
+        "embed", "Prepare", "Build the embedding layer (V, D), or write lines as arrays (N, T, D) or (N, H).",
+        "embed:embed",
+        ("rnnlm embed work --vectors glove.txt", "rnnlm embed work --split test --summary"),
+        ("embed", "vectors", *_TEXT, "pad", "reading"), _CORPUS, shown=("embed", "vectors"),
+    ),
+    Command(
+        "window", "Prepare", "Cut a table of time series into windows (N, T, F) and what is to be forecast from each.",
+        "window:window",
+        ("rnnlm window weather.csv --out air --target pm2.5 --steps 24", "rnnlm window air --horizon 24"),
+        ("window",), {"paths": (_argument(list[str] | None, _TABLE), None), "out": (_OUT, None)},
+    ),
+    Command(
+        "train", "Train", "Train a language model; earlier stages run first where they have to.", "train:train",
+        (
+            "rnnlm train corpus.txt --out work --budget 10m",
+            "rnnlm train work --cell gru --hidden 256 --epochs 5 --name small",
+        ),
+        ("train", *_TEXT, "pad", "embed", "reading"), _CORPUS, also=("kind",),
+    ),
+    Command(
+        "ngram", "Train", "Train an interpolated modified Kneser-Ney model, or read one from an ARPA file.",
+        "ngram:ngram",
+        ("rnnlm ngram work --order 5", "rnnlm ngram work --from model.arpa.gz --name theirs"),
+        ("ngram", *_TEXT, "reading"), _CORPUS,
+    ),
+    _use(
+        "evaluate", "Measure", "Measure perplexity, accuracy, or errors in the data's units, on a split or a file.",
+        "evaluate:evaluate",
+        ("rnnlm evaluate work", "rnnlm evaluate work --model gru --text test.txt"), "reading",
+    ),
+    _use(
+        "ladder", "Measure", "Measure n-gram, network, their mixture, neural cache and dynamic evaluation, a row each.",
+        "ladder:ladder", ("rnnlm ladder work", "rnnlm ladder work --ensemble gru,small"), "reading",
+    ),
+    _use(
+        "slices", "Measure", "Show where the loss is, how sure the model is, and the keystrokes it saves.",
+        "slices:slices", ("rnnlm slices work", "rnnlm slices work --text test.txt --plot reliability.png"), "reading",
+    ),
+    Command(
+        "compare", "Measure", "Test the differences of models on one text; what cannot be compared is refused.",
+        "compare:compare",
+        ("rnnlm compare work lstm gru", "rnnlm compare work/models/lstm other/models/lstm --text test.txt"),
+        ("compare", "reading"),
+        {"paths": (_argument(list[str], "models' directories or workspaces; or a workspace, then names in it"), ...)},
+    ),
+    _use(
+        "inspect", "Measure", "Look inside a network: gradients by lag, spectra, gates, free runs, its graph.",
+        "inspect:inspect_", ("rnnlm inspect work --plot dynamics.png", "rnnlm inspect work --graph graph.svg"),
+    ),
+    _use(
+        "neighbors", "Measure", "Show what is nearest to words in an embedding layer, analogies, a map, or like lines.",
+        "neighbors:neighbors", ("rnnlm neighbors work dog cat", "rnnlm neighbors work man king woman --analogy"),
+        "reading", words=(_argument(list[str] | None, "words; three with --analogy; a sentence with --lines"), None),
+    ),
+    _use(
+        "score", "Use", "Give log probabilities of a text: of all of it, or of each line, word or token.",
+        "score:score",
+        ("rnnlm score work lines.txt --level word", "rnnlm score work --format srilm < lines.txt"), "reading",
+        files=(_argument(list[str] | None, "text files, a line each; - or none for standard input"), None),
+    ),
+    _use(
+        "pairs", "Use", "Show how often the better of two lines is the more likely one, by type.", "pairs:pairs",
+        ("rnnlm pairs work pairs.tsv", "rnnlm pairs work pairs.tsv --level line --json"), "reading",
+        file=(_argument(str, "a file of pairs: better, worse and type, with tabs between; - for standard input"), ...),
+    ),
+    _use(
+        "rescore", "Use", "Rescore n-best lists of speech or OCR, or find the weights that suit them.",
+        "rescore:rescore",
+        ("rnnlm rescore work lists.jsonl", "rnnlm rescore work nbest --format kaldi --references ref --tune"),
+        "reading",
+        files=(_argument(list[str] | None, "n-best lists; - or none for standard input"), None),
+    ),
+    _use(
+        "generate", "Use", "Draw texts from the model or search for them, after a prompt.", "generate:generate",
+        ('rnnlm generate work --prompt "the cat" -n 3', 'rnnlm generate work --beam 8 --prompt "the cat"'), "reading",
+    ),
+    _use(
+        "chat", "Use", "Write a text together with the model, line by line.", "generate:chat",
+        ("rnnlm chat work", 'rnnlm chat work --prompt "once upon a time" --temperature 0.7'),
+    ),
+    _use(
+        "next", "Use", "Show the most likely next words, completing a half-typed one.", "generate:next_",
+        ('rnnlm next work --prompt "the ca"', 'rnnlm next work --prompt "the " -k 20 --json'),
+    ),
+    _use(
+        "predict", "Use", "Label the lines or words of a text, or forecast a table; TSV, or JSON Lines with --json.",
+        "predict:predict", ("rnnlm predict classes new.txt", "rnnlm predict air weather.csv --json"), "reading",
+        file=(_argument(str, "a text, a line each; or a table to forecast; - for standard input"), ...),
+    ),
+    _use(
+        "export", "Use", "Write a model with 8-bit weights, as ONNX, its vectors as text, or as an n-gram model.",
+        "export:export",
+        ("rnnlm export work --to int8 --out small", "rnnlm export work --to onnx --out graphs"),
+        out=(_option(Path | None, "--out", "the file or directory to write"), None),
+    ),
+    Command(
+        "status", "Workspace", "Show each stage and model: current, stale, changed by hand, damaged or missing.",
+        "status:status", ("rnnlm status work", "rnnlm status work --accept"), (),
+        {
+            "workspace": (_argument(Path, "a workspace"), ...),
+            "accept": (_option(bool, "--accept", "adopt text files that were edited by hand"), False),
+        },
+    ),
+    Command(
+        "config", "Workspace", "Show every setting, its value, and where it comes from; or the recipes.",
+        "status:config", ("rnnlm config work", "rnnlm config --recipes"),
+        ("train", *_TEXT, "pad", "embed", "window"),
+        {
+            "workspace": (_argument(Path | None, "a workspace"), None),
+            "recipes": (_option(bool, "--recipes", "list the recipes that train --recipe takes"), False),
+        },
+        shown=(),
+    ),
+)  # fmt: skip

@@ -1,0 +1,90 @@
+"""`rnnlm evaluate` of a model that forecasts, beside methods that need no network."""
+
+from pathlib import Path
+from typing import Any
+
+from rnnlm.app.request import Request
+from rnnlm.cli.terminal import Terminal, terminal
+from rnnlm.errors import UsageError
+from rnnlm.model.finding import FoundModel
+from rnnlm.model.network import Network
+from rnnlm.screen import Grid, count
+from rnnlm.tables.rules import SeriesRules
+from rnnlm.tables.series import Series
+from rnnlm.use.evaluation.settings import EvaluateSettings
+from rnnlm.use.forecasts.baselines import Baseline, baselines
+from rnnlm.use.forecasts.data import choose_windows
+from rnnlm.use.forecasts.evaluate import Errors, errors, forecasts
+from rnnlm.views.forecast_plot import draw_forecast
+
+_PLOTTED = 500  # rows of a picture
+
+
+def evaluate_forecast(request: Request, found: FoundModel, network: Network) -> None:
+    """A model's errors on a split or a table, beside those of the baselines."""
+    given = request.settings(EvaluateSettings).settings
+    if given.context is not None or given.baseline:
+        raise UsageError("--context or --baseline with a forecast", "its baselines are always shown")
+    chosen = choose_windows(found, given.split, given.text)
+    series, truth = chosen.series, chosen.series.truth()
+    forecast = forecasts(network, series, given.batch_size)
+    metrics = {"model": errors(forecast, truth)}
+    names = {"model": found.model.name}
+    if network.feeds_back:
+        metrics["forced"] = errors(forecasts(network, series, given.batch_size, forced=True), truth)
+        ahead_ = series.rules.horizon - 1
+        future = f", known up to {ahead_} rows after the window" if ahead_ > 0 else ""
+        names["forced"] = f"{found.model.name} fed true values{future}"
+    others = baselines(chosen.train, series, given.season)
+    metrics |= {each.key: errors(each.forecast, truth) for each in others if each.forecast is not None}
+    names |= {each.key: each.name for each in others}
+    report = {
+        "task": "forecast", "targets": list(series.rules.targets), "horizon": series.rules.horizon,
+        "windows": len(series), "errors": {method: _json(each) for method, each in metrics.items()},
+        "left_out": {each.key: each.reason for each in others if each.forecast is None}, "split": chosen.split,
+        "table_sha256": chosen.table_sha256, "model_sha256": found.model.model_sha256,
+    }  # fmt: skip
+    screen = terminal(request)
+    if given.plot is not None:
+        _draw(Path(given.plot), series, truth, forecast, others, chosen.name)
+        screen.notice(f"{given.plot}: the last {min(_PLOTTED, len(series)):,} windows of {chosen.name}")
+    _show(screen, report, metrics, names, series, chosen.name)
+
+
+def ahead(rules: SeriesRules) -> str:
+    """How far ahead the forecast is, in words."""
+    return f"{rules.horizon} row{'' if rules.horizon == 1 else 's'} ahead"
+
+
+def _json(metrics: Errors) -> dict[str, list[float]]:
+    """The errors of one method as JSON, a number a target."""
+    named = {"root_mean_square_error": metrics.root_mean_square, "mean_absolute_error": metrics.mean_absolute}
+    return {**{key: list(value) for key, value in named.items()}, "nats_per_value": list(metrics.nats_per_value)}
+
+
+def _show(
+    screen: Terminal,
+    report: dict[str, Any],
+    found: dict[str, Errors],
+    names: dict[str, str],
+    series: Series,
+    what: str,
+) -> None:
+    targets = series.rules.targets
+    columns = [f"{metric} {target}" for target in targets for metric in ("RMSE", "MAE")]
+    view = Grid("method", *columns)
+    for method, metrics in found.items():
+        pairs = zip(metrics.root_mean_square, metrics.mean_absolute, strict=True)
+        view.add_row(names[method], *(f"{number:.4g}" for pair in pairs for number in pair))
+    words = [f"{what}: {count(len(series))} windows, {ahead(series.rules)}, errors in the data's units"]
+    words += [f"{names[method]} does not apply: {reason}" for method, reason in report["left_out"].items()]
+    screen.result(report, view, *words)
+
+
+def _draw(path: Path, series: Series, truth: Any, forecast: Any, others: list[Baseline], name: str) -> None:
+    """The last windows of the first target, beside the first baseline that applies."""
+    last = slice(-_PLOTTED, None)
+    baseline = next((each.forecast for each in others if each.forecast is not None), None)
+    beside = None if baseline is None else baseline[last, 0]
+    title = f"{series.rules.targets[0]}, {ahead(series.rules)}, {name}"
+    draw_forecast(path, truth[last, 0], forecast[last, 0], beside, title)

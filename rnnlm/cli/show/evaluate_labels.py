@@ -1,0 +1,90 @@
+"""`rnnlm evaluate` of a model that labels words or texts."""
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rnnlm.app.opening import decoding
+from rnnlm.app.request import Request
+from rnnlm.cli.terminal import Terminal, terminal
+from rnnlm.errors import UsageError
+from rnnlm.model.finding import FoundModel
+from rnnlm.model.network import Network
+from rnnlm.screen import Grid, count
+from rnnlm.use.evaluation.settings import EvaluateSettings
+from rnnlm.use.labels.choice import prior_offsets
+from rnnlm.use.labels.data import choose_labelled
+from rnnlm.use.labels.evaluate import evaluate_labels, naive_bayes_confusion
+from rnnlm.use.labels.metrics import Confusion
+
+_WHOLE_MATRIX = 12  # labels whose counts fit on a screen side by side
+_WORST = 10
+
+
+def evaluate_labelled(request: Request, found: FoundModel, network: Network) -> None:
+    """How well a model labels a split or a labeled file."""
+    given, screen = request.settings(EvaluateSettings).settings, terminal(request)
+    model = found.model
+    if given.context is not None or given.plot is not None:
+        raise UsageError("--context or --plot with a model of labels", "they go with text and forecasts")
+    if given.baseline and (model.task != "classify" or found.workspace is None or given.text):
+        raise UsageError("--baseline without texts to learn from", "name a workspace of labelled texts and a split")
+    with tempfile.TemporaryDirectory(prefix="rnnlm-") as directory:
+        chosen = choose_labelled(
+            found, given.split, given.text, Path(directory), field=given.field, label=given.label,
+            decoding=decoding(request, screen),
+        )  # fmt: skip
+        if not chosen.same_split:
+            screen.notice(f"{model.name} was trained on another split: it may have seen what it is asked here")
+        offsets = prior_offsets(model.label_counts, given.balance)
+        evaluation = evaluate_labels(network, chosen.data, given.batch_size, offsets)
+        report: dict[str, Any] = {
+            "task": model.task, "balance": given.balance, **evaluation.report(), "split": chosen.split,
+            **chosen.digests, "model_sha256": model.model_sha256,
+        }  # fmt: skip
+        if network.feeds_back:
+            forced = evaluate_labels(network, chosen.data, given.batch_size, offsets, forced=True).report()
+            report["forced"] = {key: forced[key] for key in ("accuracy", "macro_f1", "nats_per_label")}
+    if given.baseline and found.workspace is not None and chosen.split is not None:
+        with found.workspace.opening("raw") as raw:
+            bayes = naive_bayes_confusion(raw, chosen.split, model.labels)
+        report["naive_bayes"] = {"accuracy": bayes.accuracy, "macro_f1": bayes.macro_f1}
+    _show(screen, report, evaluation.confusion, f"{model.name} on {chosen.name}")
+
+
+def _show(screen: Terminal, report: dict[str, Any], confusion: Confusion, what: str) -> None:
+    view = Grid("", "accuracy", "macro-F1", "nats/label")
+    rows = [("its own labels fed back" if "forced" in report else what, report)]
+    rows += [("true labels fed back", report["forced"])] if "forced" in report else []
+    for name, metrics in rows:
+        nats = metrics["nats_per_label"]
+        shown = "-" if nats is None else f"{nats:.4f}"
+        view.add_row(name, f"{metrics['accuracy']:.2%}", f"{metrics['macro_f1']:.4f}", shown)
+    if "naive_bayes" in report:
+        bayes = report["naive_bayes"]
+        view.add_row("naive Bayes, 1 to 4 characters", f"{bayes['accuracy']:.2%}", f"{bayes['macro_f1']:.4f}", "-")
+    labels = Grid("label", "precision", "recall", "F1", "true", "predicted")
+    for score in confusion.per_label():
+        fractions = (f"{each:.3f}" for each in (score.precision, score.recall, score.f1))
+        labels.add_row(score.label, *fractions, count(score.support), count(score.predicted))
+    words = f"{what}: {report['predictions']:,} labels, {report['unseen']:,} of them never seen in training"
+    screen.result(report, view, "", labels, "", _confusions(confusion), words)
+
+
+def _confusions(confusion: Confusion) -> Grid:
+    """The whole matrix where it fits, otherwise the pairs most often taken for one another."""
+    names, matrix = confusion.labels, confusion.matrix
+    if len(names) <= _WHOLE_MATRIX:
+        view = Grid("true \\ predicted", *names)
+        for name, row in zip(names, matrix.tolist(), strict=True):
+            view.add_row(name, *(str(number) if number else "·" for number in row))
+        return view
+    view = Grid("true", "taken for", "times")
+    wrong = matrix - np.diag(np.diag(matrix))
+    for position in np.argsort(-wrong, axis=None, kind="stable")[:_WORST]:
+        row, column = divmod(int(position), len(names))
+        if wrong[row, column]:
+            view.add_row(names[row], names[column], count(int(wrong[row, column])))
+    return view

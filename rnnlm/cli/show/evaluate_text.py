@@ -1,0 +1,62 @@
+"""`rnnlm evaluate` of a language model."""
+
+import tempfile
+from pathlib import Path
+
+from rnnlm.app.opening import decoding
+from rnnlm.app.request import Request
+from rnnlm.cli.terminal import terminal
+from rnnlm.corpus.text import encode_text
+from rnnlm.errors import UsageError
+from rnnlm.model.finding import FoundModel
+from rnnlm.model.likelihood import LanguageModel
+from rnnlm.model.network import Network
+from rnnlm.screen import Grid, count, percent
+from rnnlm.use.evaluation.best_possible import best_possible_perplexity
+from rnnlm.use.evaluation.evaluate import evaluate
+from rnnlm.use.evaluation.settings import EvaluateSettings
+from rnnlm.use.texts import choose_text
+
+
+def evaluate_language(request: Request, found: FoundModel, network: LanguageModel) -> None:
+    """How well a language model predicts a split or a text file, and over what that is counted."""
+    given = request.settings(EvaluateSettings).settings
+    if given.baseline or given.plot:
+        raise UsageError("--baseline or --plot with a language model", "they go with labels and forecasts")
+    screen = terminal(request)
+    chosen = choose_text(found, given.split, given.text, decoding(request, screen))
+    context = given.context or found.model.context
+    with tempfile.TemporaryDirectory(prefix="rnnlm-") as directory:
+        text = encode_text(chosen.blocks, found.model.rules, Path(directory))
+        evaluation = evaluate(network, text, context, given.batch_size)
+    report = {
+        **evaluation.report(),
+        "context": context,
+        "split": chosen.split,
+        "model_sha256": found.model.model_sha256,
+    }
+    if chosen.path is not None and not text.unknown_tokens:
+        best = best_possible_perplexity(chosen.corpus_sha256, chosen.path, found.model.rules, context)
+        report |= {"best_possible_perplexity": best} if best is not None else {}
+    view = Grid("perplexity", "nats/token", "bits/token", "bits/char", "bits/byte", "predictions", "unknown")
+    view.add_row(
+        f"{report['perplexity']:.2f}",
+        f"{report['nats_per_token']:.4f}",
+        f"{report['bits_per_token']:.4f}",
+        f"{report['bits_per_character']:.4f}",
+        f"{report['bits_per_byte']:.4f}",
+        count(report["tokens"]),
+        percent(report["unknown_tokens"], report["tokens"]),
+    )
+    words = [f"{found.model.name} on {chosen.name}, context {context}; each </s> predicted, <unk> scored"]
+    if (best := report.get("best_possible_perplexity")) is not None:
+        above = report["perplexity"] / best - 1
+        words.append(f"best possible perplexity {best:.2f}; the model is {above:.1%} above it")
+    if report["unknown_tokens"] and report["perplexity_excluding_unknown"]:
+        words.append(
+            f"without unknown words: perplexity {report['perplexity_excluding_unknown']:.2f}; "
+            f"words outside the vocabulary: {report['out_of_vocabulary_tokens']:,}"
+        )
+    screen.result(report, view, *words)
+    if isinstance(network, Network) and network.feeds_back and network.architecture.forced:
+        screen.notice("fed y(t−1) = x(t), which it reads anyway: what it predicts depends on the last token alone")

@@ -1,0 +1,114 @@
+"""`rnnlm export`: a model in the form that another program or a smaller machine reads."""
+
+from pathlib import Path
+from typing import Any
+
+from rnnlm.app.models import find_model, language_model_of
+from rnnlm.app.request import Request
+from rnnlm.app.targets import check_file, inputs_beside
+from rnnlm.artifacts import MANIFEST, read_json, refuse_read
+from rnnlm.cli.terminal import terminal
+from rnnlm.directories import check_space
+from rnnlm.errors import InputError, UsageError
+from rnnlm.model.device import choose_device, set_threads
+from rnnlm.model.finding import FoundModel
+from rnnlm.model.sealed import FORMAT as MODEL_FORMAT
+from rnnlm.screen import Grid, View, count
+from rnnlm.use.export.arpa import CONTEXT, export_arpa
+from rnnlm.use.export.int8 import write_int8
+from rnnlm.use.export.onnx_export import ONNX_FORMAT, export_onnx
+from rnnlm.use.export.settings import ExportSettings
+from rnnlm.use.export.word2vec import export_word2vec
+
+_DIRECTORIES = ("int8", "onnx")  # the others are one file
+
+
+def export(request: Request) -> None:
+    """Write the model that the arguments name in the form asked for."""
+    given, screen = request.settings(ExportSettings).settings, terminal(request)
+    out: Path | None = request.arguments["out"]
+    if out is None:
+        raise UsageError("--out is missing", "name the file or directory to write")
+    if str(out) == "-":
+        raise UsageError("--out is -", "name a file or directory; nothing is written to standard output")
+    found = find_model(request)
+    _check_free(out, found, directory=given.to in _DIRECTORIES, force=request.run.force)
+    refuse_read(out, inputs_beside(request, out))
+    if given.to not in _DIRECTORIES:
+        check_file(request, out)
+    if out.is_file():
+        check_space(out, out.stat().st_size, f"another {out}")
+    set_threads(request.run.threads)
+    if given.to == "int8":
+        report = write_int8(found, given, out, choose_device(request.run.device), screen)
+    elif given.to == "onnx":
+        report = export_onnx(found.model, out)
+    elif given.to == "arpa":
+        report = export_arpa(found, language_model_of(request, found), given, out, screen)
+    else:
+        report = export_word2vec(found.model, out)
+    screen.result(report, *_VIEWS[str(given.to)](report, found.model.context))
+
+
+def _int8(report: dict[str, Any], context: str) -> list[View]:
+    view = Grid("weights", "bytes", "perplexity")
+    for name, when in (("float32", "before"), (f"{report['out']}, int8", "after")):
+        perplexity = report[f"perplexity_{when}"]
+        view.add_row(name, count(report[f"bytes_{when}"]), "-" if perplexity is None else f"{perplexity:.2f}")
+    return [view, *_measured(report, f", context {context}, {report.get('tokens', 0):,} predictions")]
+
+
+def _onnx(report: dict[str, Any], context: str) -> list[View]:
+    view = Grid("written", "bytes")
+    for name, size in report["bytes"].items():
+        view.add_row(str(Path(report["out"]) / name), count(size))
+    difference = report["largest_difference_nats"]
+    return [view, f"run in ONNX Runtime: log probabilities differ by at most {difference:.1e} nats from the model's"]
+
+
+def _arpa(report: dict[str, Any], context: str) -> list[View]:
+    if "tokens_drawn" not in report:
+        return [f"{report['out']}: {report['ngrams']:,} n-grams of orders up to {report['order']}"]
+    view = Grid("model", "context", "n-grams", "perplexity")
+    rows = ((report["model"], context, "-", "network_perplexity"),
+            (report["out"], CONTEXT, count(report["ngrams"]), "perplexity"))  # fmt: skip
+    for name, read_in, ngrams, key in rows:
+        view.add_row(name, read_in, ngrams, "-" if report[key] is None else f"{report[key]:.2f}")
+    return [view, f"estimated on {report['tokens_drawn']:,} tokens drawn from the network", *_measured(report)]
+
+
+def _word2vec(report: dict[str, Any], context: str) -> list[View]:
+    view = Grid("written", "vectors", "numbers")
+    view.add_row(report["out"], count(report["vectors"]), count(report["dimensions"]))
+    return [view]
+
+
+_VIEWS = {"int8": _int8, "onnx": _onnx, "arpa": _arpa, "word2vec": _word2vec}
+
+
+def _measured(report: dict[str, Any], more: str = "") -> list[View]:
+    return [f"measured on the {report['measured_on']}{more}"] if "measured_on" in report else []
+
+
+def _check_free(out: Path, found: FoundModel, *, directory: bool, force: bool) -> None:
+    """Raise UsageError where something stands that must not be replaced, InputError where there is no directory."""
+    if not out.resolve().parent.is_dir():
+        raise InputError(f"--out {out}: there is no directory {out.parent}", "make it first")
+    if not out.exists():
+        return
+    model = found.model.path.resolve()
+    if out.resolve() in (model, *model.parents):
+        raise UsageError(f"--out {out} is the model itself, or holds it", "name another")
+    if not force:
+        raise UsageError(f"--out {out} exists", "name another, or replace it with --force")
+    if out.is_dir() != directory or (directory and not _exported(out)):
+        raise UsageError(f"--out {out} is not of this command's making", "name another")
+
+
+def _exported(directory: Path) -> bool:
+    """Whether a directory is one that this command writes, by its manifest."""
+    if not (directory / MANIFEST).is_file():
+        return False
+    content = read_json(directory / MANIFEST, remedy="remove it")
+    rounded = content.get("format") == MODEL_FORMAT and content.get("settings") == {"weights": "int8"}
+    return rounded or content.get("format") == ONNX_FORMAT

@@ -1,0 +1,126 @@
+"""`rnnlm generate`, `chat` and `next`: texts on standard output as they come, a dialogue, and the next words."""
+
+import dataclasses
+import json
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from rnnlm.app.models import open_language_model
+from rnnlm.app.opening import decoding
+from rnnlm.app.request import Request
+from rnnlm.cli.terminal import Terminal, terminal
+from rnnlm.corpus.text import TextRules
+from rnnlm.screen import Grid
+from rnnlm.use.generation.chat import Session, Turn
+from rnnlm.use.generation.generate import Generated, generate_from
+from rnnlm.use.generation.generate import generate as generated
+from rnnlm.use.generation.next import next_words
+from rnnlm.use.generation.novelty import Copied
+from rnnlm.use.generation.prompt import text_of, unknown_words
+from rnnlm.use.generation.settings import DrawSettings, GenerateSettings, NextSettings
+from rnnlm.use.generation.sources import prompts, training_ids, with_copies
+
+_ACCEPT = "type, and see how it may continue; an empty line takes that over; Ctrl-D ends"
+_NAMED = 5  # unknown words that a notice names
+
+
+def generate(request: Request) -> None:
+    """The texts: as they are, a blank line between them, or as JSON, a line for each."""
+    given, screen = request.settings(GenerateSettings).settings, terminal(request)
+    found, network = open_language_model(request)
+    rules = found.model.rules
+    streaming = given.n == 1 and given.prompt_file is None and given.beam is None and not request.run.json
+    if given.prompt_file is None:
+        _tell_unknown(screen, unknown_words(rules, given.prompt))
+        texts = generated(network, rules, given, _write if streaming else None)
+    else:
+        texts = generate_from(network, rules, given, prompts(given.prompt_file, decoding(request, screen)))
+    with tempfile.TemporaryDirectory(prefix="rnnlm-") as directory:
+        train = training_ids(found, Path(directory), screen.notice) if given.novelty else None
+        for number, (text, copied) in enumerate(with_copies(texts, train, given.batch_size)):
+            if request.run.json:
+                _write(json.dumps(_record(rules, given, text, copied), ensure_ascii=False) + "\n")
+                continue
+            if not streaming:
+                _write(("\n" if number else "") + text.before + text.continued + "\n")
+            if copied is not None:
+                _write(f"[{_copied_words(rules, text, copied)}]\n")
+
+
+def chat(request: Request) -> None:
+    """Lines from standard input; after each the text with how it may continue, and the next words, or JSON."""
+    found, network = open_language_model(request)
+    session, screen = Session(network, found.model.rules, request.settings(DrawSettings).settings), terminal(request)
+    person = sys.stdin.isatty()
+    if person:
+        screen.notice(_ACCEPT)
+    while True:
+        if person:
+            _write("> ")
+        line = sys.stdin.buffer.readline()
+        if not line:
+            return
+        turn = session.turn(line.decode("utf-8", "surrogateescape").rstrip("\r\n"))
+        shown = json.dumps(dataclasses.asdict(turn), ensure_ascii=False) + "\n" if request.run.json else _shown(turn)
+        _write(shown)
+
+
+def next_(request: Request) -> None:
+    """The most likely next words, a row each."""
+    given = request.settings(NextSettings).settings
+    found, network = open_language_model(request)
+    words = next_words(network, found.model.rules, given.prompt, given.k)
+    view = Grid("next", "probability")
+    for word in words:
+        view.add_row(word.token, f"{word.probability:.4f}")
+    terminal(request).result({"next": [dataclasses.asdict(word) for word in words]}, view)
+
+
+def _write(text: str) -> None:
+    sys.stdout.write(text)
+    sys.stdout.flush()
+
+
+def _shown(turn: Turn) -> str:
+    """The line that is being written, `|` where the person's part ends, and the next words with their probabilities."""
+    line = turn.text.rpartition("\n")[2]
+    words = "  ".join(f"{each.token} {each.probability:.3f}" for each in turn.next)
+    return f"{line}|{turn.continuation.removesuffix(chr(10))}\n" + (f"next: {words}\n" if words else "")
+
+
+def _tell_unknown(screen: Terminal, words: list[str]) -> None:
+    if words:
+        named = ", ".join(dict.fromkeys(words[:_NAMED])) + (", …" if len(words) > _NAMED else "")
+        screen.notice(f"not in the vocabulary, and read as <unk>: {named}")
+
+
+def _copied_words(rules: TextRules, text: Generated, copied: Copied) -> str:
+    if not copied.length:
+        return "no token of it stands in the training text"
+    return (
+        f"copied from the training text, at most {copied.length} of {text.tokens} tokens: {_run(rules, text, copied)}"
+    )
+
+
+def _run(rules: TextRules, text: Generated, copied: Copied) -> str:
+    """The words of a copied run in one line, line ends as </s>."""
+    return text_of(rules, text.ids[copied.start : copied.start + copied.length]).replace("\n", " </s> ").strip()
+
+
+def _record(rules: TextRules, given: GenerateSettings, text: Generated, copied: Copied | None) -> dict[str, Any]:
+    """A text as JSON: log probabilities are natural ones, under the model's own distribution."""
+    record: dict[str, Any] = {
+        "prompt": text.prompt,
+        "unknown_prompt_words": unknown_words(rules, text.prompt),
+        "text": text.text,
+        "tokens": text.tokens,
+        "nats": text.nats,
+        "log_probabilities": [dataclasses.asdict(each) for each in text.said],
+    }
+    if given.novelty:
+        record["novelty"] = None if copied is None else {
+            "longest_copied_tokens": copied.length, "copied_text": _run(rules, text, copied),
+        }  # fmt: skip
+    return record

@@ -1,0 +1,177 @@
+"""`rnnlm inspect`: a network's dynamics, measured, drawn and shown."""
+
+import math
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rnnlm.app.models import open_model
+from rnnlm.app.request import Request
+from rnnlm.cli.terminal import terminal
+from rnnlm.model.dynamics.free_run import FreeRun
+from rnnlm.screen import Grid, View
+from rnnlm.use.inspect import LONGEST_LIVED, QUANTILES, Inspection, check_inspectable, in_float64, inspect
+from rnnlm.use.inspect_data import read_windows
+from rnnlm.use.settings import InspectSettings
+from rnnlm.views.dynamics_plot import draw_dynamics
+from rnnlm.views.recurrence_graph import draw_recurrence, recurrence_name
+
+_LAGS = (0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
+_BARS = "▁▂▃▄▅▆▇█"
+_WIDTH = 16  # characters of a course
+_FLOOR = 1e-6  # of a course's largest number: what is below has the lowest bar
+_SHOWN_STEPS = 12  # of a free run
+
+Views = list[View]
+
+
+def inspect_(request: Request) -> None:
+    """Measure, draw what was asked for, and show it."""
+    given = request.settings(InspectSettings).settings
+    screen = terminal(request)
+    found, network = open_model(request)
+    report: dict[str, Any] = {"task": found.model.task, "model_sha256": found.model.model_sha256}
+    views: Views = []
+    if not given.graph_alone:
+        check_inspectable(network)
+        with tempfile.TemporaryDirectory(prefix="rnnlm-") as directory:
+            read = read_windows(found, network, given, Path(directory))
+            inspection = inspect(in_float64(network), read.windows, given)
+        report |= {**read.described, **inspection.report()}
+        views = _views(inspection)
+        views.append(
+            f"{found.model.name} on {read.name}: {inspection.places} places, up to {inspection.steps} steps before each"
+        )
+        if given.plot is not None:
+            draw_dynamics(
+                Path(given.plot), inspection.gradients, inspection.weights, inspection.jacobians, inspection.free_run
+            )
+            report["plot"] = given.plot
+            screen.notice(f"{given.plot}: gradients, spectra" + (" and the free run" if given.free_run else ""))
+    if given.graph is not None:
+        draw_recurrence(Path(given.graph), network.architecture)
+        name = recurrence_name(network.architecture)
+        report["graph"] = {"path": given.graph, "recurrence": name}
+        views.append(f"{given.graph}: recurrence {name}")
+    screen.result(report, *views)
+
+
+def _views(inspection: Inspection) -> Views:
+    """One screen: gradients, spectra, gates, and the free run if there was one."""
+    parts = dict.fromkeys(each.part for each in inspection.gradients)
+    views: Views = ["mean norm of " + " and ".join(f"∂L(t)/∂{part}(t−k)" for part in parts), _gradients(inspection)]
+    views += ["", _weights(inspection), "", _jacobians(inspection)]
+    left_out = [each.layer for each in inspection.jacobians if each.eigenvalues is None]
+    if left_out:
+        views.append(f"no eigenvalues for layers {', '.join(map(str, left_out))}: the state is large, or --jacobians 0")
+    if inspection.gates:
+        views += ["", _gates(inspection)]
+    if any(each.keeps for each in inspection.gates):
+        views += ["", _half_lives(inspection), *_longest(inspection)]
+    if inspection.free_run is not None:
+        views += ["", _free_run(inspection.free_run), _verdict(inspection.free_run)]
+    return [*views, ""]
+
+
+def _gradients(inspection: Inspection) -> Grid:
+    last = len(inspection.gradients[0].norms) - 1
+    lags = [*(lag for lag in _LAGS if lag < last), last]
+    view = Grid("lag k", *map(str, lags), f"0 to {last}")
+    for each in inspection.gradients:
+        numbers = (f"{each.mean[lag]:.1e}" for lag in lags)
+        view.add_row(f"layer {each.layer}, {each.part}", *numbers, course(each.mean))
+    return view
+
+
+def course(values: NDArray[np.float64]) -> str:
+    """Positive numbers as bars on a scale of logarithms, six decades high; a space for 0."""
+    some = values[np.linspace(0, len(values) - 1, min(_WIDTH, len(values))).round().astype(int)]
+    top = float(some.max())
+    if top <= 0:
+        return " " * len(some)
+    heights = np.log(np.maximum(some / top, _FLOOR)) / -math.log(_FLOOR) + 1
+    bars = (_BARS[min(int(height * len(_BARS)), len(_BARS) - 1)] for height in heights)
+    return "".join(bar if value > 0 else " " for bar, value in zip(bars, some, strict=True))
+
+
+def _weights(inspection: Inspection) -> Grid:
+    view = Grid("recurrent weights", "spectral radius", "largest singular value", "outside |λ| = 1")
+    for each in inspection.weights:
+        radius, outside = "-", "-"
+        if each.eigenvalues is not None:
+            modulus = np.abs(each.eigenvalues)
+            radius, outside = f"{modulus.max():.3f}", f"{(modulus > 1).mean():.1%}"
+        view.add_row(f"layer {each.layer}, {each.block}", radius, f"{each.largest_singular_value:.3f}", outside)
+    return view
+
+
+def _jacobians(inspection: Inspection) -> Grid:
+    names = ("numbers", "positions", "mean radius", "largest", "outside |λ| = 1", "nats a step")
+    view = Grid("∂state(t)/∂state(t−1)", *names)
+    for each in inspection.jacobians:
+        figures = ["-"] * 4
+        if each.eigenvalues is not None:
+            modulus = np.abs(each.eigenvalues)
+            radii = modulus.max(1)
+            figures = [str(len(radii)), f"{radii.mean():.3f}", f"{radii.max():.3f}", f"{(modulus > 1).mean():.1%}"]
+        view.add_row(f"layer {each.layer}", str(each.size), *figures, f"{each.exponent:+.4f}")
+    return view
+
+
+def _gates(inspection: Inspection) -> Grid:
+    view = Grid("gate", "mean", "below 0.1", "above 0.9")
+    for each in inspection.gates:
+        closed, opened = each.nearly_closed.mean(), each.nearly_open.mean()
+        view.add_row(f"layer {each.layer}, {each.gate}", f"{each.mean.mean():.3f}", f"{closed:.1%}", f"{opened:.1%}")
+    return view
+
+
+def _half_lives(inspection: Inspection) -> Grid:
+    view = Grid("half-life of units, in steps", *(f"{share:.0%}" for share in QUANTILES))
+    for each in inspection.gates:
+        if each.keeps:
+            quantiles = np.quantile(each.half_life, QUANTILES, method="nearest")
+            view.add_row(f"layer {each.layer}", *(f"{value:.2f}" for value in quantiles))
+    return view
+
+
+def _longest(inspection: Inspection) -> list[str]:
+    lines = []
+    for each in inspection.gates:
+        if each.keeps:
+            lives = each.half_life
+            units = np.argsort(-lives, kind="stable")[:LONGEST_LIVED]
+            named = ", ".join(f"{unit} ({lives[unit]:.1f})" for unit in units)
+            lines.append(f"longest-lived units of layer {each.layer}: {named}")
+    return lines
+
+
+def _free_run(run: FreeRun) -> Grid:
+    layers = range(1, run.norms.shape[1] + 1)
+    names = [f"{figure}, layer {layer}" for layer in layers for figure in ("‖h‖", "move")]
+    view = Grid("step without input", *names)
+    last = len(run.norms) - 1
+    steps = {0, *np.geomspace(1, max(1, last), _SHOWN_STEPS).round().astype(int).tolist()}
+    for step in sorted(each for each in steps if each <= last):
+        moves = run.moves[step - 1] if step else [None] * len(layers)
+        pairs = zip(run.norms[step], moves, strict=True)
+        view.add_row(str(step), *(_cell(value) for pair in pairs for value in pair))
+    return view
+
+
+def _cell(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4g}"
+
+
+def _verdict(run: FreeRun) -> str:
+    """The result of the free run, in words."""
+    if run.kind == "overflow":
+        return f"the state leaves the range of numbers after {len(run.moves)} steps"
+    if run.kind == "fixed point":
+        return f"the state comes to rest at a fixed point, from step {run.settled} on"
+    if run.kind == "cycle":
+        return f"the state turns in a cycle of {run.period} steps, from step {run.settled} on"
+    return "the state has come neither to rest nor to a cycle of up to 64 steps; a longer --free-run may show one"

@@ -1,0 +1,95 @@
+"""`rnnlm ngram`: an n-gram model of a workspace, rebuilt only where something changed, and shown."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from rnnlm.app.opening import open_pipeline
+from rnnlm.app.pipeline import Pipeline
+from rnnlm.app.request import Request
+from rnnlm.artifacts import Manifest, sha256_file
+from rnnlm.cli.reports import report_of
+from rnnlm.cli.show.stages import show_dry_run
+from rnnlm.cli.terminal import Terminal, terminal
+from rnnlm.directories import standing
+from rnnlm.errors import InputError, UsageError
+from rnnlm.model.ngram.arpa import arpa_blocks, arpa_tokens, write_arpa
+from rnnlm.model.ngram.grams import read_grams
+from rnnlm.model.ngram.making import NgramOrigin, is_current, read_ngram, train_ngram
+from rnnlm.model.sealed import WEIGHTS, NgramShape, Sealed, read_sealed
+from rnnlm.screen import Grid
+from rnnlm.use.settings import NgramSettings
+
+_TRAINED, _READ = "ngram", "arpa"  # names of models without --name
+
+
+def ngram(request: Request) -> None:
+    """Train an n-gram model on the ids of train or read one from an ARPA file, or find it up to date, and show it."""
+    if request.arguments.get("dry_run"):
+        show_dry_run(request, "vocab")
+        return
+    given = request.settings(NgramSettings).settings
+    if given.arpa == "-" and request.run.json:
+        raise UsageError("--arpa - with --json", "both go to standard output; name a file")
+    if given.from_ is not None and not Path(given.from_).is_file():
+        raise InputError(f"{given.from_} is no file", "check the path of the ARPA file")
+    screen = terminal(request)
+    pipeline = open_pipeline(request, screen)
+    if pipeline.task != "language":
+        raise UsageError(f"an n-gram model of a corpus for {pipeline.task}", "it models plain text alone")
+    with pipeline.workspace.lock():
+        vocab = pipeline.ensure("vocab", asked=False).manifest
+        pipeline.record()
+        name = given.name or (_TRAINED if given.from_ is None else _READ)
+        directory = pipeline.workspace.path / "models" / name
+        if any((standing(directory) / name).exists() for name in (WEIGHTS, "run.json")):
+            raise UsageError(f"{directory} is a network", "choose another name with --name")
+        origin = _origin(given, vocab)
+        if not request.run.force and is_current(directory, origin):
+            screen.notice(f"{directory} is up to date")
+        else:
+            for notice in _make(pipeline, given, origin, directory):
+                screen.notice(notice)
+    model = read_sealed(directory)
+    if given.arpa is not None:
+        _write(screen, model, given.arpa)
+    if given.arpa != "-":
+        _show(screen, pipeline, model)
+
+
+def _make(pipeline: Pipeline, given: NgramSettings, origin: NgramOrigin, directory: Path) -> list[str]:
+    rules, tokenizer = pipeline.text_rules()
+    if given.from_ is not None:
+        return read_ngram(given.from_, rules, tokenizer, origin, directory)
+    return train_ngram(pipeline.ids("train"), rules, tokenizer, origin, directory)
+
+
+def _origin(given: NgramSettings, vocab: Manifest) -> NgramOrigin:
+    inputs = {"vocab": vocab.identity}
+    if given.from_ is None:
+        return NgramOrigin({"order": given.order, "context": given.context}, inputs)
+    return NgramOrigin({"from": given.from_}, {**inputs, "arpa": sha256_file(Path(given.from_))})
+
+
+def _write(screen: Terminal, model: Sealed, target: str) -> None:
+    """The model as ARPA text, to a file or to standard output."""
+    assert isinstance(model.built, NgramShape)
+    grams, tokens = read_grams(model.path, model.built.vocabulary, model.built.order), arpa_tokens(model.rules)
+    if target == "-":
+        for block in arpa_blocks(grams, tokens):
+            sys.stdout.write(block.decode())
+        return
+    write_arpa(grams, tokens, Path(target))
+    screen.notice(f"written: {target}")
+
+
+def _show(screen: Terminal, pipeline: Pipeline, model: Sealed) -> None:
+    with report_of(model.path, "rebuild it with: rnnlm ngram --force"):
+        rows: list[dict[str, Any]] = model.report["orders"]
+        trained = "discounts" in rows[0]
+        view = Grid("order", "n-grams", *(("D₁", "D₂", "D₃₊") if trained else ()))
+        for row in rows:
+            discounts = [f"{each:.3f}" for each in row.get("discounts", ())]
+            view.add_row(str(row["order"]), f"{row['ngrams']:,}", *discounts)
+    screen.result({**model.report, "model": str(model.path), "model_sha256": model.model_sha256}, view)
+    screen.notice(f"next: rnnlm evaluate {pipeline.workspace.path} --model {model.name}")

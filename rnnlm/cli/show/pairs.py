@@ -1,0 +1,61 @@
+"""`rnnlm pairs`: how often the better of two lines is the more likely one."""
+
+import sys
+from pathlib import Path
+
+from rnnlm.app.opening import decoding
+from rnnlm.app.request import Request
+from rnnlm.artifacts import write_json
+from rnnlm.cli.show.score import open_exact
+from rnnlm.cli.terminal import Terminal, terminal
+from rnnlm.corpus.sources import check_text, read_lines
+from rnnlm.errors import InputError
+from rnnlm.screen import Grid, count
+from rnnlm.use.scoring.pairs import Tallies, read_pairs, score_pairs
+from rnnlm.use.scoring.plain import json_line, tsv_line
+from rnnlm.use.scoring.scorer import Scorer
+from rnnlm.use.scoring.settings import PairSettings
+
+
+def pairs(request: Request) -> None:
+    """Accuracy on a file of minimal pairs by type; with --level line a row for each pair."""
+    given, source, screen = request.settings(PairSettings).settings, request.arguments["file"], terminal(request)
+    json = request.run.json or given.format == "jsonl"
+    check_text(source)
+    found, network = open_exact(request, given.precision)
+    scorer = Scorer(network, found.model.rules, batch_size=given.batch_size, unknown=given.unknown)
+    tallies, header = Tallies(), not json
+    for scored in score_pairs(scorer, read_pairs(read_lines(source, decoding(request, screen)), source)):
+        tallies.add(scored)
+        if given.level == "line":
+            row = scored.row()
+            sys.stdout.write((tsv_line(row) if header else "") + (json_line(row) if json else tsv_line(row.values())))
+            header = False
+    if not tallies.all.pairs:
+        raise InputError(f"{source} has no pair", "write a better text, a tab and a worse one on each line")
+    report = {**tallies.figures(), "file": source, "context": "sentence", "precision": given.precision,
+              "model": found.model.name, "model_sha256": found.model.model_sha256}  # fmt: skip
+    if given.level == "corpus":
+        if json:
+            sys.stdout.write(json_line(report))
+        else:
+            _show_tallies(screen, tallies)
+    sys.stdout.flush()
+    if given.report is not None:
+        write_json(Path(given.report), report)
+
+
+def _show_tallies(screen: Terminal, tallies: Tallies) -> None:
+    view = Grid("type", "pairs", "correct", "accuracy", "margin, bits")
+    for name, tally in [*tallies.types(), ("all", tallies.all)]:
+        figures = tally.figures()
+        view.add_row(
+            name,
+            count(tally.pairs),
+            count(tally.correct),
+            f"{figures['accuracy']:.1%}",
+            f"{figures['margin_bits']:.2f}",
+        )
+    same = tallies.all.same
+    notes = [f"{same:,} pairs are the same to the model, which counts as not correct"] if same else []
+    screen.result({}, view, *notes)

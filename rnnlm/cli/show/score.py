@@ -1,0 +1,113 @@
+"""`rnnlm score`: texts in, rows on standard output as soon as they are known, the report beside them."""
+
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from rnnlm.app.models import open_language_model
+from rnnlm.app.opening import decoding
+from rnnlm.app.request import Request
+from rnnlm.artifacts import write_json
+from rnnlm.cli.terminal import Terminal, terminal
+from rnnlm.corpus.sources import check_text, text_blocks
+from rnnlm.errors import UsageError
+from rnnlm.model.finding import FoundModel
+from rnnlm.model.likelihood import LanguageModel
+from rnnlm.model.network import Network
+from rnnlm.use.scoring.forms import make_form, wanted_of
+from rnnlm.use.scoring.plain import json_line, tsv_line
+from rnnlm.use.scoring.scorer import Scorer
+from rnnlm.use.scoring.settings import ScoreSettings
+from rnnlm.use.scoring.totals import Totals
+
+_PLAIN = ("tsv", "jsonl")
+
+
+def score(request: Request) -> None:
+    """Score files, or standard input, one after the other; rows come in the order of the input."""
+    given = request.settings(ScoreSettings).settings
+    name, level = _form_and_level(request, given)
+    unknown = given.unknown or ("exclude" if name in ("srilm", "mikolov") else "score")
+    files = request.arguments["files"] or ["-"]
+    for file in files:
+        check_text(file)
+    found, network = open_exact(request, given.precision, given.engine)
+    rules = found.model.rules
+    scorer = Scorer(
+        network, rules, context=given.context, batch_size=given.batch_size, unknown=unknown, ids=given.ids,
+        wanted=wanted_of(name, level),
+    )  # fmt: skip
+    form = make_form(name, level, rules, ids=given.ids)
+    screen, out, totals = terminal(request), sys.stdout, Totals()
+    reading = decoding(request, screen)
+    if rules.units.sentences:
+        screen.notice("the model was trained on sentences; here a line is one, so put each on its own")
+    out.write(form.start())
+    with screen.rate_progress("scoring", "predictions") as advance:
+        for file in files:
+            for scored in scorer.lines(_sent_on(text_blocks(file, reading))):
+                out.write(form.line(scored))
+                totals.add(scored)
+                advance(scored.tokens)
+            out.write(form.end(file))
+    out.write(form.close(totals))
+    report = {
+        **totals.figures(scorer.digests), "context": given.context, "unknown_words": unknown, "level": level,
+        "format": name, "precision": given.precision, "files": files,
+        "model": found.model.name, "model_sha256": found.model.model_sha256,
+    }  # fmt: skip
+    if level == "corpus" and name in _PLAIN:
+        _write_row(name, report)
+    out.flush()
+    _show_report(screen, given, report)
+
+
+def _form_and_level(request: Request, given: ScoreSettings) -> tuple[str, str]:
+    """The format and the level asked for; `--json` is JSON Lines, of the corpus where no level is given."""
+    if not request.run.json:
+        return given.format or "tsv", given.level or "line"
+    if given.format not in (None, "jsonl"):
+        raise UsageError(f"--json with --format {given.format}", "give one of them")
+    return "jsonl", given.level or "corpus"
+
+
+def open_exact(request: Request, precision: str, engine: str = "fused") -> tuple[FoundModel, LanguageModel]:
+    """The language model that the arguments name, computing in `precision` by an engine."""
+    found, model = open_language_model(request)
+    if not isinstance(model, Network):
+        return found, model
+    model.use_engine(engine)
+    return found, model.double() if precision == "float64" else model
+
+
+def _sent_on(blocks: Iterable[bytes]) -> Iterator[bytes]:
+    """The same blocks; what was written so far leaves before a new one is waited for."""
+    source = iter(blocks)
+    while (block := next(source, None)) is not None:
+        yield block
+        sys.stdout.flush()
+
+
+def _write_row(name: str, report: dict[str, Any]) -> None:
+    """The corpus as one row."""
+    if name == "jsonl":
+        sys.stdout.write(json_line(report))
+        return
+    row = {key: value for key, value in report.items() if not isinstance(value, list)}
+    sys.stdout.write(tsv_line(row) + tsv_line(row.values()))
+
+
+def _show_report(screen: Terminal, given: ScoreSettings, report: dict[str, Any]) -> None:
+    """What the rows do not say: into the file of --report, and in a line for a person."""
+    if given.report is not None:
+        write_json(Path(given.report), report)
+    perplexity = "-" if report["perplexity"] is None else f"{report['perplexity']:.2f}"
+    words = f"words outside the vocabulary: {report['out_of_vocabulary_tokens']:,}"
+    if report["excluded_tokens"]:
+        words += ", left out"
+    screen.notice(
+        f"{report['lines']:,} lines, {report['tokens']:,} predictions, perplexity {perplexity}, "
+        f"context {report['context']}, </s> of each line predicted; {words}"
+    )
+    screen.notice(f"model {report['model_sha256'][:12]}, raw text {report['raw_sha256'][:12]}")

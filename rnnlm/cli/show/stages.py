@@ -1,0 +1,37 @@
+"""`rnnlm clean` to `rnnlm embed`: a stage brought up to date, and its report."""
+
+from rnnlm.app.opening import open_pipeline, plan
+from rnnlm.app.request import Request
+from rnnlm.cli.reports import report_of
+from rnnlm.cli.terminal import terminal
+from rnnlm.screen import Grid
+
+
+def show_stage(request: Request) -> None:
+    """Run the stage that the command is named for and what it reads, and show its result."""
+    stage = request.command
+    if request.arguments.get("dry_run"):
+        show_dry_run(request, stage)
+        return
+    screen = terminal(request)
+    pipeline = open_pipeline(request, screen)
+    with pipeline.workspace.lock():
+        built = pipeline.ensure(stage, force=request.run.force)
+        pipeline.record()
+    report = {"stage": stage, "workspace": str(pipeline.workspace.path), **built.manifest.report}
+    directory, wanted = pipeline.workspace.directory(stage), pipeline.stage(stage)
+    with report_of(directory, f"rebuild it: {pipeline.workspace.rebuild(stage)}"):
+        views = wanted.view(built.manifest.report, directory)
+    screen.result(report, *views)
+    command, *flags = wanted.following.split()
+    screen.notice(f"next: {' '.join(['rnnlm', command, str(pipeline.workspace.path), *flags])}")
+
+
+def show_dry_run(request: Request, stage: str) -> None:
+    """What the command would run, up to `stage`."""
+    screen = terminal(request)
+    stages = plan(request, screen, stage)
+    view = Grid("stage", "plan")
+    for name, what in stages.items():
+        view.add_row(name, what)
+    screen.result({"stages": stages}, view)

@@ -1,0 +1,103 @@
+"""`rnnlm status` and `rnnlm config`: where a workspace stands, and what it is set to."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from rnnlm.app.pipeline import section_order
+from rnnlm.app.request import SECTIONS, Request
+from rnnlm.builtin.recipes import read_recipe, recipe_names
+from rnnlm.cli.terminal import terminal, valid_metric
+from rnnlm.config import as_dict, outer_name
+from rnnlm.errors import RnnlmError
+from rnnlm.graph import STAGES, chain
+from rnnlm.model.sealed import is_sealed, read_sealed
+from rnnlm.screen import Grid
+from rnnlm.training.run import has_successor, model_directories
+from rnnlm.workspace import Workspace
+
+
+def status(request: Request) -> None:
+    """Each stage and model: current, stale, changed by hand, damaged or missing; with --accept edits are adopted."""
+    workspace = Workspace.open(request.arguments["workspace"])
+    if request.arguments["accept"]:
+        _accept(request, workspace)
+        return
+    view = Grid("stage", "now", "reads", "holds", left=True)
+    states: dict[str, str] = {}
+    sources = {name for name, stage in STAGES.items() if not stage.inputs and workspace.directory(name).exists()}
+    for name, stage in STAGES.items():
+        if sources and not sources & set(chain(name)):
+            continue  # text and tables have different stages
+        states[name] = workspace.state(name)
+        view.add_row(name, states[name], ", ".join(stage.inputs) or "-", stage.shows)
+    current = {name for name, state in states.items() if state == "current"}
+    identities = {name: read.identity for name in current if (read := workspace.manifest(name)) is not None}
+    models = {path.name: _model(path, identities) for path in model_directories(workspace.path / "models")}
+    for name, found in models.items():
+        state = found["state"] + (", replacement unfinished" if "replacement" in found else "")
+        view.add_row(f"models/{name}", state, ", ".join(found.get("reads", ())) or "-", _holds(found))
+    report = {"workspace": str(workspace.path), "stages": states, "models": models}
+    # The way from the corpus to a model in a line; a stage that has not run stands in brackets.
+    steps = [name if state != "missing" else f"[{name}]" for name, state in states.items()]
+    terminal(request).result(report, " → ".join((*steps, "train")), "", view)
+
+
+def _model(path: Path, identities: Mapping[str, str]) -> dict[str, Any]:
+    """Where a model stands beside the identities of the stages that are current."""
+    if not is_sealed(path):
+        return {"state": "unfinished"}
+    replacement = {"replacement": "unfinished"} if has_successor(path) else {}
+    try:
+        model = read_sealed(path)
+    except RnnlmError as error:
+        return {"state": "damaged", "error": str(error), **replacement}
+    data = model.config.get("data", {})
+    reads = {name: data[name] for name in STAGES if name in data}
+    current = all(identities.get(name) == made_from for name, made_from in reads.items())
+    metrics = {
+        name: value for name, value in model.report.items() if name in ("order", "ngrams") or name.startswith("valid_")
+    }
+    state = "current" if current else "trained on earlier data"
+    return {"state": state, "task": model.task, "reads": list(reads), **metrics, **replacement}
+
+
+def _holds(found: dict[str, Any]) -> str:
+    """A model's metric in words, or what is wrong with it."""
+    if "ngrams" in found:
+        return f"{found['ngrams']:,} n-grams, order {found['order']}"
+    return " ".join(valid_metric(found)) if "task" in found else found.get("error", "-")
+
+
+def _accept(request: Request, workspace: Workspace) -> None:
+    """Adopt text files that were edited by hand; later stages are stale from then on."""
+    with workspace.lock():
+        adopted = workspace.accept()
+    stale = [name for name in STAGES if workspace.state(name) == "stale"]
+    words = [f"{stage}/{name}: adopted" for stage, names in adopted.items() for name in names]
+    words += [f"stale now: {', '.join(stale)}"] if stale else []
+    terminal(request).result({"adopted": adopted, "stale": stale}, *(words or ["nothing had changed"]))
+
+
+def config(request: Request) -> None:
+    """Every setting, its value and its origin; with --recipes the recipes and the metrics that they reach."""
+    if request.arguments["recipes"]:
+        recipes = [read_recipe(name) for name in recipe_names()]
+        view = Grid("recipe", "what", "reaches", "source", "run here", left=True)
+        for recipe in recipes:
+            view.add_row(recipe.name, recipe.what, recipe.expects or "-", recipe.source, recipe.checked)
+        terminal(request).result({"recipes": [asdict(recipe) for recipe in recipes]}, view)
+        return
+    path = request.arguments["workspace"]
+    workspace = Workspace.open(path) if path else None
+    view = Grid("setting", "value", "from")
+    report: dict[str, dict[str, Any]] = {}
+    for section in section_order(workspace):
+        resolved = request.settings(SECTIONS[section])
+        report[section] = {}
+        for name, value in as_dict(resolved.settings).items():
+            report[section][outer_name(name)] = {"value": value, "origin": resolved.origins[name]}
+            text = "follows from the rest" if value is None else str(value)
+            view.add_row(f"{section}.{outer_name(name)}", text, resolved.origins[name])
+    terminal(request).result(report, view)

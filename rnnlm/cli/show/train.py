@@ -1,0 +1,67 @@
+"""`rnnlm train`: what the settings describe, planned, or trained while a person watches, and shown."""
+
+from pathlib import Path
+
+from rnnlm.app.opening import open_pipeline
+from rnnlm.app.pipeline import Pipeline
+from rnnlm.app.request import Request
+from rnnlm.app.train.describe import Run
+from rnnlm.app.train.plan import plan_of
+from rnnlm.app.train.run import described, train_or_find
+from rnnlm.cli.show.stages import show_dry_run
+from rnnlm.cli.show.watching import Watcher
+from rnnlm.cli.terminal import Terminal, terminal, valid_metric
+from rnnlm.model.sealed import read_sealed
+from rnnlm.screen import Grid
+from rnnlm.training.run import LATEST
+from rnnlm.training.settings import TrainSettings
+from rnnlm.training.timing import read_timing
+
+
+def train(request: Request) -> None:
+    """Train the model that the settings describe, or find it done; with --plan say what it would be."""
+    if request.arguments.get("dry_run"):
+        show_dry_run(request, "vocab")
+        return
+    screen = terminal(request)
+    pipeline = open_pipeline(request, screen)
+    with described(pipeline) as (run, device):
+        if pipeline.settings(TrainSettings).settings.plan:
+            _show_plan(screen, run, device)
+            return
+        place = train_or_find(pipeline, run, device, Watcher(screen, screen.errors).watching)
+    _show_model(pipeline, screen, place.target)
+
+
+def _show_plan(screen: Terminal, run: Run, device: str) -> None:
+    """What a run would be, a line for each size and setting, then the reasons of a budget."""
+    report = plan_of(run, device)
+    view = Grid("what", "planned")
+    for name, value in report.items():
+        if name != "reasons":
+            shown = f"{value:,}" if isinstance(value, int | float) and not isinstance(value, bool) else str(value)
+            view.add_row(name.replace("_", " "), "-" if value is None else shown)
+    screen.result(report, view, *report["reasons"])
+
+
+def _show_model(pipeline: Pipeline, screen: Terminal, directory: Path) -> None:
+    """A sealed run's metrics: those of its manifest, and the times of its log."""
+    model = read_sealed(directory)
+    report = {**model.report, **read_timing(directory), "model": str(directory), "model_sha256": model.model_sha256}
+    name, metric = valid_metric(report)
+    calibrated = ["temperature"] if "temperature" in report else []
+    view = Grid("model", "parameters", "epochs", "tokens/s", "of peak", *calibrated, name)
+    fraction = report["peak_fraction"]
+    view.add_row(
+        str(directory),
+        f"{report['parameters']:,}",
+        f"{report['epochs']:g}",
+        "-" if report["tokens_per_second"] is None else f"{report['tokens_per_second']:,.0f}",
+        "-" if fraction is None else f"{fraction:.0%}",
+        *(f"{report[each]:.3g}" for each in calibrated),
+        metric,
+    )
+    screen.result(report, view)
+    latest = pipeline.workspace.path / "models" / LATEST
+    choice = "" if latest.read_text("utf-8", "replace").strip() == directory.name else f" --model {directory.name}"
+    screen.notice(f"next: rnnlm evaluate {pipeline.workspace.path}{choice}")

@@ -1,0 +1,46 @@
+"""Notices and progress of the library and the layout of results, to be shown by a terminal or a notebook."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+from rnnlm.files import Advance
+
+
+class Screen(Protocol):
+    """Takes notices and progress. Results are returned, not shown here."""
+
+    @property
+    def notice(self) -> Callable[[str], None]:
+        """Takes a line for the user that is not part of the result."""
+
+    def bytes_progress(self, label: str, total: int | None) -> AbstractContextManager[Advance]:
+        """Progress over bytes read, of `total` where it is known; the function advances it."""
+
+    def rate_progress(self, label: str, unit: str, *, rows: bool = True) -> AbstractContextManager[Advance]:
+        """A count of what was done and its rate; with `rows`, while rows of a result are written."""
+
+
+class Grid:
+    """A table of texts: the first column aligned left, the others right, or all left."""
+
+    def __init__(self, *columns: str, title: str | None = None, left: bool = False) -> None:
+        self.columns, self.title, self.left = columns, title, left
+        self.rows: list[tuple[str, ...]] = []
+
+    def add_row(self, *cells: str) -> None:
+        """Add a row, a cell for each column."""
+        self.rows.append(cells)
+
+
+View = Grid | str
+
+
+def count(value: int | float) -> str:
+    """A number with thousands separators."""
+    return f"{value:,}"
+
+
+def percent(part: int, whole: int) -> str:
+    """A fraction as a percentage."""
+    return f"{100 * part / whole:.2f} %" if whole else "-"

@@ -1,0 +1,54 @@
+"""Which text a language model is measured on: a workspace's split or a file."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from rnnlm.corpus.decoding import Decoding
+from rnnlm.corpus.sources import split_blocks, text_blocks
+from rnnlm.errors import InputError, UsageError
+from rnnlm.model.finding import FoundModel
+from rnnlm.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class ChosenText:
+    """A raw text in blocks of whole lines; `path`, `split` and `corpus_sha256` where it is a workspace's split."""
+
+    name: str
+    blocks: Iterator[bytes]
+    split: str | None = None
+    path: Path | None = None
+    corpus_sha256: str = ""
+
+
+def choose_text(found: FoundModel, split: str | None, text: str | None, reading: Decoding | None = None) -> ChosenText:
+    """The file `text`, or the split asked for, or the workspace's test split, or valid where test is empty.
+
+    Raises UsageError for a model that has no splits, InputError for a text that is not there.
+    """
+    if text is not None:
+        return ChosenText("standard input" if text == "-" else text, text_blocks(text, reading))
+    workspace = workspace_of(found, "a text with --text FILE")
+    chosen, path = choose_split(workspace, split)
+    digest = str(workspace.verified("raw").settings.get("corpus_sha256"))
+    return ChosenText(f"{chosen} split", split_blocks(workspace, chosen), chosen, path, digest)
+
+
+def choose_split(workspace: Workspace, wanted: str | None) -> tuple[str, Path]:
+    """The split asked for, or test, or valid where test is empty, and its raw text; InputError for an empty one."""
+    raw = workspace.directory("raw")
+    if workspace.manifest("raw") is None:
+        raise UsageError(f"{workspace.path} holds no text", "name one with --text FILE")
+    split = wanted or ("test" if (raw / "test.txt").stat().st_size else "valid")
+    path = raw / f"{split}.txt"
+    if not path.stat().st_size:
+        raise InputError(f"the {split} split of {workspace.path} is empty", "name another with --split")
+    return split, path
+
+
+def workspace_of(found: FoundModel, instead: str) -> Workspace:
+    """The workspace of a model; UsageError, with what to name `instead`, for a model that was named alone."""
+    if found.workspace is None:
+        raise UsageError(f"{found.model.path} is a model without a workspace", f"name {instead}")
+    return found.workspace
