@@ -1,8 +1,8 @@
-"""That a budget is kept, on a busy machine and with many words, and what share of the machine a fixed network reaches.
+"""Whether a budget is kept, on a busy machine and with many words, and the fraction of peak of a fixed network.
 
 python benchmarks/budget.py kept --data ptb/          # is a budget kept, also on a busy machine?
 python benchmarks/budget.py large                     # 100,000 words against 10,000
-python benchmarks/budget.py peak --data ptb/          # share of the matrix peak, full softmax
+python benchmarks/budget.py peak --data ptb/          # fraction of the matrix peak, one softmax
 """
 
 import argparse
@@ -86,9 +86,9 @@ def large(words: int = 100_000, megabytes: int = 100) -> None:
 
 
 def peak(data: str) -> None:
-    """Share of the matrix peak of 1 × 512 with one softmax over 10,000 outputs, batches of 64 × 35.
+    """Fraction of the matrix peak of 1 × 512 with one softmax over 10,000 outputs, batches of 64 × 35.
 
-    Training alone: the validation split is the first lines of that of `data`, so that measuring it takes no time.
+    Training alone: the validation split is the first lines of that of `data`, so that validation takes no time.
     """
     with tempfile.TemporaryDirectory() as directory:
         work, corpus = Path(directory) / "work", Path(directory) / "corpus"
@@ -112,11 +112,11 @@ def peak(data: str) -> None:
         ]
         rnnlm("vocab", corpus, "--prepared", "--out", work)
         trained = rnnlm_json("train", work, *flags, "--output-layer", "full")
-    print(f"{trained['tokens_per_second']:,.0f} tokens/s, {trained['peak_fraction']:.0%} of the matrix-product peak")
+    print(f"{trained['tokens_per_second']:,.0f} tokens/s, {trained['peak_fraction']:.0%} of the matrix peak")
 
 
 def main() -> None:
-    """One of the three."""
+    """Run one of the three."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=("kept", "large", "peak"))
     parser.add_argument("--data", help="train.txt, valid.txt, test.txt of the Penn Treebank as Mikolov prepared it")

@@ -1,9 +1,9 @@
-"""The recurrences on Penn Treebank: one table of test perplexities, every network trained for six passes.
+"""The recurrences on Penn Treebank: one table of test perplexities, every network trained for six epochs.
 
     python benchmarks/cells.py --data DIR [--cells gru,lstm]     # train.txt, valid.txt, test.txt as Mikolov has them
 
 Elman, GRU and LSTM are 2 × 200 with tied embeddings; the output-recurrent network has one layer of 200 and is forced,
-which makes it a bigram model. Elman's gets a lower rate than the others, which bear the default of this size.
+which makes it a bigram model. Elman gets a lower learning rate than the others, which use the default for this size.
 """
 
 import argparse
@@ -31,13 +31,13 @@ def main() -> None:
         rnnlm("vocab", given.data, "--out", work, "--prepared")
         print("cell              parameters  seconds  tokens/s  of peak  test perplexity")
         for cell in given.cells.split(","):
-            more = [*_NETWORKS[cell], "--hidden", 200, "--epochs", 6]
-            trained = rnnlm_json("train", work, "--cell", cell, *more)
-            figures = rnnlm_json("evaluate", work, "--model", cell)
-            speed, share = trained["tokens_per_second"], trained["peak_fraction"]
+            flags = [*_NETWORKS[cell], "--hidden", 200, "--epochs", 6]
+            trained = rnnlm_json("train", work, "--cell", cell, *flags)
+            metrics = rnnlm_json("evaluate", work, "--model", cell)
+            speed, fraction = trained["tokens_per_second"], trained["peak_fraction"]
             print(
-                f"{cell:<17} {trained['parameters']:>10,} {trained['seconds']:>8.0f} {speed:>9,.0f} {share:>8.0%} "
-                f"{figures['perplexity']:>12.2f}",
+                f"{cell:<17} {trained['parameters']:>10,} {trained['seconds']:>8.0f} {speed:>9,.0f} {fraction:>8.0%} "
+                f"{metrics['perplexity']:>12.2f}",
                 flush=True,
             )
 

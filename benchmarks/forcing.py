@@ -17,11 +17,11 @@ from rnnlm.model.network import ForcedInput, Network
 _ROUNDS = 9
 
 
-def seconds(network: Network, inputs: torch.Tensor, targets: torch.Tensor, teacher: ForcedInput | None) -> float:
-    """One step of training but for the update."""
+def seconds(network: Network, inputs: torch.Tensor, targets: torch.Tensor, forced: ForcedInput | None) -> float:
+    """Time one training step without the update."""
     started_at = time.perf_counter()
-    reading = network.read(inputs, network.initial_state(inputs.shape[1]), teacher=teacher)
-    network.loss(reading.output.flatten(0, 1), targets.flatten()).backward()
+    segment = network.read(inputs, network.initial_state(inputs.shape[1]), forced=forced)
+    network.loss(segment.output.flatten(0, 1), targets.flatten()).backward()
     network.zero_grad()
     return time.perf_counter() - started_at
 
@@ -38,10 +38,10 @@ def main() -> None:
         network = Network(architecture, generator)
         inputs = torch.randint(4, 2000, (steps, batch), generator=generator)
         targets = torch.randint(0, labels, (steps, batch), generator=generator)
-        teacher = ForcedInput(torch.cat([torch.full_like(targets[:1], -1), targets[:-1]]))
+        forced = ForcedInput(torch.cat([torch.full_like(targets[:1], -1), targets[:-1]]))
         times: dict[str, list[float]] = {"at once": [], "loop": []}
         for _ in range(_ROUNDS):
-            times["at once"].append(seconds(network, inputs, targets, teacher))
+            times["at once"].append(seconds(network, inputs, targets, forced))
             times["loop"].append(seconds(network, inputs, targets, None))
         once, loop = (statistics.median(each) for each in times.values())
         print(

@@ -3,9 +3,10 @@
     python benchmarks/generation.py [--threads 2] [--rounds 7] [--hidden 650] [--layers 2] [--words 10000]
 
 The plain loop is `nn.LSTM`, `nn.Linear` and `torch.multinomial` for each token, without gradients. All weights are
-random: speed does not depend on them. The memory's bandwidth is that of adding up 1 GiB, which no cache holds; a
-network's is the bytes of its weights, each needed once a token, over the time of a token. Rounds of the loops take
-turns, the memory is read before and after them all, and medians are compared, so that other work falls on all alike.
+random: speed does not depend on them. The memory bandwidth is measured by summing 1 GiB, which fits in no cache. The
+bandwidth of a network is the bytes of its weights, each read once per token, divided by the time of a token. The loops
+run in turns, the memory is read before and after all of them, and medians are compared, so that other work on the
+machine affects all of them alike.
 """
 
 import argparse
@@ -22,15 +23,15 @@ from rnnlm.corpus.tokenizer import FIRST_OUTPUT, START_ID
 from rnnlm.model.architecture import Architecture
 from rnnlm.model.network import Network
 from rnnlm.model.quantized import dequantize, quantize
+from rnnlm.use.generation.settings import GenerateSettings
 from rnnlm.use.generation.streams import Streams
-from rnnlm.use.settings import GenerateSettings
 
 _ROUNDS, _TOKENS = 7, 40
 _LOOPS = {"lstm": nn.LSTM, "gru": nn.GRU, "elman": nn.RNN}
 
 
 def bandwidths(rounds: int) -> list[float]:
-    """Bytes a second of reading a gigabyte, so often."""
+    """Bytes per second of reading 1 GiB, once a round."""
     memory, found = torch.ones(2**28), []
     memory.sum()
     for _ in range(rounds):
@@ -41,7 +42,7 @@ def bandwidths(rounds: int) -> list[float]:
 
 
 def plain_loop(cell: str, hidden: int, layers: int, words: int) -> Callable[[int], None]:
-    """So many tokens drawn as a tutorial does."""
+    """A function that draws tokens as a tutorial does."""
     embedding, output = nn.Embedding(words, hidden), nn.Linear(hidden, words)
     recurrent = _LOOPS[cell](hidden, hidden, layers)
     token, state = torch.zeros(1, 1, dtype=torch.int64), None
@@ -57,7 +58,7 @@ def plain_loop(cell: str, hidden: int, layers: int, words: int) -> Callable[[int
 
 
 def own_loop(network: Network) -> Callable[[int], None]:
-    """The same tokens drawn as `generate` does, `<unk>` left out and the cost of each token known."""
+    """The same as `generate` does it: `<unk>` is excluded, and the log probability of each token is computed."""
     streams = Streams(network, [[START_ID]], GenerateSettings(), [1])
 
     def run(tokens: int) -> None:
@@ -114,7 +115,7 @@ def main() -> None:
                 "times_as_fast_as_plain": {name: round(a_token["plain"] / each, 2) for name, each in a_token.items()},
                 "weights_megabytes": round(read / 1e6, 1),
                 "memory_gigabytes_a_second": round(bandwidth / 1e9, 1),
-                "float32_share_of_bandwidth": round(read / a_token["float32"] / bandwidth, 3),
+                "float32_fraction_of_bandwidth": round(read / a_token["float32"] / bandwidth, 3),
             },
             indent=2,
         )

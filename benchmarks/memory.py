@@ -1,6 +1,6 @@
-"""What training takes at its peak beside what `train --plan` says that it will: `memory.py --data ptb/`.
+"""Peak memory of training beside the estimate of `train --plan`: `memory.py --data ptb/`.
 
-Each row is a run of its own on a copy of one workspace; the last column is the estimate as a share of the peak.
+Each row is a separate run on a copy of one workspace; the last column is the estimate divided by the peak.
 """
 
 import argparse
@@ -13,11 +13,11 @@ from pathlib import Path
 from command import rnnlm, rnnlm_json
 
 RUNS = {
-    "128 units, bands": ("--hidden", 128, "--embedding", 128, "--output-layer", "clusters", "--batch-size", 64),
+    "128 units, clusters": ("--hidden", 128, "--embedding", 128, "--output-layer", "clusters", "--batch-size", 64),
     "2 × 200 tied": ("--hidden", 200, "--layers", 2, "--batch-size", 20),
-    "384 units, bands": ("--hidden", 384, "--embedding", 256, "--output-layer", "clusters", "--batch-size", 64),
+    "384 units, clusters": ("--hidden", 384, "--embedding", 256, "--output-layer", "clusters", "--batch-size", 64),
     "2 × 650 tied": ("--hidden", 650, "--layers", 2, "--batch-size", 20),
-    "768 units, bands": ("--hidden", 768, "--embedding", 256, "--output-layer", "clusters", "--batch-size", 64),
+    "768 units, clusters": ("--hidden", 768, "--embedding", 256, "--output-layer", "clusters", "--batch-size", 64),
     "768 units, full": ("--hidden", 768, "--batch-size", 64),
     "512 units, sentences": ("--hidden", 512, "--embedding", 256, "--batching", "sentences", "--batch-size", 32),
     "GRU, 512 units": ("--cell", "gru", "--hidden", 512, "--embedding", 256, "--batch-size", 64),
@@ -25,7 +25,7 @@ RUNS = {
 
 
 def peak_bytes(*arguments: object) -> int:
-    """Bytes that a command had in memory at most."""
+    """The peak memory of a command, in bytes."""
     process = subprocess.Popen([sys.executable, "-m", "rnnlm", *map(str, arguments)], stdout=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
     assert status == 0
@@ -33,7 +33,7 @@ def peak_bytes(*arguments: object) -> int:
 
 
 def main() -> None:
-    """Plan and train each network for some steps."""
+    """Plan each network, and train it for a few steps."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", required=True, help="a prepared corpus: a directory with train, valid and test files")
     parser.add_argument("--steps", type=int, default=60)

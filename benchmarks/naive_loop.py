@@ -1,10 +1,10 @@
-"""A plain training loop as a tutorial has it, for comparison: what the same time buys without this project.
+"""A plain training loop as in a tutorial, for comparison: what the same time buys without this project.
 
     python benchmarks/naive_loop.py --data ptb/ --seconds 120
 
-Two LSTM layers of 200 units, tied, dropout 0.2, batches of 20 × 35, gradient descent with a rate of 20 that is divided
-by 4 when validation gets no better: the settings that PyTorch's word-level example has by default. The test perplexity
-is that of the best weights by validation, over one stream.
+Two LSTM layers of 200 units, tied, dropout 0.2, batches of 20 × 35, gradient descent with a learning rate of 20 that is
+divided by 4 when validation does not improve: the defaults of PyTorch's word-level example. The test perplexity is that
+of the best weights by validation, over one stream.
 """
 
 import argparse
@@ -47,7 +47,7 @@ def read(path: Path) -> list[str]:
 
 @torch.no_grad()
 def nats(model: Model, ids: torch.Tensor, batch: int) -> float:
-    """Mean cost of a text in `batch` stripes."""
+    """Nats per token of a text in `batch` stripes."""
     model.eval()
     stripes = ids[: len(ids) // batch * batch].view(batch, -1).t().contiguous()
     total, state = 0.0, None
@@ -59,7 +59,7 @@ def nats(model: Model, ids: torch.Tensor, batch: int) -> float:
 
 
 def train(data: Path, seconds: float, seed: int) -> dict[str, float]:
-    """Train for so long, evaluation of the test text not counted."""
+    """Train for `seconds`; the evaluation of the test text is not counted."""
     torch.manual_seed(seed)
     started_at = time.monotonic()
     words = read(data / "train.txt")

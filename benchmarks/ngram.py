@@ -1,10 +1,10 @@
-"""The n-gram model: its perplexity by this program and by KenLM on its ARPA file, and the memory that it takes.
+"""The n-gram model: its perplexity in this program and in KenLM on its ARPA file, and its memory.
 
     python benchmarks/ngram.py perplexity --data ptb/        # a prepared corpus: train, valid and test files
     python benchmarks/ngram.py memory [--megabytes 100]
 
-The text of `memory` is half stories of the built-in grammar, newly drawn, half words by Zipf's law, of which there are
-100,000: with hardly an n-gram of order 3 or more that occurs twice, they are the worst that a text can do.
+Half of the text of `memory` are new stories of the built-in grammar, half are words drawn from 100,000 by Zipf's law.
+Hardly any of their n-grams of order 3 or more occurs twice, which is the worst case.
 """
 
 import argparse
@@ -26,7 +26,7 @@ WORDS, LINE_WORDS = 100_000, 20
 
 
 def zipf_lines(seed: int) -> Iterator[str]:
-    """Lines without end of 20 words, each drawn by Zipf's law."""
+    """Endless lines of 20 words, each drawn by Zipf's law."""
     random = np.random.Generator(np.random.PCG64(seed))
     cumulative = np.cumsum(1 / (np.arange(WORDS) + 2.7))
     while True:
@@ -35,12 +35,12 @@ def zipf_lines(seed: int) -> Iterator[str]:
 
 
 def story_lines() -> Iterator[str]:
-    """Newly drawn stories without end."""
+    """Endless new stories."""
     return (line(each) for seed in itertools.count(1) for each in stories(seed, 1000))
 
 
 def write_text(path: Path, megabytes: int) -> None:
-    """A text of about so many MB, as many bytes of it from one source as from the other."""
+    """Write a text of about `megabytes` MB, half of its bytes from each source."""
     sources = [story_lines(), zipf_lines(7)]
     sizes = [0, 0]
     with path.open("w", encoding="utf-8") as file:
@@ -50,7 +50,7 @@ def write_text(path: Path, megabytes: int) -> None:
 
 
 def perplexity(data: str, order: int) -> None:
-    """Both programs' perplexity on test, lines independent."""
+    """Print the perplexity of both programs on test, lines independent."""
     import kenlm
 
     with tempfile.TemporaryDirectory() as directory:
@@ -62,7 +62,7 @@ def perplexity(data: str, order: int) -> None:
         rnnlm("ngram", work, "--order", order, "--quiet")
         trained = time.perf_counter()
         ours = rnnlm_json("evaluate", work, "--model", "ngram", "--quiet")
-        print(f"made in {trained - started:.1f} s, test evaluated in {time.perf_counter() - trained:.1f} s")
+        print(f"estimated in {trained - started:.1f} s, test evaluated in {time.perf_counter() - trained:.1f} s")
         rnnlm("ngram", work, "--order", order, "--arpa", arpa, "--quiet")
         model = kenlm.Model(str(arpa))
         lines = (work / "clean" / "test.txt").read_text("utf-8").splitlines()
@@ -73,7 +73,7 @@ def perplexity(data: str, order: int) -> None:
 
 
 def memory(megabytes: int, order: int) -> None:
-    """Peak memory of the model alone, of writing it and of reading it back; the stages before it are done first."""
+    """Print the peak memory of estimating, writing and reading the model; earlier stages run first."""
     with tempfile.TemporaryDirectory() as directory:
         text, work, arpa = (Path(directory) / name for name in ("text.txt", "work", "model.arpa"))
         write_text(text, megabytes)
@@ -89,7 +89,7 @@ def memory(megabytes: int, order: int) -> None:
 
 
 def main() -> None:
-    """Run the one that is asked for."""
+    """Run one of the two."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=("perplexity", "memory"))
     parser.add_argument("--data", help="a prepared corpus: a directory with train, valid and test files")

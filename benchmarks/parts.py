@@ -1,7 +1,7 @@
-"""Training steps with a batch in one piece, all cores at each product, against parts of it, a core each: `parts.py`.
+"""Training steps with a batch in one piece, all cores sharing each product, against one part per core: `parts.py`.
 
-Both train the same networks on the same random text, in turns, in one process; the last columns are the speed of parts
-in tokens a second, how many times the speed of one piece it is, and its share of the machine's matrix peak.
+Both train the same networks on the same random text, in turns, in one process. The columns are the speed of parts in
+tokens per second, that speed divided by the speed of one piece, and its fraction of the matrix peak.
 """
 
 import argparse
@@ -22,23 +22,23 @@ from rnnlm.training import gradients
 from rnnlm.training.data_parallel import parts_of
 from rnnlm.training.language import LanguageObjective
 from rnnlm.training.learner import Learner
-from rnnlm.training.settings import TrainSettings
+from rnnlm.training.settings import TrainSettings, settled
 
-# units, embedding, words, where bands begin, streams, steps
+# units, embedding, words, where clusters begin, streams, time steps
 NETWORKS = {
     "stories": (128, 128, 700, (), 64, 35),
     "characters": (384, 64, 70, (), 64, 100),
-    "256 units, bands": (256, 128, 10_000, (165, 1_473, 4_401), 64, 35),
-    "384 units, bands": (384, 192, 10_000, (165, 1_473, 4_401), 64, 35),
-    "768 units, bands": (768, 256, 10_000, (165, 1_473, 4_401), 64, 35),
-    "768 units, bands, 128 streams": (768, 256, 10_000, (165, 1_473, 4_401), 128, 35),
+    "256 units, clusters": (256, 128, 10_000, (165, 1_473, 4_401), 64, 35),
+    "384 units, clusters": (384, 192, 10_000, (165, 1_473, 4_401), 64, 35),
+    "768 units, clusters": (768, 256, 10_000, (165, 1_473, 4_401), 64, 35),
+    "768 units, clusters, 128 streams": (768, 256, 10_000, (165, 1_473, 4_401), 128, 35),
     "200 units, 32 streams": (200, 200, 10_000, (), 32, 35),
     "512 units": (512, 512, 10_000, (), 64, 35),
 }
 
 
 class Side:
-    """One way of training a network: its steps, and the seconds that a token took in each."""
+    """One way of training a network: its steps, and the seconds per token of each."""
 
     def __init__(self, name: str, *, parts: bool) -> None:
         hidden, width, words, cuts, streams, steps = NETWORKS[name]
@@ -46,7 +46,8 @@ class Side:
         ids = random.zipf(1.3, 300_000).clip(max=words - 3).astype(np.uint16) + np.uint16(2)
         ids[::20] = 2
         text = Ids(ids, np.concatenate([[0], np.flatnonzero(ids == 2) + 1]), np.zeros(1, np.uint32))
-        settings = TrainSettings(hidden=hidden, batch_size=streams, bptt=str(steps), learning_rate=0.004, dropout=0.3)
+        given = TrainSettings(hidden=hidden, batch_size=streams, bptt=str(steps), learning_rate=0.004, dropout=0.3)
+        settings = settled(given)
         architecture = Architecture("lstm", words, width, hidden, 1, True, cuts=cuts, widths=(width,) * len(cuts))
         self._learner = Learner(Network(architecture, torch.Generator().manual_seed(1)).train(), settings)
         self._objective = LanguageObjective(text, text, settings)
@@ -55,7 +56,7 @@ class Side:
         self.operations = 0.0
 
     def step(self) -> None:
-        """One update."""
+        """Take one step."""
         gradients.parts_of = parts_of if self._parts else lambda width, threads: [slice(None)]
         batch = next(self._batches)
         began = time.perf_counter()
@@ -66,7 +67,7 @@ class Side:
 
 
 def main() -> None:
-    """Each network in turn."""
+    """Measure each network in turn."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", default="", help="part of the name of the networks to train")
     parser.add_argument("--rounds", type=int, default=5)

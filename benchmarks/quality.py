@@ -1,11 +1,11 @@
-"""Perplexity on real text, trained and measured by the command line as a user would.
+"""Perplexity on real text, trained and measured through the command line as a user would.
 
     python benchmarks/quality.py penn-treebank --data DIR     # train.txt, valid.txt, test.txt as Mikolov prepared them
     python benchmarks/quality.py shakespeare --data FILE      # 'tiny Shakespeare', the first 90 % for training
     python benchmarks/quality.py stories                      # the built-in corpus
 
-Prints the figure, its bound, the training time, and the share of the machine's matrix-product peak reached, which is
-measured in the same run.
+Prints the metric, its bound if one is known, the training time, and the fraction of the matrix peak, which is measured
+in the same run.
 """
 
 import argparse
@@ -24,7 +24,7 @@ _CASES = {
 
 
 def named_speeches(work: str) -> tuple[int, int]:
-    """How many of the speeches that the model generates open with a `NAME:` line, and of how many."""
+    """How many of the generated speeches open with a `NAME:` line, and how many speeches there are."""
     text = rnnlm("generate", work, "--prompt", "\n", "--max-tokens", "8000", "--lines", "10000", "--temperature", "0.8")
     speeches = [speech.strip() for speech in text.split("\n\n")[1:-1] if speech.strip()]
     return sum(bool(re.match(r"[A-Z][A-Za-z' ]*:\n", speech + "\n")) for speech in speeches), len(speeches)
@@ -43,18 +43,18 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as directory:
         work = given.out or str(Path(directory) / "work")
         trained = rnnlm_json("train", corpus, "--out", work, *_CASES[given.case], *more)
-        figures = rnnlm_json("evaluate", work)
+        metrics = rnnlm_json("evaluate", work)
         print(
-            f"{given.case}: {figures['split']} perplexity {figures['perplexity']:.2f}, "
-            f"{figures['nats_per_token']:.4f} nats per token over {figures['tokens']:,} predictions"
+            f"{given.case}: {metrics['split']} perplexity {metrics['perplexity']:.2f}, "
+            f"{metrics['nats_per_token']:.4f} nats per token over {metrics['tokens']:,} predictions"
         )
         print(
             f"trained {trained['seconds']:.0f} s, {trained['epochs']:g} epochs, {trained['parameters']:,} parameters, "
-            f"{trained['tokens_per_second']:,.0f} tokens/s, {trained['peak_fraction']:.0%} of the matrix-product peak"
+            f"{trained['tokens_per_second']:,.0f} tokens/s, {trained['peak_fraction']:.0%} of the matrix peak"
         )
-        if "best_possible_perplexity" in figures:
-            best = figures["best_possible_perplexity"]
-            print(f"best possible {best:.3f}, so {figures['perplexity'] / best - 1:.1%} above it")
+        if "best_possible_perplexity" in metrics:
+            best = metrics["best_possible_perplexity"]
+            print(f"best possible {best:.3f}, so {metrics['perplexity'] / best - 1:.1%} above it")
         if given.case == "shakespeare":
             named, speeches = named_speeches(work)
             print(f"{named} of {speeches} generated speeches open with a NAME: line")

@@ -1,7 +1,7 @@
-"""Clean, tokenize and vocab of a 100 MB text, against `tokenizers` itself with the same rules on the same cores.
+"""Clean, tokenize and vocab of a 100 MB text, against `tokenizers` with the same rules on the same cores.
 
 Prints seconds, peak memory and the ratio, for 10 MB and 100 MB. The text is drawn from a Zipf-like vocabulary with
-capitals, punctuation and, in a tenth of the lines, accents; the same for every run.
+capitals, punctuation and, in a tenth of the lines, accents; it is the same in every run.
 
     python benchmarks/reading.py [--megabytes 10,100]
 """
@@ -55,7 +55,7 @@ def write_text(path: Path, megabytes: int) -> None:
 
 
 def measured(command: list[str]) -> tuple[float, float]:
-    """Seconds and peak memory in MB of a command, by the operating system's account."""
+    """Seconds and peak memory in MB of a command, as the operating system counts them."""
     timed = ["/usr/bin/time", "-f", "%e %M", *command]
     done = subprocess.run(timed, capture_output=True, text=True, check=True)
     seconds, kilobytes = done.stderr.strip().splitlines()[-1].split()

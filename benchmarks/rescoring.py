@@ -1,11 +1,11 @@
-"""How much sooner lists are rescored when shared prefixes are read once, in one run and on the same lists.
+"""How much faster lists are rescored when shared prefixes are read once, in one run and on the same lists.
 
     python benchmarks/rescoring.py --model ptb-work/models/lstm --text ptb/test.txt --threads 1
 
-Lists are made of the lines of a text: of each, as many hypotheses as asked for, in which every word is left out,
-doubled or exchanged for another word of the text with a small probability: most hypotheses have one to three errors.
-Three ways to the log probability of each hypothesis: the tree of prefixes; `score`'s way, side by side in batches of
-like length; one hypothesis after the other. The figures of all must agree.
+Each list comes from a line of a text: in each of its hypotheses, every word is omitted, doubled or replaced by another
+word of the text with a small probability, so that most hypotheses have one to three errors. The log probability of
+each hypothesis is computed in three ways: the tree of prefixes; batches of similar length, as `score` does it; one
+hypothesis after the other. All results must agree.
 """
 
 import argparse
@@ -27,7 +27,7 @@ from rnnlm.use.scoring.scorer import Scorer
 
 
 def confused(words: list[str], others: list[str], draw: random.Random, rate: float) -> str:
-    """A line with some of its words left out, doubled or exchanged."""
+    """A line with some of its words omitted, doubled or replaced."""
     found = []
     for word in words:
         change = draw.random()
@@ -80,8 +80,8 @@ def main() -> None:
         "one": lambda: [line.nats for line in Scorer(model, sealed.rules, batch_size=1).lines([texts])],
     }
     measured = {name: seconds(work, given.rounds) for name, work in ways.items()}
-    figures = np.array([found for _, found in measured.values()])
-    assert np.allclose(figures, figures[0], rtol=1e-5), "the ways differ in what a hypothesis costs"
+    results = np.array([found for _, found in measured.values()])
+    assert np.allclose(results, results[0], rtol=1e-5), "the ways differ in the log probability of a hypothesis"
     ids = [line.ids for window in LineReader(sealed.rules, ids=False).windows([texts]) for line in window]
     tokens, count = sum(map(len, ids)), given.hypotheses
     groups = [ids[start : start + count] for start in range(0, len(ids), count)]

@@ -1,9 +1,9 @@
-"""How fast `rnnlm score` is beside a loop that scores line by line, in one run and on the same lines.
+"""How fast `rnnlm score` is beside a loop over lines, in one run and on the same lines.
 
     python benchmarks/scoring.py --model ptb-work/models/lstm --text ptb/test.txt --threads 1
 
-Three ways to the log probability of each line: the loop that a script has, one call of the network for each line and
-the library's log-softmax; `score` with one line at a time; `score` as it is. The figures of all must agree.
+The log probability of each line is computed in three ways: the loop of a typical script, with one call of the network
+for each line and the library's log-softmax; `score` with one line at a time; `score` as is. All results must agree.
 """
 
 import argparse
@@ -44,7 +44,7 @@ def scored(model: Network, sealed: Sealed, text: bytes, batch_size: int) -> list
 
 
 def seconds(work: Callable[[], list[float]], rounds: int) -> tuple[float, list[float]]:
-    """The least of some rounds, and what was found."""
+    """The shortest time of several rounds, and the result."""
     least, found = float("inf"), []
     for _ in range(rounds):
         started_at = time.perf_counter()
@@ -73,8 +73,8 @@ def main() -> None:
         "score": lambda: scored(model, sealed, text, 64),
     }
     measured = {name: seconds(work, given.rounds) for name, work in ways.items()}
-    figures = np.array([found for _, found in measured.values()])
-    assert np.allclose(figures, figures[0], rtol=1e-5), "the ways differ in what a line costs"
+    results = np.array([found for _, found in measured.values()])
+    assert np.allclose(results, results[0], rtol=1e-5), "the ways differ in the log probability of a line"
     tokens = sum(len(line.ids) for window in LineReader(sealed.rules, ids=False).windows([text]) for line in window)
     result = {f"{name}_tokens_per_second": round(tokens / least) for name, (least, _) in measured.items()}
     ratios = {f"score_over_{name}": round(measured[name][0] / measured["score"][0], 2) for name in ("loop", "one")}

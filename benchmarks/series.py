@@ -1,4 +1,4 @@
-"""Beijing's air an hour and a day ahead, beside the methods that need no network.
+"""Forecasts of Beijing's air an hour and a day ahead, beside methods that need no network.
 
 python benchmarks/series.py --data beijing.csv
 """

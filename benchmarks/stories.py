@@ -2,9 +2,9 @@
 
     python benchmarks/stories.py
 
-The 5-gram is interpolated modified Kneser-Ney (Chen and Goodman 1998). It restarts at each story and
-predicts its end, so its predictions are the very ones that the exact probability is taken over. Written for
-clarity and for this corpus; the tool's own n-gram model lives elsewhere.
+The 5-gram is interpolated modified Kneser-Ney (Chen and Goodman 1998). It restarts at each story and predicts its
+end, so it makes the same predictions as the exact probability. It is written for clarity and for this corpus only;
+the n-gram model of `rnnlm ngram` is another implementation.
 """
 
 import math
@@ -21,7 +21,7 @@ Story = list[Token]
 
 
 def split(corpus: Sequence[Story], fractions: Sequence[float] = (0.9, 0.05, 0.05)) -> list[list[Story]]:
-    """Contiguous blocks by share of raw bytes, each boundary moved to the next line end."""
+    """Contiguous blocks by fraction of raw bytes, each boundary moved to the next line end."""
     sizes = [len(line(story).encode()) + 1 for story in corpus]
     bounds = [sum(fractions[: i + 1]) * sum(sizes) for i in range(len(fractions))]
     parts: list[list[Story]] = [[] for _ in fractions]
@@ -116,10 +116,10 @@ def main() -> None:
     recall = [mark for story in test for mark in (*(token.recall for token in story), False)]
     for name, kind in (("recall-marked", True), ("other", False)):
         part_excess = [x for x, mark in zip(excess, recall, strict=True) if mark is kind]
-        share = len(part_excess) / len(excess)
+        fraction = len(part_excess) / len(excess)
         print(
             f"5-gram above the best, {name}: {sum(part_excess) / len(part_excess):.3f} nats a word,"
-            f" {share:.1%} of the words, {sum(part_excess) / sum(excess):.1%} of the excess"
+            f" {fraction:.1%} of the words, {sum(part_excess) / sum(excess):.1%} of the excess"
         )
 
 

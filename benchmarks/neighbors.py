@@ -1,9 +1,9 @@
 """Whether words that are close to one another after training share their part of speech.
 
-    python benchmarks/neighbours.py [WORKSPACE]     # one with a model of builtin:stories; trained first otherwise
+    python benchmarks/neighbors.py [WORKSPACE]     # with a model of builtin:stories; without it, one is trained first
 
-For every word of the stories that occurs at least five times: of its five nearest neighbours, how many have the part
-of speech that the word mostly has. Chance is what a random pair shares.
+For every word of the stories that occurs at least five times: how many of its five nearest neighbors have the most
+frequent part of speech of the word. Chance is the fraction of random pairs that share theirs.
 """
 
 import sys
@@ -20,12 +20,12 @@ from rnnlm.corpus.tokenizer import tokens_by_id
 from rnnlm.model.embedding import nearest
 from rnnlm.model.sealed import WEIGHTS, read_sealed
 
-_NEIGHBOURS = 5
+_NEIGHBORS = 5
 _OCCURRENCES = 5
 
 
 def measure(work: Path) -> None:
-    """Print the share for the last model of a workspace."""
+    """Print the fraction for the last model of a workspace."""
     sealed = read_sealed(work / "models" / (work / "models" / "LATEST").read_text().strip())
     layer = read_tensors(sealed.path / WEIGHTS, remedy="train again")["embedding"]
     names = tokens_by_id(sealed.rules.tokenizer)
@@ -38,15 +38,15 @@ def measure(work: Path) -> None:
     for number, name in enumerate(names):
         if name in of:
             found = [names[other] for other, _ in nearest(layer, layer[number], len(names), [number])]
-            shared += [of[other] == of[name] for other in [each for each in found if each in of][:_NEIGHBOURS]]
+            shared += [of[other] == of[name] for other in [each for each in found if each in of][:_NEIGHBORS]]
     counts = np.array(list(Counter(of.values()).values()))
     chance = float((counts * (counts - 1)).sum() / (len(of) * (len(of) - 1)))
-    print(f"{np.mean(shared):.1%} of the five nearest neighbours of {len(of)} words share the part of speech; "
+    print(f"{np.mean(shared):.1%} of the five nearest neighbors of {len(of)} words share the part of speech; "
           f"chance {chance:.1%}")  # fmt: skip
 
 
 def main() -> None:
-    """Train where no workspace is given."""
+    """Train first if no workspace is given."""
     if len(sys.argv) > 1:
         measure(Path(sys.argv[1]))
         return
