@@ -60,7 +60,8 @@ def open_windows(request: Request, screen: Screen) -> tuple[Pipeline, Built]:
         raise UsageError(f"--out {out} holds the table itself", "name another directory")
     with Workspace.claimed(out, force=request.run.force) as workspace:
         request.workspace = workspace
-        read_into(workspace, path, force=request.run.force)
+        if read_into(workspace, path, force=request.run.force):
+            request.forget()
         return _cut(workspace, request, screen)
 
 
@@ -143,6 +144,7 @@ def _read_corpus(
                     "name another directory with --out, or replace the corpus with --force",
                 )
             workspace.forget()
+            request.forget()
             given = request.settings(RawSettings).settings
         settings = _raw_settings(digest, given, labels, cut=bool(corpus.stream))
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from rnnlm.builtin.recipes import read_recipe
 from rnnlm.builtin.settings import CorpusSettings
-from rnnlm.config import Resolved, canonical, outer_name, read_settings_file, resolve, setting
+from rnnlm.config import Resolved, outer_name, read_settings_file, resolve, setting
 from rnnlm.corpus.settings import (
     LABELS_OF,
     CleanSettings,
@@ -117,7 +117,7 @@ class Request:
     started_at: float | None = None
 
     def __post_init__(self) -> None:
-        self._resolved: dict[type[Any], tuple[bytes, Resolved[Any]]] = {}
+        self._resolved: dict[type[Any], Resolved[Any]] = {}
         self._file = read_settings_file(self.config, SECTIONS) if self.config else {}
         self._recipe = self._read_recipe() if "train" in self.sections else {}
 
@@ -168,11 +168,13 @@ class Request:
 
         A variable or a file's setting whose name a section of this command has too (`steps`) is meant for that one.
         """
-        recorded = self._recorded(kind)
-        key = canonical(recorded)
-        if kind not in self._resolved or self._resolved[kind][0] != key:
-            self._resolved[kind] = key, self._resolve(kind, recorded)
-        return self._resolved[kind][1]
+        if kind not in self._resolved:
+            self._resolved[kind] = self._resolve(kind, self._recorded(kind))
+        return self._resolved[kind]
+
+    def forget(self) -> None:
+        """Resolve settings again: what the workspace had recorded was of another corpus or table."""
+        self._resolved.clear()
 
     def _recorded(self, kind: type[Any]) -> dict[str, Any]:
         """What the workspace has recorded of a section; the words of a tagged corpus count as prepared."""

@@ -4,17 +4,19 @@ The corpus is generated, not downloaded; `data/stories.txt` holds the same bytes
 stages clean and split it; here are its lines, its tags and the best score that any model can reach on it.
 """
 
+import tomllib
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 
 from rnnlm.builtin import probability
 from rnnlm.builtin.grammar import Grammar
 from rnnlm.builtin.lexicon import CATEGORIES, REGISTERS, TAGS
-from rnnlm.builtin.plots import RULES
 from rnnlm.builtin.sampling import Token, sample
 
-GRAMMAR = Grammar(CATEGORIES, REGISTERS, RULES, TAGS)
+_PLOTS = tomllib.loads(Path(__file__).with_name("plots.toml").read_text("utf-8"))
+GRAMMAR = Grammar(CATEGORIES, REGISTERS, _PLOTS, TAGS)
 
 STORY_SEED = 2024
 STORY_COUNT = 5400

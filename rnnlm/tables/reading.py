@@ -7,10 +7,10 @@ from rnnlm.tables.source import table_digest, write_table
 from rnnlm.workspace import Workspace
 
 
-def read_into(workspace: Workspace, path: Path, *, force: bool) -> None:
+def read_into(workspace: Workspace, path: Path, *, force: bool) -> bool:
     """Read a table into the workspace's `table` stage, unless it is what the workspace holds already.
 
-    Raises UsageError where it holds another table, unless `force`, which forgets the settings of that one.
+    Whether it replaces another table, whose settings are forgotten then; UsageError for that without `force`.
     """
     digest = table_digest(path)
     manifest = None if force and workspace.state("table") != "current" else workspace.manifest("table")
@@ -23,3 +23,4 @@ def read_into(workspace: Workspace, path: Path, *, force: bool) -> None:
     workspace.build("table", {"source_sha256": digest}, lambda directory: write_table(path, directory), force=force)
     if replaced:
         workspace.record({"window": {}})
+    return replaced
