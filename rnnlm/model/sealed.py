@@ -158,6 +158,14 @@ def is_sealed(path: Path) -> bool:
     return (path / MANIFEST).is_file() and (path / CONFIG).is_file()
 
 
+def just_sealed(path: Path) -> tuple[Mapping[str, Any], str]:
+    """The report and the digest of a network that this process has sealed, whose files it need not read back."""
+    manifest = read_manifest(standing(path), FORMAT, VERSION, remedy=REMEDY)
+    if manifest is None:
+        raise ArtifactError(f"{path} was removed", "train it again")
+    return manifest.report, _digest(manifest, (CONFIG, WEIGHTS, TOKENIZER))
+
+
 def read_sealed(path: Path) -> Sealed:
     """A sealed model, with every file checked against the manifest.
 

@@ -5,7 +5,7 @@ that of `rnnlm generate`.
 """
 
 import difflib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
@@ -23,7 +23,7 @@ from rnnlm.model.embedding import whole_layer
 from rnnlm.model.finding import find_sealed
 from rnnlm.model.likelihood import LanguageModel, log_probabilities
 from rnnlm.model.loading import load_model, load_network
-from rnnlm.model.network import States
+from rnnlm.model.network import Network, States
 from rnnlm.model.quantized import sealed_weights
 from rnnlm.model.sealed import Sealed
 from rnnlm.use.generation.generate import Generated, generate_from
@@ -32,11 +32,14 @@ from rnnlm.use.generation.prompt import check_unicode, prompt_ids
 from rnnlm.use.generation.settings import GenerateSettings
 from rnnlm.use.generation.streams import read
 from rnnlm.use.loaded_tasks import LoadedForecaster, LoadedLabeller
+from rnnlm.use.rescoring.lists import Hypothesis, Utterance
+from rnnlm.use.rescoring.rescorer import Rescorer, Weights
 from rnnlm.use.scoring.forms import wanted_of
 from rnnlm.use.scoring.rows import Row, ScoreRows
 from rnnlm.use.scoring.scorer import Scorer, Unknown
 from rnnlm.use.scoring.totals import Totals
 from rnnlm.use.settings import Context
+from rnnlm.use.summaries import summaries
 from rnnlm.use.words import WordVectors
 
 _OF_THE_COMMAND = ("prompt", "prompt_file", "novelty")
@@ -66,6 +69,15 @@ class Score:
         """Of each prediction made; None where there was none."""
         found: float | None = self.figures["perplexity"]
         return found
+
+
+@dataclass(frozen=True)
+class Hypothesized:
+    """A hypothesis with ln p of it under the model, `</s>` included, and the weighted total that it is ordered by."""
+
+    text: str
+    log_p: float
+    total: float
 
 
 class LoadedModel:
@@ -117,6 +129,37 @@ class LoadedModel:
         if k < 1:
             raise UsageError(f"k is {k}", "must be 1 or more")
         return next_words(self.model, self.rules, prompt, k)
+
+    def rescore(
+        self, hypotheses: Sequence[str], *, scores: Mapping[str, Sequence[float]] | None = None,
+        score_weights: Mapping[str, float] | None = None, weight: float = 1.0, word_penalty: float = 0.0,
+        unknown: Unknown = "score",
+    ) -> list[Hypothesized]:  # fmt: skip
+        """The hypotheses of one utterance, the best first, as `rnnlm rescore` orders them.
+
+        `scores` are what other models gave each, natural logarithms by name, weighted by `score_weights` (1 where none
+        is given). UsageError for scores that are not one for each hypothesis.
+        """
+        given, weights = scores or {}, dict.fromkeys(scores or {}, 1.0) | dict(score_weights or {})
+        if weights.keys() != given.keys() or any(len(each) != len(hypotheses) for each in given.values()):
+            raise UsageError("scores that do not fit the hypotheses", "give one for each, under the names of weights")
+        listed = [
+            Hypothesis("", number + 1, text, "", "", text, {name: each[number] for name, each in given.items()})
+            for number, text in enumerate(map(_one_line, hypotheses))
+        ]
+        rescorer = Rescorer(self.model, self.rules, Weights(weights, weight, 0.0, word_penalty), unknown=unknown)
+        return [
+            Hypothesized(found.hypotheses[index].text, found.log_p[index], found.totals[index])
+            for found in rescorer.rescored([Utterance("", tuple(listed))] if listed else [])
+            for index in found.order
+        ]
+
+    def state(self, text: str) -> NDArray[np.float32]:
+        """h(T) of the last layer (hidden,) after a line, read from the start; UsageError for an n-gram model."""
+        if not isinstance(self.model, Network):
+            raise UsageError(f"{self.sealed.path} is an n-gram model", "it has no hidden state; load a network")
+        found: NDArray[np.float32] = next(summaries(self.model, self.rules, [_one_line(text)]))[0]
+        return found
 
     def generate(self, prompt: str = "", **settings: Any) -> Generated:
         """A text after `prompt`. `settings` are the flags of `rnnlm generate` (`max_tokens=20, top_k=5, seed=3, …`).

@@ -160,3 +160,49 @@ def test_the_environment_is_the_command_lines_alone(models: dict[str, Path], mon
     plain = model.generate("the", seed=2).text
     monkeypatch.setenv("RNNLM_TOP_K", "1")
     assert model.generate("the", seed=2).text == plain
+
+
+LIST = ["the old cat sees milk", "the dogs like bread", "milk sees cat old the"]
+
+
+@pytest.mark.parametrize("kind", ["lstm", "ngram"])
+def test_rescored_hypotheses_are_ordered_as_the_command_orders_them(
+    models: dict[str, Path], run: Any, tmp_path: Path, kind: str
+) -> None:
+    heard = [-3.0, -1.0, -2.5]
+    path = tmp_path / "lists.jsonl"
+    path.write_text("".join(
+        json.dumps({"id": "u", "text": text, "scores": {"heard": score}}) + "\n"
+        for text, score in zip(LIST, heard, strict=True)
+    ))  # fmt: skip
+    flags = ("--weight", "0.5", "--word-penalty", "0.25", "--score-weights", "heard=2")
+    lines = run("rescore", models[kind], path, *flags, "--quiet").ok().out.splitlines()
+    found = rnnlm.load(models[kind]).rescore(
+        LIST, scores={"heard": heard}, score_weights={"heard": 2.0}, weight=0.5, word_penalty=0.25
+    )
+    assert [each.text for each in found] == [json.loads(line)["text"] for line in lines]
+    score = rnnlm.load(models[kind]).score
+    for each in found:
+        assert each.log_p == pytest.approx(-score(each.text).bits * np.log(2), abs=1e-4)
+        total = 0.5 * each.log_p - 0.25 * len(each.text.split()) + 2 * heard[LIST.index(each.text)]
+        assert each.total == pytest.approx(total)
+    assert rnnlm.load(models[kind]).rescore([]) == []
+
+
+def test_scores_that_do_not_fit_are_refused(models: dict[str, Path]) -> None:
+    model = rnnlm.load(models["lstm"])
+    for given in ({"scores": {"heard": [1.0]}}, {"score_weights": {"heard": 1.0}}):
+        with pytest.raises(UsageError, match="do not fit"):
+            model.rescore(LIST, **given)
+    with pytest.raises(UsageError, match="line end"):
+        model.rescore(["a\nb"])
+
+
+def test_a_state_is_the_row_that_embed_writes(models: dict[str, Path], run: Any, tmp_path: Path) -> None:
+    path = tmp_path / "lines.txt"
+    path.write_text("\n".join(LIST) + "\n")
+    written = run("embed", models["workspace"], "--summary", "--text", path, "--json").ok().json["summaries"]
+    model = rnnlm.load(models["lstm"])
+    np.testing.assert_allclose([model.state(line) for line in LIST], np.load(written["path"]), atol=1e-6)
+    with pytest.raises(UsageError, match="n-gram model"):
+        rnnlm.load(models["ngram"]).state("the cat")

@@ -1,7 +1,5 @@
 """`rnnlm train`: what the settings describe, planned, or trained while a person watches, and shown."""
 
-from pathlib import Path
-
 from rnnlm.app.opening import open_pipeline
 from rnnlm.app.pipeline import Pipeline
 from rnnlm.app.request import Request
@@ -11,9 +9,9 @@ from rnnlm.app.train.run import described, train_or_find
 from rnnlm.cli.show.stages import show_dry_run
 from rnnlm.cli.show.watching import Watcher
 from rnnlm.cli.terminal import Terminal, terminal, valid_metric
-from rnnlm.model.sealed import read_sealed
+from rnnlm.model.sealed import just_sealed, read_sealed
 from rnnlm.screen import Grid
-from rnnlm.training.run import LATEST
+from rnnlm.training.run import LATEST, Place
 from rnnlm.training.settings import TrainSettings
 from rnnlm.training.timing import read_timing
 
@@ -30,7 +28,7 @@ def train(request: Request) -> None:
             _show_plan(screen, run, device)
             return
         place = train_or_find(pipeline, run, device, Watcher(screen, screen.errors).watching)
-    _show_model(pipeline, screen, place.target)
+    _show_model(pipeline, screen, place)
 
 
 def _show_plan(screen: Terminal, run: Run, device: str) -> None:
@@ -44,10 +42,15 @@ def _show_plan(screen: Terminal, run: Run, device: str) -> None:
     screen.result(report, view, *report["reasons"])
 
 
-def _show_model(pipeline: Pipeline, screen: Terminal, directory: Path) -> None:
+def _show_model(pipeline: Pipeline, screen: Terminal, place: Place) -> None:
     """A sealed run's metrics: those of its manifest, and the times of its log."""
-    model = read_sealed(directory)
-    report = {**model.report, **read_timing(directory), "model": str(directory), "model_sha256": model.model_sha256}
+    directory = place.target
+    if place.state == "sealed":  # before this command, which therefore checks it
+        found = read_sealed(directory)
+        metrics, digest = found.report, found.model_sha256
+    else:
+        metrics, digest = just_sealed(directory)
+    report = {**metrics, **read_timing(directory), "model": str(directory), "model_sha256": digest}
     name, metric = valid_metric(report)
     calibrated = ["temperature"] if "temperature" in report else []
     view = Grid("model", "parameters", "epochs", "tokens/s", "of peak", *calibrated, name)
