@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rnnlm.corpus.ids import Ids
+from rnnlm.corpus.ids import Ids, shifted
 from rnnlm.corpus.padded import Sentences
 from rnnlm.corpus.plan import Plan
 from rnnlm.corpus.tokenizer import END_ID, PAD_ID, START_ID
@@ -74,9 +74,7 @@ class StreamBatches:
             columns = self._offset + self._position + self._length * np.arange(self._batch)
             positions = (columns + np.arange(length)[:, None]) % len(self._ids)
             targets = self._ids[positions].astype(np.int64)
-            before = positions[0] - 1
-            first = np.where(before < 0, START_ID, self._ids[before]).astype(np.int64)
-            inputs = np.concatenate([first[None], targets[:-1]])
+            inputs = np.concatenate([shifted(self._ids, positions[:1], 0), targets[:-1]])
             nearest = np.searchsorted(self._starts, positions[0]).clip(max=len(self._starts) - 1)
             begins = self._starts[nearest] == positions[0]
             chosen = self._random.random(self._batch) < START_FRACTION

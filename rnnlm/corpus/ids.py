@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rnnlm.arrays import open_npy
-from rnnlm.corpus.tokenizer import END_ID
+from rnnlm.corpus.tokenizer import END_ID, START_ID
 from rnnlm.errors import ArtifactError
 
 _BLOCK = 2**20
@@ -66,6 +66,13 @@ def open_ids(directory: Path, split: str, size: object, documents: Path) -> Ids:
     if len(starts) and int(starts[-1]) >= len(offsets) - 1:
         raise ArtifactError(f"{documents} does not fit {split}.ids.npy", remedy)
     return Ids(ids, offsets, starts)
+
+
+def shifted(ids: NDArray[Any], positions: NDArray[np.int64], starts: Any) -> NDArray[np.int64]:
+    """The input at each of `positions`, which predicts the id there: the id before it, or `<s>` where one of `starts`
+    says that a sequence begins."""
+    before = np.asarray(ids[(positions - 1).clip(0, max(len(ids) - 1, 0))], np.int64)
+    return np.where(positions == starts, START_ID, before)
 
 
 def _lines_end(ids: NDArray[Any], offsets: NDArray[np.int64]) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 
 from rnnlm.artifacts import durable
 from rnnlm.corpus.decoding import Decoding
-from rnnlm.corpus.settings import SPLITS, parse_fractions
+from rnnlm.corpus.settings import SPLITS, parse_fractions, split_ends
 from rnnlm.corpus.sources import BLOCK, CorpusFiles, read_blocks
 from rnnlm.errors import InputError
 from rnnlm.files import Advance
@@ -70,12 +70,11 @@ def cut(stream: Path, directory: Path, fractions: tuple[float, float, float]) ->
     size = stream.stat().st_size
     if size == 0:
         raise InputError("the corpus is empty", "give a file with text in it")
+    ends = split_ends(size, fractions)
     with stream.open("rb") as source:
         for number, split in enumerate(SPLITS):
             start = source.tell()
-            wanted = (
-                size if number == 2 or not any(fractions[number + 1 :]) else round(size * sum(fractions[: number + 1]))
-            )
+            wanted = ends[number]
             with durable(directory / f"{split}.txt") as target:
                 if fractions[number]:
                     while source.tell() < wanted and (block := source.read(min(BLOCK, wanted - source.tell()))):

@@ -29,6 +29,11 @@ def parse_fractions(text: str) -> tuple[float, float, float]:
     return values[0], values[1], values[2]
 
 
+def split_ends(total: int, fractions: tuple[float, float, float]) -> list[int]:
+    """Where each of three splits of `total` things ends; the last one that has a fraction takes the rest."""
+    return [round(total * sum(fractions[: n + 1])) if any(fractions[n + 1 :]) else total for n in range(3)]
+
+
 def _fractions(text: str) -> str | None:
     try:
         parse_fractions(text)

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from rnnlm.corpus.ids import Ids
-from rnnlm.corpus.tokenizer import FIRST_OUTPUT, PAD_ID, START_ID
+from rnnlm.corpus.ids import Ids, shifted
+from rnnlm.corpus.tokenizer import FIRST_OUTPUT, PAD_ID
 from rnnlm.errors import DivergenceError, UsageError
 from rnnlm.model.network import Network, States
 from rnnlm.model.ngram.model import NgramModel
@@ -183,6 +183,5 @@ def _segments(
         inside = positions < spans[:, 1]
         last = len(ids.ids) - 1
         targets = np.where(inside, ids.ids[positions.clip(0, last)].astype(np.int64), PAD_ID)
-        before = ids.ids[(positions - 1).clip(0, last)].astype(np.int64)
-        inputs = np.where(inside, np.where(positions == spans[:, 0], START_ID, before), PAD_ID)
+        inputs = np.where(inside, shifted(ids.ids, positions, spans[:, 0]), PAD_ID)
         yield positions, inside, torch.from_numpy(inputs).to(device), torch.from_numpy(targets).to(device)

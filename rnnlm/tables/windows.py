@@ -11,7 +11,7 @@ import numpy as np
 
 from rnnlm.arrays import Floats, write_npy
 from rnnlm.artifacts import write_json
-from rnnlm.corpus.settings import SPLITS, parse_fractions
+from rnnlm.corpus.settings import SPLITS, parse_fractions, split_ends
 from rnnlm.errors import InputError, UsageError
 from rnnlm.tables.apply import (
     category_codes,
@@ -143,7 +143,7 @@ def split_rows(rows: int, starts: RowNumbers, fractions: str, *, grouped: bool) 
     """Contiguous blocks of rows, or of whole sequences where there are several; InputError where one gets nothing."""
     parsed = parse_fractions(fractions)
     count = len(starts) if grouped else rows
-    cuts = [*(round(count * sum(parsed[:number])) for number in range(3)), count]
+    cuts = [0, *split_ends(count, parsed)]
     parts = {}
     for number, split in enumerate(SPLITS):
         first, last = cuts[number], cuts[number + 1]

@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from rnnlm.corpus.ids import Ids
+from rnnlm.corpus.ids import Ids, shifted
 from rnnlm.corpus.tokenizer import END_ID, START_ID
 from rnnlm.model.likelihood import segment_nats
 from rnnlm.model.network import Network
@@ -23,7 +23,7 @@ def striped_nats(model: Network, ids: Ids, most: int | None = None) -> float:
     stripes = min(_STRIPES, len(tokens))
     length = len(tokens) // stripes
     targets = tokens[: stripes * length].reshape(stripes, length).T
-    before = np.concatenate([[START_ID], tokens])[: stripes * length].reshape(stripes, length).T.copy()
+    before = shifted(tokens, length * np.arange(stripes) + np.arange(length)[:, None], 0)
     before[0] = np.where(before[0] == END_ID, START_ID, before[0])
     states = model.initial_state(stripes)
     total = 0.0

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from rnnlm.artifacts import durable
 from rnnlm.corpus.labels.sources import LabelledReading, labelled_lines
 from rnnlm.corpus.raw import cut, size_of
-from rnnlm.corpus.settings import SPLITS, Labels, parse_fractions
+from rnnlm.corpus.settings import SPLITS, Labels, parse_fractions, split_ends
 from rnnlm.corpus.sources import CorpusFiles
 from rnnlm.errors import InputError
 from rnnlm.files import Advance
@@ -184,7 +184,7 @@ def _split_ends(texts: int, fractions: tuple[float, float, float]) -> list[int]:
     """How many texts are in train, in train and valid, and in all; InputError where a split would get none."""
     if texts == 0:
         raise InputError("the corpus is empty", "give a file with labeled texts in it")
-    ends = [texts if not any(fractions[n + 1 :]) else round(texts * sum(fractions[: n + 1])) for n in range(3)]
+    ends = split_ends(texts, fractions)
     for split, start, end, fraction in zip(SPLITS, (0, *ends), ends, fractions, strict=False):
         if fraction and start == end:
             raise InputError(

@@ -7,9 +7,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from rnnlm.corpus.ids import Ids
+from rnnlm.corpus.ids import Ids, shifted
 from rnnlm.corpus.sequences import Sequences
-from rnnlm.corpus.tokenizer import FIRST_OUTPUT, PAD_ID, START_ID
+from rnnlm.corpus.tokenizer import FIRST_OUTPUT, PAD_ID
 from rnnlm.errors import InputError
 from rnnlm.model.likelihood import spans_of
 from rnnlm.model.network import Network, States
@@ -93,8 +93,7 @@ def text_windows(network: Network, ids: Ids, context: str, places: int, steps: i
 
 def _inputs(ids: Ids, rows: NDArray[np.int64], starts: NDArray[np.int64]) -> NDArray[np.int64]:
     """The input before each of the tokens `rows` (…, sequences): `<s>` at `starts`, `<pad>` before them."""
-    before = ids.ids[(rows - 1).clip(min=0)].astype(np.int64)
-    return np.where(rows == starts, START_ID, np.where(rows > starts, before, PAD_ID))
+    return np.where(rows >= starts, shifted(ids.ids, rows, starts), PAD_ID)
 
 
 @torch.no_grad()

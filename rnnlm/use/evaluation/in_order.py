@@ -7,8 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rnnlm.corpus.ids import Ids
-from rnnlm.corpus.tokenizer import START_ID
+from rnnlm.corpus.ids import Ids, shifted
 from rnnlm.model.likelihood import spans_of
 
 
@@ -27,6 +26,5 @@ def stretches(ids: Ids, context: str, steps: int) -> Iterator[Stretch]:
     for first, end in spans_of(ids, context):
         for start in range(int(first), int(end), steps):
             targets = np.asarray(ids.ids[start : min(start + steps, end)], np.int64)
-            before = START_ID if start == first else int(ids.ids[start - 1])
-            inputs = np.concatenate([[before], targets[:-1]])
+            inputs = shifted(ids.ids, np.arange(start, start + len(targets)), first)
             yield Stretch(start, torch.from_numpy(inputs).unsqueeze(1), torch.from_numpy(targets), start == first)
