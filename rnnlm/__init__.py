@@ -2,14 +2,14 @@
 
 from typing import TYPE_CHECKING, Any
 
+from rnnlm.version import __version__ as __version__
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from rnnlm.training.progress import Progress
     from rnnlm.use.loaded import Loaded
-
-__version__ = "0.1.0"
 
 
 def load(path: "str | Path", *, model: str | None = None, device: str = "cpu") -> "Loaded":

@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
-from rnnlm import __version__
 from rnnlm.cli.commands import COMMANDS
+from rnnlm.version import __version__
 
 app = typer.Typer(
     name="rnnlm",

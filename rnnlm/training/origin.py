@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from rnnlm import __version__
+from rnnlm.version import __version__
 
 
 @dataclass(frozen=True)

@@ -77,7 +77,7 @@ def test_without_arguments_the_commands_are_listed(run: Any) -> None:
 
 
 def test_the_version(run: Any) -> None:
-    from rnnlm import __version__
+    from rnnlm.version import __version__
 
     assert run("--version").ok().out == f"rnnlm {__version__}\n"
 
