@@ -7,6 +7,8 @@ panels are read from the settings themselves.
 import dataclasses
 import difflib
 import inspect
+import shutil
+import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal, Optional, get_args, get_origin, get_type_hints
@@ -89,8 +91,10 @@ def _show_all(context: typer.Context, parameter: typer.CallbackParam, wanted: bo
     rare = [(field, kind) for _, field, kind in fields_of(sections) if field.metadata["rare"]]
     if rare:
         typer.echo("Settings without a flag, for --set and settings files:")
+    width = shutil.get_terminal_size().columns
     for field, kind in rare:
-        typer.echo(f"  {outer_name(field.name)}: {described(field, kind)}")
+        text = f"{outer_name(field.name)}: {described(field, kind)}"
+        typer.echo(textwrap.fill(text, width, initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False))
     for each in options:  # a process may show several pages
         each.hidden = True  # type: ignore[attr-defined]
     raise typer.Exit
