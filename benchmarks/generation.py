@@ -64,7 +64,7 @@ def own_loop(network: Network) -> Callable[[int], None]:
     def run(tokens: int) -> None:
         for _ in range(tokens):
             streams.draw()
-            streams.go_on([True])
+            streams.advance([True])
 
     return run
 

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 def load(path: "str | Path", *, model: str | None = None, device: str = "cpu") -> "Loaded":
     """A trained model: one of a workspace (`model` its name, or the last one sealed), or a sealed directory.
 
-    What it can do depends on its task: a `LoadedModel` for language, a `LoadedLabeller`, or a `LoadedForecaster`.
-    `device` is 'cpu', 'cuda', 'mps' or 'auto'. Raises RnnlmErrors: InputError where there is no model, ArtifactError
-    where it is damaged.
+    The result depends on its task: a `LoadedModel` for language, a `LoadedLabeller`, or a `LoadedForecaster`.
+    `device` is 'cpu', 'cuda', 'mps' or 'auto'. Raises RnnlmErrors: InputError if there is no model, ArtifactError
+    if it is damaged.
     """
     from rnnlm.use.loaded import open_loaded
 
@@ -32,17 +32,17 @@ def train(
     progress: "Callable[[Progress], None] | None" = None,
     **settings: Any,
 ) -> "Loaded":
-    """Train a model as `rnnlm train` does, or find it done, and load it.
+    """Train a model as `rnnlm train` does, unless it is trained already, and load it.
 
-    `out` is the workspace to make or to continue with, 'work' by default. `corpus` is a workspace, or what the command
-    takes: text files, a directory, 'builtin:stories'. With `window`, the settings of `rnnlm window` by name, it is a
+    `out` is the workspace to create or continue, 'work' by default. `corpus` is a workspace, text files, a directory
+    or 'builtin:stories', as for the command. With `window`, the settings of `rnnlm window` by name, it is a
     table. `settings` are the flags of `rnnlm train` with `_` for `-` (`hidden=64, budget="2m", task="tag"`). `progress`
     is called after every step. A budget counts from this call.
 
     Nothing is printed: notices go to the logger 'rnnlm'. Ctrl-C saves a checkpoint and raises StoppedError; calling it
-    again with `resume=True` continues. Threads and signal handlers are as before afterwards; any thread may call it.
-    Raises RnnlmErrors: UsageError for a setting that there is not or that cannot be, InputError for a corpus that is
-    missing or too small.
+    again with `resume=True` continues. Threads and signal handlers are restored afterwards; any thread may call it.
+    Raises RnnlmErrors: UsageError for an unknown or invalid setting, InputError for a corpus that is missing or
+    too small.
     """
     from rnnlm.app.call import train as train_there
     from rnnlm.use.loaded import open_loaded

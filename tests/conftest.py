@@ -147,7 +147,7 @@ def spawn(command: list[str]) -> Run:
 
 
 def sentences(count: int, seed: int = 0) -> list[str]:
-    """Simple sentences with some structure to learn: a number that verb and subject share, names, rare words."""
+    """Simple sentences with some structure to learn: a number that verb and subject agree in, names, rare words."""
     draw = random.Random(seed)
     lines = []
     for number in range(count):

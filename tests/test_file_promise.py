@@ -100,7 +100,12 @@ def test_a_renamed_setting_is_read_where_it_was_recorded_and_refused_where_it_is
 ) -> None:
     new = RENAMED[old_name]
     section = next(name for name, kind in SECTIONS.items() if new in kind.__dataclass_fields__)
-    value = {"embedding_init": "cooccurrence", "embedding_std": 0.2, "recurrent_init": "orthogonal"}.get(new, True)
+    value = {
+        "embedding_init": "cooccurrence",
+        "embedding_std": 0.2,
+        "recurrent_init": "orthogonal",
+        "pooling": "last",
+    }.get(new, True)
     file = tmp_path / "settings.toml"
     file.write_text(to_toml({section: {old_name: value}}))
     found = run("config", "--config", file, "--json").ok().json

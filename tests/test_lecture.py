@@ -1,7 +1,7 @@
 """`docs/lecture.md` says what happens: each of its commands is run, in its order, and prints what is shown.
 
 A block is fenced as `console`, with `$ ` before each command and its standard output below. How the output is compared
-stands after that word: nothing (the same text), `approximate` (figures of a trained network: a decimal number may
+stands after that word: nothing (the same text), `approximate` (metrics of a trained network: a decimal number may
 differ by a third, percentages, speeds and bars are not compared) or `drawn` (only the number of lines).
 """
 
@@ -106,12 +106,12 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> Session:
 
 
 def lines_of(output: str) -> list[str]:
-    """Lines without the blanks at their ends, which a table may have."""
+    """Lines without the spaces at their ends, which a table may have."""
     return [line.rstrip() for line in output.rstrip("\n").split("\n")] if output.rstrip("\n") else []
 
 
 def masked(output: str) -> tuple[list[list[str]], list[float]]:
-    """The cells of each line, cut at two blanks or more, without decimals, percentages and speeds; and the decimals."""
+    """The cells of each line, cut at two spaces or more, without decimals, percentages and speeds; and the decimals."""
     rows: list[list[str]] = []
     for line in lines_of(output):
         cells = re.split(r" {2,}", line)
@@ -143,7 +143,7 @@ def test_block(session: Session, number: int) -> None:
         compare(block.rule, printed, shown)
 
 
-# What the lecture concludes from its figures, where the tolerance of the figures would not show it.
+# What the lecture concludes from its metrics, where their tolerance would not show it.
 
 
 def printed_by(session: Session, part: str) -> list[str]:
@@ -158,7 +158,7 @@ def printed_by(session: Session, part: str) -> list[str]:
 
 
 def rows(output: str, name: str) -> list[list[float]]:
-    """The numbers in each line of a table that begins with the cell `name`; a share in percent."""
+    """The numbers in each line of a table that begins with the cell `name`; a fraction in percent."""
     lines = [re.split(r" {2,}", line) for line in lines_of(output)]
     return [
         [float(cell.replace(",", "").rstrip(" %")) for cell in cells[1:] if not _BARS.fullmatch(cell)]

@@ -61,7 +61,7 @@ class Runner:
         self.w = self.read((path / "weights.safetensors").read_bytes())
         self.E = self.w["embedding"]
         for k in range(len(self.a["cuts"])):
-            self.E = np.concatenate([self.E, self.band(k)])
+            self.E = np.concatenate([self.E, self.cluster(k)])
 
     @staticmethod
     def digest(value: Any) -> str:
@@ -84,7 +84,7 @@ class Runner:
                 found[name.removesuffix(".scale")] *= scale[:, None]
         return found
 
-    def band(self, k: int) -> Array:
+    def cluster(self, k: int) -> Array:
         rows, up = self.w[f"bands.later.{k}.rows"], self.w.get(f"bands.later.{k}.up")
         return rows if up is None else rows @ up.T
 
@@ -93,7 +93,7 @@ class Runner:
         return [{"h": np.zeros(H), "s": np.zeros(H), "y": np.zeros(outputs)} for _ in range(self.a["layers"])]
 
     def output(self, h: Array) -> Array:
-        """o(t), or log p with bands."""
+        """o(t), or log p with clusters."""
         w, cuts = self.w, self.a["cuts"]
         u = w["projection"] @ h if "projection" in w else h
         u = np.tanh(u) if self.a["read_out"] == "tanh" else u
@@ -103,7 +103,7 @@ class Runner:
         first = log_softmax(np.concatenate([V @ u + c[: cuts[0]], w["bands.G"] @ u + w["bands.a"]]))
         parts = [first[: cuts[0]]]
         for k, (begin, end) in enumerate(zip(cuts, [*cuts[1:], len(c)], strict=True)):
-            parts.append(first[cuts[0] + k] + log_softmax(self.band(k) @ u + c[begin:end]))
+            parts.append(first[cuts[0] + k] + log_softmax(self.cluster(k) @ u + c[begin:end]))
         return np.concatenate(parts)
 
     def step(self, state: list[dict[str, Array]], number: int) -> Array:
@@ -159,7 +159,7 @@ FORMS = {
     "lstm": replace(BASE, layers=2),
     "lstm, untied": replace(BASE, tied=False),
     "lstm, peepholes": replace(BASE, peepholes=True, activation="none"),
-    "lstm, bands": replace(BASE, cuts=(10, 20), widths=(6, 3)),
+    "lstm, clusters": replace(BASE, cuts=(10, 20), widths=(6, 3)),
     "gru": replace(BASE, cell="gru", layers=2),
     "gru, no projection": replace(BASE, cell="gru", embedding=9),
     "gru, tanh of a projection": replace(BASE, cell="gru", read_out="tanh"),
@@ -207,7 +207,7 @@ def test_a_program_written_from_the_document_says_the_same(tmp_path: Path, form:
     same(sealed(tmp_path / "model", FORMS[form]))
 
 
-@pytest.mark.parametrize("form", ["lstm", "gru", "lstm, bands"])
+@pytest.mark.parametrize("form", ["lstm", "gru", "lstm, clusters"])
 def test_and_of_a_model_in_8_bits(tmp_path: Path, form: str) -> None:
     original = sealed(tmp_path / "model", FORMS[form])
     small = tmp_path / "small"

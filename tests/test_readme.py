@@ -1,4 +1,4 @@
-"""The README says what happens: its session and its program are run as they stand, and its pages are there."""
+"""The README says what happens: its session and its program are run as is, and its pages are there."""
 
 import contextlib
 import io

@@ -1,7 +1,6 @@
-"""`rnnlm.train`: a training run asked for from Python, and nothing of the process changed by it.
+"""`rnnlm.train`: a training run from Python, which leaves the process as it was.
 
-Nothing is printed: notices go to the logger 'rnnlm', progress to a callback. Variables `RNNLM_…` are meant for the
-command line and are not read.
+Nothing is printed: notices go to the logger 'rnnlm', progress to a callback. Variables `RNNLM_…` are not read.
 """
 
 import contextlib
@@ -43,19 +42,19 @@ def train(
     progress: Report | None,
     settings: Mapping[str, Any],
 ) -> Path:
-    """The directory of the model that `rnnlm.train` describes, found or trained now."""
+    """The directory of the model that `rnnlm.train` describes; trains it unless it exists."""
     started_at, threads = time.monotonic(), torch.get_num_threads()
     listed = [corpus] if isinstance(corpus, str | Path) else list(corpus)
-    paths, place = [os.fspath(each) for each in listed], None if out is None else Path(out)
+    paths, root = [os.fspath(each) for each in listed], None if out is None else Path(out)
     watcher = _Watcher(progress)
     try:
         if window is not None:
-            table = Request("window", {"paths": paths, "out": place}, _flags(window, _WINDOW), _WINDOW, environment={})
+            table = Request("window", {"paths": paths, "out": root}, _flags(window, _WINDOW), _WINDOW, environment={})
             table.check_all()
             pipeline, _ = open_windows(table, watcher)
-            paths, place = [str(pipeline.workspace.path)], None
+            paths, root = [str(pipeline.workspace.path)], None
         flags = _flags(settings, _TRAIN)
-        request = Request("train", {"paths": paths, "out": place}, flags, _TRAIN, environment={}, started_at=started_at)
+        request = Request("train", {"paths": paths, "out": root}, flags, _TRAIN, environment={}, started_at=started_at)
         request.check_all()
         pipeline = open_pipeline(request, watcher)
         with described(pipeline) as (run, device):
@@ -65,7 +64,7 @@ def train(
 
 
 def _flags(settings: Mapping[str, Any], sections: Sequence[str]) -> dict[str, Any]:
-    """Settings as a command has them; UsageError for one that there is not."""
+    """Settings as flags of a command; UsageError for an unknown setting."""
     known = [each.name for section in sections for each in fields(SECTIONS[section])]
     known = [name for name in known if name not in _OF_THE_SHELL]
     for name in settings:
@@ -78,7 +77,7 @@ def _flags(settings: Mapping[str, Any], sections: Sequence[str]) -> dict[str, An
 
 
 class _Watcher:
-    """Passes progress on, logs notices, and keeps the interrupt that asks a run to stop."""
+    """Forwards progress, logs notices, and records the interrupt that stops a run."""
 
     def __init__(self, report: Report | None) -> None:
         self._report = report
@@ -86,7 +85,7 @@ class _Watcher:
 
     @contextlib.contextmanager
     def watching(self) -> Iterator["_Watcher"]:
-        """Take Ctrl-C over, where this is the main thread; a second one stops at once."""
+        """Handle Ctrl-C in the main thread; a second one stops at once."""
         if threading.current_thread() is not threading.main_thread():
             yield self
             return
@@ -102,24 +101,24 @@ class _Watcher:
         self._signal = number
 
     def stop_signal(self) -> int | None:
-        """The signal that has come, if any."""
+        """The signal received, if any."""
         return self._signal
 
     def progress(self, progress: Progress) -> None:
-        """After every step."""
+        """Report progress after every step."""
         if self._report is not None:
             self._report(progress)
 
     def notice(self, text: str) -> None:
-        """What a person should know."""
+        """Log a notice."""
         _LOG.info(text)
 
     @contextlib.contextmanager
     def bytes_progress(self, label: str, total: int | None) -> Iterator[Advance]:
-        """Reading is not shown."""
+        """Progress of reading is not shown."""
         yield lambda count: None
 
     @contextlib.contextmanager
     def rate_progress(self, label: str, unit: str, *, rows: bool = True) -> Iterator[Advance]:
-        """Nor is counting."""
+        """Progress of counting is not shown."""
         yield lambda count: None

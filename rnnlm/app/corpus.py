@@ -36,9 +36,9 @@ S = TypeVar("S")
 
 
 class Corpus:
-    """A workspace, and the settings of this request laid over what it recorded.
+    """A workspace, and the settings of this request over those it recorded.
 
-    `imported` is a tokenizer that was taken over, where there is one. Raises UsageError for settings that cannot be.
+    `imported` is an imported tokenizer, if any. Raises UsageError for invalid settings.
     """
 
     def __init__(self, workspace: Workspace, request: Request, screen: Screen) -> None:
@@ -48,27 +48,27 @@ class Corpus:
         for kind in (TokenizeSettings, VocabSettings, EmbedSettings):
             for name, (path,) in files_of(self.settings(kind).settings, written=False).items():
                 if workspace.holds(Path(path)):
-                    raise UsageError(f"--{name} {path} is what this workspace itself makes", "copy it elsewhere first")
+                    raise UsageError(f"--{name} {path} is a file of this workspace", "copy it elsewhere first")
         refuse_for_labels(self.labels, self.settings(CleanSettings), self.settings(TokenizeSettings))
         tokenizer = self.settings(TokenizeSettings).settings.tokenizer
         if tokenizer is not None:
             self.imported = take_over(_read(Path(tokenizer)), tokenizer)
         if "vocab" in request.sections:
-            self.vocab_rule()  # what cannot be is said before any stage runs
+            self.vocab_rule()  # raises errors before any stage runs
 
     def settings(self, kind: type[S]) -> Resolved[S]:
-        """Settings of a class, those recorded in the workspace included."""
+        """Settings of a class, including those recorded in the workspace."""
         return self.request.settings(kind)
 
     @functools.cached_property
     def labels(self) -> Labels | None:
-        """What the workspace's corpus is labelled for: each 'token', each 'text', or nothing."""
+        """What has labels in the workspace's corpus: each 'token', each 'text', or None."""
         manifest = self.workspace.manifest("raw")
         return manifest.settings.get("labels") if manifest else None
 
     @property
     def task(self) -> Task:
-        """What is learned: what --task says, or what the workspace's corpus is labelled for, or its table's future."""
+        """The task: that of --task, or of the labels of the workspace's corpus, or a forecast of its table."""
         given = self.settings(RawSettings).settings.task
         if given is None and self.workspace.manifest("table") is not None:
             return "forecast"
@@ -76,7 +76,7 @@ class Corpus:
 
     @property
     def kind(self) -> str:
-        """The kind of token: 'imported' for a tokenizer that was taken over."""
+        """The kind of token: 'imported' for an imported tokenizer."""
         if self.imported is not None:
             return "imported"
         prepared = self.settings(CleanSettings).settings.prepared
@@ -84,7 +84,7 @@ class Corpus:
 
     @functools.cached_property
     def rule(self) -> CleanRule:
-        """The rules of cleaning for this kind of token, an imported tokenizer's own after them."""
+        """The rules of cleaning for this kind of token, followed by those of an imported tokenizer."""
         rule = CleanRule.of(self.settings(CleanSettings).settings, self.kind)
         if self.imported is None:
             return rule
@@ -121,7 +121,7 @@ class Corpus:
             return open_labelled(raw, clean, self.ids(split), split, labels, per_token=self.labels == "token")
 
     def vocab_rule(self) -> VocabRule:
-        """Which tokens the vocabulary takes; InputError or UsageError for a choice that cannot be."""
+        """Which tokens the vocabulary contains; InputError or UsageError for an invalid choice."""
         resolved = self.settings(VocabSettings)
         given = resolved.settings
         if self.kind not in (*WORD_KINDS, "char"):
@@ -129,17 +129,17 @@ class Corpus:
             return VocabRule(1, None)
         if given.vocabulary is not None:
             return VocabRule(1, given.max_size, read_lexicon(Path(given.vocabulary), self.rule))
-        # Tagged words are prepared, but rare ones among them have to train `<unk>`, which stands for new ones.
+        # Tagged words are prepared, but their rare ones are needed to train `<unk>`.
         prepared = self.settings(CleanSettings).settings.prepared and self.labels != "token"
         kept = self.kind == "char" or given.closed or prepared
         return VocabRule(given.min_count or (1 if kept else 2), given.max_size)
 
     def _refuse_task(self) -> None:
-        """UsageError for a task that the workspace's corpus is not for."""
+        """Raise UsageError for a task that the workspace's corpus does not support."""
         task = self.settings(RawSettings).settings.task
         if self.workspace.manifest("table") is not None and task not in (None, "forecast"):
             raise UsageError(
-                f"--task {task}, but {self.workspace.path} holds a table, which is forecast",
+                f"--task {task}, but {self.workspace.path} contains a table, whose task is forecast",
                 "omit --task, or name a text corpus and another --out",
             )
         if self.workspace.manifest("raw") is None:
@@ -149,12 +149,12 @@ class Corpus:
             each = "word" if task == "tag" else "text"
             raise UsageError(
                 f"--task {task}, but the corpus of {self.workspace.path} has no label for each {each}",
-                f"read it anew: rnnlm clean CORPUS --task {task} --out ANOTHER",
+                f"read it again: rnnlm clean CORPUS --task {task} --out ANOTHER",
             )
 
 
 def refuse_forecast(task: Task | None) -> None:
-    """UsageError for a forecast where there is text."""
+    """Raise UsageError for a forecast of a text corpus."""
     if task == "forecast":
         raise UsageError("--task forecast with a text corpus", "use rnnlm window TABLE")
 
@@ -162,19 +162,19 @@ def refuse_forecast(task: Task | None) -> None:
 def refuse_for_labels(
     labels: Labels | None, clean: Resolved[CleanSettings], tokenize: Resolved[TokenizeSettings]
 ) -> None:
-    """UsageError for what would part words from their tags, or texts from their labels."""
+    """Raise UsageError for settings that separate words from their tags, or texts from their labels."""
     kind, tokenizer = tokenize.settings.kind, tokenize.settings.tokenizer
     if labels == "token" and (tokenizer is not None or kind not in (None, "whitespace")):
         flag = f"--kind {kind}" if tokenizer is None else "--tokenizer"
         raise UsageError(f"{flag} with --task tag", "a tagged word is one token; omit it")
     if labels == "token" and not clean.settings.prepared:
-        raise UsageError("--no-prepared with --task tag", "a tagged word stays as it is; omit it")
+        raise UsageError("--no-prepared with --task tag", "tagged words are not cleaned; omit it")
     if labels == "text" and clean.settings.sentences:
-        raise UsageError("--sentences with --task classify", "a label is of a whole text; omit it")
+        raise UsageError("--sentences with --task classify", "a label applies to a whole text; omit it")
 
 
 def refuse_counting(kind: str, vocab: Resolved[VocabSettings]) -> None:
-    """UsageError for flags that choose words by their counts, where tokens are not words or characters."""
+    """Raise UsageError for flags that select words by count, if tokens are not words or characters."""
     for name in ("min_count", "max_size", "vocabulary"):
         if getattr(vocab.settings, name) is not None and vocab.origins[name] != WORKSPACE:
             raise UsageError(

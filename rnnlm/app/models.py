@@ -1,4 +1,4 @@
-"""Finds the model that a command is to use: a sealed directory, or one of a workspace's; and loads its network."""
+"""Finds the model for a command, a sealed directory or one of a workspace, and loads its network."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +14,7 @@ from rnnlm.use.settings import ModelSettings
 
 
 def open_model(request: Request) -> tuple[FoundModel, Network]:
-    """The model that the arguments name and its network, on the device and with the threads asked for."""
+    """The model that the arguments name and its network, on the requested device and with the requested threads."""
     found = find_model(request)
     return found, network_of(request, found)
 
@@ -42,7 +42,7 @@ def language_model_of(request: Request, found: FoundModel) -> LanguageModel:
 
 
 def load_language_model(request: Request) -> Callable[[Sealed], LanguageModel]:
-    """The same for any sealed model, for what needs several."""
+    """The same for any sealed model, for commands that need several."""
     return lambda sealed: language_model_of(request, FoundModel(sealed, None))
 
 

@@ -1,4 +1,4 @@
-"""From what was typed to a pipeline: a workspace to go on with, or a corpus or table to read into one."""
+"""From a request to a pipeline: a workspace to continue, or a corpus or table to read into one."""
 
 import shutil
 from collections.abc import Mapping
@@ -25,9 +25,9 @@ from rnnlm.workspace import Built, Workspace
 
 
 def open_pipeline(request: Request, screen: Screen) -> Pipeline:
-    """The pipeline that the arguments name: a workspace to go on with, or a corpus to read into one.
+    """The pipeline that the arguments name: a workspace to continue, or a corpus to read into one.
 
-    Raises UsageError for a clash of arguments, InputError for a path that is not there.
+    Raises UsageError for conflicting arguments, InputError for a missing path.
     """
     if request.workspace is not None and not request.reads_source:
         return Pipeline(request.workspace, request, screen)
@@ -45,7 +45,7 @@ def open_pipeline(request: Request, screen: Screen) -> Pipeline:
 def open_windows(request: Request, screen: Screen) -> tuple[Pipeline, Built]:
     """The windows that the arguments name, of a workspace or of a table read into one, brought up to date.
 
-    Raises UsageError for a clash of arguments, InputError for a table that is not there.
+    Raises UsageError for conflicting arguments, InputError for a missing table.
     """
     if request.workspace is not None and not request.reads_source:
         with request.workspace.lock():
@@ -57,7 +57,7 @@ def open_windows(request: Request, screen: Screen) -> tuple[Pipeline, Built]:
     if not path.exists():
         raise InputError(f"{path} does not exist", "check the path of the table, or of the workspace")
     if not Workspace.exists(out) and out.resolve() in (path.resolve(), *path.resolve().parents) and out.exists():
-        raise UsageError(f"--out {out} holds the table itself", "name another directory")
+        raise UsageError(f"--out {out} contains the table itself", "name another directory")
     with Workspace.claimed(out, force=request.run.force) as workspace:
         request.workspace = workspace
         if read_into(workspace, path, force=request.run.force):
@@ -76,7 +76,7 @@ def plan(request: Request, screen: Screen, stage: str) -> dict[str, str]:
 
 
 def decoding(request: Request, screen: Screen) -> Decoding:
-    """How this request reads texts, and who hears of what was replaced."""
+    """How this request reads texts, with notices of replacements on `screen`."""
     given = request.settings(ReadingSettings).settings
     return Decoding(given.errors, given.expansion, screen.notice)
 
@@ -94,7 +94,7 @@ def _cut(workspace: Workspace, request: Request, screen: Screen) -> tuple[Pipeli
 
 
 def _check_sections(request: Request, labels: Labels | None) -> None:
-    """What clashes across sections is said before a corpus is read."""
+    """Raise errors for conflicts between sections before a corpus is read."""
     refuse_forecast(request.settings(RawSettings).settings.task)
     refuse_for_labels(labels, request.settings(CleanSettings), request.settings(TokenizeSettings))
     if "train" in request.sections and labels is None:
@@ -112,15 +112,15 @@ def _refuse_overlap(corpus: CorpusFiles, out: Path) -> None:
     for name in names:
         inside = out.exists() and Path(name).exists() and out.resolve() in Path(name).resolve().parents
         if inside and (not Workspace.exists(out) or Workspace(out).holds(Path(name))):
-            raise UsageError(f"--out {out} holds the corpus itself", "name another directory")
+            raise UsageError(f"--out {out} contains the corpus itself", "name another directory")
 
 
 def _read_corpus(
     workspace: Workspace, corpus: CorpusFiles, labels: Labels | None, request: Request, screen: Screen
 ) -> bool:
-    """Read the corpus into the workspace's `raw` stage, unless it is what the workspace holds already.
+    """Read the corpus into the workspace's `raw` stage, unless it is the workspace's already.
 
-    Whether it took the place of another one, of which the later stages still are.
+    Returns whether it replaced another corpus, to which the later stages still belong.
     """
     given, reading = request.settings(RawSettings).settings, decoding(request, screen)
     spool = workspace.path / ".corpus.partial"
@@ -159,7 +159,7 @@ def _read_corpus(
         if replaced:
             workspace.record({})
         if built.fresh and labels == "text":
-            screen.notice(_left_out(built.manifest.report))
+            screen.notice(_skipped_notice(built.manifest.report))
         if built.stale and not replaced:
             screen.notice(f"raw: split again, so these are stale now: {', '.join(built.stale)}")
         return replaced
@@ -168,7 +168,7 @@ def _read_corpus(
 
 
 def _raw_settings(digest: str, given: RawSettings, labels: Labels | None, *, cut: bool) -> dict[str, Any]:
-    """What decides the `raw` stage: the corpus, and how it is cut where it did not come in splits."""
+    """The settings of the `raw` stage: the corpus, and how it is split if it did not come in splits."""
     settings: dict[str, Any] = {"corpus_sha256": digest, "fractions": given.fractions if cut else None}
     if labels is not None:
         settings["labels"] = labels
@@ -177,11 +177,11 @@ def _raw_settings(digest: str, given: RawSettings, labels: Labels | None, *, cut
     return settings
 
 
-def _left_out(report: Mapping[str, Any]) -> str:
-    """What became of the labelled texts that were read, in words."""
+def _skipped_notice(report: Mapping[str, Any]) -> str:
+    """Counts of the labeled texts read, as a notice."""
     kept = sum(split["lines"] for split in report["splits"].values())
     shared = {name: split["in_train"] for name, split in report["splits"].items() if split.get("in_train")}
     words = (
-        f"raw: {kept:,} labelled texts; {report['duplicates']:,} repeated and {report['blank_texts']:,} blank left out"
+        f"raw: {kept:,} labeled texts; {report['duplicates']:,} repeated and {report['blank_texts']:,} blank skipped"
     )
     return words + "".join(f"; {count:,} of {name} are in train too" for name, count in shared.items())

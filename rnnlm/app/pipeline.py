@@ -1,4 +1,4 @@
-"""Brings the stages that a command needs up to date, says so, and records what they were given."""
+"""Brings the stages that a command needs up to date, with notices, and records their settings."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,7 +21,7 @@ GIGABYTE = 10**9
 class Pipeline(Corpus):
     """A workspace's stages under the settings of a request.
 
-    Stages `of_another_corpus` stay until what replaces them is sealed; what nothing replaces goes after that.
+    Stages `of_another_corpus` are kept until their replacements are sealed; the others are deleted after that.
     """
 
     def __init__(
@@ -31,15 +31,15 @@ class Pipeline(Corpus):
         self._of_another_corpus = of_another_corpus
 
     def stage(self, name: str) -> "PipelineStage":
-        """A stage as this request wants it."""
+        """A stage with the settings of this request."""
         from rnnlm.app.stages import PIPELINE
 
         return PIPELINE[name](self)
 
     def ensure(self, stage: str, *, force: bool = False, asked: bool = True) -> Built:
-        """Bring a stage and all it reads up to date; earlier ones that had to run are named on standard error.
+        """Bring a stage and its inputs up to date; notices name the earlier stages that ran.
 
-        `asked` says that the stage is the command itself, not something that the command reads.
+        `asked` is true if the stage is the command itself, not an input of the command.
         """
         stale: set[str] = set()
         for name in chain(stage):
@@ -61,7 +61,7 @@ class Pipeline(Corpus):
         return built
 
     def plan(self, stage: str) -> dict[str, str]:
-        """What `ensure` would do with each stage, nothing being run or written."""
+        """What `ensure` would do with each stage; nothing is run or written."""
         plan: dict[str, str] = {}
         for name in chain(stage):
             if "would run" in (plan.get(each) for each in STAGES[name].inputs):
@@ -73,7 +73,7 @@ class Pipeline(Corpus):
         return plan
 
     def record(self) -> None:
-        """Remember what this request was given, for later ones, and write out all that it resolved to."""
+        """Record the given settings for later requests, and write all resolved settings."""
         order = section_order(self.workspace)
         given = {
             section: self.settings(SECTIONS[section]).given() for section in order if section in self.request.sections
@@ -86,12 +86,12 @@ class Pipeline(Corpus):
         self._write_settings(self.workspace.path / "settings.toml", to_toml(resolved).encode())
 
     def _write_settings(self, path: Path, content: bytes) -> None:
-        """Write what was resolved, but never into the file that --config read it from."""
+        """Write resolved settings, but never into the file of --config."""
         config = self.request.config
         if config is None or not path.exists() or not path.samefile(config):
             write_bytes(path, content)
         elif path.read_bytes() != content:
-            self.screen.notice(f"{path} is the file of --config and stays as it is; flags of this run are not in it")
+            self.screen.notice(f"{path} is the file of --config and is not changed; flags of this run are not in it")
 
     def refuse_large(self, size: int, what: str, flag: str) -> None:
         """UsageError for a result over 1 GB that --force does not ask for."""
@@ -100,11 +100,11 @@ class Pipeline(Corpus):
 
 
 def section_order(workspace: Workspace | None) -> tuple[str, ...]:
-    """The sections of settings that the source of a workspace, a corpus or a table, has a use for."""
+    """The sections of settings that apply to a workspace with a corpus, or with a table."""
     series = workspace is not None and workspace.directory("table").exists()
     return TABLE_SECTIONS if series else TEXT_SECTIONS
 
 
 def _absolute(name: str) -> str:
-    """A file's name as it is from any directory; what is no file stays as it is."""
+    """The absolute path of a file; other names are returned unchanged."""
     return str(Path(name).resolve()) if Path(name).exists() else name

@@ -1,6 +1,6 @@
-"""A request: one command, or one call from Python, with its arguments and its settings, each resolved once.
+"""A request: one command, or one call from Python, with its arguments and settings, each resolved once.
 
-A request knows every section of settings by its class; what is typed on a command line becomes one in `cli/options.py`.
+A request has every section of settings by its class; `cli/options.py` makes one from a command line.
 """
 
 import dataclasses
@@ -53,13 +53,13 @@ S = TypeVar("S")
 
 @dataclasses.dataclass(frozen=True)
 class RunSettings:
-    """What every command takes; part of no digest."""
+    """Settings of every command; not part of any digest."""
 
-    device: Literal["cpu", "cuda", "mps", "auto"] = setting("auto", "where tensors live", record=False, basic=True)
-    threads: int | None = setting(None, "processor threads", lambda n: None if n > 0 else "must be 1 or more",
+    device: Literal["cpu", "cuda", "mps", "auto"] = setting("auto", "device of tensors", record=False, basic=True)
+    threads: int | None = setting(None, "number of CPU threads", lambda n: None if n > 0 else "must be 1 or more",
                                   auto="all cores", record=False)  # fmt: skip
-    json: bool = setting(False, "one JSON object on standard output", record=False, basic=True, switch=True)
-    quiet: bool = setting(False, "no notices on standard error", record=False, basic=True, switch=True)
+    json: bool = setting(False, "write one JSON object to standard output", record=False, basic=True, switch=True)
+    quiet: bool = setting(False, "write no notices to standard error", record=False, basic=True, switch=True)
     debug: bool = setting(False, "show the traceback of an error", record=False, switch=True)
     force: bool = setting(False, "rebuild, replace or exceed a limit", record=False, switch=True)
 
@@ -102,10 +102,10 @@ TABLE_SECTIONS = ("window", "train")
 
 @dataclasses.dataclass
 class Request:
-    """What was asked for: the command, its arguments, and the flags by name (None where not given).
+    """The command, its arguments, and its flags by name (None where not given).
 
-    `environment` is where `RNNLM_…` variables are looked for: none for a call from Python. `started_at`, on the
-    monotonic clock, is what a time budget counts from: None for the start of the process.
+    `environment` has the `RNNLM_…` variables: empty for a call from Python. A time budget counts from `started_at` on
+    the monotonic clock, None for the start of the process.
     """
 
     command: str
@@ -128,7 +128,7 @@ class Request:
 
     @cached_property
     def workspace(self) -> "Workspace | None":
-        """The workspace there is already under the name that the arguments give it, for commands that continue one."""
+        """The existing workspace that the arguments name, for commands that continue one."""
         from rnnlm.workspace import Workspace
 
         if "workspace" in self.arguments:
@@ -145,7 +145,7 @@ class Request:
 
     @property
     def reads_source(self) -> bool:
-        """Whether the arguments name a corpus or a table to be read, not a workspace to continue."""
+        """Whether the arguments name a corpus or a table to read, not a workspace to continue."""
         paths: list[str] = list(self.arguments.get("paths") or [])
         if self.workspace is None:
             return True
@@ -153,20 +153,20 @@ class Request:
 
     @property
     def labels(self) -> Labels | None:
-        """With what labels a corpus is read: those that --task asks for, or those that the workspace has."""
-        asked = self.settings(RawSettings).settings.task
-        if asked is None and self.workspace is not None:
+        """The labels to read a corpus with: those of --task, or those of the workspace."""
+        task = self.settings(RawSettings).settings.task
+        if task is None and self.workspace is not None:
             try:
                 manifest = self.workspace.manifest("raw")
-            except ArtifactError:  # a damaged one; what was asked for when it was made is known all the same
+            except ArtifactError:  # a damaged manifest has no labels
                 return None
             return None if manifest is None else manifest.settings.get("labels")
-        return LABELS_OF.get(asked)
+        return LABELS_OF.get(task)
 
     def settings(self, kind: type[S]) -> Resolved[S]:
         """Settings of a class: flag > environment > --config > --recipe > workspace > default.
 
-        A variable or a file's setting whose name a section of this command has too (`steps`) is meant for that one.
+        A variable or file setting whose name a section of this command also has (`steps`) applies to that section.
         """
         if kind not in self._resolved:
             self._resolved[kind] = self._resolve(kind, self._recorded(kind))
@@ -177,7 +177,7 @@ class Request:
         self._resolved.clear()
 
     def _recorded(self, kind: type[Any]) -> dict[str, Any]:
-        """What the workspace has recorded of a section; the words of a tagged corpus count as prepared."""
+        """The recorded settings of a section; the words of a tagged corpus count as prepared."""
         section = SECTION_OF[kind]
         if section not in (*TEXT_SECTIONS, *TABLE_SECTIONS) or not {"paths", "workspace"} & self.arguments.keys():
             return {}
@@ -208,7 +208,7 @@ class Request:
         return {} if name is None else read_recipe(str(name)).settings
 
     def check_all(self) -> None:
-        """Raise UsageError for any flag, variable or file that cannot be, before a path is opened."""
+        """Raise UsageError for any invalid flag, variable or file, before a path is opened."""
         for section in self.sections:
             self.settings(SECTIONS[section])
         for old in (*RENAMED, *GONE):

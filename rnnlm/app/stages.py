@@ -1,4 +1,4 @@
-"""The stages: of each the settings that decide its content, how its directory is filled, and what is shown of it."""
+"""The stages: for each, the settings that determine its content, how it is built, and its view."""
 
 import shutil
 from abc import ABC, abstractmethod
@@ -26,13 +26,13 @@ from rnnlm.tables.settings import WindowSettings
 from rnnlm.tables.table import open_table
 from rnnlm.tables.windows import window
 
-_EXAMPLES, _EXAMPLE_IDS, _NAMES = 3, 12, 40  # lines, ids and names of columns that are shown
+_EXAMPLES, _EXAMPLE_IDS, _NAMES = 3, 12, 40  # lines, ids and names of columns to show
 _FILLED = {"forward": "filled with the last known value", "mean": "filled with train's mean",
            "drop": "in no window"}  # fmt: skip
 
 
 class PipelineStage(ABC):
-    """A stage as one request wants it; `following` is the command that a person is likely to type next."""
+    """A stage with the settings of a request; `following` is the likely next command."""
 
     following: ClassVar[str] = "train"
 
@@ -41,25 +41,25 @@ class PipelineStage(ABC):
 
     @abstractmethod
     def settings(self) -> dict[str, Any]:
-        """What decides the artifact beside its inputs, as JSON."""
+        """The settings that determine the artifact, besides its inputs, as JSON."""
 
     @abstractmethod
     def build(self, directory: Path) -> dict[str, Any]:
-        """Fill the directory; the report."""
+        """Fill the directory; returns the report."""
 
     def view(self, report: Mapping[str, Any], directory: Path) -> list[View]:
-        """What a person is shown of an artifact."""
+        """The tables and lines that show an artifact."""
         return []
 
 
 class Raw(PipelineStage):
-    """The raw text of each split. A corpus is read by `opening`; here it is cut anew, where it did not come in splits.
+    """The raw text of each split. `opening` reads a corpus; here it is split again, if it did not come in splits.
 
-    Raises InputError where there is no corpus yet.
+    Raises InputError without a corpus.
     """
 
     def settings(self) -> dict[str, Any]:
-        """The corpus, and how it is cut."""
+        """The corpus, and how it is split."""
         workspace = self.pipeline.workspace
         manifest = workspace.manifest("raw")
         if manifest is None:
@@ -72,7 +72,7 @@ class Raw(PipelineStage):
                 for name, value in manifest.settings.items()}  # fmt: skip
 
     def build(self, directory: Path) -> dict[str, Any]:
-        """Put the kept splits together again, which is the corpus as it was, and cut it anew."""
+        """Join the splits, which restores the corpus, and split it again."""
         workspace, labels = self.pipeline.workspace, self.pipeline.labels
         given, before = self.pipeline.settings(RawSettings).settings, workspace.verified("raw").report
         spool, raw = directory / ".spool", workspace.directory("raw")
@@ -82,14 +82,14 @@ class Raw(PipelineStage):
             report = split_raw(spool, directory, given.fractions)
         else:
             join_splits(raw, spool, ".labels.txt")
-            left_out = {name: before[name] for name in ("blank_texts", "duplicates") if name in before}
-            report = split_labelled(spool, directory, labels, given.fractions, given.split_seed, **left_out)
+            skipped = {name: before[name] for name in ("blank_texts", "duplicates") if name in before}
+            report = split_labelled(spool, directory, labels, given.fractions, given.split_seed, **skipped)
         shutil.rmtree(spool)
         return report
 
 
 class _TextStage(PipelineStage):
-    """A stage that reads the text files of an earlier one, whose size its progress is measured by."""
+    """A stage that reads the text files of an earlier one; their size is the total of its progress."""
 
     reads: ClassVar[str]
 
@@ -102,11 +102,11 @@ class _TextStage(PipelineStage):
 
     @abstractmethod
     def fill(self, source: Path, directory: Path, advance: Any) -> dict[str, Any]:
-        """The same once its source is known."""
+        """Fill the directory from `source`."""
 
 
 class Clean(_TextStage):
-    """Cleaned text, a unit a line."""
+    """Cleaned text, one unit per line."""
 
     following, reads = "tokenize", "raw"
 
@@ -135,7 +135,7 @@ class Tokenize(_TextStage):
     following, reads = "vocab", "clean"
 
     def settings(self) -> dict[str, Any]:
-        """The kind of token, and what subwords are learned from or taken over."""
+        """The kind of token, and the source of learned or imported subwords."""
         pipeline = self.pipeline
         settings: dict[str, Any] = {"kind": pipeline.kind, "rule": pipeline.rule.described()}
         if pipeline.kind == "bpe":
@@ -146,7 +146,7 @@ class Tokenize(_TextStage):
         return settings
 
     def fill(self, source: Path, directory: Path, advance: Any) -> dict[str, Any]:
-        """Cut every split into tokens."""
+        """Split every text into tokens."""
         pipeline = self.pipeline
         size = pipeline.settings(TokenizeSettings).settings.vocab_size
         return tokenize(
@@ -156,7 +156,7 @@ class Tokenize(_TextStage):
 
     def view(self, report: Mapping[str, Any], directory: Path) -> list[View]:
         """Counts by split, and the first lines."""
-        view = Grid("split", "lines", "tokens", "tokens a line")
+        view = Grid("split", "lines", "tokens", "tokens/line")
         for split, counts in report["splits"].items():
             mean = counts["tokens"] / counts["lines"] if counts["lines"] else 0
             view.add_row(split, count(counts["lines"]), count(counts["tokens"]), f"{mean:.1f}")
@@ -187,7 +187,7 @@ class Vocab(_TextStage):
         )
 
     def view(self, report: Mapping[str, Any], directory: Path) -> list[View]:
-        """Sizes, what is unknown by split, and the most frequent tokens."""
+        """Sizes, unknown tokens by split, and the most frequent tokens."""
         view = Grid("split", "tokens with </s>", "unknown", "fraction", "out of vocabulary", "fraction")
         for split, counts in report["splits"].items():
             tokens, unknown, outside = (counts[k] for k in ("tokens", "unknown_tokens", "out_of_vocabulary_tokens"))
@@ -218,7 +218,7 @@ class Pad(PipelineStage):
         return padded_size(self._splits, given.max_length, given.long_lines)
 
     def settings(self) -> dict[str, Any]:
-        """The length of rows, and what becomes of longer lines."""
+        """The length of rows, and the treatment of longer lines."""
         return {"length": self._size[0], "long_lines": self.pipeline.settings(PadSettings).settings.long_lines}
 
     def build(self, directory: Path) -> dict[str, Any]:
@@ -263,7 +263,7 @@ class Embed(PipelineStage):
         return dict(self._layer.build(directory))
 
     def view(self, report: Mapping[str, Any], directory: Path) -> list[View]:
-        """The layer's size, and how much of it came from vectors."""
+        """The layer's size, and its number of rows from vectors."""
         view = Grid("embedding layer", "rows V", "numbers D", "rows from vectors")
         covered = "-" if report["covered"] is None else count(report["covered"])
         view.add_row(self._layer.origin, count(report["size"]), count(report["dimensions"]), covered)
@@ -281,7 +281,7 @@ class Table(PipelineStage):
         return dict(manifest.settings)
 
     def build(self, directory: Path) -> dict[str, Any]:
-        """InputError: a table is made from its file alone."""
+        """InputError: a table can only be read from its file."""
         raise self._missing()
 
     def _missing(self) -> InputError:
@@ -293,7 +293,7 @@ class Window(PipelineStage):
     """Windows (N, T, F) of a table."""
 
     def settings(self) -> dict[str, Any]:
-        """How the table is cut."""
+        """How the table is cut into windows."""
         return as_dict(self.pipeline.settings(WindowSettings).settings)
 
     def build(self, directory: Path) -> dict[str, Any]:
@@ -302,12 +302,12 @@ class Window(PipelineStage):
         return window(table, directory, self.pipeline.settings(WindowSettings).settings)
 
     def view(self, report: Mapping[str, Any], directory: Path) -> list[View]:
-        """Counts by split, the columns, and what is missing."""
-        view = Grid("split", "rows", "sequences", "windows N", "steps T", "inputs F", "left out")
+        """Counts by split, the columns, and missing values."""
+        view = Grid("split", "rows", "sequences", "windows N", "steps T", "inputs F", "skipped")
         for split, counts in report["splits"].items():
             windows, steps, features = counts["shape"]
-            left_out = counts["left_out_without_target"] + counts["left_out_with_missing_inputs"]
-            view.add_row(split, *map(count, (counts["rows"], counts["sequences"], windows, steps, features, left_out)))
+            skipped = counts["left_out_without_target"] + counts["left_out_with_missing_inputs"]
+            view.add_row(split, *map(count, (counts["rows"], counts["sequences"], windows, steps, features, skipped)))
         names, horizon = report["inputs"], report["horizon"]
         more = f" and {len(names) - _NAMES:,} more" if len(names) > _NAMES else ""
         where = f"{horizon:,} row{'s' * (horizon != 1)} after the last" if horizon else "of the last row"
@@ -315,7 +315,7 @@ class Window(PipelineStage):
         gaps = _listed(report["missing_values"])
         if gaps:
             filled = _FILLED[self.pipeline.settings(WindowSettings).settings.missing]
-            lines.append(f"missing: {gaps}; an input is {filled}, a target never")
+            lines.append(f"missing: {gaps}; inputs are {filled}, targets are not")
         new = _listed(report["unknown_categories"])
         return [view, "", *lines, *([f"not in train: {new}"] if new else [])]
 

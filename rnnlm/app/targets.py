@@ -1,6 +1,6 @@
-"""The files that a command is to write, held against those that it reads before it begins.
+"""Checks the files that a command writes against those that it reads, before it begins.
 
-What a setting's file is for stands with the setting; settings files and arguments are read too.
+Settings declare whether their files are read or written; settings files and arguments are read too.
 """
 
 from pathlib import Path
@@ -14,28 +14,28 @@ from rnnlm.workspace import DESCRIPTION, Workspace
 
 
 def check_targets(request: Request) -> None:
-    """Raise UsageError for a file that is read too or belongs to an artifact, StorageError where none can be."""
+    """Raise UsageError for a file that is also read or is part of an artifact, StorageError if it cannot be written."""
     for target in _files(request, written=True):
         check_file(request, target)
 
 
 def check_file(request: Request, target: Path) -> None:
-    """The same for one file that a command is to write."""
+    """The same for one file that a command writes."""
     check_target(target, inputs_beside(request, target))
     if any(is_own(parent, target) for parent in target.resolve().parents if Workspace.exists(parent)):
         raise UsageError(f"{target} is the workspace's own", "name another file to write to")
 
 
 def is_own(workspace: Path, target: Path) -> bool:
-    """Whether a file that stands in a workspace is one that commands keep there, not one that somebody put beside."""
+    """Whether a file in a workspace belongs to it, and was not put there by a person."""
     first, *rest = target.resolve().relative_to(workspace).parts
     return target.exists() and (first in (*STAGES, "models") if rest else first in (DESCRIPTION, "settings.toml"))
 
 
 def inputs_beside(request: Request, target: Path) -> list[Path]:
-    """What a command reads, and `target` itself where it lies in a directory of texts that is read with all its files.
+    """What a command reads, and `target` itself if it is in a directory of texts, all of whose files are read.
 
-    A workspace and a model are directories in which other files may lie.
+    Workspaces and models are directories that may contain other files.
     """
     inputs = _files(request, written=False)
     inputs += [request.config] if request.config is not None else []

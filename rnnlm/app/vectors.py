@@ -32,8 +32,8 @@ _ROWS = 1024
 def write_vectors(request: Request, screen: Screen) -> dict[str, Any]:
     """(N, T, D) of a split's rows or of a file's lines, filled with the vector of `<pad>`; its path and shape.
 
-    InputError for a text that is not there or has no line, ArtifactError where a layer or rows are not of the
-    vocabulary's ids.
+    InputError for a text that is missing or has no line, ArtifactError for a layer or rows with other ids than the
+    vocabulary's.
     """
     given = request.settings(VectorSettings).settings
     pipeline = open_pipeline(request, screen)
@@ -48,7 +48,7 @@ def write_vectors(request: Request, screen: Screen) -> dict[str, Any]:
     else:
         ids = [line_ids(rules, line) for line in text_lines(str(given.text), decoding(request, screen))]
         if not any(ids):
-            raise InputError(f"{given.text} has no token", "give text with at least one word in it")
+            raise InputError(f"{given.text} has no token", "name a text with at least one word")
         rows = np.zeros((len(ids), max(map(len, ids))), np.uint32)
         for row, numbers in zip(rows, ids, strict=True):
             row[: len(numbers)] = numbers
@@ -64,7 +64,7 @@ def write_vectors(request: Request, screen: Screen) -> dict[str, Any]:
 
 
 def _layer(pipeline: Pipeline, of_model: str | None) -> tuple[EmbeddingLayer, TextRules]:
-    """The layer of the `embed` stage, brought up to date, or of a trained model, with the rules that go with it."""
+    """The layer of the `embed` stage, brought up to date, or of a trained model, with its rules."""
     workspace = pipeline.workspace
     if of_model is not None:
         model = model_directory(workspace, of_model)
@@ -79,7 +79,7 @@ def _layer(pipeline: Pipeline, of_model: str | None) -> tuple[EmbeddingLayer, Te
 
 
 def initial_layer_of(pipeline: Pipeline) -> tuple[EmbeddingLayer, TextRules]:
-    """The layer of the `embed` stage as it is; ArtifactError where it is not of the vocabulary's ids."""
+    """The layer of the `embed` stage as is; ArtifactError if it has other ids than the vocabulary's."""
     rules, _ = pipeline.text_rules()
     with pipeline.workspace.opening("embed") as directory:
         layer = read_layer(directory)

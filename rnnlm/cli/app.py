@@ -1,4 +1,4 @@
-"""The command line, made of the list of commands."""
+"""The command line, built from the list of commands."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""The commands, a row each, in the order of the pipeline; what a command does is imported when it runs."""
+"""The commands, a row each, in the order of the pipeline; the code of a command is imported when it runs."""
 
 import importlib
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from rnnlm.cli.options import typer_command
 
 @dataclass(frozen=True)
 class Command:
-    """A command: its `group` on the first page, what it is for, its function below `cli/show`, examples, sections.
+    """A command: its `group` on the first page, its purpose, its function below `cli/show`, examples, sections.
 
     Its page has the basic options of the sections `shown`, by default the first, and those named in `also`.
     """
@@ -36,7 +36,7 @@ class Command:
         return function
 
     def callback(self) -> Callable[..., None]:
-        """What Typer makes a command of."""
+        """The function that Typer turns into a command."""
         shown = self.sections[:1] if self.shown is None else self.shown
         run = lambda request: self.body()(request)  # noqa: E731
         return typer_command(self.name, self.arguments, self.sections, shown, self.also, run)
@@ -57,7 +57,7 @@ _MODEL = {"path": (_argument(str, "a workspace, or a sealed model's directory"),
 _CORPUS = {
     "paths": (_PATHS, None),
     "out": (_OUT, None),
-    "dry_run": (_option(bool, "--dry-run", "say what would run, and stop"), False),
+    "dry_run": (_option(bool, "--dry-run", "show what would run, and stop"), False),
 }
 _TEXT = ("raw", "clean", "tokenize", "vocab")
 
@@ -74,15 +74,15 @@ def _use(
 
 COMMANDS = (
     Command(
-        "corpus", "Prepare", "List the built-in corpora and tasks, write one, or study what networks learn of a task.",
+        "corpus", "Prepare", "List the built-in corpora and tasks, write one, or study how networks learn a task.",
         "corpus:corpus",
         ("rnnlm corpus stories --out data", "rnnlm corpus recall --study --lags 5,20 --plot lags.png"),
         ("corpus", "lags"),
         {
-            "name": (_argument(str | None, "which corpus or task; all are listed without it"), None),
-            "out": (_option(Path | None, "--out", "write it into this directory, not to standard output"), None),
-            "tagged": (_option(bool, "--tagged", "of stories: a word and its part of speech a line"), False),
-            "study": (_option(bool, "--study", "train networks on a task at every lag, and compare them"), False),
+            "name": (_argument(str | None, "corpus or task; without it, all are listed"), None),
+            "out": (_option(Path | None, "--out", "write to this directory instead of standard output"), None),
+            "tagged": (_option(bool, "--tagged", "for stories: write a word and its part of speech per line"), False),
+            "study": (_option(bool, "--study", "train networks on the task at each lag, and compare them"), False),
         },
     ),
     _stage(
@@ -91,7 +91,7 @@ COMMANDS = (
         "raw", "clean", shown=("raw", "clean"),
     ),
     _stage(
-        "tokenize", "Cut cleaned text into words, characters, bytes or subwords.",
+        "tokenize", "Split cleaned text into words, characters, bytes or subwords.",
         ("rnnlm tokenize work", "rnnlm tokenize work --kind bpe --vocab-size 4000"),
         "tokenize", "raw", "clean",
     ),
@@ -101,7 +101,7 @@ COMMANDS = (
         "vocab", "raw", "clean", "tokenize",
     ),
     _stage(
-        "pad", "Write lines as rows (N, T) of ids, filled with 0 on the right, and their lengths.",
+        "pad", "Write lines as rows (N, T) of ids, padded with 0 on the right, and their lengths.",
         ("rnnlm pad work", "rnnlm pad work --max-length 40 --long-lines split"),
         "pad", *_TEXT,
     ),
@@ -112,13 +112,13 @@ COMMANDS = (
         ("embed", "vectors", *_TEXT, "pad", "reading"), _CORPUS, shown=("embed", "vectors"),
     ),
     Command(
-        "window", "Prepare", "Cut a table of time series into windows (N, T, F) and what is to be forecast from each.",
+        "window", "Prepare", "Cut a table of time series into windows (N, T, F) and the targets to forecast from each.",
         "window:window",
         ("rnnlm window weather.csv --out air --target pm2.5 --steps 24", "rnnlm window air --horizon 24"),
         ("window",), {"paths": (_argument(list[str] | None, _TABLE), None), "out": (_OUT, None)},
     ),
     Command(
-        "train", "Train", "Train a language model; earlier stages run first where they have to.", "train:train",
+        "train", "Train", "Train a language model; earlier stages run first where needed.", "train:train",
         (
             "rnnlm train corpus.txt --out work --budget 10m",
             "rnnlm train work --cell gru --hidden 256 --epochs 5 --name small",
@@ -141,45 +141,45 @@ COMMANDS = (
         "ladder:ladder", ("rnnlm ladder work", "rnnlm ladder work --ensemble gru,small"), "reading",
     ),
     _use(
-        "slices", "Measure", "Show where the loss is, how sure the model is, and the keystrokes it saves.",
+        "slices", "Measure", "Show the loss by slices of the text, the calibration, and the keystrokes saved.",
         "slices:slices", ("rnnlm slices work", "rnnlm slices work --text test.txt --plot reliability.png"), "reading",
     ),
     Command(
-        "compare", "Measure", "Test the differences of models on one text; what cannot be compared is refused.",
+        "compare", "Measure", "Test the differences between models on one text; models must be comparable.",
         "compare:compare",
         ("rnnlm compare work lstm gru", "rnnlm compare work/models/lstm other/models/lstm --text test.txt"),
         ("compare", "reading"),
         {"paths": (_argument(list[str], "models' directories or workspaces; or a workspace, then names in it"), ...)},
     ),
     _use(
-        "inspect", "Measure", "Look inside a network: gradients by lag, spectra, gates, free runs, its graph.",
+        "inspect", "Measure", "Inspect a network: gradients by lag, spectra, gates, free runs, its graph.",
         "inspect:inspect_", ("rnnlm inspect work --plot dynamics.png", "rnnlm inspect work --graph graph.svg"),
     ),
     _use(
-        "neighbors", "Measure", "Show what is nearest to words in an embedding layer, analogies, a map, or like lines.",
+        "neighbors", "Measure", "Show the nearest neighbors of words, analogies, a map, or similar lines.",
         "neighbors:neighbors", ("rnnlm neighbors work dog cat", "rnnlm neighbors work man king woman --analogy"),
         "reading", words=(_argument(list[str] | None, "words; three with --analogy; a sentence with --lines"), None),
     ),
     _use(
-        "score", "Use", "Give log probabilities of a text: of all of it, or of each line, word or token.",
+        "score", "Use", "Compute log probabilities of a text, or of each line, word or token.",
         "score:score",
         ("rnnlm score work lines.txt --level word", "rnnlm score work --format srilm < lines.txt"), "reading",
-        files=(_argument(list[str] | None, "text files, a line each; - or none for standard input"), None),
+        files=(_argument(list[str] | None, "text files, one text per line; - or none for standard input"), None),
     ),
     _use(
-        "pairs", "Use", "Show how often the better of two lines is the more likely one, by type.", "pairs:pairs",
+        "pairs", "Use", "Show how often the better of two lines is more likely, by type.", "pairs:pairs",
         ("rnnlm pairs work pairs.tsv", "rnnlm pairs work pairs.tsv --level line --json"), "reading",
-        file=(_argument(str, "a file of pairs: better, worse and type, with tabs between; - for standard input"), ...),
+        file=(_argument(str, "file of pairs: better, worse and type, separated by tabs; - for standard input"), ...),
     ),
     _use(
-        "rescore", "Use", "Rescore n-best lists of speech or OCR, or find the weights that suit them.",
+        "rescore", "Use", "Rescore n-best lists of speech recognition or OCR, or find the best weights for them.",
         "rescore:rescore",
         ("rnnlm rescore work lists.jsonl", "rnnlm rescore work nbest --format kaldi --references ref --tune"),
         "reading",
         files=(_argument(list[str] | None, "n-best lists; - or none for standard input"), None),
     ),
     _use(
-        "generate", "Use", "Draw texts from the model or search for them, after a prompt.", "generate:generate",
+        "generate", "Use", "Generate texts after a prompt, by sampling or beam search.", "generate:generate",
         ('rnnlm generate work --prompt "the cat" -n 3', 'rnnlm generate work --beam 8 --prompt "the cat"'), "reading",
     ),
     _use(
@@ -193,13 +193,13 @@ COMMANDS = (
     _use(
         "predict", "Use", "Label the lines or words of a text, or forecast a table; TSV, or JSON Lines with --json.",
         "predict:predict", ("rnnlm predict classes new.txt", "rnnlm predict air weather.csv --json"), "reading",
-        file=(_argument(str, "a text, a line each; or a table to forecast; - for standard input"), ...),
+        file=(_argument(str, "text with one item per line, or table to forecast; - for standard input"), ...),
     ),
     _use(
-        "export", "Use", "Write a model with 8-bit weights, as ONNX, its vectors as text, or as an n-gram model.",
+        "export", "Use", "Export a model with 8-bit weights, as ONNX, its vectors as text, or as an n-gram model.",
         "export:export",
         ("rnnlm export work --to int8 --out small", "rnnlm export work --to onnx --out graphs"),
-        out=(_option(Path | None, "--out", "the file or directory to write"), None),
+        out=(_option(Path | None, "--out", "file or directory to write"), None),
     ),
     Command(
         "status", "Workspace", "Show each stage and model: current, stale, changed by hand, damaged or missing.",
@@ -210,12 +210,12 @@ COMMANDS = (
         },
     ),
     Command(
-        "config", "Workspace", "Show every setting, its value, and where it comes from; or the recipes.",
+        "config", "Workspace", "Show every setting, its value, and its source; or the recipes.",
         "status:config", ("rnnlm config work", "rnnlm config --recipes"),
         ("train", *_TEXT, "pad", "embed", "window"),
         {
             "workspace": (_argument(Path | None, "a workspace"), None),
-            "recipes": (_option(bool, "--recipes", "list the recipes that train --recipe takes"), False),
+            "recipes": (_option(bool, "--recipes", "list the recipes for train --recipe"), False),
         },
         shown=(),
     ),

@@ -1,7 +1,7 @@
-"""Settings as command-line options: a command names the sections it takes, and gets a request of what was typed.
+"""Settings as command-line options: a command names its sections, and gets a request with the flags given.
 
-Every option's default is None, so that a flag that was typed can be told from one that was not; help, defaults and
-panels are read from the settings themselves.
+Every option defaults to None, which distinguishes flags that were given; help, defaults and panels come from the
+settings.
 """
 
 import dataclasses
@@ -19,7 +19,7 @@ from rnnlm.app.request import SECTIONS, Request
 from rnnlm.config import optional_type, outer_name
 from rnnlm.errors import UsageError
 
-_ON_EVERY_PAGE = ("model", "run")  # sections whose basic options every command shows that has them
+_ON_EVERY_PAGE = ("model", "run")  # sections whose basic options are shown by every command that has them
 
 
 def flag_name(name: str) -> str:
@@ -38,7 +38,7 @@ def described(field: dataclasses.Field[Any], annotation: Any) -> str:
     else:
         shown = str(default)
     choices = ", ".join(str(each) for each in get_args(kind)) if get_origin(kind) is Literal else ""
-    # Choices stand in the text, where a line is broken between them; in their own column it would be broken inside one.
+    # Choices are in the text, where lines break between them; in their own column lines would break inside one.
     text = str(field.metadata["help"])
     return text + (f": {choices}" if choices else "") + (f" (default: {shown})" if shown else "")
 
@@ -64,13 +64,13 @@ def _option(section: str, field: dataclasses.Field[Any], annotation: Any, *, hid
 
 
 def _panel(section: str, name: str) -> str:
-    """The box of a setting on a help page: that of the class that states it, or its section's name."""
+    """The box of a setting on a help page: that of the class that defines it, or its section's name."""
     owner = next(each for each in SECTIONS[section].__mro__ if name in inspect.get_annotations(each))
     return str(getattr(owner, "panel", section.capitalize()))
 
 
 def fields_of(sections: tuple[str, ...]) -> Iterator[tuple[str, dataclasses.Field[Any], Any]]:
-    """The settings of a command's sections with their types; one that two sections share is the first one's."""
+    """The settings of a command's sections with their types; a name in two sections belongs to the first."""
     seen: set[str] = set()
     for section in sections:
         hints = get_type_hints(SECTIONS[section])
@@ -111,7 +111,7 @@ CONFIG = Annotated[
 SET = Annotated[
     Optional[list[str]],  # noqa: UP045
     typer.Option(
-        "--set", help="any setting, as name=value; several times for several", show_default=False,
+        "--set", help="any setting, as name=value; can be repeated", show_default=False,
         rich_help_panel="Run", hidden=True, metavar="<name=value>",
     ),
 ]  # fmt: skip
@@ -125,10 +125,10 @@ def typer_command(
     also: tuple[str, ...],
     run: Callable[[Request], None],
 ) -> Callable[..., None]:
-    """A function that Typer makes a command of: `run` with a request of what was typed.
+    """A function that Typer turns into a command: `run` with a request from the command line.
 
-    Its `arguments` are {name: (annotation, default)}. Its page has the basic options, or all where none is marked so,
-    of the `shown` sections and of those that many commands have; `also` names others. `--help-all` shows every option.
+    Its `arguments` are {name: (annotation, default)}. Its page has the basic options (all if none is basic) of the
+    `shown` sections and of the common ones; `also` names others. `--help-all` shows every option.
     """
     sections, shown = (*sections, "run"), (*shown, *_ON_EVERY_PAGE)
     parameters: dict[str, inspect.Parameter] = {
@@ -162,7 +162,7 @@ def typer_command(
 
 
 def _assigned(assigned: list[str], sections: tuple[str, ...]) -> dict[str, str]:
-    """--set name=value as settings; UsageError for a name that the command has not."""
+    """--set name=value as settings; UsageError for a name that the command does not have."""
     known = {outer_name(field.name): field.name for _, field, _ in fields_of(sections)}
     found: dict[str, str] = {}
     for each in assigned:
@@ -170,7 +170,7 @@ def _assigned(assigned: list[str], sections: tuple[str, ...]) -> dict[str, str]:
         name = name.strip().replace("-", "_")
         if not equals or name not in known:
             close = difflib.get_close_matches(name, known, 1)
-            hint = f"did you mean {close[0]}={value}?" if close else "--help-all lists the settings there are"
+            hint = f"did you mean {close[0]}={value}?" if close else "--help-all lists all settings"
             raise UsageError(f"--set {each}: {'no such setting' if equals else 'no value'}", hint)
         found[known[name]] = value.strip()
     return found

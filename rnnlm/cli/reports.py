@@ -1,4 +1,4 @@
-"""A report that is read from a manifest to be shown may have any shape, for the manifest may come from anywhere."""
+"""Guards the display of a report from a manifest, which may be damaged."""
 
 import contextlib
 from collections.abc import Iterator
@@ -10,8 +10,8 @@ from rnnlm.errors import ArtifactError
 
 @contextlib.contextmanager
 def report_of(directory: Path, remedy: str) -> Iterator[None]:
-    """Around what makes a view of an artifact's report: ArtifactError where it has not what the view shows."""
+    """Context for viewing an artifact's report: ArtifactError if it lacks what the view needs."""
     try:
         yield
     except (LookupError, TypeError, ValueError, AttributeError, OverflowError):
-        raise ArtifactError(f"{directory / MANIFEST} is damaged: its report is of another form", remedy) from None
+        raise ArtifactError(f"{directory / MANIFEST} is damaged: its report has another format", remedy) from None

@@ -1,4 +1,4 @@
-"""The one place where an error becomes a line and an exit code."""
+"""The one function that turns an error into a line and an exit code."""
 
 import os
 import sys
@@ -11,17 +11,17 @@ from rnnlm.renamed import MOVED_COMMANDS, instead_of
 
 
 def run(arguments: list[str], leave: Leave | None = None) -> int:
-    """Run the command line; the exit code. 0 done, 1 a bug, 2 to 7 as in `errors`, 128 + n stopped by signal n.
+    """Run the command line; returns the exit code: 0 done, 1 a bug, 2 to 7 as in `errors`, 128 + n for signal n.
 
-    `leave` ends the process where a signal must not become an exception.
+    `leave` ends the process if a signal must not become an exception.
     """
     if os.environ.get("NO_COLOR") or not sys.stdout.isatty():
         # Typer's help would keep its colors in a pipe when a CI variable is set.
         os.environ["_TYPER_FORCE_DISABLE_TERMINAL"] = "1"
     # Threads that wait for one another spin briefly, then sleep. With torch's long default, another busy process on
     # two cores made training steps ten times slower; with none (OMP_WAIT_POLICY=PASSIVE) a quiet machine lost 6 to 40 %
-    # of its speed. A token drawn alone is many short products with pauses between them: 2.9 ms with the long default in
-    # place of 3.8. Read by the OpenMP library when torch is imported.
+    # of its speed. Generating a token takes many short products with pauses between: 2.9 ms with the long default
+    # instead of 3.8. Read by the OpenMP library when torch is imported.
     if arguments[:1] == ["help"]:  # rnnlm help train
         arguments = [*arguments[1:], "--help"]
     if arguments[:1] not in (["generate"], ["chat"], ["next"]):
@@ -39,11 +39,11 @@ def run(arguments: list[str], leave: Leave | None = None) -> int:
     except BrokenPipeError:
         return _reader_gone()
     except SystemExit as leaving:
-        # Typer and rich turn a closed pipe into an exit of their own.
+        # Typer and rich turn a closed pipe into SystemExit.
         if isinstance(leaving.__context__, BrokenPipeError):
             return _reader_gone()
         raise
-    except KeyboardInterrupt:  # which Typer has not seen
+    except KeyboardInterrupt:  # not handled by Typer
         return _report("stopped by SIGINT", 130)
     except Exception as error:
         if debug:
@@ -52,12 +52,12 @@ def run(arguments: list[str], leave: Leave | None = None) -> int:
     except BaseException as error:
         if type(error).__module__ != "pyo3_runtime":
             raise
-        # A library in Rust panicked, which is no Exception; what is crafted so is a tokenizer.json.
-        return _report(f"a tokenizer.json is damaged ({error}): copy or rebuild what it belongs to", 4)
+        # A library in Rust panicked, which is not an Exception; the cause is a crafted tokenizer.json.
+        return _report(f"a tokenizer.json is damaged ({error}): copy or rebuild its model or stage", 4)
 
 
 def _reader_gone() -> int:
-    """Nothing must be written to the reader again when the interpreter closes its files."""
+    """Prevent further writes to the closed pipe when the interpreter closes its files."""
     if sys.__stdout__ is not None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno())
     return 141
@@ -66,13 +66,13 @@ def _reader_gone() -> int:
 def _explain(error: Exception) -> int:
     if isinstance(error, RnnlmError):
         return _report(str(error), error.exit_code)
-    if hasattr(error, "format_message"):  # what Typer says of a command line
+    if hasattr(error, "format_message"):  # an error of Typer's about the command line
         message = str(error.format_message()).rstrip(".")
         context = getattr(error, "ctx", None)
         old = _instead(str(getattr(error, "option_name", "")), message, context and context.command.callback)
         if old is not None:
             return _report(old, 2)
-        if not message:  # no command given, which is answered by the help
+        if not message:  # no command given: show the help
             sys.stdout.write(error.ctx.get_help())  # type: ignore[attr-defined]
             return 2
         where = context.command_path if context else "rnnlm"
@@ -86,10 +86,10 @@ def _explain(error: Exception) -> int:
 
 
 def _instead(flag: str, message: str, callback: Any) -> str | None:
-    """What to say of a flag or command that another one has replaced, or of a setting without a flag; else None."""
+    """The message for a flag or command that was replaced, or for a setting without a flag; otherwise None."""
     command = message.removeprefix("No such command '").removesuffix("'")
     if command in MOVED_COMMANDS:
-        return f"rnnlm {command} is no command any more: use {MOVED_COMMANDS[command]}"
+        return f"rnnlm {command} is no longer a command: use {MOVED_COMMANDS[command]}"
     negated = flag.startswith("--no-")
     name = flag.removeprefix("--no-" if negated else "--").replace("-", "_")
     new = instead_of(name, negated=negated)
@@ -97,7 +97,7 @@ def _instead(flag: str, message: str, callback: Any) -> str | None:
         return None
     if new is None:
         rare = name in getattr(callback, "rare", ())
-        return f"{flag} has no flag of its own: use --set {name}={'false' if negated else 'VALUE'}" if rare else None
+        return f"{flag} is not a flag: use --set {name}={'false' if negated else 'VALUE'}" if rare else None
     return f"{flag} {new}"
 
 

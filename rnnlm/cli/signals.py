@@ -1,4 +1,4 @@
-"""Signals outside of training: an exception where it can be cleaned up after, an end at once where it cannot."""
+"""Signals outside of training: an exception where cleanup is possible, an immediate exit otherwise."""
 
 import signal
 import sys
@@ -13,7 +13,7 @@ Leave = Callable[[int], Any]
 
 
 def stop_in_one_line(leave: Leave) -> None:
-    """Where an interrupt reaches nobody who would catch it, `leave` says so in place of a traceback."""
+    """Call `leave` instead of showing a traceback for an uncaught interrupt."""
     usual, unraisable = sys.excepthook, sys.unraisablehook
 
     def hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
@@ -22,7 +22,7 @@ def stop_in_one_line(leave: Leave) -> None:
             leave(number)
         usual(kind, error, trace)
 
-    def swallowed(found: Any) -> None:  # what is raised while an object is destroyed goes no further
+    def swallowed(found: Any) -> None:  # an exception in a destructor does not propagate
         number = _signal_of(found.exc_value)
         if number is not None:
             leave(number)
@@ -32,10 +32,10 @@ def stop_in_one_line(leave: Leave) -> None:
 
 
 def raise_for_signals(leave: Leave | None = None) -> None:
-    """Let signals raise KeyboardInterrupt or StoppedError; those that are ignored, as nohup has SIGHUP, stay so.
+    """Let signals raise KeyboardInterrupt or StoppedError; ignored signals, as SIGHUP under nohup, stay ignored.
 
-    An import cannot be interrupted by an exception: what it runs may catch it, or be left half done in C. There
-    `leave`, where it is given, ends the process.
+    An exception must not interrupt an import, which may catch it or be left half initialized in C: there `leave`, if
+    given, ends the process.
     """
 
     def stop(number: int, frame: FrameType | None) -> None:
@@ -62,7 +62,7 @@ def _imports(frame: FrameType | None) -> bool:
 
 
 def _signal_of(error: BaseException | None) -> int | None:
-    """The signal that an exception stands for."""
+    """The signal that raised an exception."""
     if isinstance(error, KeyboardInterrupt):
         return signal.SIGINT
     return error.exit_code - 128 if isinstance(error, StoppedError) else None

@@ -1,6 +1,6 @@
-"""What a person sees: results on standard output, notices and progress on standard error, each rendered here.
+"""Rendering: results on standard output, notices and progress on standard error.
 
-Color and progress appear only on a terminal, and color not where NO_COLOR is set, whatever other variables say.
+Color and progress appear only on a terminal; NO_COLOR disables color, whatever other variables are set.
 """
 
 import contextlib
@@ -68,9 +68,9 @@ class Terminal:
 
     @contextlib.contextmanager
     def rate_progress(self, label: str, unit: str, *, rows: bool = True) -> Iterator[Callable[[int], None]]:
-        """How many there were so far and how many a second; the function counts them.
+        """The count so far and the rate per second; the yielded function adds to the count.
 
-        Where `rows` of a result are written meanwhile, only if they go elsewhere.
+        If `rows` of a result are written to the terminal meanwhile, nothing is shown.
         """
         if not self.live or (rows and sys.stdout.isatty()):
             yield lambda count: None
@@ -79,7 +79,7 @@ class Terminal:
             TextColumn(f"{{task.description}} {{task.completed:,.0f}} {unit}"),
             TextColumn("{task.fields[rate]}"),
         )
-        # Results are written while the line stands, so standard output is left alone.
+        # Results are written while the line is shown, so standard output is not redirected.
         with Progress(*columns, console=self.errors, transient=True, redirect_stdout=False) as line:
             task, started_at, total = line.add_task(label, total=None, rate=""), time.monotonic(), 0
 
@@ -98,12 +98,12 @@ class Terminal:
 
 
 def terminal(request: Request) -> Terminal:
-    """The terminal as a request wants it."""
+    """The terminal with the settings of a request."""
     return Terminal(json_output=request.run.json, quiet=request.run.quiet)
 
 
 def _table(grid: Grid) -> Table:
-    """A grid in the house style; only its last column breaks what stands in it, where it holds what users named."""
+    """A grid as a table; the first column does not wrap, others fold long cells."""
     view = Table(title=grid.title, title_justify="left", box=None, pad_edge=False, header_style="bold")
     for number, column in enumerate(grid.columns):
         left = grid.left or number == 0
@@ -114,7 +114,7 @@ def _table(grid: Grid) -> Table:
 
 
 def valid_metric(report: dict[str, Any]) -> tuple[str, str]:
-    """The validation metric of a finished run's report in words: its name and its value ('-' without a split)."""
+    """The validation metric of a finished run's report its name and its value ('-' without a split)."""
     if "valid_accuracy" in report:
         accuracy = report["valid_accuracy"]
         return "valid accuracy", "-" if accuracy is None else f"{accuracy:.2%}"
@@ -122,5 +122,5 @@ def valid_metric(report: dict[str, Any]) -> tuple[str, str]:
         errors = report["valid_root_mean_square_error"]
         shown = "-" if errors is None else ", ".join(f"{name} {error:.4g}" for name, error in errors.items())
         return "valid RMSE", shown
-    perplexity = report.get("valid_perplexity")  # a model made from another has none of its own
+    perplexity = report.get("valid_perplexity")  # a model made from another has none
     return "valid perplexity", "-" if perplexity is None else f"{perplexity:.2f}"

@@ -1,4 +1,4 @@
-"""What a run reads, a class for each kind of task: a text as ids, a text with labels, windows of a table."""
+"""The data of a run, a class for each kind of task: a text as ids, a text with labels, windows of a table."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -41,12 +41,12 @@ class Data(ABC):
 
     @property
     def vocabulary(self) -> int:
-        """Ids there are."""
+        """Number of ids."""
         return 0
 
     @property
     def features(self) -> int:
-        """Real numbers of a step."""
+        """Real numbers per step."""
         return 0
 
     @property
@@ -72,33 +72,33 @@ class Data(ABC):
     @property
     @abstractmethod
     def longest(self) -> int:
-        """Steps of the longest sequence that is read whole; 0 for a stream."""
+        """Steps of the longest sequence; 0 for a stream."""
 
     @property
     @abstractmethod
     def described(self) -> dict[str, Any]:
-        """What `config.json` says of it."""
+        """Its part of `config.json`."""
 
     @abstractmethod
     def objective(self, settings: SettledSettings, validated: int | None) -> Objective:
-        """What is to be learned; `validated` bounds the tokens that a quick validation reads."""
+        """The objective; `validated` limits the tokens that a quick validation reads."""
 
     @abstractmethod
     def start(self, network: Network, settings: SettledSettings) -> None:
-        """Start what a network has of the data before its first step: the bias of its outputs, or persistence."""
+        """Initialize what depends on the data: the bias of the outputs, or persistence."""
 
     @abstractmethod
     def report(self, network: Network, deadline: float | None) -> dict[str, Any]:
-        """The validation metric of a finished network, told by `deadline` on the monotonic clock where it has one."""
+        """The validation metric of a finished network, by `deadline` on the monotonic clock if it is not None."""
 
     def calibrate(self, network: Network) -> float | None:
-        """Set a temperature by validation, and give it; None where the task has none."""
+        """Fit a temperature on validation and return it; None where the task has none."""
         return None
 
 
 @dataclass(frozen=True)
 class LanguageData(Data):
-    """A text as ids: `train` and `valid`, and `sentences` in place of train's whole lines."""
+    """A text as ids: `train` and `valid`, and `sentences` instead of train's lines."""
 
     train: Ids
     valid: Ids
@@ -121,7 +121,7 @@ class LanguageData(Data):
 
     @property
     def tokens(self) -> int:
-        """Tokens of train, each `</s>` one."""
+        """Tokens of train, `</s>` included."""
         return len(self.train.ids)
 
     @property
@@ -136,7 +136,7 @@ class LanguageData(Data):
 
     @cached_property
     def vocabulary(self) -> int:
-        """Ids there are."""
+        """Number of ids."""
         return int(self.rules.tokenizer.get_vocab_size())
 
     @cached_property
@@ -159,7 +159,7 @@ class LanguageData(Data):
         return LanguageObjective(self.train, self.valid, settings, self.sentences, validated)
 
     def start(self, network: Network, settings: SettledSettings) -> None:
-        """The bias at the log frequencies."""
+        """Initialize the bias with the log frequencies."""
         if settings.unigram_bias:
             network.start_bias(self.counts)
 
@@ -168,7 +168,7 @@ class LanguageData(Data):
         return language_report(network, self.valid, self.context, deadline)
 
     def calibrate(self, network: Network) -> float | None:
-        """The temperature that suits validation best."""
+        """The temperature that minimizes validation loss."""
         return calibrate(network, self.valid, self.context)
 
 
@@ -195,7 +195,7 @@ class _SequenceData(Data):
         return int(self.train.lengths().max(initial=0))
 
     def objective(self, settings: SettledSettings, validated: int | None) -> Objective:
-        """Labels, or values to come."""
+        """Labels, or future values."""
         return SequenceObjective(self.train, self.valid, settings, self.task)
 
 
@@ -219,7 +219,7 @@ class LabelledData(_SequenceData):
 
     @cached_property
     def vocabulary(self) -> int:
-        """Ids there are."""
+        """Number of ids."""
         return int(self.rules.tokenizer.get_vocab_size())
 
     @property
@@ -238,7 +238,7 @@ class LabelledData(_SequenceData):
         return {"text": text_description(self.rules), **labels, "data": dict(self.stages)}
 
     def start(self, network: Network, settings: SettledSettings) -> None:
-        """The bias at the log frequencies."""
+        """Initialize the bias with the log frequencies."""
         if settings.unigram_bias:
             network.start_bias(self._counts)
 

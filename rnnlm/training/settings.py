@@ -9,8 +9,8 @@ from rnnlm.errors import UsageError
 
 CellName = Literal["elman", "elman-relu", "output-recurrent", "lstm", "gru"]
 SHORTEST_BUDGET = 10
-FEEDS_BACK: tuple[CellName, ...] = ("output-recurrent",)  # cells whose memory is the network's output
-# Settings that are forms of some cells alone, and those in which a cell that feeds back has no choice.
+FEEDS_BACK: tuple[CellName, ...] = ("output-recurrent",)  # cells whose state is the network's output
+# Settings that only some cells have, and those that are fixed for a cell that feeds its output back.
 _FORMS = {"peepholes": ("lstm",), "activation": ("lstm",), "feedback": FEEDS_BACK, "forcing": FEEDS_BACK,
           "own_outputs": FEEDS_BACK}  # fmt: skip
 _NOT_FED_BACK = ("layers", "skip_connection", "pooling", "temperature_scaling")
@@ -40,109 +40,101 @@ class NetworkSettings:
     panel: ClassVar[str] = "Network"
     cell: CellName = setting("lstm", "the recurrent cell", basic=True)
     hidden: int | None = setting(
-        None, "units in a layer (H)", between(1, 16384), auto="follows from the corpus", basic=True
+        None, "hidden units of a layer (H)", between(1, 16384), auto="follows from the corpus", basic=True
     )
     layers: int = setting(1, "recurrent layers", between(1, 16), basic=True)
     tied: bool | None = setting(
-        None, "input and output embedding are one matrix", auto="tied, but for characters, bytes and labels"
-    )
+        None, "share one matrix between input embedding and output layer",
+        auto="on, except for characters, bytes and labels"
+    )  # fmt: skip
     read_out: ReadOut | None = setting(
         None,
-        "what a tied output reads where its rows are not as long as h(t): a projection of h(t), or the tanh of that, "
-        "which memorizes less",
+        "projection of h(t) before a tied output of another width: linear, or followed by tanh, which memorizes less",
         auto="linear; tanh with a budget of 4 epochs or more",
     )  # fmt: skip
     pooling: Pooling | None = setting(
-        None, "an output at every step, or one after the whole sequence, from the last state or over time",
+        None, "output at every step, or once per sequence: from the last state, or the mean or maximum over time",
         auto="steps; last for texts with a label",
     )  # fmt: skip
     skip_connection: bool | None = setting(
-        None, "a forecast also reads x(t) itself, starting as persistence", auto="on, but for output-recurrent"
-    )
+        None, "add x(t) to the input of a forecast; training starts from persistence",
+        auto="on, except for output-recurrent"
+    )  # fmt: skip
     output_layer: OutputLayerName | None = setting(
         None,
-        "one softmax over all outputs; exact clusters by frequency; or clusters whose rare words have shorter rows",
+        "one softmax; frequency clusters; or frequency clusters with narrower rows for rare words (adaptive softmax)",
         auto="full; follows from the vocabulary with --budget",
     )
-    cuts: str | None = setting(
-        None, "outputs at which later clusters begin, as 500,2500", _cuts, auto="where a step costs least",
-    )  # fmt: skip
-    activation: Literal["tanh", "none"] = setting("tanh", "what the LSTM's candidate goes through")
-    peepholes: bool = setting(False, "the LSTM's gates see its cell")
+    cuts: str | None = setting(None, "first output of each later cluster, as 500,2500", _cuts, auto="chosen for speed")
+    activation: Literal["tanh", "none"] = setting("tanh", "activation of the LSTM's candidate")
+    peepholes: bool = setting(False, "connect the LSTM's gates to the cell state")
     feedback: Literal["probabilities", "logits"] = setting(
-        "probabilities", "what an output-recurrent network feeds back",
+        "probabilities", "what an output-recurrent network feeds back to its input",
     )  # fmt: skip
     engine: Literal["fused", "readable"] = setting(
-        "fused", "the fastest form of a cell, or one time step after the other"
+        "fused", "implementation of the cell: optimized, or one time step at a time"
     )
 
 
 @dataclass(frozen=True)
 class InitSettings:
-    """How weights start."""
+    """How weights are initialized."""
 
     panel: ClassVar[str] = "Initialization"
     recurrent_init: Literal["uniform", "orthogonal"] = setting(
-        "uniform", "recurrent weights start small and uniform, or as rotations"
+        "uniform", "initialization of recurrent weights: small uniform values, or orthogonal matrices"
     )
-    forget_bias: float = setting(1.0, "first bias of the gate that keeps the state")
-    unigram_bias: bool = setting(True, "the output bias starts at the log frequency of each output", rare=True)
+    forget_bias: float = setting(1.0, "initial bias of the gate that keeps the state")
+    unigram_bias: bool = setting(True, "initialize the output bias with the log frequency of each output", rare=True)
     from_: str | None = setting(
-        None, "start from the weights and tokenizer of a sealed model", auto="none", record=False, file="read"
+        None, "initialize from the weights and tokenizer of a sealed model", auto="none", record=False, file="read"
     )
 
 
 @dataclass(frozen=True)
 class DropoutSettings:
-    """What keeps the network from memorizing its text."""
+    """Regularization: dropout, penalties and weight decay."""
 
     panel: ClassVar[str] = "Regularization"
     dropout: float | None = setting(
-        None, "fraction of layer outputs dropped in training; 0.4 of it on the embeddings", between(0, 1, below=True),
+        None, "dropout rate of layer outputs; embeddings use 0.4 of it", between(0, 1, below=True),
         auto="follows from the corpus", basic=True
     )  # fmt: skip
     dropout_words: float | None = setting(
-        None, "fraction of the vocabulary dropped in a batch", between(0, 1, below=True), auto="0"
+        None, "fraction of the vocabulary dropped in each batch", between(0, 1, below=True), auto="0"
     )
     dropout_inputs: float | None = setting(
-        None, "dropout of embeddings", between(0, 1, below=True), auto="0.4 of --dropout"
+        None, "dropout rate of embeddings", between(0, 1, below=True), auto="0.4 of --dropout"
     )
     dropout_between: float | None = setting(
-        None, "dropout between layers", between(0, 1, below=True), auto="that of --dropout",
-        rare=True,
-    )  # fmt: skip
-    dropout_outputs: float | None = setting(
-        None, "dropout before the output layer", between(0, 1, below=True), auto="that of --dropout",
-        rare=True,
-    )  # fmt: skip
-    dropout_recurrent: float | None = setting(
-        None,
-        "fraction of recurrent weights dropped in a batch",
-        between(0, 1, below=True),
-        auto="0; more in long budgets",
+        None, "dropout rate between layers", between(0, 1, below=True), auto="same as --dropout", rare=True
     )
-    locked: bool | None = setting(None, "one dropout mask for all steps of a segment", auto="off")
+    dropout_outputs: float | None = setting(
+        None, "dropout rate before the output layer", between(0, 1, below=True), auto="same as --dropout", rare=True
+    )
+    dropout_recurrent: float | None = setting(
+        None, "fraction of recurrent weights dropped in each batch", between(0, 1, below=True),
+        auto="0; more for long budgets"
+    )  # fmt: skip
+    locked: bool | None = setting(None, "use one dropout mask for all steps of a segment", auto="off")
     activation_penalty: float | None = setting(
-        None, "cost of the mean square of h(t)", at_least(0), auto="0; more in long budgets"
+        None, "penalty on the mean square of h(t)", at_least(0), auto="0; more for long budgets"
     )
     temporal_penalty: float | None = setting(
-        None, "cost of the mean square of h(t) − h(t−1)", at_least(0), auto="0; more in long budgets"
+        None, "penalty on the mean square of h(t) − h(t−1)", at_least(0), auto="0; more for long budgets"
     )
-    weight_decay: float = setting(0.1, "decoupled decay of matrices, times the rate", at_least(0))
+    weight_decay: float = setting(
+        0.1, "decoupled weight decay of matrices, multiplied by the learning rate", at_least(0)
+    )
 
 
 @dataclass(frozen=True)
 class LengthSettings:
-    """How long training takes; one bound of it."""
+    """How long training takes; at most one of these is given."""
 
     panel: ClassVar[str] = "Length"
     epochs: float | None = setting(
-        None,
-        "times that the training split is read",
-        above(0),
-        auto="follows from the corpus",
-        group="length",
-        basic=True,
+        None, "epochs over the training split", above(0), auto="follows from the corpus", group="length", basic=True
     )
     tokens: int | None = setting(
         None, "train for this many tokens instead of --epochs", at_least(1), auto="none", group="length"
@@ -151,37 +143,37 @@ class LengthSettings:
         None, "train for this many steps instead of --epochs", at_least(1), auto="none", group="length"
     )
     budget: str | None = setting(
-        None, "the best model that this time can buy, from the start of the command to its end", _budget, auto="none",
+        None, "train the best model within this time, measured from start to end of the command", _budget, auto="none",
         group="length", basic=True
     )  # fmt: skip
     replay: str | None = setting(
-        None, "take the same steps as a run with a budget: its journal, which its replay.toml names", auto="none",
+        None, "repeat the steps of a run with --budget from its journal, which its replay.toml names", auto="none",
         record=False, group="length", file="read"
     )  # fmt: skip
 
 
 @dataclass(frozen=True)
 class BatchSettings:
-    """What an update reads."""
+    """What each update reads."""
 
     panel: ClassVar[str] = "Batches"
     batching: Literal["stream", "sentences"] = setting(
-        "stream", "contiguous streams with the state carried, or padded sentences"
+        "stream", "contiguous streams with carried state, or padded sentences"
     )
     batch_size: int | None = setting(
         None, "streams or sentences in a batch", at_least(1), auto="follows from the corpus"
     )
     bptt: str | None = setting(
-        None, "steps that gradients flow back through, or full", _bptt, auto="35; 100 for characters and bytes"
-    )
+        None, "time steps that gradients are propagated through, or full", _bptt,
+        auto="35; 100 for characters and bytes"
+    )  # fmt: skip
     forcing: Literal["teacher", "free", "scheduled"] = setting(
         "teacher",
-        "what an output-recurrent network is fed in training: labels, its own outputs, or more and more of them",
+        "input of an output-recurrent network in training: labels, its own outputs, or a growing fraction of them",
     )
     own_outputs: float = setting(
-        0.5, "fraction of its own outputs at the end of scheduled sampling, rising in a line from 0", between(0, 1),
-        rare=True,
-    )  # fmt: skip
+        0.5, "final fraction of own outputs in scheduled sampling, rising linearly from 0", between(0, 1), rare=True
+    )
 
 
 @dataclass(frozen=True)
@@ -190,22 +182,22 @@ class OptimizerSettings:
 
     panel: ClassVar[str] = "Optimizer"
     optimizer: Literal["adamw", "sgd", "nt-asgd"] = setting(
-        "adamw", "AdamW, plain gradient descent, or that with weights averaged once validation stops improving"
+        "adamw", "AdamW, SGD, or SGD with weights averaged once validation stops improving"
     )
-    learning_rate: float | None = setting(None, "peak rate", above(0), auto="follows from the size")
+    learning_rate: float | None = setting(None, "peak learning rate", above(0), auto="follows from the size")
     embedding_rate: float | None = setting(
-        None, "rate of the embedding, times that of the rest", above(0), auto="1; more with --budget",
+        None, "learning rate of the embedding, relative to the other weights", above(0), auto="1; more with --budget",
         rare=True,
     )  # fmt: skip
     momentum: float = setting(0.9, "β₁ of AdamW", between(0, 1, below=True), rare=True)
     schedule: Literal["cosine", "linear", "constant", "epochs"] = setting(
-        "cosine", "how the rate falls: to 0 by half a cosine or a line, not at all, or epoch by epoch"
+        "cosine", "learning rate schedule: half a cosine to 0, linear to 0, constant, or a factor per epoch"
     )
-    warmup: float = setting(0.05, "fraction of training in which the rate rises", between(0, 1), rare=True)
-    decay_after: int = setting(6, "epochs at the peak with --schedule epochs", at_least(1), rare=True)
-    decay: float = setting(0.5, "factor of the rate for each later epoch", between(0, 1), rare=True)
-    clip: float = setting(1.0, "largest norm of the gradient; 0 for none", at_least(0), group="clip")
-    clip_value: float = setting(0.0, "largest entry of the gradient instead; 0 for none", at_least(0), group="clip")
+    warmup: float = setting(0.05, "fraction of training with a rising learning rate", between(0, 1), rare=True)
+    decay_after: int = setting(6, "epochs at the peak rate with --schedule epochs", at_least(1), rare=True)
+    decay: float = setting(0.5, "factor on the learning rate for each later epoch", between(0, 1), rare=True)
+    clip: float = setting(1.0, "maximum gradient norm; 0 for none", at_least(0), group="clip")
+    clip_value: float = setting(0.0, "maximum absolute gradient entry instead; 0 for none", at_least(0), group="clip")
 
 
 @dataclass(frozen=True)
@@ -214,39 +206,38 @@ class SelectionSettings:
 
     panel: ClassVar[str] = "Selection"
     average: float = setting(
-        0.0, "weights for use are an average over steps that forgets by this factor, as 0.999; 0 for none",
-        between(0, 1, below=True),
-    )  # fmt: skip
-    average_from: float = setting(
-        0.0, "fraction of training after which --average begins", between(0, 1, below=True), rare=True
+        0.0, "decay of an exponential moving average of the weights, as 0.999; 0 for none", between(0, 1, below=True)
     )
-    patience: int = setting(5, "validations without a better one before nt-asgd averages", at_least(1), rare=True)
+    average_from: float = setting(
+        0.0, "fraction of training after which --average starts", between(0, 1, below=True), rare=True
+    )
+    patience: int = setting(5, "validations without improvement before nt-asgd averages", at_least(1), rare=True)
     keep: Literal["best", "last"] = setting(
-        "best", "the weights with the best validation metric, or the last ones, whose rate has come down to 0"
+        "best", "keep the weights with the best validation metric, or the last weights"
     )
     temperature_scaling: bool | None = setting(
-        None, "divide a language model's logits by the temperature that suits validation best",
+        None, "divide a language model's logits by the temperature that minimizes validation loss",
         auto="off; on with --budget",
     )  # fmt: skip
 
 
 @dataclass(frozen=True)
 class OutcomeSettings:
-    """Where the run is kept, and what is to be done with it."""
+    """Name, resumption and checkpoints of the run."""
 
     panel: ClassVar[str] = "Run"
-    recipe: str | None = setting(
-        None, "settings under a name; rnnlm config --recipes lists them", auto="none", record=False
-    )
+    recipe: str | None = setting(None, "named settings; rnnlm config --recipes lists them", auto="none", record=False)
     name: str | None = setting(None, "name of the model", auto="the cell's name", record=False, basic=True)
-    plan: bool = setting(False, "show what would be trained, how fast and why, and stop", record=False, switch=True)
+    plan: bool = setting(
+        False, "show the planned network, its speed and the reasons, and stop", record=False, switch=True
+    )
     resume: bool = setting(False, "continue the unfinished run of that name", record=False, basic=True, switch=True)
     checkpoint_every: str = setting("60s", "time between checkpoints", duration, record=False)
     checkpoint_steps: int | None = setting(
-        None, "steps between checkpoints, beside --checkpoint-every", at_least(1), auto="by time alone", record=False,
+        None, "steps between checkpoints, besides --checkpoint-every", at_least(1), auto="by time alone", record=False,
         rare=True,
     )  # fmt: skip
-    seed: int = setting(1, "seed of everything random", between(0, 2**63 - 1))
+    seed: int = setting(1, "seed of all random numbers", between(0, 2**63 - 1))
 
 
 @dataclass(frozen=True)
@@ -264,18 +255,18 @@ class TrainSettings(
 
     @staticmethod
     def fitting(recorded: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-        """What was recorded, without the forms of cells other than the one wanted now: those were for another run."""
+        """The recorded settings without those of cells other than the current one."""
         cell = given["cell"] or recorded.get("cell") or TrainSettings.cell
-        left_out = {name for name, cells in _FORMS.items() if cell not in cells}
-        left_out |= set(_NOT_FED_BACK) if cell in FEEDS_BACK else set()
-        return {name: value for name, value in recorded.items() if name not in left_out}
+        dropped = {name for name, cells in _FORMS.items() if cell not in cells}
+        dropped |= set(_NOT_FED_BACK) if cell in FEEDS_BACK else set()
+        return {name: value for name, value in recorded.items() if name not in dropped}
 
     def check(self) -> None:
         """One bound of the run's length, one way to clip, a name that can be a directory's."""
         if self.clip_value and self.clip not in (0.0, 1.0):
             raise UsageError("--clip with --clip-value", "give one of them")
         if self.optimizer == "nt-asgd" and self.average:
-            raise UsageError("--average with --optimizer nt-asgd", "it averages by itself")
+            raise UsageError("--average with --optimizer nt-asgd", "it averages already; omit --average")
         given = [name for name in ("epochs", "tokens", "steps", "budget", "replay") if getattr(self, name) is not None]
         if len(given) > 1:
             raise UsageError(f"--{given[0]} with --{given[1]}", "give one of them")
@@ -286,7 +277,7 @@ class TrainSettings(
 
 @dataclass(frozen=True, kw_only=True)
 class SettledSettings(TrainSettings):
-    """The same once the corpus and the task have decided what was left open."""
+    """The settings after corpus and task have decided every open one."""
 
     hidden: int
     tied: bool
@@ -307,7 +298,7 @@ class SettledSettings(TrainSettings):
 
     @property
     def steps_back(self) -> int | None:
-        """Time steps that gradients flow back through; None for all of a sequence."""
+        """Time steps that gradients are propagated through; None for the whole sequence."""
         return None if self.bptt == "full" else int(self.bptt)
 
 
@@ -319,31 +310,33 @@ _OFF: dict[str, Any] = {
 
 
 def settled(settings: TrainSettings, **decided: Any) -> SettledSettings:
-    """The same with what was `decided`; what neither it nor the settings say is off."""
+    """The settings with those `decided`; what neither gives is off."""
     given = {each.name: getattr(settings, each.name) for each in fields(settings)}
     off = {name: value for name, value in _OFF.items() if given[name] is None}
     return SettledSettings(**{**given, **off, **decided})
 
 
 def is_forced(settings: TrainSettings) -> bool:
-    """Whether the network is trained on y(t−1) in place of its own output, at every step."""
+    """Whether the network is trained on y(t−1) instead of its own output, at every step."""
     return settings.cell in FEEDS_BACK and settings.forcing == "teacher"
 
 
 def check_forms(settings: TrainSettings) -> None:
-    """UsageError for a form of one cell with another cell, which would do nothing; asked once the cell is known."""
-    if settings.from_ is not None:  # whose cell decides
+    """Raise UsageError for a setting of one cell with another cell, where it would have no effect."""
+    if settings.from_ is not None:  # its cell decides
         return
     if settings.cell != "lstm" and (settings.peepholes or settings.activation != "tanh"):
-        raise UsageError(f"--peepholes or --activation with --cell {settings.cell}", "they are forms of the lstm")
+        raise UsageError(f"--peepholes or --activation with --cell {settings.cell}", "they apply to --cell lstm only")
     if settings.cell not in FEEDS_BACK and (settings.feedback != "probabilities" or settings.forcing != "teacher"):
         raise UsageError(
             f"--feedback or --forcing with --cell {settings.cell}", "only --cell output-recurrent feeds its output back"
         )
     if settings.cell in FEEDS_BACK and settings.layers > 1:
-        raise UsageError("--layers above 1 with --cell output-recurrent", "only its output is fed back, to one layer")
+        raise UsageError(
+            "--layers above 1 with --cell output-recurrent", "its output is fed back to one layer; use --layers 1"
+        )
     if settings.cell in FEEDS_BACK and (settings.skip_connection or settings.pooling not in (None, "steps")):
         raise UsageError(
             "--skip-connection or --pooling with --cell output-recurrent",
-            "its output at every step is what it remembers",
+            "its state is its output at every step; omit it",
         )

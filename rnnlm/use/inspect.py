@@ -1,4 +1,4 @@
-"""Looks inside a network: all measures of its dynamics on the same stretches of text, and the report that they make."""
+"""Inspects a network: all measures of its dynamics on the same windows of text, and the report."""
 
 import math
 from dataclasses import dataclass
@@ -27,15 +27,15 @@ from rnnlm.use.settings import InspectSettings
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 LONGEST_LIVED = 10
-_NUMBERS = 2**26  # numbers of the state in memory at once: 512 MB
+_NUMBERS = 2**26  # state entries in memory at once: 512 MB
 
 
 @dataclass(frozen=True)
 class Inspection:
-    """What was found; `steps` and `places` are those of the windows, fewer than asked for where the text is short."""
+    """The results; `steps` and `positions` are those of the windows, fewer than requested if the text is short."""
 
     steps: int
-    places: int
+    positions: int
     gradients: list[LagGradients]
     weights: list[BlockSpectrum]
     jacobians: list[StepSpectrum]
@@ -46,7 +46,7 @@ class Inspection:
         """All numbers as JSON."""
         return {
             "steps": self.steps,
-            "places": self.places,
+            "places": self.positions,
             "gradients": [_gradient(each) for each in self.gradients],
             "recurrent_weights": [
                 {
@@ -98,7 +98,7 @@ def _gradient(each: LagGradients) -> dict[str, Any]:
 
 
 def _spectrum(eigenvalues: NDArray[np.complex128] | None) -> dict[str, Any]:
-    """Eigenvalues (size,) or (places, size) as pairs of real and imaginary part, and what sums them up."""
+    """Eigenvalues (size,) or (positions, size) as pairs of real and imaginary parts, and their summary."""
     if eigenvalues is None:
         return {"spectral_radius": None, "share_outside_unit_circle": None, "eigenvalues": None}
     modulus = np.abs(eigenvalues)
@@ -116,8 +116,8 @@ def _half_lives(each: GateUse) -> dict[str, Any]:
     return {
         "layer": each.layer,
         "quantiles": {
-            f"{share:g}": _finite(float(value))
-            for share, value in zip(QUANTILES, np.quantile(lives, QUANTILES, method="nearest"), strict=True)
+            f"{quantile:g}": _finite(float(value))
+            for quantile, value in zip(QUANTILES, np.quantile(lives, QUANTILES, method="nearest"), strict=True)
         },
         "longest": [{"unit": int(unit), "steps": _finite(float(lives[unit]))} for unit in longest],
     }
@@ -136,33 +136,33 @@ def _free_run(run: FreeRun) -> dict[str, Any]:
 def in_float64(network: Network) -> Network:
     """The same network in double precision on the CPU, its cells taking one step after the other.
 
-    Gradients over many steps leave the range of float32, and eigenvalues of it are no better than it is.
+    Gradients over many steps leave the range of float32, which also limits the precision of eigenvalues.
     """
     exact = Network(network.architecture, torch.Generator())
     exact.load(network.tensors(), "the network")
     return exact.double().use_engine("readable").eval()
 
 
-def columns(network: Network, places: int, steps: int) -> int:
-    """`places`, or as many as fit into memory with so many steps each."""
+def columns(network: Network, positions: int, steps: int) -> int:
+    """`positions`, or as many as fit into memory with `steps` steps each."""
     numbers = sum(part.shape[1] for state in network.initial_state(1) for part in state)
-    return max(1, min(places, _NUMBERS // (numbers * steps)))
+    return max(1, min(positions, _NUMBERS // (numbers * steps)))
 
 
 def check_inspectable(network: Network) -> None:
-    """UsageError for a network that has no recurrence at work, or no single step that its loss belongs to."""
+    """Raise UsageError for a network without active recurrence, or whose loss belongs to no single step."""
     a = network.architecture
     if a.forced and a.task == "language":
         raise UsageError(
-            "the network is given y(t−1) = x(t) at every step, so nothing flows back through time",
+            "the network reads y(t−1) = x(t) at every step, so no gradient flows back through time",
             "train one with --forcing free, or look at its graph with --graph",
         )
     if a.summary in ("mean", "max"):
-        raise UsageError(f"the network sums up all steps by their {a.summary}, so its loss has no lag", "use --graph")
+        raise UsageError(f"the network pools all steps by their {a.summary}, so its loss has no lag", "use --graph")
 
 
 def inspect(exact: Network, windows: Windows, settings: InspectSettings) -> Inspection:
-    """Measure a network `in_float64` on windows of a text; every draw is by `settings.seed`."""
+    """Measure a network `in_float64` on windows of a text; `settings.seed` seeds all random numbers."""
     windows = windows.to(exact)
     starts, directions = (np.random.Generator(np.random.PCG64([settings.seed, use])) for use in range(2))
     traced = trace(exact, windows)
@@ -183,5 +183,5 @@ def inspect(exact: Network, windows: Windows, settings: InspectSettings) -> Insp
 
 
 def _last(states: States) -> States:
-    """The states of the last place, which is the end of what was read."""
+    """The states at the last position, the end of the text read."""
     return tuple(tuple(part[-1:] for part in state) for state in states)

@@ -1,4 +1,4 @@
-"""What is inspected: a text, labelled lines or the windows of a table, cut to the positions that are looked at."""
+"""The data to inspect: a text, labeled lines or the windows of a table, cut to the positions inspected."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +22,7 @@ _BEFORE = 200  # steps before t over which gates and growth are measured
 
 @dataclass(frozen=True)
 class InspectedData:
-    """The windows, the name of what they are from, and what the report says of that."""
+    """The windows, the name of their source, and its part of the report."""
 
     windows: Windows
     name: str
@@ -30,9 +30,9 @@ class InspectedData:
 
 
 def read_windows(found: FoundModel, network: Network, given: InspectSettings, directory: Path) -> InspectedData:
-    """Whatever the settings name, as windows; `directory` is for ids that this run alone needs.
+    """The data that the settings name, as windows; `directory` is for temporary ids.
 
-    Raises UsageError for settings that do not go with the model, InputError for data that is not there.
+    Raises UsageError for settings that do not apply to the model, InputError for missing data.
     """
     steps = max(given.lags + 1, _BEFORE)
     if found.model.task == "language":
@@ -60,8 +60,8 @@ def _text(found: FoundModel, network: Network, given: InspectSettings, steps: in
         chosen = choose_text(found, given.split, given.text)
         name, blocks, split = chosen.name, chosen.blocks, chosen.split
     text = encode_text(blocks, found.model.rules, directory)
-    places = columns(network, given.positions, steps)
-    windows = text_windows(network, text.ids, context, places, steps, given.limit)
+    positions = columns(network, given.positions, steps)
+    windows = text_windows(network, text.ids, context, positions, steps, given.limit)
     read = min(given.limit, len(text.ids.ids))
     described = {"split": split, "context": context, "tokens_read": read, "cleaned_sha256": text.cleaned_sha256}
     return InspectedData(windows, f"{name}, context {context}", described)

@@ -1,4 +1,4 @@
-"""Raw lines that nothing is known of but their ids, a block at a time and side by side."""
+"""Raw lines without targets as ids, in blocks and batches."""
 
 import itertools
 from collections.abc import Iterable, Iterator
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from rnnlm.corpus.labels.labelled import NO_LABEL
 from rnnlm.corpus.tokenizer import PAD_ID
 
-LINES = 4096  # read at once, so that lines of like length find one another
+LINES = 4096  # read at once, so that lines of similar length share a batch
 
 
 def blocks(lines: Iterable[str]) -> Iterator[list[str]]:

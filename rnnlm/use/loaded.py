@@ -1,7 +1,6 @@
-"""A trained language model in another Python program: what `rnnlm.load` gives.
+"""A trained language model in another Python program: the result of `rnnlm.load`.
 
-It puts together what the commands are made of and adds no figure of its own: a score is that of `rnnlm score`, a text
-that of `rnnlm generate`.
+It uses the functions behind the commands: a score is that of `rnnlm score`, a text that of `rnnlm generate`.
 """
 
 import difflib
@@ -47,13 +46,13 @@ _OF_THE_COMMAND = ("prompt", "prompt_file", "novelty")
 
 @dataclass(frozen=True)
 class Score:
-    """What a text costs: its rows at the level asked for, and under the names of `rnnlm score` the figures of it all.
+    """The score of a text: its rows at the given level, and its metrics by the names of `rnnlm score`.
 
-    A row has the fields that docs/scoring.md tells of.
+    docs/scoring.md describes the fields of a row.
     """
 
     rows: tuple[Row, ...]
-    figures: Mapping[str, Any]
+    metrics: Mapping[str, Any]
 
     def __iter__(self) -> Iterator[Row]:
         """Its rows, as `pandas.DataFrame` takes them."""
@@ -62,12 +61,12 @@ class Score:
     @property
     def bits(self) -> float:
         """−log₂ p of the text, the end of each line included."""
-        return float(self.figures["bits"])
+        return float(self.metrics["bits"])
 
     @property
     def perplexity(self) -> float | None:
-        """Of each prediction made; None where there was none."""
-        found: float | None = self.figures["perplexity"]
+        """Perplexity over all predictions; None without any."""
+        found: float | None = self.metrics["perplexity"]
         return found
 
 
@@ -83,7 +82,7 @@ class Hypothesized:
 class LoadedModel:
     """A language model, a network or an n-gram model, and the rules by which it reads text; on one device.
 
-    `tokens` are all tokens in the order of their ids. Whatever goes wrong is an RnnlmError.
+    `tokens` are all tokens in the order of their ids. All errors are RnnlmErrors.
     """
 
     def __init__(self, sealed: Sealed, model: LanguageModel) -> None:
@@ -104,10 +103,10 @@ class LoadedModel:
         unknown: Unknown = "score",
         batch_size: int = 64,
     ) -> Score:
-        """What a text costs, line by line: a row for each line, word, token, or raw word, and the sums over all.
+        """Score a text line by line: a row for each line, word, token, or raw word, and the metrics of the whole.
 
         `text` is a string, or its lines one by one. The other arguments are the flags of `rnnlm score`. UsageError for
-        text that is no Unicode, InputError for unknown words where they are an error.
+        invalid Unicode, InputError for unknown words with `unknown="error"`.
         """
         text = text if isinstance(text, str) else "".join(f"{_one_line(line)}\n" for line in text)
         check_unicode(text)
@@ -122,7 +121,7 @@ class LoadedModel:
         for scored in scorer.lines([lines.encode()] if lines else []):
             totals.add(scored)
             rows += form.of(scored)
-        return Score(tuple(rows), totals.figures(scorer.digests))
+        return Score(tuple(rows), totals.metrics(scorer.digests))
 
     def next(self, prompt: str = "", k: int = 5) -> list[Candidate]:
         """The `k` most likely next tokens with their probabilities, completing a half-typed word, as `rnnlm next`."""
@@ -164,30 +163,30 @@ class LoadedModel:
     def generate(self, prompt: str = "", **settings: Any) -> Generated:
         """A text after `prompt`. `settings` are the flags of `rnnlm generate` (`max_tokens=20, top_k=5, seed=3, …`).
 
-        UsageError for one that there is not or whose value cannot be; for several texts see `generate_many`.
+        UsageError for an unknown or invalid setting; for several texts see `generate_many`.
         """
         if settings.get("n", 1) != 1:
-            raise UsageError("n in generate, which gives one text", "use generate_many([prompt], n=…)")
+            raise UsageError("n in generate, which returns one text", "use generate_many([prompt], n=…)")
         (text,) = self.generate_many([prompt], **settings)
         return text
 
     def generate_many(self, prompts: Iterable[str], **settings: Any) -> Iterator[Generated]:
-        """The `n` texts after each prompt, one prompt's after another's, `batch_size` of them drawn side by side."""
+        """The `n` texts after each prompt, prompt by prompt, `batch_size` of them sampled in a batch."""
         known = [each.name for each in fields(GenerateSettings) if each.name not in _OF_THE_COMMAND]
         for name in settings:
             if name not in known:
                 close = difflib.get_close_matches(name, known, 1)
                 hint = f"did you mean {close[0]}?" if close else f"there are: {', '.join(known)}"
-                raise UsageError(f"there is no setting {name!r} to generate by", hint)
+                raise UsageError(f"generate has no setting {name!r}", hint)
         return generate_from(self.model, self.rules, _generate_settings(settings), prompts)
 
     @torch.inference_mode()
     def step(self, state: States | None = None, id: int = START_ID) -> tuple[NDArray[np.float64], States]:
-        """Read one id in a state, None being the start: log p in nats of every id that may follow, and the new state.
+        """Read one id in a state, None for the initial one: log p in nats of every next id, and the new state.
 
         log p is (vocabulary,), −∞ for `<pad>` and `<s>`, which never follow. A text begins with `<s>`, so that `step()`
-        is the prediction of its first token. A state stays as it is and may be gone on from again. UsageError for an id
-        that there is not.
+        is the prediction of its first token. A state is not modified and can be continued again. UsageError for an
+        unknown id.
         """
         if not 0 <= id < len(self.tokens):
             raise UsageError(f"there is no id {id}", f"ids are from 0 to {len(self.tokens) - 1}")
@@ -197,7 +196,7 @@ class LoadedModel:
         return log_p, state
 
     def ids(self, text: str) -> list[int]:
-        """`<s>` and the ids of a text, cleaned by the model's own rules; a line end inside it is `</s>`."""
+        """`<s>` and the ids of a text, cleaned by the model's rules; a line end inside it is `</s>`."""
         return prompt_ids(self.rules, text)
 
     def vector(self, word: str) -> NDArray[np.float32]:
@@ -213,15 +212,15 @@ class LoadedModel:
 
 
 def _one_line(line: str) -> str:
-    """A line without its line end; UsageError for one that has another inside, for rows are counted by lines."""
+    """A line without its line end; UsageError for one with another inside, since rows are counted by lines."""
     line = line.removesuffix("\n").removesuffix("\r")
     if "\n" in line or "\r" in line:
-        raise UsageError(f"a line end inside the line {line[:40]!r}", "give lines one by one, or a whole string")
+        raise UsageError(f"a line end inside the line {line[:40]!r}", "pass lines one by one, or a whole string")
     return line
 
 
 def _generate_settings(given: Mapping[str, Any]) -> GenerateSettings:
-    """Checked as flags are; what the environment says is meant for the command line."""
+    """Checked like flags; environment variables apply to the command line only."""
     return resolve(GenerateSettings, flags=given, environment={}).settings
 
 
@@ -231,8 +230,8 @@ Loaded = LoadedModel | LoadedLabeller | LoadedForecaster
 def open_loaded(path: str | Path, *, model: str | None = None, device: str = "cpu") -> Loaded:
     """The model at a path, on a device; see `rnnlm.load`."""
     sealed = find_sealed(Path(path), model).model
-    place = choose_device(device)
+    chosen = choose_device(device)
     if sealed.task == "language":
-        return LoadedModel(sealed, load_model(sealed, place))
-    network = load_network(sealed, place)
+        return LoadedModel(sealed, load_model(sealed, chosen))
+    network = load_network(sealed, chosen)
     return LoadedForecaster(sealed, network) if sealed.task == "forecast" else LoadedLabeller(sealed, network)

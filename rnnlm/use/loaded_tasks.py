@@ -1,4 +1,4 @@
-"""Trained models of labels and of series in another Python program: what `rnnlm.load` gives for them."""
+"""Trained models of labels and of series in another Python program: results of `rnnlm.load`."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -18,14 +18,14 @@ _BATCH = 64
 
 
 class LoadedLabeller:
-    """A network that labels texts, or each word of a text; `labels` are those that it knows."""
+    """A network that labels texts, or each word of a text; `labels` are all labels."""
 
     def __init__(self, sealed: Sealed, network: Network) -> None:
         self.sealed, self.network = sealed, network
         self.labels: tuple[str, ...] = sealed.labels
 
     def predict(self, texts: str | Iterable[str], *, k: int = 1, balance: float = BALANCE) -> list[Labelled]:
-        """The `k` most likely labels of each text, or of each word of it; a string is one text a line.
+        """The `k` most likely labels of each text, or of each word of it; a string is one text per line.
 
         `balance` is that of `rnnlm predict`. InputError for a word that is not one token.
         """
@@ -51,9 +51,9 @@ class LoadedForecaster:
         self.targets: tuple[str, ...] = tuple(self.rules.targets)
 
     def predict(self, table: str | Path, *, all: bool = False) -> list[ForecastRow]:
-        """The forecasts of what comes after a table's rows, or of `all` windows, in the data's units.
+        """The forecasts of the rows after a table's last rows, or of `all` windows, in the data's units.
 
-        InputError for a table that is not there or lacks a column.
+        InputError for a table that is missing or lacks a column.
         """
         path = Path(table)
         if not path.exists():

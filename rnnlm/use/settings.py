@@ -6,12 +6,14 @@ from typing import Literal
 from rnnlm.config import at_least, between, check_directory_name, setting
 from rnnlm.errors import UsageError
 
-# Whether a rare label may be said: two commands choose labels, by one rule.
+# Correction for rare labels, shared by two commands.
 BALANCE = 0.0
-BALANCE_HELP = "labels are chosen as they are in training (0), or as if all were equally frequent (1), or in between"
-# A figure's interval and a difference's p value come from so many resamples, in two commands.
+BALANCE_HELP = (
+    "prior correction of label scores: 0 keeps the training frequencies, 1 treats all labels as equally frequent"
+)
+# Resamples for the interval of a metric and the p value of a difference, in two commands.
 RESAMPLES = 2000
-RESAMPLES_HELP = "how often lines or documents are drawn anew for intervals"
+RESAMPLES_HELP = "bootstrap resamples of lines or documents for intervals"
 SplitName = Literal["train", "valid", "test"]
 Context = Literal["stream", "sentence", "document"]
 
@@ -31,19 +33,19 @@ class ModelSettings:
 
 @dataclass(frozen=True)
 class NgramSettings:
-    """An n-gram model beside the network."""
+    """An n-gram model."""
 
     order: int = setting(5, "words in the longest n-gram", between(1, 16), record=False, basic=True)
     context: Literal["stream", "sentence"] = setting(
-        "sentence", "n-grams within lines alone, or across them", record=False, basic=True
+        "sentence", "n-grams within lines only, or across lines", record=False, basic=True
     )
     from_: str | None = setting(
-        None, "read a model from this ARPA file (.gz and .zst too) in place of training; it has the file's words, "
-        "unless they are the workspace's, and the workspace's cleaning", auto="train", record=False, file="read",
+        None, "read the model from this ARPA file (.gz and .zst too) instead of training; it keeps the file's words "
+        "where they differ from the workspace's, and the workspace's cleaning", auto="train", record=False, file="read",
         basic=True,
     )  # fmt: skip
     arpa: str | None = setting(
-        None, "write the model into this file in ARPA form, compressed if it ends in .gz; - for standard output",
+        None, "write the model to this file in ARPA format, compressed if it ends in .gz; - for standard output",
         auto="none", record=False, file="written", basic=True
     )  # fmt: skip
     name: str | None = setting(
@@ -51,7 +53,7 @@ class NgramSettings:
     )
 
     def check(self) -> None:
-        """What a file says already, and a name that can be a directory's."""
+        """--from has no --order and --context, and a name must be a directory's."""
         check_directory_name(self.name)
         if self.from_ is not None and (self.order, self.context) != (type(self).order, type(self).context):
             raise UsageError("--order or --context with --from", "the file has its own")
@@ -59,25 +61,20 @@ class NgramSettings:
 
 @dataclass(frozen=True)
 class PredictSettings:
-    """What is said of a file, and how much of it."""
+    """Which labels or forecasts are written."""
 
-    k: int = setting(1, "labels for each text or word, the most likely first", at_least(1), record=False)
+    k: int = setting(1, "number of labels for each text or word, most likely first", at_least(1), record=False)
     balance: float = setting(BALANCE, BALANCE_HELP, between(0, 1), record=False)
     all: bool = setting(
-        False,
-        "a forecast for every window, not only for those whose future the table does not hold",
-        record=False,
-        switch=True,
+        False, "forecast every window, not only those whose future is not in the table", record=False, switch=True
     )
-    batch_size: int = setting(64, "sequences read side by side", at_least(1), record=False)
-    plot: str | None = setting(
-        None, "a picture of the forecast (PNG or SVG)", auto="none", record=False, file="written"
-    )
+    batch_size: int = setting(64, "sequences in a batch", at_least(1), record=False)
+    plot: str | None = setting(None, "plot of the forecast (PNG or SVG)", auto="none", record=False, file="written")
 
 
 @dataclass(frozen=True)
 class InspectSettings:
-    """What is read to look inside a network, and what is looked at."""
+    """The text that a network is inspected on, and what is measured."""
 
     split: SplitName | None = setting(
         None, "the split", auto="test, or valid where test is empty", record=False, basic=True
@@ -87,28 +84,27 @@ class InspectSettings:
     )
     prompt: str | None = setting(None, "this text instead of a split", auto="none", record=False, basic=True)
     context: Context | None = setting(
-        None, "state carried across lines, or reset at each line or blank line", auto="as trained", record=False
+        None, "carry the state across lines, or reset it at each line or blank line", auto="as trained", record=False
     )
-    limit: int = setting(10_000, "tokens that are read at most, from the beginning", at_least(1), record=False)
-    positions: int = setting(32, "places t, spread over what is read", at_least(1), record=False)
-    lags: int = setting(50, "steps before t that gradients are followed to", at_least(1), record=False, basic=True)
+    limit: int = setting(10_000, "maximum number of tokens to read, from the beginning", at_least(1), record=False)
+    positions: int = setting(32, "positions t, evenly distributed over the tokens read", at_least(1), record=False)
+    lags: int = setting(50, "steps before t to which gradients are computed", at_least(1), record=False, basic=True)
     jacobians: int | None = setting(
-        None, "places whose Jacobian has its eigenvalues computed", at_least(0), auto="16, fewer for large states",
-        record=False,
+        None, "positions at which to compute eigenvalues of the Jacobian", at_least(0),
+        auto="16, fewer for large states", record=False
     )  # fmt: skip
     free_run: int | None = setting(
-        None, "go on for so many steps without any input", at_least(1), auto="none", record=False
+        None, "continue for this many steps without input", at_least(1), auto="none", record=False
     )
     start: Literal["text", "random"] = setting(
-        "text", "the free run starts from the state after the text, or a small random one", record=False
+        "text", "initial state of the free run: the state after the text, or a small random one", record=False
     )
     seed: int = setting(1, "seed of random starts", between(0, 2**63 - 1), record=False)
     plot: str | None = setting(
-        None, "a picture of what was found (PNG or SVG)", picture, auto="none", record=False, file="written",
-        basic=True,
-    )  # fmt: skip
+        None, "plot of the results (PNG or SVG)", picture, auto="none", record=False, file="written", basic=True
+    )
     graph: str | None = setting(
-        None, "a picture of the computational graph, compact and unfolded", picture, auto="none", record=False,
+        None, "drawing of the computational graph, compact and unfolded", picture, auto="none", record=False,
         file="written", basic=True,
     )  # fmt: skip
 
@@ -120,28 +116,29 @@ class InspectSettings:
 
     @property
     def graph_alone(self) -> bool:
-        """Whether the picture of the graph is all that is asked for, which needs no text."""
+        """Whether only the drawing of the graph is requested, which needs no text."""
         others = (self.text, self.prompt, self.split, self.free_run, self.plot)
         return self.graph is not None and all(other is None for other in others)
 
 
 @dataclass(frozen=True)
 class VectorSettings:
-    """Which lines are written as arrays: (N, T, D) of their tokens' vectors, or (N, H) of their last states."""
+    """Which lines are written as arrays: (N, T, D) of token vectors, or (N, H) of last states."""
 
     split: SplitName | None = setting(None, "write (N, T, D) of this split", auto="none", record=False, basic=True)
     text: str | None = setting(
         None, "write (N, T, D) of the lines of this file", auto="none", record=False, file="read", basic=True
     )
     of_model: str | None = setting(
-        None, "by a trained model's layer and rules in place of the workspace's", auto="none", record=False, basic=True
-    )
+        None, "use the layer and rules of a trained model instead of the workspace's", auto="none", record=False,
+        basic=True
+    )  # fmt: skip
     summary: bool = setting(
-        False, "write (N, H) instead: h(T) of a trained model after each line", record=False, basic=True, switch=True
+        False, "write (N, H): h(T) of a trained model after each line", record=False, basic=True, switch=True
     )
 
     def check(self) -> None:
-        """One source of lines, which a layer can be applied to."""
+        """One source of lines that the layer applies to."""
         if self.split is not None and self.text is not None:
             raise UsageError("--text with --split", "give one of them")
         if self.summary:
@@ -156,33 +153,33 @@ class VectorSettings:
 
 @dataclass(frozen=True)
 class NeighborSettings:
-    """What is looked for in an embedding layer, or among lines."""
+    """What is searched in an embedding layer, or among lines."""
 
     analogy: bool = setting(
-        False, "of three words: what is to the third as the second is to the first", record=False, basic=True,
-        switch=True,
+        False, "with three words: the word that is to the third as the second is to the first", record=False,
+        basic=True, switch=True
     )  # fmt: skip
     map: str | None = setting(
-        None, "a picture of the most frequent tokens (PNG, SVG or PDF)", picture, auto="none", record=False,
+        None, "map of the most frequent tokens (PNG, SVG or PDF)", picture, auto="none", record=False,
         file="written", basic=True,
     )  # fmt: skip
     initial: bool = setting(
-        False, "look into the layer of the embed stage, before training", record=False, basic=True, switch=True
+        False, "use the layer of the embed stage, before training", record=False, basic=True, switch=True
     )
     lines: bool = setting(
-        False, "the lines of --split or --text whose last states are nearest to that of a sentence", record=False,
+        False, "find the lines of --split or --text whose last states are nearest to that of a sentence", record=False,
         basic=True, switch=True,
     )  # fmt: skip
     split: SplitName | None = setting(
-        None, "of --lines: the split", auto="test, or valid where test is empty", record=False
+        None, "with --lines: the split", auto="test, or valid where test is empty", record=False
     )
-    text: str | None = setting(None, "of --lines: a file instead", auto="none", record=False, file="read")
-    k: int = setting(10, "how many neighbors", at_least(1), record=False, basic=True)
+    text: str | None = setting(None, "with --lines: a file instead of a split", auto="none", record=False, file="read")
+    k: int = setting(10, "number of neighbors", at_least(1), record=False, basic=True)
 
     def check(self) -> None:
         """Tokens or lines."""
         if self.lines and (self.analogy or self.map or self.initial):
-            raise UsageError("--lines with --analogy, --map or --initial", "they are of tokens; omit --lines")
+            raise UsageError("--lines with --analogy, --map or --initial", "they apply to tokens; omit --lines")
         if not self.lines and (self.split or self.text):
             raise UsageError("--split or --text without --lines", "add --lines")
         if self.split is not None and self.text is not None:

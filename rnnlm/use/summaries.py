@@ -1,4 +1,4 @@
-"""A line as one vector of fixed length, h(T), whatever its length; and the lines nearest to a sentence."""
+"""A line of any length as one vector, h(T); and the lines nearest to a sentence."""
 
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
@@ -23,7 +23,7 @@ def summaries(model: Network, rules: TextRules, lines: Iterable[str]) -> Iterato
     """(lines, hidden) in blocks: h(T) of the last layer after each line, read from the start state.
 
     A language model reads `<s>` and the words; a classifier the words and `</s>`, as it was trained to; a tagger the
-    words alone. A line without a word has the vector of what is left.
+    words alone. A line without a word has the vector of the remaining tokens.
     """
     task = model.architecture.task
     before = [START_ID] if task == "language" else []
@@ -39,7 +39,7 @@ def summaries(model: Network, rules: TextRules, lines: Iterable[str]) -> Iterato
 def lines_near(
     model: Network, rules: TextRules, lines: Callable[[], Iterable[str]], sentence: str, k: int
 ) -> list[tuple[int, float, str]]:
-    """The `k` of `lines`, which are read twice, whose h(T) is nearest to that of a sentence: number, cosine, line."""
+    """The `k` of `lines` whose h(T) is nearest to that of a sentence: number, cosine, line. `lines` is called twice."""
     with tempfile.TemporaryDirectory(prefix="rnnlm-") as directory:
         path = Path(directory) / "states.npy"
         with npy_writer(path, np.float32, (model.architecture.hidden,)) as writer:
@@ -55,7 +55,7 @@ def lines_near(
 def nearest_lines(vectors: Vectors, wanted: Vectors, k: int) -> list[tuple[int, float]]:
     """The `k` rows of `vectors` (lines, hidden) with the largest cosine to `wanted` (hidden,), largest first.
 
-    The mean of all rows is taken off first: it is common to all lines and tells none from another.
+    The mean of all rows is subtracted first: it is common to all lines and does not distinguish them.
     """
     mean = vectors.mean(0)
     vectors, wanted = vectors - mean, wanted - mean

@@ -23,9 +23,9 @@ class ChosenText:
 
 
 def choose_text(found: FoundModel, split: str | None, text: str | None, reading: Decoding | None = None) -> ChosenText:
-    """The file `text`, or the split asked for, or the workspace's test split, or valid where test is empty.
+    """The file `text`, or the given split, or the workspace's test split, or valid where test is empty.
 
-    Raises UsageError for a model that has no splits, InputError for a text that is not there.
+    Raises UsageError for a model without a workspace, InputError for a missing text.
     """
     if text is not None:
         return ChosenText("standard input" if text == "-" else text, text_blocks(text, reading))
@@ -36,7 +36,7 @@ def choose_text(found: FoundModel, split: str | None, text: str | None, reading:
 
 
 def choose_split(workspace: Workspace, wanted: str | None) -> tuple[str, Path]:
-    """The split asked for, or test, or valid where test is empty, and its raw text; InputError for an empty one."""
+    """The given split, or test, or valid where test is empty, and its raw text; InputError for an empty one."""
     raw = workspace.directory("raw")
     if workspace.manifest("raw") is None:
         raise UsageError(f"{workspace.path} holds no text", "name one with --text FILE")
@@ -48,7 +48,7 @@ def choose_split(workspace: Workspace, wanted: str | None) -> tuple[str, Path]:
 
 
 def workspace_of(found: FoundModel, instead: str) -> Workspace:
-    """The workspace of a model; UsageError, with what to name `instead`, for a model that was named alone."""
+    """The workspace of a model; UsageError, which says what to name `instead`, for a model without one."""
     if found.workspace is None:
-        raise UsageError(f"{found.model.path} is a model without a workspace", f"name {instead}")
+        raise UsageError(f"{found.model.path} has no workspace", f"name {instead}")
     return found.workspace

@@ -1,4 +1,4 @@
-"""The tokens of a model by the words that a person types, and what stands near to them in an embedding layer."""
+"""The tokens of a model by the words that a person types, and their nearest neighbors in an embedding layer."""
 
 import numpy as np
 from numpy.typing import NDArray

@@ -161,7 +161,7 @@ def test_an_output_that_exists(tmp_path: Path, run: Any, corpus: Path, contents:
 
 
 def test_an_output_that_holds_the_corpus(tmp_path: Path, run: Any, corpus: Path) -> None:
-    run("clean", corpus, "--out", corpus.parent, "--force").refused(2, "holds the corpus itself")
+    run("clean", corpus, "--out", corpus.parent, "--force").refused(2, "contains the corpus itself")
     assert corpus.is_file()
 
 

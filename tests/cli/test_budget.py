@@ -69,7 +69,7 @@ def test_a_budget_goes_on_after_a_break_with_what_it_had_chosen(
     assert "continuing after step" in finished.err
     assert (work / "models" / "lstm" / "settings.toml").read_bytes() == chosen
     assert finished.json["valid_perplexity"] > 1
-    # From its journal the run, break and all, is taken again: the same weights and figures, whatever the clock says.
+    # From its journal the run, break and all, is taken again: the same weights and metrics, whatever the clock.
     model, again = work / "models" / "lstm", work / "models" / "again"
     replay = ("train", work, "--config", model / "replay.toml", "--name", "again", "--json")
     replayed = run(*replay).ok()
@@ -80,12 +80,12 @@ def test_a_budget_goes_on_after_a_break_with_what_it_had_chosen(
     run("train", work, "--config", model / "replay.toml", "--name", "b", "--seed", 2, "--quiet").refused(
         4, "in the journal"
     )
-    # What a replay was given is not what the workspace goes on with; on other data it is refused.
+    # What a replay was given is not recorded for the workspace; on other data it is refused.
     assert run("config", work, "--json").ok().json["train"]["budget"]["value"] == "20s"
     other = tmp_path / "other.txt"
     other.write_text("one two three\n" * 500)
     refused = run("train", other, "--out", tmp_path / "other", "--config", model / "replay.toml", "--quiet")
-    refused.refused(4, "read something else (documents, tokenizer, vocab)")
+    refused.refused(4, "on other data (documents, tokenizer, vocab)")
 
 
 def test_a_budget_is_refused_where_it_cannot_be(tmp_path: Path, run: Any, corpus: Path) -> None:

@@ -30,15 +30,15 @@ def home(trained: Path, run: Any, tmp_path_factory: pytest.TempPathFactory) -> P
 def test_models_of_the_same_tokens_differ_in_nats_per_token(home: Path, run: Any) -> None:
     report = run("compare", home / "work", "lstm", "small", "--json").ok().json
     assert report["measure"] == "nats_per_token" and not report["unknown_spelled"]
-    figures = {}
+    metrics = {}
     for name, row in zip(("lstm", "small"), report["models"], strict=True):
         alone = run("evaluate", home / "work", "--model", name, "--json").ok().json
         assert row["name"] == name and row["model_sha256"] == alone["model_sha256"]
         assert row["perplexity"] == pytest.approx(alone["perplexity"], rel=1e-9)
-        figures[name] = alone["nats_per_token"]
+        metrics[name] = alone["nats_per_token"]
     (pair,) = report["pairs"]
     low, high = pair["difference_95_percent"]
-    assert pair["difference"] == pytest.approx(figures["lstm"] - figures["small"], abs=1e-9)
+    assert pair["difference"] == pytest.approx(metrics["lstm"] - metrics["small"], abs=1e-9)
     assert low < pair["difference"] < high < 0 and pair["p_value"] < 0.01
     turned = run("compare", home / "work", "small", "lstm", "--json").ok().json["pairs"][0]
     assert turned["difference"] == pytest.approx(-pair["difference"]) and turned["p_value"] == pair["p_value"]
@@ -69,7 +69,7 @@ def test_other_tokens_are_compared_in_bits_per_byte_with_unknown_words_spelled(h
 
 
 def test_without_unknown_words_nothing_is_spelled(home: Path, run: Any) -> None:
-    """Lines without a blank one among them are the same units for words and characters."""
+    """Lines without an empty one among them are the same units for words and characters."""
     text = ("--text", home / "known.txt")
     report = run("compare", home / "work" / "models" / "lstm", home / "chars", *text, "--json").ok().json
     assert report["measure"] == "bits_per_byte" and not report["unknown_spelled"]
@@ -109,7 +109,7 @@ def test_models_without_a_workspace_need_a_text_and_known_words(home: Path, run:
     for name, workspace in (("words", "work"), ("pieces", "pieces")):
         shutil.copytree(home / workspace / "models" / "lstm", tmp_path / name)
     both = (tmp_path / "words", tmp_path / "pieces")
-    run("compare", *both).refused(2, "without a workspace", "--text")
+    run("compare", *both).refused(2, "no workspace", "--text")
     assert run("compare", *both, "--text", home / "known.txt", "--json").ok().json["split"] is None
     (tmp_path / "short.txt").write_text("The old cat sees milk.\n" * 9)
     run("compare", *both, "--text", tmp_path / "short.txt").refused(2, "9 lines, too few")

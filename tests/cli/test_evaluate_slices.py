@@ -1,4 +1,4 @@
-"""`rnnlm slices`: figures that are those of `evaluate`, its tables and its picture."""
+"""`rnnlm slices`: metrics that equal those of `evaluate`, its tables and its picture."""
 
 from pathlib import Path
 from typing import Any

@@ -213,10 +213,10 @@ BAD: dict[str, tuple[int, tuple[str, ...], tuple[object, ...]]] = {
     "graphs of an n-gram model": (2, ("n-gram model",), ("--to", "onnx", "--out", "x", "--model", "ngram")),
     "8 bits of an n-gram model": (2, ("n-gram model",), ("--to", "int8", "--out", "x", "--model", "ngram")),
     "a directory that exists": (2, ("exists", "--force"), ("--to", "int8", "--out", "there")),
-    "a directory of something else": (2, ("not of this",), ("--to", "int8", "--out", "there", "--force")),
-    "a stage of the workspace": (2, ("not of this",), ("--to", "int8", "--out", "stage", "--force")),
-    "a file where a directory goes": (2, ("not of this",), ("--to", "int8", "--out", "file.txt", "--force")),
-    "a directory where a file goes": (2, ("not of this",), ("--to", "word2vec", "--out", "there", "--force")),
+    "a directory of something else": (2, ("was not written by this",), ("--to", "int8", "--out", "there", "--force")),
+    "a stage of the workspace": (2, ("was not written by this",), ("--to", "int8", "--out", "stage", "--force")),
+    "a file where a directory goes": (2, ("not written by",), ("--to", "int8", "--out", "file.txt", "--force")),
+    "a directory where a file goes": (2, ("not written by",), ("--to", "word2vec", "--out", "there", "--force")),
 }  # fmt: skip
 
 

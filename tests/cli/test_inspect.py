@@ -1,4 +1,4 @@
-"""`rnnlm inspect`: the same figures in every form, one line for what cannot be, and pictures that are repeatable."""
+"""`rnnlm inspect`: the same metrics in every format, one line for what cannot be, and pictures that are repeatable."""
 
 import shutil
 from pathlib import Path
@@ -63,7 +63,7 @@ def test_a_copied_model_on_the_same_text_says_the_same(
 def test_the_screen_shows_what_the_report_holds(run: Any, trained: Path, report: dict[str, Any]) -> None:
     shown = run("inspect", trained, *QUICK, "--free-run", 30).ok().out
     assert max(map(len, shown.splitlines())) < 140
-    for words in ("lag k", "recurrent weights", "∂state(t)/∂state(t−1)", "half-life", "without input", "4 places"):
+    for words in ("lag k", "recurrent weights", "∂state(t)/∂state(t−1)", "half-life", "without input", "4 positions"):
         assert words in shown
     for each in report["recurrent_weights"]:
         assert f"{each['spectral_radius']:.3f}" in shown
@@ -118,7 +118,7 @@ def test_each_recurrence_is_drawn_and_its_parts_are_inspected(tmp_path: Path, ru
     assert found["recurrent_weights"][0]["eigenvalues"] is None
     assert found["gates"] == found["half_lives"] == []
     run("train", work, *flags, "--forcing", "teacher", "--name", "forced").ok()
-    run("inspect", work, *QUICK).refused(2, "nothing flows back", "--forcing free")
+    run("inspect", work, *QUICK).refused(2, "no gradient flows back", "--forcing free")
     drawn = run("inspect", work, "--graph", tmp_path / "graph.svg").ok()
     assert "② output to hidden" in drawn.out
     assert "dashed" in (tmp_path / "graph.svg").read_text("utf-8")

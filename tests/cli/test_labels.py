@@ -1,4 +1,4 @@
-"""Labelled corpora on the command line: what is recorded, what is refused, edits by hand, and splits made anew."""
+"""Labeled corpora on the command line: what is recorded, what is refused, edits by hand, and rebuilt splits."""
 
 import hashlib
 import json
@@ -26,7 +26,7 @@ def settings_of(work: Path) -> dict[str, Any]:
 
 
 def report_of(work: Path) -> dict[str, Any]:
-    """What the `raw` stage said."""
+    """The report of the `raw` stage."""
     found: dict[str, Any] = json.loads((work / "raw" / "manifest.json").read_text("utf-8"))["report"]
     return found
 
@@ -70,7 +70,7 @@ def test_tagged_words_stay_as_they_are_and_rare_ones_train_the_unknown(tmp_path:
     }  # fmt: skip
     tags, text = ((work / "raw" / f"test{ending}").read_text().split("\n") for ending in (".labels.txt", ".txt"))
     assert [len(line.split()) for line in tags] == [len(line.split()) for line in text]
-    # The workspace goes on as it is, whether --task is said again or not, and in another form of the same corpus.
+    # The workspace continues as is, with or without --task, and in another format of the same corpus.
     for arguments in ([work], [tagged, "--out", work], [tagged, "--task", "tag", "--out", work]):
         assert "vocab: up to date" in run("vocab", *arguments).ok().err
     assert run("vocab", work, "--closed", "--json").ok().json["min_count"] == 1
@@ -81,7 +81,7 @@ def test_texts_with_a_label_take_any_kind_and_any_cleaning(tmp_path: Path, run: 
         work = tmp_path / kind
         more = ["--vocab-size", "300"] if kind == "bpe" else []
         result = run("vocab", reviews, "--task", "classify", "--kind", kind, "--out", work, *more).ok()
-        assert "raw: 80 labelled texts; 80 repeated and 0 blank left out" in result.err
+        assert "raw: 80 labeled texts; 80 repeated and 0 blank skipped" in result.err
         lines = (work / "raw" / "train.labels.txt").read_text().splitlines()
         assert len(lines) == 72
         assert set(lines) == {"pos", "neg"}

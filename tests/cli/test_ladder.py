@@ -74,8 +74,8 @@ REFUSED: dict[str, tuple[list[str], list[str]]] = {
     "valid": (["--split", "valid"], ["--split valid", "fitted"]),
     "n-gram": (["--model", "ngram"], ["n-gram model", "--model"]),
     "no resamples": (["--resamples", "3"], ["--resamples", "100"]),
-    "itself": (["--model", "lstm", "--ensemble", "lstm"], ["lstm is in it already"]),
-    "twice": (["--model", "lstm", "--ensemble", "small,small"], ["small is in it already"]),
+    "itself": (["--model", "lstm", "--ensemble", "lstm"], ["lstm is already in the ensemble"]),
+    "twice": (["--model", "lstm", "--ensemble", "small,small"], ["small is already in the ensemble"]),
     "no name": (["--ensemble", " ,"], ["names no model"]),
     "a baseline": (["--baseline"], ["--baseline"]),
 }

@@ -133,8 +133,8 @@ def test_tokens_that_are_no_words_come_back_too(run: Any, corpus: Path, tmp_path
 def test_what_cannot_be_is_refused_in_one_line(run: Any, workspace: Path, arpa: Path, tmp_path: Path) -> None:
     before = sorted((workspace / "models").iterdir())
     run("ngram", workspace, "--from", arpa, "--order", "3").refused(2, "--order or --context with --from")
-    run("ngram", workspace, "--from", tmp_path / "none.arpa").refused(3, "none.arpa is no file")
-    run("ngram", workspace, "--from", tmp_path).refused(3, "is no file")
+    run("ngram", workspace, "--from", tmp_path / "none.arpa").refused(3, "none.arpa is not a file")
+    run("ngram", workspace, "--from", tmp_path).refused(3, "is not a file")
     run("ngram", workspace, "--from", arpa, "--name", "lstm", "--force").refused(2, "lstm is a network", "--name")
     run("ngram", workspace, "--name", "a/b").refused(2, "--name 'a/b'")
     run("ngram", workspace, "--name", "LATEST").refused(2, "--name LATEST is taken")

@@ -1,4 +1,4 @@
-"""`rnnlm ngram`, and the commands that use its model: figures, refusals, what changes rebuild it."""
+"""`rnnlm ngram`, and the commands that use its model: metrics, refusals, what changes rebuild it."""
 
 import shutil
 from pathlib import Path

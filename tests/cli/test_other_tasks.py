@@ -86,7 +86,7 @@ def test_tags_are_written_word_by_word(tagger: Path, run: Any) -> None:
     sentences = rows.split("\n\n")
     assert [line.split("\t")[0] for line in sentences[0].splitlines()] == ["the", "cat", "sees", "a", "run"]
     assert [line.split("\t")[1] for line in sentences[0].splitlines()] == ["DET", "NOUN", "VERB", "DET", "NOUN"]
-    assert sentences[1].startswith("\nthe\tDET")  # the line without a word has left a blank one
+    assert sentences[1].startswith("\nthe\tDET")  # the line without a word has left an empty one
     objects = [json.loads(line) for line in run("predict", tagger, "-", "-k", "3", "--json",
                                                 stdin=text.encode()).ok().out.splitlines()]  # fmt: skip
     assert [len(each["words"]) for each in objects] == [5, 0, 3]
@@ -128,14 +128,14 @@ def test_rare_labels_are_said_more_often_when_their_rarity_is_taken_out(
     reseal(copy, lambda config: config.update(label_counts=[10**9, 1]))
     frequent = json.loads((copy / "config.json").read_text())["labels"][0]
 
-    def said(*flags: str) -> list[str]:
+    def labels_of(*flags: str) -> list[str]:
         return [
             row.split("\t")[0]
             for row in run("predict", copy, "-", *flags, stdin=b"abski\nabini\n").ok().out.splitlines()
         ]
 
-    assert len(set(said())) == 2
-    assert frequent not in said("--balance", "1")
+    assert len(set(labels_of())) == 2
+    assert frequent not in labels_of("--balance", "1")
 
 
 def test_a_classifier_is_measured_beside_naive_bayes(classifier: Path, run: Any) -> None:
@@ -156,7 +156,7 @@ def test_a_forecast_is_measured_beside_the_methods_that_need_no_network(forecast
     needs("plots")
     picture = forecaster.parent / "forecast.svg"
     report = run("evaluate", forecaster, "--plot", picture, "--season", "25", "--json").ok().json
-    errors = {name: figures["root_mean_square_error"][0] for name, figures in report["errors"].items()}
+    errors = {name: metrics["root_mean_square_error"][0] for name, metrics in report["errors"].items()}
     assert errors["model"] < errors["persistence"]
     assert {"seasonal_naive", "linear_autoregression", "linear_all_inputs"} <= set(errors)
     assert picture.read_text().startswith("<?xml")
@@ -229,7 +229,7 @@ def test_what_makes_no_sense_is_refused(
     run("evaluate", forecaster / "models" / "gru").refused(2, "--text TABLE")
     run("train", classifier, "--cell", "output-recurrent").refused(2, "output-recurrent")
     run("train", trained, "--task", "tag").refused(2, "no label")
-    run("train", forecaster, "--task", "tag").refused(2, "holds a table")
+    run("train", forecaster, "--task", "tag").refused(2, "contains a table")
     run("train", forecaster, "--tied").refused(2, "--tied")
     run("train", tagger, "--pooling", "last").refused(2, "--pooling")
     run("neighbors", tagger, "a line", "--lines", "--map", "x.png").refused(2, "--lines with")
@@ -255,8 +255,8 @@ def test_forced_feedback_in_a_language_model_is_called_a_bigram(trained: Path, c
                                                                  run: Any) -> None:  # fmt: skip
     work = tmp_path / "work"
     run("train", corpus, "--out", work, "--cell", "output-recurrent", "--steps", "30", *QUICK).ok()
-    assert "the last token alone" in run("evaluate", work).ok().err
-    assert "the last token alone" not in run("evaluate", trained).ok().err
+    assert "the last token only" in run("evaluate", work).ok().err
+    assert "the last token only" not in run("evaluate", trained).ok().err
 
 
 def test_a_refused_run_leaves_no_setting_behind(classifier: Path, forecaster: Path, run: Any) -> None:

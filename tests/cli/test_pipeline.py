@@ -1,4 +1,4 @@
-"""The way from raw text to a model by commands: the notes' example, the same bytes twice, and known figures."""
+"""The way from raw text to a model by commands: the notes' example, the same bytes twice, and known metrics."""
 
 import json
 import os
@@ -205,9 +205,9 @@ def test_every_kind_and_batching_trains_measures_and_speaks(
     assert report["bits_per_token"] * report["tokens"] == pytest.approx(
         report["bits_per_character"] * report["characters"]
     )
-    said = run("generate", work, "--max-tokens", 12, "--prompt", "the ", "--json").ok().json
-    assert 1 <= said["tokens"] <= 12
-    assert said["nats"] > 0
+    shown = run("generate", work, "--max-tokens", 12, "--prompt", "the ", "--json").ok().json
+    assert 1 <= shown["tokens"] <= 12
+    assert shown["nats"] > 0
 
 
 def test_penn_treebank_has_the_known_numbers(tmp_path: Path, run: Any, shared_data: Path) -> None:
@@ -230,8 +230,8 @@ def test_padding_and_embedding_lead_to_the_network(tmp_path: Path, run: Any, tra
     run("train", work, *flags, "--name", "lines").ok()
     assert not (work / "pad").exists()
     run("pad", work, "--max-length", "4").ok()
-    said = run("train", work, *flags, "--name", "rows").ok().err
-    assert f"rows of up to 4 ids from {work / 'pad'}" in said and f"embedding layer in {work / 'embed'}" in said
+    shown = run("train", work, *flags, "--name", "rows").ok().err
+    assert f"rows of up to 4 ids from {work / 'pad'}" in shown and f"embedding layer in {work / 'embed'}" in shown
     lines, rows = ((work / "models" / name / "weights.safetensors").read_bytes() for name in ("lines", "rows"))
     assert lines == rows
     status = run("status", work, "--json").ok().json
@@ -239,10 +239,10 @@ def test_padding_and_embedding_lead_to_the_network(tmp_path: Path, run: Any, tra
     assert status["models"]["rows"]["reads"] == ["vocab", "pad", "embed"]
     assert run("status", work).ok().out.startswith("raw → clean → tokenize → vocab → pad → embed → train\n")
     # Rows that long lines go on in are sequences of their own, and `pad` is brought up to date first.
-    said = run("train", work, *flags, "--long-lines", "split", "--name", "split").ok().err
-    assert "pad: ran first" in said
+    shown = run("train", work, *flags, "--long-lines", "split", "--name", "split").ok().err
+    assert "pad: ran first" in shown
     counted = json.loads((work / "pad" / "manifest.json").read_bytes())["report"]["splits"]["train"]["rows"]
-    assert f"train: {counted:,} rows of up to 4 ids" in said
+    assert f"train: {counted:,} rows of up to 4 ids" in shown
     split = (work / "models" / "split" / "weights.safetensors").read_bytes()
     assert split != rows
     shutil.rmtree(work / "pad")

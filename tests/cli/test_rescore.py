@@ -125,9 +125,9 @@ def test_word_errors_before_and_after_and_weights_that_make_fewer(trained: Path,
     references.write_text("u1 the old cat finds milk\nu2 the birds like bread\n")
     lists.write_text(kaldi())
     flags = (lists, "--format", "kaldi", "--references", references)
-    said = run("rescore", trained, *flags).ok()
-    assert "as listed: word error rate 11.11% (1 errors)" in said.err
-    assert "best there is: word error rate 0.00% (0 errors)" in said.err
+    done = run("rescore", trained, *flags).ok()
+    assert "as listed: word error rate 11.11% (1 errors)" in done.err
+    assert "best there is: word error rate 0.00% (0 errors)" in done.err
     found = run("rescore", trained, *flags, "--tune", "--json").ok().json
     assert (found["utterances"], found["hypotheses"], found["reference_words"]) == (2, 6, 9)
     assert found["fewest_word_errors"] <= found["tuned_word_errors"] <= found["rescored_word_errors"]
@@ -166,14 +166,14 @@ def test_a_mixture_with_the_workspaces_ngram_model(trained: Path, run: Any, tmp_
 BROKEN = {
     "no id (mikolov)": ("mikolov", "u1 the cat\n the cat\n", 3, "line 2", "has no utterance id"),
     "an empty line (mikolov)": ("mikolov", "u1 the cat\n\n", 3, "line 2", "id"),
-    "an id that comes back": ("mikolov", "u1 a\nu2 a\nu1 b\n", 3, "line 3", "'u1' comes back"),
+    "an id that repeats": ("mikolov", "u1 a\nu2 a\nu1 b\n", 3, "line 3", "'u1' repeats"),
     "no id (kaldi)": ("kaldi", "u1-1 the cat\nthe old cat\n", 3, "line 2", "'the'"),
     "no number (kaldi)": ("kaldi", "u1 the cat\n", 3, "line 1", "utterance-n"),
     "a word for a score": ("srilm", "-1 -2 2 the cat\n-1 the 2 cat\n", 3, "line 2", "three numbers"),
     "a field too few": ("srilm", "-1 -2\n", 3, "line 1", "three numbers"),
     "not a number": ("srilm", "nan -2 1 cat\n", 3, "line 1", "three numbers"),
     "a wrong number of words": ("srilm", "-1 -2 3 the cat\n", 3, "line 1", "says 3 words and has 2"),
-    "no object": ("jsonl", '{"id": "a", "text": "x"}\n[1]\n', 3, "line 2", "no JSON object"),
+    "no object": ("jsonl", '{"id": "a", "text": "x"}\n[1]\n', 3, "line 2", "not a JSON object"),
     "no text": ("jsonl", '{"id": "a"}\n', 3, "line 1", "'text'"),
     "a score that is none": ("jsonl", '{"id": "a", "text": "x", "scores": {"ac": "1"}}\n', 3, "line 1", "'scores'"),
     "an infinite score": ("jsonl", '{"id": "a", "text": "x", "scores": {"ac": Infinity}}\n', 3, "line 1", "'scores'"),

@@ -1,4 +1,4 @@
-"""`rnnlm score`: figures of `evaluate`, forms that other tools' users can read, pipes, pairs, and what is refused."""
+"""`rnnlm score`: metrics of `evaluate`, formats of other tools, pipes, pairs, and what is refused."""
 
 import gzip
 import json
@@ -153,7 +153,7 @@ END {
 
 @pytest.mark.skipif(shutil.which("awk") is None, reason="there is no awk")
 def test_srilms_scripts_find_the_best_mixture(trained: Path, run: Any, text: Path, tmp_path: Path) -> None:
-    """Of the model and one whose every figure is that of a coin with as many sides as words."""
+    """Of the model and one whose every probability is that of a coin with as many sides as words."""
     out = run("score", trained, text, "--format", "srilm", "--level", "word").ok().out
     lines = out.splitlines()
     log10 = [line.split()[9] for line in lines if line.startswith("\tp(")]
@@ -294,7 +294,7 @@ def test_minimal_pairs_are_won_by_type(trained: Path, run: Any, tmp_path: Path) 
     )
     shown = run("pairs", trained, pairs).ok().out
     assert "plural" in shown
-    assert "1 pairs are the same to the model" in shown
+    assert "1 pairs have the same ids" in shown
 
 
 @pytest.mark.parametrize(
@@ -303,7 +303,7 @@ def test_minimal_pairs_are_won_by_type(trained: Path, run: Any, tmp_path: Path) 
         ("the cat\tthe cats\nthe cat\n", ["line 2", "1 column"]),
         ("a\tb\tc\td\n", ["line 1", "4 columns"]),
         ("the cat\t \n", ["line 1", "empty"]),
-        ("the cat\t…\n", ["line 1", "leaves nothing"]),
+        ("the cat\t…\n", ["line 1", "nothing is left"]),
         ("\n", ["no pair"]),
     ],
 )

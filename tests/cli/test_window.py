@@ -238,7 +238,7 @@ def test_tables_that_are_none_are_one_line_and_leave_nothing(tmp_path: Path, run
     run("window", tmp_path / "none.csv", "--out", new).refused(3, "does not exist")
     run("window", "--out", new).refused(3, "no table given")
     run("window", table, table, "--out", new).refused(3, "2 tables given")
-    run("window", table, "--out", table.parent, "--force").refused(2, "holds the table itself")
+    run("window", table, "--out", table.parent, "--force").refused(2, "contains the table itself")
 
 
 def test_a_failure_in_a_workspace_that_was_there_leaves_it_as_it_was(run: Any, work: Path, contents: Contents) -> None:

@@ -179,9 +179,9 @@ CASES: dict[str, Case] = {
     "an output that is the input": refused(out_at(lambda place: place.root / "corpus.txt"), 2, "corpus.txt is a file"),
     "an output that links to the input": refused(
         out_at(lambda place: place.link("link", place.root / "corpus.txt")), 2, "link is a file"),
-    "an output that holds the input": refused(out_at(lambda place: place.root, "--force"), 2, "holds the corpus"),
+    "an output that holds the input": refused(out_at(lambda place: place.root, "--force"), 2, "contains the corpus"),
     "an output that holds the input, through a link": refused(
-        out_at(lambda place: place.link("link", place.root), "--force"), 2, "holds the corpus"),
+        out_at(lambda place: place.link("link", place.root), "--force"), 2, "contains the corpus"),
     "an output below a file": refused(out_at(lambda place: place.file("x") / "y"), 5, "cannot write", "x/y"),
     "an output that cannot be made": refused(out_at(lambda place: Path("/proc/rnnlm")), 5, "cannot write /proc/rnnlm"),
     "a link to nowhere as output": refused(
@@ -199,19 +199,19 @@ CASES: dict[str, Case] = {
     "an export over the settings": refused(writing("export", "--to", "word2vec", "--force", "--out"), 2, "s.toml",
                                            "what this command reads"),
     "an export over the directory of its settings": refused(
-        writing("export", "--to", "int8", "--force", "--out", inside="small"), 2, "not of this command's making"),
+        writing("export", "--to", "int8", "--force", "--out", inside="small"), 2, "was not written by this command"),
     "a picture over a text in a directory of texts": refused(
         lambda place: ["evaluate", place.work, "--text", place.file("texts/a.svg").parent, "--plot",
                        place.root / "texts" / "a.svg"], 2, "texts/a.svg", "what this command reads"),
     "a workspace's own text as another corpus": refused(
         lambda place: ["clean", place.work / "raw" / "train.txt", "--out", place.work, "--force"], 2,
-        "holds the corpus itself"),
+        "contains the corpus itself"),
     "a workspace's own words as a vocabulary": refused(
         lambda place: ["vocab", place.work, "--vocabulary", place.work / "vocab" / "vocabulary.tsv"], 2,
-        "what this workspace itself makes"),
+        "a file of this workspace"),
     "a workspace's own settings as settings": done(
         own_settings, lambda place, finished: (place.work / "settings.toml").read_text("utf-8").startswith("# mine")
-        and "stays as it is" in finished.err),
+        and "is not changed" in finished.err),
     "an export over a model's weights": refused(
         lambda place: ["export", place.work, "--to", "word2vec", "--force", "--out",
                        place.model / "weights.safetensors"], 2, "weights.safetensors", "part of an artifact"),
@@ -220,7 +220,7 @@ CASES: dict[str, Case] = {
         2, "LATEST", "the workspace's own"),
     "an export over another model": refused(
         lambda place: [place.run("train", place.work, *SIZE), "export", place.work, "--model", "cut", "--to", "int8",
-                       "--force", "--out", place.model][1:], 2, "not of this command's making"),
+                       "--force", "--out", place.model][1:], 2, "was not written by this command"),
     "a report over the workspace's description": refused(
         report_to(lambda place: place.work / "workspace.json"), 2, "workspace.json", "the workspace's own"),
     "a report over the workspace's settings": refused(
@@ -290,7 +290,7 @@ CASES: dict[str, Case] = {
     "a setting that is no number": refused(train(toml=b"[train]\nlearning_rate = nan\n"), 2, "learning_rate", "finite"),
     "a setting twice": refused(train(toml=b"[train]\nhidden = 3\nhidden = 4\n"), 3, "settings.toml is not a TOML file"),
     "deep settings": refused(train(toml=b"a = " + b"[" * 100_000), 3, "settings.toml is not a TOML file"),
-    # Training that goes on.
+    # Resumed training.
     "resumed with other settings": refused(resumed("--hidden", "9"), 2, "hidden 8, now 9"),
     "resumed with other data": refused(resumed_with_other_data, 2, "the data of vocab"),
     "resumed with another number of threads": done(

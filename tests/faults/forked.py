@@ -20,7 +20,7 @@ _PATIENCE = 120.0  # seconds in which a command that is well has long come to wh
 
 @dataclass
 class Running:
-    """A command that runs; `wait` gives its exit code, negative for the signal that killed it, and what it said."""
+    """A command that runs; `wait` gives its exit code, negative for the signal that killed it, and its error output."""
 
     process_id: int
     forker: "Forker"
@@ -35,20 +35,20 @@ class Running:
             os.kill(self.process_id, 0)
             if time.monotonic() > ends_at:
                 os.kill(self.process_id, signal.SIGKILL)
-                raise TimeoutError(self.forker.said.read_text("utf-8"))
+                raise TimeoutError(self.forker.errors.read_text("utf-8"))
             time.sleep(0.01)
 
     def wait(self) -> tuple[int, str]:
         """Until it has ended."""
         code = self.forker.answer()["code"]
-        return code, self.forker.said.read_text("utf-8")
+        return code, self.forker.errors.read_text("utf-8")
 
 
 class Forker:
     """A process that forks for each command; one at a time."""
 
     def __init__(self, directory: Path) -> None:
-        self.out, self.said = directory / "out.txt", directory / "said.txt"
+        self.out, self.errors = directory / "out.txt", directory / "said.txt"
         # A file that an interrupt met while it was being opened is closed by nobody, and that is told as a warning.
         warnings = ("-W", "error", "-W", "ignore::ResourceWarning")
         self._process = subprocess.Popen(
@@ -58,8 +58,8 @@ class Forker:
     def start(self, *arguments: object, memory: int | None = None) -> Running:
         """Start a command; with `memory` it may take that many bytes of addresses more than it has."""
         assert self._process.stdin is not None
-        self.said.write_bytes(b"")  # what the command before said is not to be taken for what this one says
-        order = {"arguments": [str(each) for each in arguments], "out": str(self.out), "said": str(self.said),
+        self.errors.write_bytes(b"")  # forget the messages of the previous command
+        order = {"arguments": [str(each) for each in arguments], "out": str(self.out), "said": str(self.errors),
                  "memory": memory}  # fmt: skip
         self._process.stdin.write(json.dumps(order) + "\n")
         self._process.stdin.flush()

@@ -44,8 +44,8 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory, forker: Forker, prepar
     work = tmp_path_factory.mktemp("undisturbed") / "work"
     shutil.copytree(prepared, work)
     started_at = time.monotonic()
-    code, said = forker.start("train", work, *FLAGS).wait()
-    assert code == 0, said
+    code, message = forker.start("train", work, *FLAGS).wait()
+    assert code == 0, message
     return work / "models" / "one", time.monotonic() - started_at
 
 
@@ -63,10 +63,10 @@ def disturbed(
 
     thread = threading.Thread(target=disturb)
     thread.start()
-    code, said = running.wait()
+    code, message = running.wait()
     thread.join()
-    assert code in ends | {0}, (code, said)
-    return code, said
+    assert code in ends | {0}, (code, message)
+    return code, message
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
@@ -83,16 +83,16 @@ def test_a_run_disturbed_at_any_moment_ends_in_the_same_bytes(
         work, runs = tmp_path / f"work-{runs}", runs + 1
         shutil.copytree(prepared, work)
         for _ in range(10):
-            code, said = disturbed(forker, work, lambda: draw.uniform(0, 0.5 * seconds), (number,), ends)
+            code, message = disturbed(forker, work, lambda: draw.uniform(0, 0.5 * seconds), (number,), ends)
             if code == 0:
                 break
             done += 1
-            if code == 128 + number and "a checkpoint is saved" in said:
-                assert shlex.split(said.splitlines()[-1].partition("continue with: ")[2]) == [
+            if code == 128 + number and "a checkpoint is saved" in message:
+                assert shlex.split(message.splitlines()[-1].partition("continue with: ")[2]) == [
                     "rnnlm", "train", str(work), "--name", "one", "--resume",
                 ]  # fmt: skip
-        code, said = forker.start("train", work, *FLAGS, "--resume").wait()
-        assert code == 0, said
+        code, message = forker.start("train", work, *FLAGS, "--resume").wait()
+        assert code == 0, message
         assert contents(work / "models" / "one") == expected, f"run {runs}"
         assert (work / "models" / "LATEST").read_text() == "one\n"
         assert not [path for path in work.rglob("*") if path.name.endswith((".partial", ".old"))]
@@ -106,30 +106,32 @@ def test_a_second_interrupt_stops_at_once_and_does_no_harm(
     draw = random.Random(2)
     work = tmp_path / "work"
     shutil.copytree(prepared, work)
-    said_at_once, tries = 0, 0
-    while not said_at_once or tries < 5:
+    stopped_at_once, tries = 0, 0
+    while not stopped_at_once or tries < 5:
         tries += 1
         assert tries < 50, "the second one is always late"
         waits = iter([draw.uniform(0.1, 0.3) * seconds, draw.uniform(0, 0.003)])
         two = (signal.SIGINT, signal.SIGINT)
-        code, said = disturbed(forker, work, lambda waits=waits: next(waits), two, {130})  # type: ignore[misc]
-        said_at_once += "stopped at once" in said
-        assert "Traceback" not in said
+        code, message = disturbed(forker, work, lambda waits=waits: next(waits), two, {130})  # type: ignore[misc]
+        stopped_at_once += "stopped at once" in message
+        assert "Traceback" not in message
         if code == 0:
             shutil.rmtree(work / "models")
-    code, said = forker.start("train", work, *FLAGS, "--resume").wait()
-    assert code == 0, said
+    code, message = forker.start("train", work, *FLAGS, "--resume").wait()
+    assert code == 0, message
     assert contents(work / "models" / "one") == contents(model)
 
 
 def begun(forker: Forker, work: Path, *flags: object) -> Running:
-    """A training that goes on until it is stopped, and has saved something."""
+    """A training that continues until it is stopped, and has saved a checkpoint."""
     running = forker.start("train", work, "--hidden", 16, "--steps", 10**6, "--set", "checkpoint_steps=9", *flags)
     running.until(lambda: bool(list(work.glob("models/lstm/checkpoints/step-*"))))
     return running
 
 
-def test_a_hangup_saves_and_says_how_to_go_on(tmp_path: Path, forker: Forker, prepared: Path, run: Any) -> None:
+def test_a_hangup_saves_and_names_the_command_that_continues(
+    tmp_path: Path, forker: Forker, prepared: Path, run: Any
+) -> None:
     work = tmp_path / "work"
     shutil.copytree(prepared, work)
     running = begun(forker, work)
@@ -137,10 +139,10 @@ def test_a_hangup_saves_and_says_how_to_go_on(tmp_path: Path, forker: Forker, pr
     run(*same, "--resume").refused(2, "another rnnlm trains", str(work / "models" / "lstm"))
     run("train", work, "--name", "lstm", "--force", "--quiet").refused(2, "another rnnlm trains")
     os.kill(running.process_id, signal.SIGHUP)
-    code, said = running.wait()
+    code, message = running.wait()
     assert code == 129
-    assert "stopped by SIGHUP, a checkpoint is saved" in said
-    assert f"rnnlm train {work} --name lstm --resume" in said.splitlines()[-1]
+    assert "stopped by SIGHUP, a checkpoint is saved" in message
+    assert f"rnnlm train {work} --name lstm --resume" in message.splitlines()[-1]
 
 
 def test_a_hangup_that_is_ignored_stays_ignored() -> None:
@@ -175,16 +177,16 @@ def test_a_run_goes_on_with_nothing_but_its_own_data_and_settings(
     run("vocab", work, "--min-count", 2).ok()
     checkpoints = work / "models" / "lstm" / "checkpoints"
     running = forker.start("train", work, "--hidden", 16, "--steps", 10**6, "--resume", "--threads", 2)
-    running.until(lambda: "continuing after step" in forker.said.read_text("utf-8"))
+    running.until(lambda: "continuing after step" in forker.errors.read_text("utf-8"))
     os.kill(running.process_id, signal.SIGTERM)
-    code, said = running.wait()
+    code, message = running.wait()
     assert code == 143
-    assert "threads 1 is 2 now: the bytes may differ from those of an undisturbed run" in said
+    assert "threads 1 is 2 now: the bytes may differ from those of an undisturbed run" in message
     newest = max(checkpoints.glob("step-*"))
     (newest / "state.safetensors").write_bytes(b"\0" * 100)
     running = forker.start("train", work, "--hidden", 16, "--steps", 10**6, "--resume")
-    running.until(lambda: "continuing after step" in forker.said.read_text("utf-8"))
+    running.until(lambda: "continuing after step" in forker.errors.read_text("utf-8"))
     os.kill(running.process_id, signal.SIGTERM)
-    code, said = running.wait()
+    code, message = running.wait()
     assert code == 143
-    assert f"{newest} is damaged: " in said and "; the checkpoint before it is used" in said
+    assert f"{newest} is damaged: " in message and "; the checkpoint before it is used" in message

@@ -147,7 +147,7 @@ def test_a_run_that_does_not_fit_says_so_before_it_starts(
     code, said = forker.start("train", work, *SIZE, memory=200 * 10**6).wait()
     assert code == 7
     last = said.splitlines()[-1]
-    assert last.startswith("rnnlm: training would take about") and "ulimit -v" in last and "--hidden" in last
+    assert last.startswith("rnnlm: training needs about") and "ulimit -v" in last and "--hidden" in last
     assert contents(work / "models") == before
 
 

@@ -1,4 +1,4 @@
-"""What was changed by hand: made anew with `--force`, or adopted with `status --accept`, when that is asked for."""
+"""Files edited by hand: rebuilt with `--force`, or adopted with `status --accept`, on request only."""
 
 import shutil
 from pathlib import Path

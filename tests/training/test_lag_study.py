@@ -39,31 +39,31 @@ def untimed(runs: Sequence[LagRun]) -> list[LagRun]:
 @pytest.mark.parametrize("cell", ["lstm", "gru"])
 def test_gated_cells_learn_recall_at_a_short_lag(cell: str) -> None:
     (run,) = study("recall", replace(SMALL, cells=cell))
-    assert run.figures["accuracy"] is not None
-    assert run.figures["accuracy"] > 0.95  # a guess has 0.125
-    assert run.figures["nats_per_label"] is not None
-    assert run.figures["nats_per_label"] < 0.3  # a guess pays 2.079
+    assert run.metrics["accuracy"] is not None
+    assert run.metrics["accuracy"] > 0.95  # a guess has 0.125
+    assert run.metrics["nats_per_label"] is not None
+    assert run.metrics["nats_per_label"] < 0.3  # a guess pays 2.079
 
 
 def test_small_random_weights_lose_a_cue_that_gates_keep() -> None:
     plain, gated = study("recall", replace(SMALL, lags="25", cells="elman,gru"))
-    assert plain.figures["accuracy"] is not None
-    assert gated.figures["accuracy"] is not None
-    assert plain.figures["accuracy"] < 0.3
-    assert gated.figures["accuracy"] > 0.9
+    assert plain.metrics["accuracy"] is not None
+    assert gated.metrics["accuracy"] is not None
+    assert plain.metrics["accuracy"] < 0.3
+    assert gated.metrics["accuracy"] > 0.9
 
 
 def test_adding_is_better_than_the_best_constant() -> None:
     (run,) = study("adding", replace(SMALL, lags="4", cells="gru", steps=300))
-    assert run.figures["mean_squared_error"] is not None
-    assert run.figures["mean_squared_error"] < 1 / 6 / 4
+    assert run.metrics["mean_squared_error"] is not None
+    assert run.metrics["mean_squared_error"] < 1 / 6 / 4
 
 
 def test_copy_asks_only_for_what_was_read() -> None:
     """An untrained network is right by chance alone: the places where nothing is asked do not count."""
     (run,) = study("copy", replace(SMALL, steps=1))
-    assert run.figures["accuracy"] == pytest.approx(1 / 8, abs=0.03)
-    assert run.figures["nats_per_label"] == pytest.approx(np.log(8), abs=0.2)
+    assert run.metrics["accuracy"] == pytest.approx(1 / 8, abs=0.03)
+    assert run.metrics["nats_per_label"] == pytest.approx(np.log(8), abs=0.2)
 
 
 def test_the_record_is_one_json_object_with_the_measures_of_its_task() -> None:
@@ -94,7 +94,7 @@ def test_a_loss_that_is_no_number_is_a_result_and_the_study_goes_on() -> None:
     runs = study("recall", replace(SMALL, learning_rate=1e38, steps=30, cells="elman-unclipped,lstm"))
     assert [run.network for run in runs] == ["elman-unclipped", "lstm"]
     assert runs[0].diverged
-    assert runs[0].figures == {"accuracy": None, "nats_per_label": None}
+    assert runs[0].metrics == {"accuracy": None, "nats_per_label": None}
     assert 0 < runs[0].steps < 30
     assert runs[0].record()["clipped_fraction"] is None
 

@@ -30,7 +30,7 @@ any_line = st.lists(st.tuples(_piece, st.sampled_from([" ", " ", "", "  ", "\t"]
 
 
 def gpt2() -> Tokenizer:
-    """Byte-level BPE that keeps the blank before a word in its token."""
+    """Byte-level BPE that keeps the space before a word in its token."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
@@ -42,7 +42,7 @@ def gpt2() -> Tokenizer:
 
 
 def llama() -> Tokenizer:
-    """BPE with `▁` for the blank before a word, the first word's too."""
+    """BPE with `▁` for the space before a word, the first word's too."""
     tokenizer = Tokenizer(models.BPE(unk_token="<unk>"))
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
     tokenizer.decoder = decoders.Metaspace()

@@ -45,8 +45,8 @@ def slow_states(model: Network, ids: Ids, context: str) -> list[np.ndarray]:
     """What the output layer reads before each token, one step after another."""
     begins = {int(first) for first, _ in spans_of(ids, context)}
     found, before = [], 1
-    for place, target in enumerate(ids.ids.tolist()):
-        if place in begins:
+    for position, target in enumerate(ids.ids.tolist()):
+        if position in begins:
             states, before = model.initial_state(1), 1
         with torch.no_grad():
             hidden, states = model(torch.tensor([[before]]), states)
@@ -73,13 +73,13 @@ def test_the_cache_is_its_equation(context: str, monkeypatch: pytest.MonkeyPatch
     assert found[:, 0] == pytest.approx([first] * len(SHAPES))
 
 
-@pytest.mark.parametrize("case", ["tied", "bands", "apart", "fed back"])
+@pytest.mark.parametrize("case", ["tied", "clusters", "apart", "fed back"])
 @pytest.mark.parametrize("context", CONTEXTS)
 def test_dynamic_evaluation_is_its_rule(case: str, context: str) -> None:
     """θ ← θ − η g + λ (θ₀ − θ) after every segment, by plain automatic differentiation of log softmax."""
     more = {
         "tied": {},
-        "bands": {"cuts": (4, 9), "widths": (5, 5)},
+        "clusters": {"cuts": (4, 9), "widths": (5, 5)},
         "apart": {"tied": False, "cell": "gru"},
         "fed back": {"cell": "output-recurrent"},
     }[case]

@@ -32,7 +32,7 @@ def speaker(trained: Path) -> Speaker:
 
 @pytest.fixture(scope="module")
 def small() -> Network:
-    """Four outputs that can be said, `</s>` among them, with far from equal probabilities."""
+    """Four outputs that can be generated, `</s>` among them, with far from equal probabilities."""
     model = Network(Architecture("elman", 7, 5, 6, 1, True), torch.Generator().manual_seed(1)).eval()
     with torch.no_grad():
         for parameter in model.parameters():
@@ -64,13 +64,13 @@ def test_a_beam_that_holds_everything_finds_the_best_there_are(
     expected = sorted(scored, key=lambda ids: -scored[ids])[:5]
     asked = GenerateSettings(beam=400, n=5, max_tokens=4, length_penalty=penalty)
     found = beam_search(small, [START_ID], Detokenizer(speaker[1], [START_ID], asked), asked)
-    assert [tuple(each.id for each in text.drawn) for text in found] == expected
+    assert [tuple(each.id for each in text.tokens) for text in found] == expected
     assert [text.score(penalty) for text in found] == pytest.approx([scored[ids] for ids in expected], abs=1e-5)
 
 
 @pytest.mark.parametrize("penalty", [0.0, 0.6, 3.0])
 def test_stopping_early_loses_nothing(small: Network, speaker: Speaker, penalty: float) -> None:
-    """A search that goes on to the end, written out, gives the same."""
+    """An exhaustive search gives the same."""
     for width in (1, 2, 3, 5):
         asked = GenerateSettings(beam=width, n=width, max_tokens=7, length_penalty=penalty)
         found = beam_search(small, [START_ID], Detokenizer(speaker[1], [START_ID], asked), asked)
@@ -84,7 +84,7 @@ def test_stopping_early_loses_nothing(small: Network, speaker: Speaker, penalty:
             ended += [ids for ids in done if ids in longer[:width]]
             beam = [ids for ids in longer[: 2 * width] if ids not in done][:width]
         ended.sort(key=lambda ids: nats_of(small, ids) / ((5 + len(ids)) / 6) ** penalty)
-        assert [tuple(each.id for each in text.drawn) for text in found] == ended[:width]
+        assert [tuple(each.id for each in text.tokens) for text in found] == ended[:width]
 
 
 def test_a_beam_of_one_is_what_temperature_zero_says(speaker: Speaker) -> None:

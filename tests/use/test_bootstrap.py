@@ -23,7 +23,7 @@ def test_a_seed_means_the_same_resamples() -> None:
     values = random(0).normal(size=(70, 2))
     assert np.array_equal(resample(values, 300, 4), resample(values, 300, 4))
     assert not np.array_equal(resample(values, 300, 4), resample(values, 300, 5))
-    # Figures side by side are drawn alike, which makes differences those of pairs.
+    # Metrics share their resamples, so that differences are paired.
     assert resample(values, 300, 4)[:, :1] == pytest.approx(resample(values[:, :1], 300, 4), abs=1e-12)
 
 

@@ -1,4 +1,4 @@
-"""Text as it is being said: pieces that never change, whatever the kind of token; where a text ends."""
+"""Incremental detokenization: pieces that never change, whatever the kind of token; where a text ends."""
 
 import pytest
 from hypothesis import given, settings
@@ -60,18 +60,18 @@ def test_the_pieces_are_the_text(kind: str) -> None:
     @settings(max_examples=80)
     def check(before: list[int], after: list[int]) -> None:
         prompt = [START_ID, *before]
-        speech = Detokenizer(each, prompt, LONG)
-        pieces = [speech.add(number) for number in after]
+        detokenizer = Detokenizer(each, prompt, LONG)
+        pieces = [detokenizer.add(number) for number in after]
         whole, start = text_of(each, [*prompt, *after]), text_of(each, prompt)
-        said = "".join(pieces)
-        assert speech.said == said
+        joined = "".join(pieces)
+        assert detokenizer.text_so_far == joined
         if kind not in ("byte", "bpe"):
-            assert start + said == whole
+            assert start + joined == whole
             return
         # Half a character may still be on its way, and one that the prompt broke off is whole only in `whole`.
         if not start.endswith("�"):
-            assert whole.startswith((start + said).removesuffix("�"))
-            assert whole[len(start + said) :].strip("�").strip() == ""  # a token may be a space and half a character
+            assert whole.startswith((start + joined).removesuffix("�"))
+            assert whole[len(start + joined) :].strip("�").strip() == ""  # a token may be a space and half a character
 
     check()
 
@@ -85,31 +85,31 @@ def test_a_text_said_from_its_own_ids_is_itself(kind: str) -> None:
     else:
         ids = prompt_ids(each, TEXT)[1:]
     for cut in range(len(ids)):
-        speech = Detokenizer(each, [START_ID, *ids[:cut]], LONG)
+        detokenizer = Detokenizer(each, [START_ID, *ids[:cut]], LONG)
         for number in ids[cut:]:
-            speech.add(number)
+            detokenizer.add(number)
         if not text_of(each, ids[:cut]).endswith("�"):
-            assert text_of(each, ids[:cut]) + speech.said == text_of(each, ids)
+            assert text_of(each, ids[:cut]) + detokenizer.text_so_far == text_of(each, ids)
 
 
 def test_no_piece_ends_in_half_a_character_but_the_last() -> None:
     each = RULES["byte"]
-    speech = Detokenizer(each, [START_ID], GenerateSettings(max_tokens=4))
+    detokenizer = Detokenizer(each, [START_ID], GenerateSettings(max_tokens=4))
     ids = prompt_ids(each, "é🙂")[1:]
-    assert [speech.add(number) for number in ids[:3]] == ["", "é", ""]
-    assert speech.add(ids[3]).strip("�") == ""
-    assert speech.ended
-    assert speech.text.startswith("é�")
+    assert [detokenizer.add(number) for number in ids[:3]] == ["", "é", ""]
+    assert detokenizer.add(ids[3]).strip("�") == ""
+    assert detokenizer.ended
+    assert detokenizer.text.startswith("é�")
 
 
 def say(kind: str, words: str, **given_: object) -> Detokenizer:
-    """What has been said when the text ended, or after all of the words."""
+    """The detokenizer when the text ended, or after all of the words."""
     each = RULES[kind]
-    speech = Detokenizer(each, [START_ID], GenerateSettings(**given_))  # type: ignore[arg-type]
+    detokenizer = Detokenizer(each, [START_ID], GenerateSettings(**given_))  # type: ignore[arg-type]
     for number in [*prompt_ids(each, words)[1:], END_ID]:
-        if not speech.ended:
-            speech.add(number)
-    return speech
+        if not detokenizer.ended:
+            detokenizer.add(number)
+    return detokenizer
 
 
 def test_a_text_ends_with_its_last_line_or_its_last_token() -> None:
@@ -124,9 +124,9 @@ def test_a_text_ends_with_its_last_line_or_its_last_token() -> None:
 def test_a_text_ends_with_the_words_it_was_to_go_on_until(kind: str) -> None:
     """Wherever the borders of tokens are; what a token says beyond them is cut off; other lines do not end it."""
     for until in ("cat", "old cat", "cat sees", "e", "the old cat sees the café", "ld c"):
-        speech = say(kind, TEXT, until=until)
-        assert speech.ended
-        assert speech.text == TEXT[: TEXT.index(until) + len(until)]
+        detokenizer = say(kind, TEXT, until=until)
+        assert detokenizer.ended
+        assert detokenizer.text == TEXT[: TEXT.index(until) + len(until)]
     assert say(kind, "the\nold\nthe cat", until="e\nold").text == "the\nold"
     assert say(kind, "the\nold\nthe cat", until="\n").text == "the\n"
     assert say(kind, "the\nold\nthe cat", until="cat", lines=2).text == "the\nold"
@@ -136,11 +136,11 @@ def test_a_text_ends_with_the_words_it_was_to_go_on_until(kind: str) -> None:
 def test_a_fork_goes_its_own_way() -> None:
     each = RULES["word"]
     ids = prompt_ids(each, "the old cat")[1:]
-    speech = Detokenizer(each, [START_ID], LONG)
-    speech.add(ids[0])
-    other = speech.fork()
-    speech.add(ids[1])
+    detokenizer = Detokenizer(each, [START_ID], LONG)
+    detokenizer.add(ids[0])
+    other = detokenizer.fork()
+    detokenizer.add(ids[1])
     other.add(ids[2])
     other.add(UNKNOWN_ID)
-    assert (speech.text, other.text) == ("the old", "the cat <unk>")
-    assert (speech.ids, other.ids) == ([ids[0], ids[1]], [ids[0], ids[2], UNKNOWN_ID])
+    assert (detokenizer.text, other.text) == ("the old", "the cat <unk>")
+    assert (detokenizer.ids, other.ids) == ([ids[0], ids[1]], [ids[0], ids[2], UNKNOWN_ID])

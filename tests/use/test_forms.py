@@ -1,6 +1,6 @@
 """The formats, byte for byte, against files that were checked by hand against the tools whose form they have.
 
-The figures are given, not a model's: −log10 p of every token. `golden/` holds a file for each format and level; what
+The scores are given, not a model's: −log10 p of every token. `golden/` holds a file for each format and level; what
 the tools' users read out of them is tested in tests/cli/test_score.py.
 """
 
@@ -47,9 +47,9 @@ def scored_lines(*, exclude: bool) -> list[ScoredLine]:
         scores = TokenScores(nats, np.arange(len(nats)) + 1.0, np.array(costs) / BITS)
         (spans,) = Alignment(rules).spans([line.text], [line.cleaned])
         ranges = token_ranges(rules, line.cleaned, line.pieces)
-        places = [(int(spans[first, 0]), int(spans[last - 1, 1])) for first, last in ranges.tolist()]
+        spans_of_words = [(int(spans[first, 0]), int(spans[last - 1, 1])) for first, last in ranges.tolist()]
         excluded = line.outside if exclude else np.zeros(len(line.ids), bool)
-        found.append(ScoredLine(line, scores, word_marks(rules).starts(line.ids), excluded, places))
+        found.append(ScoredLine(line, scores, word_marks(rules).starts(line.ids), excluded, spans_of_words))
     return found
 
 

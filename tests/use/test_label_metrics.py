@@ -1,4 +1,4 @@
-"""Figures of predicted labels: scikit-learn's on the same pairs, and what has to hold whatever the pairs."""
+"""Metrics of predicted labels: scikit-learn's on the same pairs, and what has to hold whatever the pairs."""
 
 import json
 

@@ -45,8 +45,8 @@ def test_a_score_is_that_of_the_command(
     found = rnnlm.load(models[kind]).score(TEXT, level=level)
     assert list(found.rows) == rows
     report = json.loads((tmp_path / "report.json").read_text())
-    assert {name: report[name] for name in found.figures if name != "raw_sha256"} == {
-        name: value for name, value in found.figures.items() if name != "raw_sha256"
+    assert {name: report[name] for name in found.metrics if name != "raw_sha256"} == {
+        name: value for name, value in found.metrics.items() if name != "raw_sha256"
     }
     assert found.bits == report["bits"] and found.perplexity == report["perplexity"]
     assert found.bits == pytest.approx(sum(row["bits"] for row in rows))
@@ -55,21 +55,21 @@ def test_a_score_is_that_of_the_command(
 def test_context_and_unknown_words_mean_what_the_flags_mean(models: dict[str, Path]) -> None:
     model = rnnlm.load(models["lstm"])
     assert model.score(TEXT, context="stream").bits != model.score(TEXT).bits
-    assert model.score(TEXT, unknown="exclude").figures["excluded_tokens"] == 1
+    assert model.score(TEXT, unknown="exclude").metrics["excluded_tokens"] == 1
     with pytest.raises(InputError, match="line 3: 'unheardof'"):
         model.score(TEXT, unknown="error")
     nothing = model.score("")
     assert (nothing.rows, nothing.bits, nothing.perplexity) == ((), 0.0, None)
-    assert model.score("a tree\r\rmilk").figures["lines"] == 3
+    assert model.score("a tree\r\rmilk").metrics["lines"] == 3
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_texts_are_those_of_the_command(models: dict[str, Path], run: Any, kind: str) -> None:
     flags = ("--prompt", "the old", "--seed", 5, "--top-k", 4, "--json")
-    said = run("generate", models[kind], *flags).ok().json
+    generated = run("generate", models[kind], *flags).ok().json
     model = rnnlm.load(models[kind])
     found = model.generate("the old", seed=5, top_k=4)
-    assert (found.text, found.nats, found.tokens) == (said["text"], said["nats"], said["tokens"])
+    assert (found.text, found.nats, found.tokens) == (generated["text"], generated["nats"], generated["tokens"])
     many = list(model.generate_many(["the old", "a"], n=2, seed=5, top_k=4))
     assert many[0].text == found.text and [each.prompt for each in many] == ["the old", "the old", "a", "a"]
 

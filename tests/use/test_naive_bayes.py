@@ -1,4 +1,4 @@
-"""Naive Bayes: the closed form on small texts, a plain count of n-grams, and the known figures on surnames."""
+"""Naive Bayes: the closed form on small texts, a plain count of n-grams, and the known metrics on surnames."""
 
 import math
 from collections import Counter
@@ -77,7 +77,7 @@ def test_no_text_gets_no_label() -> None:
 
 
 def test_surnames_of_eighteen_languages(tmp_path: Path, shared_data: Path) -> None:
-    """scikit-learn's CountVectorizer and MultinomialNB give the same figures on this split: 0.8344 and 0.5447."""
+    """scikit-learn's CountVectorizer and MultinomialNB give the same metrics on this split: 0.8344 and 0.5447."""
     spool, raw = tmp_path / "spool", tmp_path / "raw"
     spool.mkdir()
     raw.mkdir()

@@ -12,7 +12,7 @@ from rnnlm.use.generation.novelty import Copied, longest_copies
 
 
 def length_by_definition(text: Sequence[int], train: Sequence[int]) -> int:
-    """Every run of the text held against every place."""
+    """Every run of the text held against every position."""
     runs = {tuple(train[i:j]) for i in range(len(train)) for j in range(i + 1, min(len(train), i + len(text)) + 1)}
     return max(
         (j - i for i in range(len(text)) for j in range(i + 1, len(text) + 1) if tuple(text[i:j]) in runs), default=0
@@ -20,13 +20,13 @@ def length_by_definition(text: Sequence[int], train: Sequence[int]) -> int:
 
 
 def check(texts: list[list[int]], train: list[int]) -> None:
-    """Of each text the right length, at a place where it is true."""
+    """Of each text the right length, at a position where it occurs."""
     found = longest_copies(texts, np.array(train, np.uint16))
     assert len(found) == len(texts)
     for text, copied in zip(texts, found, strict=True):
         assert copied.length == length_by_definition(text, train)
         run = text[copied.start : copied.start + copied.length]
-        assert train[copied.place : copied.place + copied.length] == run
+        assert train[copied.position : copied.position + copied.length] == run
 
 
 few_ids = st.integers(2, 5)

@@ -26,16 +26,16 @@ FORMS = {
     "lstm, two layers, untied": replace(BASE, layers=2, tied=False),
     "lstm, tied without projection": replace(BASE, embedding=14),
     "lstm, peepholes, no candidate activation": replace(BASE, peepholes=True, activation="none", layers=2),
-    "lstm, bands": replace(BASE, cuts=(12, 25), widths=(10, 4), layers=2),
+    "lstm, clusters": replace(BASE, cuts=(12, 25), widths=(10, 4), layers=2),
     "lstm, tanh of a projection": replace(BASE, read_out="tanh"),
-    "lstm, tanh before bands": replace(BASE, cuts=(12, 25), widths=(10, 4), read_out="tanh"),
+    "lstm, tanh before clusters": replace(BASE, cuts=(12, 25), widths=(10, 4), read_out="tanh"),
     "gru, three layers": replace(BASE, cell="gru", layers=3),
     "gru, untied": replace(BASE, cell="gru", tied=False),
     "elman, two layers": replace(BASE, cell="elman", layers=2),
     "elman-relu": replace(BASE, cell="elman-relu"),
     "output-recurrent, free": replace(BASE, cell="output-recurrent"),
     "output-recurrent, logits, untied": replace(BASE, cell="output-recurrent", feedback="logits", tied=False),
-    "output-recurrent, bands": replace(BASE, cell="output-recurrent", cuts=(12, 25), widths=(10, 4)),
+    "output-recurrent, clusters": replace(BASE, cell="output-recurrent", cuts=(12, 25), widths=(10, 4)),
     "output-recurrent, tanh of a projection": replace(BASE, cell="output-recurrent", read_out="tanh"),
     "output-recurrent, forced": replace(BASE, cell="output-recurrent", forced=True),
 }
@@ -114,7 +114,7 @@ def test_a_difference_is_seen() -> None:
 
 
 def test_the_same_weights_give_the_same_bytes() -> None:
-    network = network_of("lstm, bands")
+    network = network_of("lstm, clusters")
     files = [OnnxModel(network.architecture, network.tensors()).sequence({"a": "b"}) for _ in range(2)]
     assert len({each.SerializeToString(deterministic=True) for each in files}) == 1
 

@@ -36,10 +36,10 @@ def network() -> Network:
 
 
 def slow_nats(network: Network, tokens: Sequence[int], before: Sequence[int] = ()) -> list[float]:
-    """Each token's cost, everything before it read anew."""
+    """Each token's cost, everything before it read again."""
     costs = []
-    for place, token in enumerate(tokens):
-        inputs = torch.tensor([1, *before, *tokens[:place]]).unsqueeze(1)
+    for position, token in enumerate(tokens):
+        inputs = torch.tensor([1, *before, *tokens[:position]]).unsqueeze(1)
         with torch.inference_mode():
             hidden, _ = network(inputs, network.initial_state(1))
             costs.append(-float(log_probabilities(network, hidden[-1])[0, token - 2]))
@@ -116,10 +116,10 @@ def chooser(seed: int = 1) -> Chooser:
     features = Features(["acoustic"], [0.0])
     for number in range(60):
         hypotheses, costs, errors = [], [], []
-        for place in range(4):
+        for position in range(4):
             wrong = draw.randrange(5)
-            words = " ".join("w" for _ in range(3 + place % 2))
-            score = -3.0 * wrong + draw.gauss(0, 4) - 2 * (place % 2)
+            words = " ".join("w" for _ in range(3 + position % 2))
+            score = -3.0 * wrong + draw.gauss(0, 4) - 2 * (position % 2)
             hypotheses.append(hypothesis(str(number), words, acoustic=score))
             costs.append(Costs(np.array([0.2 * wrong + abs(draw.gauss(0, 0.2))]), None))
             errors.append(wrong)
@@ -155,7 +155,7 @@ def test_tuned_weights_make_fewer_errors_and_none_is_better_nearby() -> None:
 
 def test_an_utterance_that_comes_back_and_scores_that_differ_are_refused() -> None:
     lists = [hypothesis("a", "x"), hypothesis("b", "x"), hypothesis("a", "y")]
-    with pytest.raises(InputError, match="comes back"):
+    with pytest.raises(InputError, match="repeats"):
         list(utterances(lists))
     with pytest.raises(InputError, match="scores lm, where the first hypothesis has none"):
         list(utterances([hypothesis("a", "x"), hypothesis("a", "x", lm=1.0)]))

@@ -51,12 +51,12 @@ def test_shaping_keeps_the_order_and_the_most_likely(log_p: torch.Tensor, k: int
 
 @given(log_ps, st.floats(0, 1))
 @settings(max_examples=60)
-def test_min_p_keeps_what_is_near_the_most_likely(log_p: torch.Tensor, share: float) -> None:
+def test_min_p_keeps_what_is_near_the_most_likely(log_p: torch.Tensor, ratio_of_best: float) -> None:
     p = known(log_p).exp()
-    kept = torch.isfinite(shaped(log_p, GenerateSettings(min_p=share))[0])
+    kept = torch.isfinite(shaped(log_p, GenerateSettings(min_p=ratio_of_best))[0])
     ratio = p / p.max()
-    assert bool(kept[ratio > share + 1e-9].all())
-    assert not bool(kept[(ratio < share - 1e-9) | (ratio == 0)].any())
+    assert bool(kept[ratio > ratio_of_best + 1e-9].all())
+    assert not bool(kept[(ratio < ratio_of_best - 1e-9) | (ratio == 0)].any())
 
 
 def test_min_p_follows_the_temperature() -> None:
@@ -96,11 +96,11 @@ def test_typical_can_leave_the_most_likely_token_out() -> None:
 @given(log_ps, st.floats(0.3, 4), st.integers(0, 2**12 - 1))
 @settings(max_examples=60)
 def test_repetition_costs_likely_and_unlikely_words_alike(log_p: torch.Tensor, penalty: float, bits: int) -> None:
-    said = torch.tensor([[bool(bits >> number & 1) for number in range(log_p.shape[1])]])
-    found = shaped(log_p, GenerateSettings(repetition_penalty=penalty), said)[0]
+    generated = torch.tensor([[bool(bits >> number & 1) for number in range(log_p.shape[1])]])
+    found = shaped(log_p, GenerateSettings(repetition_penalty=penalty), generated)[0]
     even = -math.log(log_p.shape[1])
     for number, (before, after) in enumerate(zip(known(log_p).tolist(), found.tolist(), strict=True)):
-        if number == UNKNOWN or not said[0, number]:
+        if number == UNKNOWN or not generated[0, number]:
             assert after == before
         elif before > even:
             assert after - even == pytest.approx((before - even) / penalty)
@@ -112,13 +112,13 @@ def test_repetition_costs_likely_and_unlikely_words_alike(log_p: torch.Tensor, p
 
 def test_shapes_go_together_and_rows_do_not_touch_one_another() -> None:
     log_p = torch.randn(6, 30, dtype=torch.float64, generator=torch.Generator().manual_seed(2)).log_softmax(-1)
-    said = torch.rand(6, 30, generator=torch.Generator().manual_seed(3)) < 0.3
+    generated = torch.rand(6, 30, generator=torch.Generator().manual_seed(3)) < 0.3
     given_ = GenerateSettings(
         temperature=0.8, top_k=20, top_p=0.9, min_p=0.05, typical=0.8, repetition_penalty=1.5, unknown=True
     )
-    together = shaped(log_p, given_, said)
+    together = shaped(log_p, given_, generated)
     for row in range(6):
-        assert torch.equal(shaped(log_p[row : row + 1], given_, said[row : row + 1])[0], together[row])
+        assert torch.equal(shaped(log_p[row : row + 1], given_, generated[row : row + 1])[0], together[row])
     assert bool(torch.isfinite(together).any(-1).all())
 
 
@@ -131,8 +131,8 @@ def test_shapes_go_together_and_rows_do_not_touch_one_another() -> None:
 )  # fmt: skip
 def test_something_is_always_left(extreme: dict[str, float]) -> None:
     log_p = torch.tensor([[0.2, 0.1, 0.7, 1e-300]], dtype=torch.float64).log()
-    said = torch.ones_like(log_p, dtype=torch.bool)
-    found = shaped(log_p, GenerateSettings(**extreme), said)  # type: ignore[arg-type]
+    generated = torch.ones_like(log_p, dtype=torch.bool)
+    found = shaped(log_p, GenerateSettings(**extreme), generated)  # type: ignore[arg-type]
     assert not bool(torch.isnan(found).any())
     for chance in (0.0, 0.5, 1 - 2**-53):
         token = int(draw(found, 1.0, torch.tensor([chance], dtype=torch.float64))[0]) - 2

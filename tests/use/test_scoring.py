@@ -24,7 +24,7 @@ from rnnlm.use.scoring.scored import BITS, ScoredLine
 from rnnlm.use.scoring.scorer import Scorer, Wanted
 from rnnlm.use.scoring.totals import Totals
 
-ALL = Wanted(words=True, spread=True, spans=True)
+ALL = Wanted(words=True, ranks=True, spans=True)
 TEXT = """The cat sees a dog.
 the half-hearted cats   DON'T see — a café
 
@@ -126,7 +126,7 @@ def test_a_tokens_figure_does_not_depend_on_how_the_work_is_cut(cell: str, cuts:
     texts = ["".join(random.choice(letters, random.integers(1, 90))) + "a" for _ in range(150)]
     alone = [next(iter(scored(model, rules, f"{text}\n"))).scores.nats for text in texts]
 
-    def figures(model: Network, order: list[int], batch_size: int) -> list[Any]:
+    def metrics(model: Network, order: list[int], batch_size: int) -> list[Any]:
         text = "".join(f"{texts[number]}\n" for number in order)
         found = scored(model, rules, text, batch_size=batch_size)
         return [found[order.index(number)].scores.nats for number in range(len(texts))]
@@ -140,7 +140,7 @@ def test_a_tokens_figure_does_not_depend_on_how_the_work_is_cut(cell: str, cuts:
         for engine in ("fused", "readable"):
             model.use_engine(engine)
             for rows, size in ((order, 1), (order, 7), (order[::-1], 7), (shuffled, 64), (order, 64)):
-                for own, other in zip(alone, figures(model, rows, size), strict=True):
+                for own, other in zip(alone, metrics(model, rows, size), strict=True):
                     assert own == pytest.approx(other, abs=tolerance)
 
 
@@ -165,14 +165,14 @@ def test_every_context_costs_what_evaluation_says(
         totals = Totals()
         for each in lines:
             totals.add(each)
-        figures = totals.figures(scorer.digests)
-        assert figures["raw_sha256"] == encoded.raw_sha256
-        assert figures["cleaned_sha256"] == encoded.cleaned_sha256
-        assert figures["tokens"] == len(nats)
-        assert figures["unknown_tokens"] == encoded.unknown_tokens
-        assert figures["out_of_vocabulary_tokens"] == encoded.out_of_vocabulary_tokens
-        assert figures["bits_per_character"] == pytest.approx(nats.sum() * BITS / encoded.characters, rel=1e-6)
-        assert figures["bits_per_byte"] == pytest.approx(nats.sum() * BITS / encoded.bytes, rel=1e-6)
+        metrics = totals.metrics(scorer.digests)
+        assert metrics["raw_sha256"] == encoded.raw_sha256
+        assert metrics["cleaned_sha256"] == encoded.cleaned_sha256
+        assert metrics["tokens"] == len(nats)
+        assert metrics["unknown_tokens"] == encoded.unknown_tokens
+        assert metrics["out_of_vocabulary_tokens"] == encoded.out_of_vocabulary_tokens
+        assert metrics["bits_per_character"] == pytest.approx(nats.sum() * BITS / encoded.characters, rel=1e-6)
+        assert metrics["bits_per_byte"] == pytest.approx(nats.sum() * BITS / encoded.bytes, rel=1e-6)
 
 
 def test_a_stream_goes_on_over_texts_and_a_document_does_not() -> None:
@@ -219,7 +219,7 @@ def test_probabilities_of_all_words_sum_to_one() -> None:
     assert total + over == pytest.approx(1, abs=1e-9)
 
 
-@pytest.mark.parametrize(("case", "word"), [("word", "frobnicated"), ("char", "x"), ("t5", "something in it")])
+@pytest.mark.parametrize(("case", "word"), [("word", "frobnicated"), ("char", "x"), ("t5", "a part of it")])
 def test_unknown_words_are_scored_left_out_or_refused(case: str, word: str) -> None:
     rules = rules_of(case)
     model = network_of(rules)

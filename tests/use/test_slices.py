@@ -76,8 +76,8 @@ def slow_log_p(model: Network, ids: Ids, context: str) -> torch.Tensor:
     begins = {int(first) for first, _ in spans_of(ids, context)}
     found, before = [], START_ID
     with torch.inference_mode():
-        for place, target in enumerate(ids.ids.tolist()):
-            if place in begins:
+        for position, target in enumerate(ids.ids.tolist()):
+            if position in begins:
                 states, before = model.initial_state(1), START_ID
             hidden, states = model(torch.tensor([[before]]), states)
             found.append(log_probabilities(model, hidden[0])[0])

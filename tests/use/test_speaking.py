@@ -66,7 +66,7 @@ def test_nats_are_the_likelihood_of_what_was_drawn(speaker: Speaker, prompt: str
         assert len(texts) == given_.n
         for text in texts:
             nats = stream_nats(model, [*before[1:], *text.ids])[len(before) - 1 :]
-            costs = [-each.log_probability for each in text.said]
+            costs = [-each.log_probability for each in text.generated_tokens]
             assert np.abs(nats - costs).max() < 1e-5
             assert text.nats == pytest.approx(sum(costs))
             assert text.tokens == len(text.ids)
@@ -125,8 +125,8 @@ def test_the_unknown_word_is_never_spoken_unless_asked_for(speaker: Speaker) -> 
         text = next(generate(biased, rules, GenerateSettings(lines=3, temperature=temperature, max_tokens=30)))
         assert "<unk>" not in text.text
         assert text.nats > 20
-    spoken = next(generate(biased, rules, GenerateSettings(unknown=True, max_tokens=5)))
-    assert spoken.text.split() == ["<unk>"] * 5
+    unknown = next(generate(biased, rules, GenerateSettings(unknown=True, max_tokens=5)))
+    assert unknown.text.split() == ["<unk>"] * 5
 
 
 def test_temperature_zero_takes_the_most_likely(speaker: Speaker) -> None:
@@ -191,8 +191,8 @@ def test_generation_by_command_is_that_of_the_library(run: Any, trained: Path, s
     assert first.json["text"] == expected.text
     assert first.json["tokens"] == expected.tokens
     assert first.json["nats"] == pytest.approx(expected.nats)
-    said = [(each["token"], each["log_probability"]) for each in first.json["log_probabilities"]]
-    assert said == [(each.token, pytest.approx(each.log_probability)) for each in expected.said]
+    generated = [(each["token"], each["log_probability"]) for each in first.json["log_probabilities"]]
+    assert generated == [(each.token, pytest.approx(each.log_probability)) for each in expected.generated_tokens]
     assert run("generate", trained, "--prompt", "the cat", "--seed", 5).ok().out == f"the cat {expected.text}\n"
     words = run("next", trained, "--prompt", "the ", "-k", 4, "--json").ok().json["next"]
     assert len(words) == 4

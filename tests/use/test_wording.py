@@ -58,7 +58,7 @@ def test_a_word_is_what_cleaning_makes_of_its_place_in_the_raw_line(case: str, r
     (line,) = read(case, raw)
     (spans,) = Alignment(rules).spans([raw], [line.cleaned])
     ranges = token_ranges(rules, line.cleaned, line.pieces).tolist()
-    taken = {place for first, last in ranges for place in range(spans[first, 0], spans[last - 1, 1])}
+    taken = {index for first, last in ranges for index in range(spans[first, 0], spans[last - 1, 1])}
     for piece, (first, last) in zip(line.pieces, ranges, strict=True):
         assert line.cleaned[first:last] == piece
         begin, end = int(spans[first, 0]), int(spans[last - 1, 1])
@@ -68,7 +68,7 @@ def test_a_word_is_what_cleaning_makes_of_its_place_in_the_raw_line(case: str, r
 
 
 @pytest.mark.parametrize(
-    ("raw", "places"),
+    ("raw", "words"),
     [
         ("The ﬁne cat!", ["The", "ﬁne", "cat"]),
         ("don’t  half-hearted", ["don’t", "half", "hearted"]),
@@ -78,12 +78,12 @@ def test_a_word_is_what_cleaning_makes_of_its_place_in_the_raw_line(case: str, r
         ("İ 3½x", ["İ", "3½", "½x"]),
     ],
 )
-def test_places_of_words_that_cleaning_changes(raw: str, places: list[str]) -> None:
+def test_spans_of_words_that_cleaning_changes(raw: str, words: list[str]) -> None:
     rules = rules_of("word")
     (line,) = read("word", raw)
     (spans,) = Alignment(rules).spans([raw], [line.cleaned])
     ranges = token_ranges(rules, line.cleaned, line.pieces).tolist()
-    assert [raw[spans[first, 0] : spans[last - 1, 1]] for first, last in ranges] == places
+    assert [raw[spans[first, 0] : spans[last - 1, 1]] for first, last in ranges] == words
 
 
 @pytest.mark.parametrize("case", CASES)

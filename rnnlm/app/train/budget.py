@@ -1,4 +1,4 @@
-"""`rnnlm train --budget`: what the time that is left buys, by the rule or as an unfinished run has it."""
+"""`rnnlm train --budget`: the settings for the remaining time, by the rule or from an unfinished run."""
 
 import math
 import time
@@ -20,8 +20,8 @@ from rnnlm.training.data import Data, LanguageData
 from rnnlm.training.settings import TrainSettings
 from rnnlm.training.temperature import CALIBRATION_TOKENS
 
-_EVALUATION = 0.02  # of the budget for the temperature and the validation figure, at most a minute
-_AS_TRAINING = 1.5  # times the seconds of a trained token for one that is read alone: the weights are read each time
+_EVALUATION = 0.02  # of the budget for the temperature and the validation metric, at most a minute
+_AS_TRAINING = 1.5  # times the seconds of a trained token for one that is only read: the weights are read each time
 _MEASURING = 0.01  # of the budget for the machine's speed, from half a second to three
 _EXIT = 0.7  # seconds for the machine's peak, and for Python to leave
 _BYTES_PER_SECOND = 60e6  # of weights that are written, read back for digests and sealed
@@ -29,20 +29,20 @@ _BYTES_PER_SECOND = 60e6  # of weights that are written, read back for digests a
 
 @dataclass(frozen=True)
 class Reserved:
-    """Seconds for what comes after training: `sealing` the model, and before it the `evaluation`."""
+    """Seconds reserved after training: for the `evaluation`, and for `sealing` the model."""
 
     evaluation: float
     sealing: float
 
     @classmethod
     def of(cls, budget: float, parameters: int, evaluation: float = math.inf) -> "Reserved":
-        """For a model of so many parameters; `evaluation` is how long it is expected to take, where that is known."""
+        """For a model with this many parameters; `evaluation` is its expected time, if known."""
         evaluation = min(60.0, _EVALUATION * budget, evaluation)
         return cls(evaluation, _EXIT + 4 * parameters / _BYTES_PER_SECOND)
 
     @property
     def seconds(self) -> float:
-        """Of both."""
+        """The sum of both."""
         return self.evaluation + self.sealing
 
 
@@ -63,7 +63,7 @@ def _start_of(request: Request) -> float:
 
 
 def chosen(pipeline: Pipeline, given: TrainSettings, data: Data, directory: Path | None, device: str) -> BudgetChoice:
-    """What the rule chooses for a budget now, or chose when the unfinished run in `directory` was begun."""
+    """The choice for a budget now, or that of the unfinished run in `directory`."""
     if not isinstance(data, LanguageData):
         raise UsageError(f"--budget with --task {data.task}", "it is for language models; use --epochs or --steps")
     if given.batching != "stream":
@@ -78,11 +78,11 @@ def chosen(pipeline: Pipeline, given: TrainSettings, data: Data, directory: Path
     if directory is None:
         return choose(given, embedding, situation)
     begun, embedding = _begun(given, directory)
-    return replace(choose(begun, embedding, situation), reasons=(f"the settings with which {directory} was begun",))
+    return replace(choose(begun, embedding, situation), reasons=(f"settings of the unfinished run in {directory}",))
 
 
 def _begun(given: TrainSettings, directory: Path) -> tuple[TrainSettings, int]:
-    """The settings of a run that was begun, where this command gives none, and the size of its embedding."""
+    """The settings of an unfinished run, where this command gives none, and the size of its embedding."""
     kept = read_settings_file(directory / "settings.toml", SECTIONS)
     values: dict[str, Any] = {
         each.name: kept["train"].get(each.name)

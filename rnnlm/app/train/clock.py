@@ -1,4 +1,4 @@
-"""When this process began, on the monotonic clock: what a time budget counts from."""
+"""The start of this process on the monotonic clock, from which a time budget counts."""
 
 import os
 import time
@@ -8,7 +8,7 @@ _IMPORTED_AT = time.monotonic()
 
 
 def started_at() -> float:
-    """The kernel's own record where it has one (Linux, to 10 ms), otherwise when this file was imported."""
+    """The kernel's record if there is one (Linux, to 10 ms), otherwise the import of this file."""
     try:
         after_name = Path("/proc/self/stat").read_text("utf-8").rpartition(")")[2].split()
         since_boot = int(after_name[19]) / os.sysconf("SC_CLK_TCK")

@@ -19,20 +19,20 @@ from rnnlm.training.settings import TrainSettings
 
 
 def open_data(pipeline: Pipeline, given: TrainSettings, base: Sealed | None, text: Path) -> Data:
-    """What the task reads; `text` is a directory for ids that this run alone needs.
+    """The data of the task; `text` is a directory for temporary ids.
 
-    UsageError for going on from a model (`base`) with any other task than language.
+    UsageError for a model to start from (`base`) with any task other than language.
     """
     task = pipeline.task
     if base is not None and (task != "language" or base.task != "language"):
-        raise UsageError("--from with a task other than language", "train from the beginning")
+        raise UsageError("--from with a task other than language", "omit --from")
     if task == "language":
         return _language(pipeline, given, base, text)
     return _series(pipeline) if task == "forecast" else _labelled(pipeline, task)
 
 
 def _language(pipeline: Pipeline, given: TrainSettings, base: Sealed | None, text: Path) -> LanguageData:
-    """The ids of the `vocab` stage, or of the raw text by the rules of the model to go on from."""
+    """The ids of the `vocab` stage, or of the raw text by the rules of the model to start from."""
     workspace = pipeline.workspace
     stage = "raw" if base else "vocab"
     stages = {stage: workspace.verified(stage).identity}
@@ -46,17 +46,17 @@ def _language(pipeline: Pipeline, given: TrainSettings, base: Sealed | None, tex
         sentences, padding, read = _sentences(pipeline, train, base)
         stages |= padding
         inputs |= read
-    if base is None:  # where documents begin decides where a stream may start anew
+    if base is None:  # streams are reset at documents
         inputs["documents"] = workspace.verified("clean").outputs["train.documents.npy"]
     return LanguageData(train, valid, rules, tokenizer, inputs, stages, sentences)
 
 
 def _sentences(pipeline: Pipeline, train: Ids, base: Sealed | None) -> tuple[Sentences, dict[str, str], dict[str, str]]:
-    """The sentences of train, the identity of the `pad` stage where it has them, and what decides how lines are cut."""
+    """The sentences of train, the identity of the `pad` stage if it has them, and the settings for long lines."""
     given = pipeline.settings(PadSettings).settings
     longest = {"max_length": str(given.max_length)} if given.max_length else {}
     if base is not None and given.max_length and given.long_lines == "split":
-        raise UsageError("--long-lines split with --from", "its text is read by the model's own rules; use truncate")
+        raise UsageError("--long-lines split with --from", "its text is read by the model's rules; use truncate")
     if base is not None or pipeline.workspace.manifest("pad") is None:
         return CutLines(train, given.max_length), {}, longest
     with pipeline.workspace.opening("pad") as directory:
@@ -67,7 +67,7 @@ def _sentences(pipeline: Pipeline, train: Ids, base: Sealed | None) -> tuple[Sen
 
 
 def _adapted(pipeline: Pipeline, base: Sealed, text: Path) -> tuple[Ids, Ids, TextRules, bytes]:
-    """The raw splits as ids by the rules of the model to go on from."""
+    """The raw splits as ids by the rules of the model to start from."""
     found = {}
     for split in ("train", "valid"):
         path = pipeline.workspace.directory("raw") / f"{split}.txt"

@@ -1,4 +1,4 @@
-"""What a training run is: its data, settings without gaps, network and start; nothing is trained here."""
+"""The description of a training run: its data, complete settings, network and initialization."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -32,22 +32,22 @@ from rnnlm.training.journal import Record
 from rnnlm.training.run import begun_run
 from rnnlm.training.settings import FEEDS_BACK, SettledSettings, TrainSettings, is_forced
 
-# Settings that are those of the model to go on from.
+# Settings that a model to start from determines.
 _OF_THE_NETWORK = (
     "cell", "hidden", "layers", "tied", "read_out", "activation", "peepholes", "feedback", "pooling",
     "skip_connection",
 )  # fmt: skip
-_IN_CONFIG = {"pooling": "summary", "skip_connection": "direct"}  # what `architecture` calls them otherwise
-_WORDS = 1_000  # outputs from which on a start from co-occurrence says something
+_IN_CONFIG = {"pooling": "summary", "skip_connection": "direct"}  # names that differ in `Architecture`
+_WORDS = 1_000  # fewest outputs for an init from co-occurrence
 
 
 @dataclass(frozen=True)
 class Run:
-    """All that decides a run. `inputs` are digests of what it reads.
+    """Everything that determines a run. `inputs` are digests of its data.
 
-    The embedding starts from `layer`, from co-occurrence, or at random with the standard deviation `spread`. Two runs
-    of one `identity` are the same run. `choice` is what a budget decided, `record` the journal of a run that is
-    replayed.
+    The embedding is initialized from `layer`, from co-occurrence, or at random with the standard deviation
+    `embedding_std`. Two runs with one `identity` are the same run. `choice` is that of a budget, `record` the journal
+    to replay.
     """
 
     data: Data
@@ -55,7 +55,7 @@ class Run:
     architecture: Architecture
     layer: np.ndarray[Any, Any] | None
     from_cooccurrence: bool
-    spread: float
+    embedding_std: float
     base: Sealed | None
     config: dict[str, Any]
     inputs: dict[str, str]
@@ -65,39 +65,37 @@ class Run:
 
 
 def base_of(pipeline: Pipeline, given: Resolved[TrainSettings]) -> Sealed | None:
-    """The sealed model to go on from; UsageError for flags that would give it another network."""
+    """The sealed model to start from; UsageError for flags that would change its network."""
     name = given.settings.from_
     if name is None:
         return None
     for flag in (*_OF_THE_NETWORK, "recurrent_init", "forget_bias", "unigram_bias"):
         if given.origins[flag] == FLAG:
-            raise UsageError(
-                f"--{flag.replace('_', '-')} with --from", "the network is that of the model to go on from"
-            )
+            raise UsageError(f"--{flag.replace('_', '-')} with --from", "the model determines its network; omit it")
     inside = pipeline.workspace.path / "models" / name
     return read_sealed(inside if is_sealed(inside) else Path(name))
 
 
 def describe(pipeline: Pipeline, given: TrainSettings, base: Sealed | None, text: Path, device: str) -> Run:
-    """Read the data and settle what was left open; `text` is a directory for ids that a run alone needs."""
+    """Read the data and complete the settings; `text` is a directory for temporary ids."""
     data = open_data(pipeline, given, base, text)
-    choice, asked = None, given
+    choice, wanted = None, given
     embed, embed_stage = pipeline.settings(EmbedSettings).settings, pipeline.workspace.manifest("embed")
-    if given.budget is not None:  # the digest is of what is asked for: the choice follows from the machine
+    if given.budget is not None:  # the identity is of the given settings: the choice depends on the machine
         read = {**data.inputs, "embed": "" if embed_stage is None else embed_stage.identity}
         identity = Identity.of(as_dict(given), as_dict(embed), {}, read)
         again = pipeline.request.run.force
         begun = None if again else begun_run(pipeline.workspace.path / "models", identity)
         choice = chosen(pipeline, given, data, begun, device)
-        asked = choice.settings
-    settings, architecture, layer = _settled(pipeline, asked, data, base, choice)
-    spread = embed.embedding_std or (INIT_STD if choice is None else BUDGET_INIT_STD)
+        wanted = choice.settings
+    settings, architecture, layer = _settled(pipeline, wanted, data, base, choice)
+    embedding_std = embed.embedding_std or (INIT_STD if choice is None else BUDGET_INIT_STD)
     cooccurring = base is None and layer is None and _from_cooccurrence(embed.embedding_init, settings, data)
     inputs = dict(data.inputs)
     if layer is not None:
         inputs["embed"] = pipeline.workspace.verified("embed").identity
     elif data.vocabulary and base is None:
-        inputs["embed"] = f"{'cooccurrence' if cooccurring else 'random'} {spread:g}"
+        inputs["embed"] = f"{'cooccurrence' if cooccurring else 'random'} {embedding_std:g}"
     if base is not None:
         inputs["from"] = base.model_sha256
     record = record_of(pipeline, inputs)
@@ -108,12 +106,12 @@ def describe(pipeline: Pipeline, given: TrainSettings, base: Sealed | None, text
     if choice is None:
         identity = Identity.of(as_dict(settings), {}, config, inputs)
     return Run(
-        data, settings, architecture, layer, cooccurring, spread, base, config, inputs, identity, choice, record
+        data, settings, architecture, layer, cooccurring, embedding_std, base, config, inputs, identity, choice, record
     )  # fmt: skip
 
 
 def _from_cooccurrence(given: str | None, settings: SettledSettings, data: Data) -> bool:
-    """Whether the embedding starts from which words stand near which: where many words have a budget, or if asked."""
+    """Whether the embedding is initialized from co-occurrence: for a budget with many words, or on request."""
     if given is not None or not isinstance(data, LanguageData):
         return given == "cooccurrence" and isinstance(data, LanguageData)
     return settings.budget is not None and settings.tied and len(data.counts) >= _WORDS
@@ -122,14 +120,16 @@ def _from_cooccurrence(given: str | None, settings: SettledSettings, data: Data)
 def _settled(
     pipeline: Pipeline, given: TrainSettings, data: Data, base: Sealed | None, choice: BudgetChoice | None
 ) -> tuple[SettledSettings, Architecture, np.ndarray[Any, Any] | None]:
-    """Settings without gaps, the network's size, and the embedding layer to start from, if there is one that fits."""
+    """Complete settings, the network's size, and the embedding layer to start from, if one fits."""
     wanted = choice.embedding if choice is not None else pipeline.settings(EmbedSettings).settings.embedding
     if base is not None:
         a = base.architecture
         own = {name: getattr(a, _IN_CONFIG.get(name, name)) for name in _OF_THE_NETWORK}
         given = replace(given, **own)
         if a.cell not in FEEDS_BACK and given.forcing != "teacher":
-            raise UsageError(f"--forcing with --from a model of {a.cell}", "only an output-recurrent one is forced")
+            raise UsageError(
+                f"--forcing with --from a model of {a.cell}", "it applies to output-recurrent networks only"
+            )
         wanted = a.embedding
     layer = None
     directory = pipeline.workspace.directory("embed")
@@ -176,21 +176,21 @@ def _architecture(settings: SettledSettings, data: Data, dimensions: int) -> Arc
 
 
 def network_of(run: Run, device: str, *, fresh: bool) -> Network:
-    """The network before its first step: that of the base, or a new one started as the task has it.
+    """The network before its first step: that of the base, or a new one, initialized for the task.
 
-    A run that goes on (not `fresh`) has its weights from a checkpoint.
+    A resumed run (not `fresh`) loads its weights from a checkpoint.
     """
     settings = run.settings
     if run.base is not None:
         return load_network(run.base, device).use_engine(settings.engine).train()
-    start = WeightInit(settings.recurrent_init, settings.forget_bias, run.spread)
+    start = WeightInit(settings.recurrent_init, settings.forget_bias, run.embedding_std)
     network = Network(run.architecture, torch.Generator().manual_seed(settings.seed), start)
     run.data.start(network, settings)
     if run.layer is not None and network.embedding is not None:
         network.start_embedding(run.layer)
     elif fresh and run.from_cooccurrence and isinstance(run.data, LanguageData):
         size, dimensions = run.data.vocabulary, run.architecture.embedding
-        network.start_embedding(cooccurrence_layer(run.data.train, size, dimensions, settings.seed, run.spread))
+        network.start_embedding(cooccurrence_layer(run.data.train, size, dimensions, settings.seed, run.embedding_std))
     return network.to(device).use_engine(settings.engine)
 
 

@@ -1,4 +1,4 @@
-"""The settings that a run keeps beside its weights: what it was asked for, and what replays it."""
+"""The settings files that a run keeps beside its weights: its own, and those of its replay."""
 
 from rnnlm.app.pipeline import Pipeline, section_order
 from rnnlm.app.request import SECTIONS
@@ -11,7 +11,7 @@ SETTINGS = "settings.toml"
 
 
 def first_files(pipeline: Pipeline, run: Run) -> dict[str, bytes]:
-    """What a run directory holds before the first step, by name. A replay keeps its journal, so as to be replayable."""
+    """The files of a run directory before the first step, by name. A replay keeps its journal, to be replayable."""
     if run.record is None:
         return {SETTINGS: _settings(pipeline, run, replay=False)}
     settings = _settings(pipeline, run, replay=True)
@@ -19,12 +19,12 @@ def first_files(pipeline: Pipeline, run: Run) -> dict[str, bytes]:
 
 
 def replay_file(pipeline: Pipeline, run: Run) -> bytes:
-    """`replay.toml` of a finished run with a budget: `--config` on it takes the same steps again."""
+    """`replay.toml` of a finished run with a budget: with `--config` it repeats the same steps."""
     return _settings(pipeline, run, replay=True)
 
 
 def _settings(pipeline: Pipeline, run: Run, *, replay: bool) -> bytes:
-    """All settings as TOML; with `replay` the journal stands for the budget, and no choice is left open."""
+    """All settings as TOML; with `replay` the journal replaces the budget, and every choice is fixed."""
     sections = {name: as_dict(pipeline.settings(SECTIONS[name]).settings) for name in section_order(pipeline.workspace)}
     train = as_dict(run.settings)
     if run.choice is not None:
@@ -32,6 +32,6 @@ def _settings(pipeline: Pipeline, run: Run, *, replay: bool) -> bytes:
     if replay:
         train |= {"budget": None, "replay": JOURNAL, "from_": run.settings.from_}
         if run.layer is None:
-            start = "cooccurrence" if run.from_cooccurrence else "random"
-            sections["embed"] |= {"embedding_std": run.spread, "embedding_init": start}
+            init = "cooccurrence" if run.from_cooccurrence else "random"
+            sections["embed"] |= {"embedding_std": run.embedding_std, "embedding_init": init}
     return to_toml({**sections, "train": train}).encode()

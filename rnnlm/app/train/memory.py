@@ -1,4 +1,4 @@
-"""Whether a run fits into memory, asked before it starts, and what to change where it does not."""
+"""Whether a run fits into memory, before it starts, and what to change if it does not."""
 
 from dataclasses import replace
 
@@ -14,29 +14,29 @@ from rnnlm.training.settings import SettledSettings
 
 
 def demand(run: Run, settings: SettledSettings | None = None) -> int:
-    """Bytes that a run takes beside the program, or would take with other settings."""
+    """Bytes that a run takes besides the program, or would take with other settings."""
     settings = settings or run.settings
     longest = run.data.longest or run.data.tokens // settings.batch_size
-    # Of labels and forecasts all segments wait for the way back.
+    # For labels and forecasts all segments are kept for the backward pass.
     back = settings.steps_back if isinstance(run.data, LanguageData) else None
     steps = longest if back is None else min(back, longest)
     return demand_bytes(run.architecture, settings, steps, torch.get_num_threads())
 
 
 def refuse_too_large(run: Run, device: str, *, force: bool) -> None:
-    """OutOfMemoryError, with what to change, for a run that would take more memory than there is; `force` tries."""
-    room = memory_left() if device == "cpu" else None
+    """OutOfMemoryError, with what to change, for a run that needs more than the available memory, unless `force`."""
+    limit = memory_left() if device == "cpu" else None
     needed = demand(run)
-    if room is None or needed <= room.left or force:
+    if limit is None or needed <= limit.left or force:
         return
     raise OutOfMemoryError(
-        f"training would take about {in_units(needed)} more, and {room.bound} leaves {in_units(room.left)}",
-        f"{smaller(run, room.left)}; --force tries all the same",
+        f"training needs about {in_units(needed)} more, and {limit.bound} leaves {in_units(limit.left)}",
+        f"{smaller(run, limit.left)}; --force tries anyway",
     )
 
 
 def smaller(run: Run, left: int | None = None) -> str:
-    """What to change so that a run takes less memory: the batch size that fits into `left`, where one does."""
+    """What to change so that a run takes less memory: the largest batch size that fits into `left`, if any."""
     batch, shorter = run.settings.batch_size, "" if run.data.longest else ", --bptt"
     while batch > 1:
         batch //= 2

@@ -1,4 +1,4 @@
-"""`rnnlm train --plan`: what a run would be, how fast and how large, by a few of its own steps."""
+"""`rnnlm train --plan`: the size of a run, and its speed by a few of its steps."""
 
 import tempfile
 from pathlib import Path
@@ -13,13 +13,13 @@ from rnnlm.training.trial import trial_speed
 
 
 def plan_of(run: Run, device: str) -> dict[str, Any]:
-    """Sizes, memory, speed as measured, the time to the end, and a budget's reasons.
+    """Sizes, memory, measured speed, expected time, and a budget's reasons.
 
-    A run that would not fit into memory is not tried: then speed and time are left out, and what to change is said.
+    A run that does not fit into memory is not measured: speed and time are None, and the reasons say what to change.
     """
     settings, data = run.settings, run.data
-    peak, room = process_memory() + demand(run), memory_left() if device == "cpu" else None
-    fits = room is None or demand(run) <= room.left
+    peak, limit = process_memory() + demand(run), memory_left() if device == "cpu" else None
+    fits = limit is None or demand(run) <= limit.left
     speed = _measured(run, device) if fits else None
     steps = settings.steps_back or data.tokens // max(1, data.lines)
     left: float | None
@@ -36,19 +36,19 @@ def plan_of(run: Run, device: str) -> dict[str, Any]:
         "cuts": ",".join(map(str, run.architecture.cuts)) or None, "batch_size": settings.batch_size,
         "bptt": settings.bptt, "dropout": settings.dropout, "learning_rate": settings.learning_rate,
         "parameters": parameter_count(run.architecture), "peak_bytes": peak,
-        "memory_left_bytes": None if room is None else room.left,
+        "memory_left_bytes": None if limit is None else limit.left,
         "tokens_per_second": None if speed is None else round(speed, 1), "epochs": round(tokens / data.tokens, 2),
         "seconds": None if left is None else round(left, 1),
     }  # fmt: skip
     reasons = run.choice.reasons if run.choice else ()
     if not fits:
-        assert room is not None
-        reasons = (*reasons, f"it does not fit into memory: {smaller(run, room.left)}")
+        assert limit is not None
+        reasons = (*reasons, f"it does not fit into memory: {smaller(run, limit.left)}")
     return {**report, "reasons": list(reasons)}
 
 
 def _measured(run: Run, device: str) -> float:
-    """Tokens a second, by a few steps."""
+    """Tokens per second, by a few steps."""
     with tempfile.TemporaryDirectory(prefix="rnnlm-") as directory:
         objective = run.data.objective(run.settings, None)
         return trial_speed(network_of(run, device, fresh=False), objective, run.settings, Path(directory))

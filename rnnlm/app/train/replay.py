@@ -1,6 +1,6 @@
-"""`rnnlm train --replay`: a run with a budget taken again, step by step, from the settings and journal that it left.
+"""`rnnlm train --replay`: a run with a budget repeated step by step from its settings and journal.
 
-`replay.toml` holds all its settings and names the journal beside it, so `--config` on it is the whole command.
+`replay.toml` has all its settings and names the journal beside it, so `--config replay.toml` is the whole command.
 """
 
 from pathlib import Path
@@ -15,9 +15,9 @@ REPLAY = "replay.toml"
 
 
 def record_of(pipeline: Pipeline, inputs: dict[str, str]) -> Record | None:
-    """The journal that the settings name, if any; a relative path in a settings file is taken from that file.
+    """The journal that the settings name, if any; a relative path in a settings file is relative to that file.
 
-    Raises ArtifactError for a journal that is damaged, or of a run on other data than `inputs`.
+    Raises ArtifactError for a journal that is damaged, or of a run on data other than `inputs`.
     """
     given = pipeline.settings(TrainSettings)
     if given.settings.replay is None:
@@ -30,7 +30,7 @@ def record_of(pipeline: Pipeline, inputs: dict[str, str]) -> Record | None:
     changed = [name for name in sorted({*inputs, *theirs}) if inputs.get(name) != theirs.get(name)]
     if changed:
         raise ArtifactError(
-            f"{path} is the journal of a run that read something else ({', '.join(changed)})",
+            f"{path} is the journal of a run on other data ({', '.join(changed)})",
             "replay it on the same corpus, with the settings in its replay.toml",
         )
     return record

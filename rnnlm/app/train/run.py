@@ -1,4 +1,4 @@
-"""A training run from its description to a sealed model: found again, continued or begun, measured and sealed."""
+"""A training run from its description to a sealed model: found, continued or begun, measured and sealed."""
 
 import contextlib
 import os
@@ -35,9 +35,9 @@ from rnnlm.training.timing import write_timing
 
 @contextlib.contextmanager
 def described(pipeline: Pipeline) -> Iterator[tuple[Run, str]]:
-    """The run that the pipeline's settings describe, its stages brought up to date, and the device that it is for.
+    """The run that the pipeline's settings describe, with its stages up to date, and its device.
 
-    What the run keeps of its own in the workspace goes when the block ends.
+    Its temporary files in the workspace are removed when the block ends.
     """
     request, workspace = pipeline.request, pipeline.workspace
     device = choose_device(request.run.device)
@@ -55,7 +55,7 @@ def described(pipeline: Pipeline) -> Iterator[tuple[Run, str]]:
 
 
 def _bring_up_to_date(pipeline: Pipeline, given: TrainSettings, base: Sealed | None) -> None:
-    """The stages that a run reads; `pad` and `embed` where they exist, or where a setting asks for what they do."""
+    """Build the stages that a run reads; `pad` and `embed` if they exist, or if a setting needs them."""
     if pipeline.task == "forecast":
         pipeline.ensure("window", asked=False)
         return
@@ -64,8 +64,8 @@ def _bring_up_to_date(pipeline: Pipeline, given: TrainSettings, base: Sealed | N
         return
     embed, pad = pipeline.settings(EmbedSettings).settings, pipeline.settings(PadSettings).settings
     in_time = given.budget is not None or given.replay is not None
-    asked = embed.vectors is not None or (embed.embedding_init is not None and not in_time)
-    if asked or pipeline.workspace.manifest("embed"):
+    needed = embed.vectors is not None or (embed.embedding_init is not None and not in_time)
+    if needed or pipeline.workspace.manifest("embed"):
         pipeline.ensure("embed", asked=False)
     cut = pad.long_lines == "split" and pad.max_length is not None
     sentences = pipeline.task == "language" and given.batching == "sentences"
@@ -74,7 +74,7 @@ def _bring_up_to_date(pipeline: Pipeline, given: TrainSettings, base: Sealed | N
 
 
 def _own_directory(workspace: Path) -> Path:
-    """Where one run may keep ids that it alone needs; those of processes that were killed are removed."""
+    """A directory for temporary ids of one run; those of killed processes are removed."""
     for other in workspace.glob(".train.*"):
         number = other.name.split(".")[2]
         if not (number.isdecimal() and is_running(int(number))):
@@ -83,7 +83,7 @@ def _own_directory(workspace: Path) -> Path:
 
 
 def train_or_find(pipeline: Pipeline, run: Run, device: str, watch: Watch) -> Place:
-    """The sealed run, found or made now."""
+    """The sealed run, found or trained now."""
     given = pipeline.settings(TrainSettings).settings
     models = pipeline.workspace.path / "models"
     models.mkdir(exist_ok=True)
@@ -116,9 +116,9 @@ def train_or_find(pipeline: Pipeline, run: Run, device: str, watch: Watch) -> Pl
 
 
 def _record(pipeline: Pipeline, run: Run) -> None:
-    """Record the settings, now that it is known that they go with the data and with what is there.
+    """Record the settings, once they are known to fit the data and the workspace.
 
-    Those of a replay are not recorded: they are of another day.
+    Those of a replay are not recorded: they belong to another run.
     """
     if run.record is None:
         with pipeline.workspace.lock():
@@ -127,7 +127,7 @@ def _record(pipeline: Pipeline, run: Run) -> None:
 
 @contextlib.contextmanager
 def _alone(find: Callable[[], Place]) -> Iterator[Place]:
-    """The place that `find` gives while no other process writes there; one that did may have finished meanwhile."""
+    """The place that `find` returns, locked; another process may have finished meanwhile."""
     held, place = None, find()
     with contextlib.ExitStack() as stack:
         while place.target != held:
@@ -168,7 +168,7 @@ def _train(pipeline: Pipeline, run: Run, place: Place, device: str, watch: Watch
 
 
 def _measured(network: Network, outcome: Outcome, run: Run, deadline: float | None) -> tuple[Outcome, dict[str, Any]]:
-    """A finished run with its weights calibrated, and what is shown of it, but for times: they are never the same."""
+    """A finished run with calibrated weights, and its report without times, which always differ."""
     network.load(outcome.tensors, "the best weights")
     calibrated = {}
     if run.settings.temperature_scaling and (temperature := run.data.calibrate(network)) is not None:

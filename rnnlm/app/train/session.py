@@ -1,4 +1,4 @@
-"""A run's training while somebody watches: what it keeps beside its weights, and what is said where it ends early."""
+"""Training with an observer: the files kept beside the weights, and the errors when a run ends early."""
 
 import contextlib
 import shlex
@@ -20,13 +20,13 @@ from rnnlm.training.origin import Origin, no_promise, this_machine
 from rnnlm.training.progress import Observer, Outcome, Stopped
 from rnnlm.training.run import Place
 
-Watch = Callable[[], AbstractContextManager[Observer]]  # around training: who hears of it, and may ask it to stop
+Watch = Callable[[], AbstractContextManager[Observer]]  # a context around training with its observer, which may stop it
 
 
 @contextlib.contextmanager
 def resumable(run: Run, workspace: Path, place: Place) -> Iterator[None]:
-    """Whatever ends the run early names the command that goes on."""
-    resume = _going_on(run, workspace, place)
+    """Errors that end the run early name the command that continues it."""
+    resume = _resume_command(run, workspace, place)
     try:
         yield
     except Stopped as stopped:
@@ -37,7 +37,7 @@ def resumable(run: Run, workspace: Path, place: Place) -> Iterator[None]:
     except StoppedError as stopped:
         raise StoppedError(stopped.message, f"continue with: {resume}", stopped.exit_code - 128) from None
     except KeyboardInterrupt:
-        hint = f"go on from the last checkpoint with: {resume}"
+        hint = f"continue from the last checkpoint with: {resume}"
         raise StoppedError("stopped at once", hint, signal.SIGINT) from None
     except StorageError as error:
         raise StorageError(error.message, f"free some space or check the disk, then continue with: {resume}") from error
@@ -49,15 +49,15 @@ def resumable(run: Run, workspace: Path, place: Place) -> Iterator[None]:
         ) from error
 
 
-def _going_on(run: Run, workspace: Path, place: Place) -> str:
-    """The command that goes on with a run; what a workspace does not record is in it."""
+def _resume_command(run: Run, workspace: Path, place: Place) -> str:
+    """The command that continues a run, with the settings that a workspace does not record."""
     more = [] if run.settings.from_ is None else ["--from", run.settings.from_]
     more += [] if run.record is None else ["--config", str(place.directory / REPLAY)]
     return shlex.join(["rnnlm", "train", str(workspace), *more, "--name", place.target.name, "--resume"])
 
 
 def train_network(pipeline: Pipeline, network: Network, run: Run, place: Place, watch: Watch) -> Outcome:
-    """Train while somebody watches; Stopped where they ask for it, with a checkpoint."""
+    """Train with an observer; raises Stopped, after a checkpoint, if it requests that."""
     directory, resume = place.directory, place.state == "unfinished"
     _announce(pipeline, network, run, place)
     device = network.bias.device
@@ -91,7 +91,7 @@ def train_network(pipeline: Pipeline, network: Network, run: Run, place: Place, 
 
 
 def _announce(pipeline: Pipeline, network: Network, run: Run, place: Place) -> None:
-    """What is about to be trained, in words."""
+    """Notices about the run that begins."""
     screen, settings, data = pipeline.screen, run.settings, run.data
     screen.notice(
         f"train: {place.target.name}, {network.parameter_count:,} parameters on {data.tokens:,} tokens, "

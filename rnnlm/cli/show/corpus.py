@@ -1,4 +1,4 @@
-"""`rnnlm corpus`: what is built in, listed or written; and a task's study of lags."""
+"""`rnnlm corpus`: built-in corpora and tasks, listed or written; and a task's study of lags."""
 
 import sys
 
@@ -17,7 +17,7 @@ def corpus(request: Request) -> None:
     screen = terminal(request)
     name, out, tagged = (request.arguments[key] for key in ("name", "out", "tagged"))
     if name is not None and name not in CATALOGUE:
-        raise UsageError(f"there is no built-in corpus {name!r}", "rnnlm corpus lists what is built in")
+        raise UsageError(f"there is no built-in corpus {name!r}", "rnnlm corpus lists all")
     reads = () if name is None else CATALOGUE[name].reads
     unread = [each for each in ("lag", "count", "seed") if each not in reads]
     given = [flag_name(each) for each in unread if request.flags[each] is not None]
@@ -25,7 +25,7 @@ def corpus(request: Request) -> None:
     if given:
         owners = "stories" if given == ["--tagged"] else "recall, copy and adding"
         owners += " and to pairs" if given[0] in ("--count", "--seed") else ""
-        raise UsageError(f"{given[0]} with {name or 'no corpus'}", f"it belongs to {owners}")
+        raise UsageError(f"{given[0]} with {name or 'no corpus'}", f"it applies to {owners}")
     if request.arguments["study"]:
         if name not in LAG_TASKS or out is not None:
             raise UsageError(

@@ -10,7 +10,7 @@ from rnnlm.use.settings import VectorSettings
 
 
 def embed(request: Request) -> None:
-    """Bring the layer up to date; with --split or --text write lines by it, or by a trained model."""
+    """Bring the layer up to date; with --split or --text write lines as its vectors, or a trained model's."""
     given = request.settings(VectorSettings).settings
     if request.arguments.get("dry_run") or not (given.summary or given.split or given.text):
         show_stage(request)

@@ -8,7 +8,7 @@ from rnnlm.cli.show.evaluate_text import evaluate_language
 
 
 def evaluate(request: Request) -> None:
-    """How well the model does what it was trained for."""
+    """Evaluate a model on its task."""
     found = find_model(request)
     if found.model.task == "language":
         evaluate_language(request, found, language_model_of(request, found))

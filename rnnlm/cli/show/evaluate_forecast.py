@@ -1,4 +1,4 @@
-"""`rnnlm evaluate` of a model that forecasts, beside methods that need no network."""
+"""`rnnlm evaluate` of a model that forecasts, with baselines."""
 
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ _PLOTTED = 500  # rows of a picture
 
 
 def evaluate_forecast(request: Request, found: FoundModel, network: Network) -> None:
-    """A model's errors on a split or a table, beside those of the baselines."""
+    """A model's errors on a split or a table, and those of the baselines."""
     given = request.settings(EvaluateSettings).settings
     if given.context is not None or given.baseline:
         raise UsageError("--context or --baseline with a forecast", "its baselines are always shown")
@@ -52,12 +52,12 @@ def evaluate_forecast(request: Request, found: FoundModel, network: Network) -> 
 
 
 def ahead(rules: SeriesRules) -> str:
-    """How far ahead the forecast is, in words."""
+    """The horizon of the forecast, in words."""
     return f"{rules.horizon} row{'' if rules.horizon == 1 else 's'} ahead"
 
 
 def _json(metrics: Errors) -> dict[str, list[float]]:
-    """The errors of one method as JSON, a number a target."""
+    """The errors of one method as JSON, one number per target."""
     named = {"root_mean_square_error": metrics.root_mean_square, "mean_absolute_error": metrics.mean_absolute}
     return {**{key: list(value) for key, value in named.items()}, "nats_per_value": list(metrics.nats_per_value)}
 
@@ -82,7 +82,7 @@ def _show(
 
 
 def _draw(path: Path, series: Series, truth: Any, forecast: Any, others: list[Baseline], name: str) -> None:
-    """The last windows of the first target, beside the first baseline that applies."""
+    """The last windows of the first target, with the first baseline that applies."""
     last = slice(-_PLOTTED, None)
     baseline = next((each.forecast for each in others if each.forecast is not None), None)
     beside = None if baseline is None else baseline[last, 0]

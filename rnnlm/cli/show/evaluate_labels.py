@@ -19,25 +19,25 @@ from rnnlm.use.labels.data import choose_labelled
 from rnnlm.use.labels.evaluate import evaluate_labels, naive_bayes_confusion
 from rnnlm.use.labels.metrics import Confusion
 
-_WHOLE_MATRIX = 12  # labels whose counts fit on a screen side by side
+_WHOLE_MATRIX = 12  # most labels whose matrix fits on a screen
 _WORST = 10
 
 
 def evaluate_labelled(request: Request, found: FoundModel, network: Network) -> None:
-    """How well a model labels a split or a labeled file."""
+    """Evaluate a model of labels on a split or a labeled file."""
     given, screen = request.settings(EvaluateSettings).settings, terminal(request)
     model = found.model
     if given.context is not None or given.plot is not None:
-        raise UsageError("--context or --plot with a model of labels", "they go with text and forecasts")
+        raise UsageError("--context or --plot with a model of labels", "they apply to text and forecasts")
     if given.baseline and (model.task != "classify" or found.workspace is None or given.text):
-        raise UsageError("--baseline without texts to learn from", "name a workspace of labelled texts and a split")
+        raise UsageError("--baseline without texts to learn from", "name a workspace of labeled texts and a split")
     with tempfile.TemporaryDirectory(prefix="rnnlm-") as directory:
         chosen = choose_labelled(
             found, given.split, given.text, Path(directory), field=given.field, label=given.label,
             decoding=decoding(request, screen),
         )  # fmt: skip
         if not chosen.same_split:
-            screen.notice(f"{model.name} was trained on another split: it may have seen what it is asked here")
+            screen.notice(f"{model.name} was trained on another split: it may have been trained on these texts")
         offsets = prior_offsets(model.label_counts, given.balance)
         evaluation = evaluate_labels(network, chosen.data, given.batch_size, offsets)
         report: dict[str, Any] = {
@@ -74,14 +74,14 @@ def _show(screen: Terminal, report: dict[str, Any], confusion: Confusion, what: 
 
 
 def _confusions(confusion: Confusion) -> Grid:
-    """The whole matrix where it fits, otherwise the pairs most often taken for one another."""
+    """The whole matrix if it fits, otherwise the most frequent confusions."""
     names, matrix = confusion.labels, confusion.matrix
     if len(names) <= _WHOLE_MATRIX:
         view = Grid("true \\ predicted", *names)
         for name, row in zip(names, matrix.tolist(), strict=True):
             view.add_row(name, *(str(number) if number else "·" for number in row))
         return view
-    view = Grid("true", "taken for", "times")
+    view = Grid("true", "predicted", "times")
     wrong = matrix - np.diag(np.diag(matrix))
     for position in np.argsort(-wrong, axis=None, kind="stable")[:_WORST]:
         row, column = divmod(int(position), len(names))

@@ -19,10 +19,10 @@ from rnnlm.use.texts import choose_text
 
 
 def evaluate_language(request: Request, found: FoundModel, network: LanguageModel) -> None:
-    """How well a language model predicts a split or a text file, and over what that is counted."""
+    """Evaluate a language model on a split or a text file."""
     given = request.settings(EvaluateSettings).settings
     if given.baseline or given.plot:
-        raise UsageError("--baseline or --plot with a language model", "they go with labels and forecasts")
+        raise UsageError("--baseline or --plot with a language model", "they apply to labels and forecasts")
     screen = terminal(request)
     chosen = choose_text(found, given.split, given.text, decoding(request, screen))
     context = given.context or found.model.context
@@ -59,4 +59,4 @@ def evaluate_language(request: Request, found: FoundModel, network: LanguageMode
         )
     screen.result(report, view, *words)
     if isinstance(network, Network) and network.feeds_back and network.architecture.forced:
-        screen.notice("fed y(t−1) = x(t), which it reads anyway: what it predicts depends on the last token alone")
+        screen.notice("fed y(t−1) = x(t), its input: predictions depend on the last token only")

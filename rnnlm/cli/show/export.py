@@ -1,4 +1,4 @@
-"""`rnnlm export`: a model in the form that another program or a smaller machine reads."""
+"""`rnnlm export`: a model in the format of another program or for a smaller machine."""
 
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ _DIRECTORIES = ("int8", "onnx")  # the others are one file
 
 
 def export(request: Request) -> None:
-    """Write the model that the arguments name in the form asked for."""
+    """Write the model that the arguments name in the given format."""
     given, screen = request.settings(ExportSettings).settings, terminal(request)
     out: Path | None = request.arguments["out"]
     if out is None:
@@ -74,7 +74,7 @@ def _arpa(report: dict[str, Any], context: str) -> list[View]:
             (report["out"], CONTEXT, count(report["ngrams"]), "perplexity"))  # fmt: skip
     for name, read_in, ngrams, key in rows:
         view.add_row(name, read_in, ngrams, "-" if report[key] is None else f"{report[key]:.2f}")
-    return [view, f"estimated on {report['tokens_drawn']:,} tokens drawn from the network", *_measured(report)]
+    return [view, f"estimated on {report['tokens_drawn']:,} tokens sampled from the network", *_measured(report)]
 
 
 def _word2vec(report: dict[str, Any], context: str) -> list[View]:
@@ -91,22 +91,22 @@ def _measured(report: dict[str, Any], more: str = "") -> list[View]:
 
 
 def _check_free(out: Path, found: FoundModel, *, directory: bool, force: bool) -> None:
-    """Raise UsageError where something stands that must not be replaced, InputError where there is no directory."""
+    """Raise UsageError if a file exists that must not be replaced, InputError without a parent directory."""
     if not out.resolve().parent.is_dir():
-        raise InputError(f"--out {out}: there is no directory {out.parent}", "make it first")
+        raise InputError(f"--out {out}: there is no directory {out.parent}", "create it first")
     if not out.exists():
         return
     model = found.model.path.resolve()
     if out.resolve() in (model, *model.parents):
-        raise UsageError(f"--out {out} is the model itself, or holds it", "name another")
+        raise UsageError(f"--out {out} is the model itself, or contains it", "name another")
     if not force:
         raise UsageError(f"--out {out} exists", "name another, or replace it with --force")
     if out.is_dir() != directory or (directory and not _exported(out)):
-        raise UsageError(f"--out {out} is not of this command's making", "name another")
+        raise UsageError(f"--out {out} was not written by this command", "name another")
 
 
 def _exported(directory: Path) -> bool:
-    """Whether a directory is one that this command writes, by its manifest."""
+    """Whether this command wrote a directory, by its manifest."""
     if not (directory / MANIFEST).is_file():
         return False
     content = read_json(directory / MANIFEST, remedy="remove it")

@@ -1,4 +1,4 @@
-"""`rnnlm generate`, `chat` and `next`: texts on standard output as they come, a dialogue, and the next words."""
+"""`rnnlm generate`, `chat` and `next`: texts on standard output as they are generated, a dialog, and next words."""
 
 import dataclasses
 import json
@@ -22,12 +22,12 @@ from rnnlm.use.generation.prompt import text_of, unknown_words
 from rnnlm.use.generation.settings import DrawSettings, GenerateSettings, NextSettings
 from rnnlm.use.generation.sources import prompts, training_ids, with_copies
 
-_ACCEPT = "type, and see how it may continue; an empty line takes that over; Ctrl-D ends"
+_ACCEPT = "type a text to see a continuation; an empty line accepts it; Ctrl-D ends"
 _NAMED = 5  # unknown words that a notice names
 
 
 def generate(request: Request) -> None:
-    """The texts: as they are, a blank line between them, or as JSON, a line for each."""
+    """The texts: as text with a blank line between them, or as JSON Lines."""
     given, screen = request.settings(GenerateSettings).settings, terminal(request)
     found, network = open_language_model(request)
     rules = found.model.rules
@@ -50,7 +50,7 @@ def generate(request: Request) -> None:
 
 
 def chat(request: Request) -> None:
-    """Lines from standard input; after each the text with how it may continue, and the next words, or JSON."""
+    """Lines from standard input; after each the text with a continuation, and the next words, or JSON."""
     found, network = open_language_model(request)
     session, screen = Session(network, found.model.rules, request.settings(DrawSettings).settings), terminal(request)
     person = sys.stdin.isatty()
@@ -68,7 +68,7 @@ def chat(request: Request) -> None:
 
 
 def next_(request: Request) -> None:
-    """The most likely next words, a row each."""
+    """The most likely next words, one per row."""
     given = request.settings(NextSettings).settings
     found, network = open_language_model(request)
     words = next_words(network, found.model.rules, given.prompt, given.k)
@@ -84,7 +84,7 @@ def _write(text: str) -> None:
 
 
 def _shown(turn: Turn) -> str:
-    """The line that is being written, `|` where the person's part ends, and the next words with their probabilities."""
+    """The current line, with `|` at the end of the person's part, and the next words with their probabilities."""
     line = turn.text.rpartition("\n")[2]
     words = "  ".join(f"{each.token} {each.probability:.3f}" for each in turn.next)
     return f"{line}|{turn.continuation.removesuffix(chr(10))}\n" + (f"next: {words}\n" if words else "")
@@ -93,12 +93,12 @@ def _shown(turn: Turn) -> str:
 def _tell_unknown(screen: Terminal, words: list[str]) -> None:
     if words:
         named = ", ".join(dict.fromkeys(words[:_NAMED])) + (", …" if len(words) > _NAMED else "")
-        screen.notice(f"not in the vocabulary, and read as <unk>: {named}")
+        screen.notice(f"not in the vocabulary, read as <unk>: {named}")
 
 
 def _copied_words(rules: TextRules, text: Generated, copied: Copied) -> str:
     if not copied.length:
-        return "no token of it stands in the training text"
+        return "no token of it occurs in the training text"
     return (
         f"copied from the training text, at most {copied.length} of {text.tokens} tokens: {_run(rules, text, copied)}"
     )
@@ -110,14 +110,14 @@ def _run(rules: TextRules, text: Generated, copied: Copied) -> str:
 
 
 def _record(rules: TextRules, given: GenerateSettings, text: Generated, copied: Copied | None) -> dict[str, Any]:
-    """A text as JSON: log probabilities are natural ones, under the model's own distribution."""
+    """A text as JSON: log probabilities are natural, under the model's unmodified distribution."""
     record: dict[str, Any] = {
         "prompt": text.prompt,
         "unknown_prompt_words": unknown_words(rules, text.prompt),
         "text": text.text,
         "tokens": text.tokens,
         "nats": text.nats,
-        "log_probabilities": [dataclasses.asdict(each) for each in text.said],
+        "log_probabilities": [dataclasses.asdict(each) for each in text.generated_tokens],
     }
     if given.novelty:
         record["novelty"] = None if copied is None else {

@@ -1,4 +1,4 @@
-"""`rnnlm inspect`: a network's dynamics, measured, drawn and shown."""
+"""`rnnlm inspect`: a network's dynamics, measured, plotted and shown."""
 
 import math
 import tempfile
@@ -21,15 +21,15 @@ from rnnlm.views.recurrence_graph import draw_recurrence, recurrence_name
 
 _LAGS = (0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 _BARS = "▁▂▃▄▅▆▇█"
-_WIDTH = 16  # characters of a course
-_FLOOR = 1e-6  # of a course's largest number: what is below has the lowest bar
+_WIDTH = 16  # characters of a sparkline
+_FLOOR = 1e-6  # of the largest number of a sparkline: smaller numbers have the lowest bar
 _SHOWN_STEPS = 12  # of a free run
 
 Views = list[View]
 
 
 def inspect_(request: Request) -> None:
-    """Measure, draw what was asked for, and show it."""
+    """Measure, plot if requested, and show the results."""
     given = request.settings(InspectSettings).settings
     screen = terminal(request)
     found, network = open_model(request)
@@ -42,9 +42,8 @@ def inspect_(request: Request) -> None:
             inspection = inspect(in_float64(network), read.windows, given)
         report |= {**read.described, **inspection.report()}
         views = _views(inspection)
-        views.append(
-            f"{found.model.name} on {read.name}: {inspection.places} places, up to {inspection.steps} steps before each"
-        )
+        windows = f"{inspection.positions} positions, up to {inspection.steps} steps before each"
+        views.append(f"{found.model.name} on {read.name}: {windows}")
         if given.plot is not None:
             draw_dynamics(
                 Path(given.plot), inspection.gradients, inspection.weights, inspection.jacobians, inspection.free_run
@@ -60,13 +59,13 @@ def inspect_(request: Request) -> None:
 
 
 def _views(inspection: Inspection) -> Views:
-    """One screen: gradients, spectra, gates, and the free run if there was one."""
+    """One screen: gradients, spectra, gates, and the free run, if any."""
     parts = dict.fromkeys(each.part for each in inspection.gradients)
     views: Views = ["mean norm of " + " and ".join(f"∂L(t)/∂{part}(t−k)" for part in parts), _gradients(inspection)]
     views += ["", _weights(inspection), "", _jacobians(inspection)]
-    left_out = [each.layer for each in inspection.jacobians if each.eigenvalues is None]
-    if left_out:
-        views.append(f"no eigenvalues for layers {', '.join(map(str, left_out))}: the state is large, or --jacobians 0")
+    skipped = [each.layer for each in inspection.jacobians if each.eigenvalues is None]
+    if skipped:
+        views.append(f"no eigenvalues for layers {', '.join(map(str, skipped))}: the state is large, or --jacobians 0")
     if inspection.gates:
         views += ["", _gates(inspection)]
     if any(each.keeps for each in inspection.gates):
@@ -87,7 +86,7 @@ def _gradients(inspection: Inspection) -> Grid:
 
 
 def course(values: NDArray[np.float64]) -> str:
-    """Positive numbers as bars on a scale of logarithms, six decades high; a space for 0."""
+    """Positive numbers as bars on a logarithmic scale over six decades; a space for 0."""
     some = values[np.linspace(0, len(values) - 1, min(_WIDTH, len(values))).round().astype(int)]
     top = float(some.max())
     if top <= 0:
@@ -109,15 +108,15 @@ def _weights(inspection: Inspection) -> Grid:
 
 
 def _jacobians(inspection: Inspection) -> Grid:
-    names = ("numbers", "positions", "mean radius", "largest", "outside |λ| = 1", "nats a step")
+    names = ("numbers", "positions", "mean radius", "largest", "outside |λ| = 1", "nats/step")
     view = Grid("∂state(t)/∂state(t−1)", *names)
     for each in inspection.jacobians:
-        figures = ["-"] * 4
+        cells = ["-"] * 4
         if each.eigenvalues is not None:
             modulus = np.abs(each.eigenvalues)
             radii = modulus.max(1)
-            figures = [str(len(radii)), f"{radii.mean():.3f}", f"{radii.max():.3f}", f"{(modulus > 1).mean():.1%}"]
-        view.add_row(f"layer {each.layer}", str(each.size), *figures, f"{each.exponent:+.4f}")
+            cells = [str(len(radii)), f"{radii.mean():.3f}", f"{radii.max():.3f}", f"{(modulus > 1).mean():.1%}"]
+        view.add_row(f"layer {each.layer}", str(each.size), *cells, f"{each.exponent:+.4f}")
     return view
 
 
@@ -130,7 +129,7 @@ def _gates(inspection: Inspection) -> Grid:
 
 
 def _half_lives(inspection: Inspection) -> Grid:
-    view = Grid("half-life of units, in steps", *(f"{share:.0%}" for share in QUANTILES))
+    view = Grid("half-life of units, in steps", *(f"{quantile:.0%}" for quantile in QUANTILES))
     for each in inspection.gates:
         if each.keeps:
             quantiles = np.quantile(each.half_life, QUANTILES, method="nearest")
@@ -151,7 +150,7 @@ def _longest(inspection: Inspection) -> list[str]:
 
 def _free_run(run: FreeRun) -> Grid:
     layers = range(1, run.norms.shape[1] + 1)
-    names = [f"{figure}, layer {layer}" for layer in layers for figure in ("‖h‖", "move")]
+    names = [f"{metric}, layer {layer}" for layer in layers for metric in ("‖h‖", "move")]
     view = Grid("step without input", *names)
     last = len(run.norms) - 1
     steps = {0, *np.geomspace(1, max(1, last), _SHOWN_STEPS).round().astype(int).tolist()}
@@ -169,9 +168,9 @@ def _cell(value: float | None) -> str:
 def _verdict(run: FreeRun) -> str:
     """The result of the free run, in words."""
     if run.kind == "overflow":
-        return f"the state leaves the range of numbers after {len(run.moves)} steps"
+        return f"the state overflows after {len(run.moves)} steps"
     if run.kind == "fixed point":
-        return f"the state comes to rest at a fixed point, from step {run.settled} on"
+        return f"the state reaches a fixed point at step {run.settled}"
     if run.kind == "cycle":
-        return f"the state turns in a cycle of {run.period} steps, from step {run.settled} on"
-    return "the state has come neither to rest nor to a cycle of up to 64 steps; a longer --free-run may show one"
+        return f"the state reaches a cycle of {run.period} steps at step {run.settled}"
+    return "the state reaches neither a fixed point nor a cycle of up to 64 steps; try a longer --free-run"

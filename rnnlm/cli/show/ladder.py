@@ -1,4 +1,4 @@
-"""`rnnlm ladder`: n-gram, network, their mixture, neural cache and dynamic evaluation, a row each."""
+"""`rnnlm ladder`: n-gram, network, their mixture, neural cache and dynamic evaluation, one row each."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ _ADAPTS = "*"
 
 
 def ladder(request: Request) -> None:
-    """A text's metrics under the network and under what can be built on it."""
+    """A text's metrics under the network and under mixtures with it."""
     given, screen = request.settings(LadderSettings).settings, terminal(request)
     found, network = open_language_model(request)
     reading = decoding(request, screen)
@@ -42,7 +42,7 @@ def ladder(request: Request) -> None:
 
 
 def _legend(row: dict[str, Any]) -> str:
-    """In what order the weights of a row stand, and what was chosen."""
+    """The order of the weights in a row, and the chosen hyperparameters."""
     chosen = (
         part["name"] + "".join(f" {key} {value:g}" for key, value in part.items() if key not in ("name", "weight"))
         for part in row["parts"]

@@ -35,30 +35,30 @@ def study_lags(request: Request) -> None:
         for run in study:
             runs.append(run)
             screen.notice(
-                f"lag {run.lag}, {run.network}: {words} {_shown(measure, run.figures[measure])} "
+                f"lag {run.lag}, {run.network}: {words} {_shown(measure, run.metrics[measure])} "
                 f"after {count(run.steps)} steps in {run.seconds:.1f} s"
             )
-        figures = {(run.network, run.lag): run.figures[measure] for run in runs}
+        metrics = {(run.network, run.lag): run.metrics[measure] for run in runs}
         view = Grid(
             "network", *map(str, lags), title=f"{name}: {words} by lag; a guess has {_shown(measure, task.guess)}"
         )
         for cell in cells:
-            view.add_row(cell, *(_shown(measure, figures[cell, lag]) for lag in lags))
+            view.add_row(cell, *(_shown(measure, metrics[cell, lag]) for lag in lags))
         report = {"task": name, "measure": measure, "guess": task.guess, **_described(settings, runs)}
-        screen.result(report, view, f"a gate that keeps the state starts with the bias {_start(settings)}")
+        screen.result(report, view, f"initial bias of a gate that keeps the state: {_start(settings)}")
         if draw is not None:
-            heights = {place: math.nan if figure is None else figure for place, figure in figures.items()}
+            heights = {key: math.nan if metric is None else metric for key, metric in metrics.items()}
             draw(name, words, lags, {cell: [heights[cell, lag] for lag in lags] for cell in cells}, task.guess)
 
 
-def _shown(measure: str, figure: float | None) -> str:
-    if figure is None:
+def _shown(measure: str, metric: float | None) -> str:
+    if metric is None:
         return "diverged"
-    return f"{100 * figure:.1f} %" if measure == "accuracy" else f"{figure:.4f}"
+    return f"{100 * metric:.1f} %" if measure == "accuracy" else f"{metric:.4f}"
 
 
 def _start(settings: LagSettings) -> str:
-    """How the gates that keep the state start."""
+    """The initial bias of the gates that keep the state, in words."""
     if settings.forget_bias is not None:
         return f"{settings.forget_bias:g}"
     return "log U(1, T - 1), T being the steps of a sequence; the LSTM's input gate with its negative"

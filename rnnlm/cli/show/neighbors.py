@@ -1,4 +1,4 @@
-"""`rnnlm neighbors`: what stands near to tokens in an embedding layer, or to a sentence among lines."""
+"""`rnnlm neighbors`: nearest neighbors of tokens in an embedding layer, or of a sentence among lines."""
 
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ _SHOWN = 100  # characters of a line on a screen
 
 
 def neighbors(request: Request) -> None:
-    """A table for each word, one for an analogy, or the lines nearest to a sentence; and the map where it is wanted."""
+    """A table for each word, one for an analogy, or the lines nearest to a sentence; and the map if requested."""
     given = request.settings(NeighborSettings).settings
     words: list[str] = request.arguments["words"] or []
     if given.lines:
@@ -36,7 +36,7 @@ def neighbors(request: Request) -> None:
     if given.analogy and len(words) != 3:
         raise UsageError(f"--analogy with {len(words)} words", "give three: rnnlm neighbors WORK man king woman")
     if not words and given.map is None:
-        raise UsageError("no word given", "name some, or draw a map with --map FILE")
+        raise UsageError("no word given", "name words, or draw a map with --map FILE")
     layer, rules, report = _initial(request) if given.initial else _trained(request)
     vectors = WordVectors(layer, rules)
     views: list[View] = []
@@ -101,7 +101,7 @@ def _lines(request: Request, words: list[str]) -> None:
         return (line for block in blocks for line in block.decode().split("\n")[:-1])
 
     if given.text == "-":
-        raise InputError("--text - with --lines", "the lines are read twice; give a file")
+        raise InputError("--text - with --lines", "the lines are read twice; name a file")
     near = lines_near(network, found.model.rules, lines, sentence, given.k)
     view = Grid(f"lines nearest to {sentence!r}", "line", "cosine")
     for row, cosine, line in near:

@@ -1,4 +1,4 @@
-"""`rnnlm ngram`: an n-gram model of a workspace, rebuilt only where something changed, and shown."""
+"""`rnnlm ngram`: an n-gram model of a workspace, rebuilt only if something changed, and shown."""
 
 import sys
 from pathlib import Path
@@ -24,7 +24,7 @@ _TRAINED, _READ = "ngram", "arpa"  # names of models without --name
 
 
 def ngram(request: Request) -> None:
-    """Train an n-gram model on the ids of train or read one from an ARPA file, or find it up to date, and show it."""
+    """Train an n-gram model on the ids of train or read one from an ARPA file, unless it is up to date; show it."""
     if request.arguments.get("dry_run"):
         show_dry_run(request, "vocab")
         return
@@ -32,11 +32,11 @@ def ngram(request: Request) -> None:
     if given.arpa == "-" and request.run.json:
         raise UsageError("--arpa - with --json", "both go to standard output; name a file")
     if given.from_ is not None and not Path(given.from_).is_file():
-        raise InputError(f"{given.from_} is no file", "check the path of the ARPA file")
+        raise InputError(f"{given.from_} is not a file", "check the path of the ARPA file")
     screen = terminal(request)
     pipeline = open_pipeline(request, screen)
     if pipeline.task != "language":
-        raise UsageError(f"an n-gram model of a corpus for {pipeline.task}", "it models plain text alone")
+        raise UsageError(f"an n-gram model of a corpus for {pipeline.task}", "it models plain text only")
     with pipeline.workspace.lock():
         vocab = pipeline.ensure("vocab", asked=False).manifest
         pipeline.record()

@@ -1,4 +1,4 @@
-"""`rnnlm pairs`: how often the better of two lines is the more likely one."""
+"""`rnnlm pairs`: how often the better of two lines is more likely."""
 
 import sys
 from pathlib import Path
@@ -18,7 +18,7 @@ from rnnlm.use.scoring.settings import PairSettings
 
 
 def pairs(request: Request) -> None:
-    """Accuracy on a file of minimal pairs by type; with --level line a row for each pair."""
+    """Accuracy on a file of minimal pairs by type; with --level line one row for each pair."""
     given, source, screen = request.settings(PairSettings).settings, request.arguments["file"], terminal(request)
     json = request.run.json or given.format == "jsonl"
     check_text(source)
@@ -32,8 +32,8 @@ def pairs(request: Request) -> None:
             sys.stdout.write((tsv_line(row) if header else "") + (json_line(row) if json else tsv_line(row.values())))
             header = False
     if not tallies.all.pairs:
-        raise InputError(f"{source} has no pair", "write a better text, a tab and a worse one on each line")
-    report = {**tallies.figures(), "file": source, "context": "sentence", "precision": given.precision,
+        raise InputError(f"{source} has no pair", "write the better text, a tab and the worse text on each line")
+    report = {**tallies.metrics(), "file": source, "context": "sentence", "precision": given.precision,
               "model": found.model.name, "model_sha256": found.model.model_sha256}  # fmt: skip
     if given.level == "corpus":
         if json:
@@ -48,14 +48,14 @@ def pairs(request: Request) -> None:
 def _show_tallies(screen: Terminal, tallies: Tallies) -> None:
     view = Grid("type", "pairs", "correct", "accuracy", "margin, bits")
     for name, tally in [*tallies.types(), ("all", tallies.all)]:
-        figures = tally.figures()
+        metrics = tally.metrics()
         view.add_row(
             name,
             count(tally.pairs),
             count(tally.correct),
-            f"{figures['accuracy']:.1%}",
-            f"{figures['margin_bits']:.2f}",
+            f"{metrics['accuracy']:.1%}",
+            f"{metrics['margin_bits']:.2f}",
         )
     same = tallies.all.same
-    notes = [f"{same:,} pairs are the same to the model, which counts as not correct"] if same else []
+    notes = [f"{same:,} pairs have the same ids, which counts as not correct"] if same else []
     screen.result({}, view, *notes)

@@ -1,4 +1,4 @@
-"""`rnnlm predict`: rows on standard output, one after the other, in the order of the input."""
+"""`rnnlm predict`: rows on standard output, in the order of the input."""
 
 import json
 import sys
@@ -38,7 +38,7 @@ def predict_labels(request: Request, model: Sealed, network: Network) -> None:
     """A row for each text: label, probability, …, text; or a row for each word, a blank line after each sentence."""
     given = request.settings(PredictSettings).settings
     if given.plot is not None or given.all:
-        raise UsageError("--plot or --all with a model of labels", "they go with forecasts")
+        raise UsageError("--plot or --all with a model of labels", "they apply to forecasts")
     tag = model.task == "tag"
     lines = text_lines(request.arguments["file"], decoding(request, terminal(request)))
     offsets = prior_offsets(model.label_counts, given.balance)
@@ -71,7 +71,7 @@ def _cells(choices: tuple[LabelChoice, ...]) -> str:
 
 
 def predict_series(request: Request, model: Sealed, network: Network) -> None:
-    """A row for each forecast: the row that it is of, from 1 in its sequence, and a number a target in its units."""
+    """A row for each forecast: its row number, from 1 in its sequence, and one number per target in its units."""
     given = request.settings(PredictSettings).settings
     rules = SeriesRules.from_json(model.config["series"])
     name = request.arguments["file"]

@@ -1,4 +1,4 @@
-"""`rnnlm rescore`: lists in, lists out as soon as they are known; or the weights that suit them best."""
+"""`rnnlm rescore`: lists in, lists out as soon as they are known; or the best weights for them."""
 
 import sys
 from pathlib import Path
@@ -34,13 +34,13 @@ def rescore(request: Request) -> None:
 
 
 def _show(screen: Terminal, report: dict[str, Any], *, quiet: bool) -> None:
-    """The report as the result, where nothing else is; as a notice beside the lists otherwise."""
+    """The report as the result if there is no other, otherwise as notices."""
     screen.notice(
         f"{report['utterances']:,} utterances, {report['hypotheses']:,} hypotheses, context {report['context']}, "
         f"model {report['model_sha256'][:12]}"
     )
     if report["utterances"] and report["utterances"] == report["hypotheses"] > 1:
-        screen.notice("every utterance has one hypothesis alone: does each line begin with its utterance's id?")
+        screen.notice("every utterance has only one hypothesis: check that each line begins with its utterance's id")
     rows = [
         (_RATES[key], report[f"{key}_word_errors"], report[f"{key}_word_error_rate"])
         for key in _RATES

@@ -1,4 +1,4 @@
-"""`rnnlm score`: texts in, rows on standard output as soon as they are known, the report beside them."""
+"""`rnnlm score`: texts in, rows on standard output as soon as they are known, and a report."""
 
 import sys
 from collections.abc import Iterable, Iterator
@@ -25,7 +25,7 @@ _PLAIN = ("tsv", "jsonl")
 
 
 def score(request: Request) -> None:
-    """Score files, or standard input, one after the other; rows come in the order of the input."""
+    """Score files, or standard input, one after the other; rows are in the order of the input."""
     given = request.settings(ScoreSettings).settings
     name, level = _form_and_level(request, given)
     unknown = given.unknown or ("exclude" if name in ("srilm", "mikolov") else "score")
@@ -42,7 +42,7 @@ def score(request: Request) -> None:
     screen, out, totals = terminal(request), sys.stdout, Totals()
     reading = decoding(request, screen)
     if rules.units.sentences:
-        screen.notice("the model was trained on sentences; here a line is one, so put each on its own")
+        screen.notice("the model was trained on sentences; here each line is one, so write one sentence per line")
     out.write(form.start())
     with screen.rate_progress("scoring", "predictions") as advance:
         for file in files:
@@ -53,7 +53,7 @@ def score(request: Request) -> None:
             out.write(form.end(file))
     out.write(form.close(totals))
     report = {
-        **totals.figures(scorer.digests), "context": given.context, "unknown_words": unknown, "level": level,
+        **totals.metrics(scorer.digests), "context": given.context, "unknown_words": unknown, "level": level,
         "format": name, "precision": given.precision, "files": files,
         "model": found.model.name, "model_sha256": found.model.model_sha256,
     }  # fmt: skip
@@ -64,7 +64,7 @@ def score(request: Request) -> None:
 
 
 def _form_and_level(request: Request, given: ScoreSettings) -> tuple[str, str]:
-    """The format and the level asked for; `--json` is JSON Lines, of the corpus where no level is given."""
+    """The format and the level; `--json` is JSON Lines, of the corpus unless a level is given."""
     if not request.run.json:
         return given.format or "tsv", given.level or "line"
     if given.format not in (None, "jsonl"):
@@ -82,7 +82,7 @@ def open_exact(request: Request, precision: str, engine: str = "fused") -> tuple
 
 
 def _sent_on(blocks: Iterable[bytes]) -> Iterator[bytes]:
-    """The same blocks; what was written so far leaves before a new one is waited for."""
+    """The blocks; output is flushed before waiting for a new one."""
     source = iter(blocks)
     while (block := next(source, None)) is not None:
         yield block
@@ -99,13 +99,13 @@ def _write_row(name: str, report: dict[str, Any]) -> None:
 
 
 def _show_report(screen: Terminal, given: ScoreSettings, report: dict[str, Any]) -> None:
-    """What the rows do not say: into the file of --report, and in a line for a person."""
+    """The report, to the file of --report, and as notices."""
     if given.report is not None:
         write_json(Path(given.report), report)
     perplexity = "-" if report["perplexity"] is None else f"{report['perplexity']:.2f}"
     words = f"words outside the vocabulary: {report['out_of_vocabulary_tokens']:,}"
     if report["excluded_tokens"]:
-        words += ", left out"
+        words += ", excluded"
     screen.notice(
         f"{report['lines']:,} lines, {report['tokens']:,} predictions, perplexity {perplexity}, "
         f"context {report['context']}, </s> of each line predicted; {words}"

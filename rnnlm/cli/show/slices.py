@@ -1,4 +1,4 @@
-"""`rnnlm slices`: where the loss is, how sure the model is, what it saves on a keyboard."""
+"""`rnnlm slices`: the loss by slices, the calibration, and the keystrokes saved."""
 
 import tempfile
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ def slices(request: Request) -> None:
     context, rules = given.context or found.model.context, found.model.rules
     with tempfile.TemporaryDirectory(prefix="rnnlm-") as name:
         directory = Path(name)
-        kept = directory / "text"  # it is read twice, and standard input could not be
+        kept = directory / "text"  # read twice, unlike standard input
         text = encode_text(_kept(chosen.blocks, kept), rules, directory)
         sliced = evaluate_slices(model, rules, text, context, Scratch(directory), line_blocks(kept))
         report = {
@@ -37,7 +37,7 @@ def slices(request: Request) -> None:
             "model_sha256": found.model.model_sha256, **_parts(sliced),
         }  # fmt: skip
     if "frequency" not in sliced.slices:
-        screen.notice(f"no slices by frequency: the ids of {rules.kind} tokens are not in its order")
+        screen.notice(f"no slices by frequency: the ids of {rules.kind} tokens are not ordered by frequency")
     if sliced.keystrokes is None:
         screen.notice("no keystrokes saved: the model's tokens are not words")
     if given.plot is not None:
@@ -47,7 +47,7 @@ def slices(request: Request) -> None:
 
 
 def _kept(blocks: Iterator[bytes], path: Path) -> Iterator[bytes]:
-    """The same blocks, written into a file as they pass."""
+    """The blocks, copied to a file."""
     with path.open("wb") as file:
         for block in blocks:
             file.write(block)

@@ -1,4 +1,4 @@
-"""`rnnlm clean` to `rnnlm embed`: a stage brought up to date, and its report."""
+"""`rnnlm clean` to `rnnlm embed`: bring a stage up to date, and show its report."""
 
 from rnnlm.app.opening import open_pipeline, plan
 from rnnlm.app.request import Request
@@ -8,7 +8,7 @@ from rnnlm.screen import Grid
 
 
 def show_stage(request: Request) -> None:
-    """Run the stage that the command is named for and what it reads, and show its result."""
+    """Run the stage with the command's name and its inputs, and show the result."""
     stage = request.command
     if request.arguments.get("dry_run"):
         show_dry_run(request, stage)

@@ -1,4 +1,4 @@
-"""`rnnlm status` and `rnnlm config`: where a workspace stands, and what it is set to."""
+"""`rnnlm status` and `rnnlm config`: the state of a workspace, and its settings."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -39,13 +39,13 @@ def status(request: Request) -> None:
         state = found["state"] + (", replacement unfinished" if "replacement" in found else "")
         view.add_row(f"models/{name}", state, ", ".join(found.get("reads", ())) or "-", _holds(found))
     report = {"workspace": str(workspace.path), "stages": states, "models": models}
-    # The way from the corpus to a model in a line; a stage that has not run stands in brackets.
+    # The pipeline from corpus to model in one line; stages that have not run are in brackets.
     steps = [name if state != "missing" else f"[{name}]" for name, state in states.items()]
     terminal(request).result(report, " → ".join((*steps, "train")), "", view)
 
 
 def _model(path: Path, identities: Mapping[str, str]) -> dict[str, Any]:
-    """Where a model stands beside the identities of the stages that are current."""
+    """The state of a model, by the identities of the current stages."""
     if not is_sealed(path):
         return {"state": "unfinished"}
     replacement = {"replacement": "unfinished"} if has_successor(path) else {}
@@ -64,14 +64,14 @@ def _model(path: Path, identities: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _holds(found: dict[str, Any]) -> str:
-    """A model's metric in words, or what is wrong with it."""
+    """A model's metric in words, or its error."""
     if "ngrams" in found:
         return f"{found['ngrams']:,} n-grams, order {found['order']}"
     return " ".join(valid_metric(found)) if "task" in found else found.get("error", "-")
 
 
 def _accept(request: Request, workspace: Workspace) -> None:
-    """Adopt text files that were edited by hand; later stages are stale from then on."""
+    """Adopt text files that were edited by hand; later stages become stale."""
     with workspace.lock():
         adopted = workspace.accept()
     stale = [name for name in STAGES if workspace.state(name) == "stale"]
@@ -81,7 +81,7 @@ def _accept(request: Request, workspace: Workspace) -> None:
 
 
 def config(request: Request) -> None:
-    """Every setting, its value and its origin; with --recipes the recipes and the metrics that they reach."""
+    """Every setting, its value and its origin; with --recipes the recipes and their metrics."""
     if request.arguments["recipes"]:
         recipes = [read_recipe(name) for name in recipe_names()]
         view = Grid("recipe", "what", "reaches", "source", "run here", left=True)

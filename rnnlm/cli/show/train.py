@@ -1,4 +1,4 @@
-"""`rnnlm train`: what the settings describe, planned, or trained while a person watches, and shown."""
+"""`rnnlm train`: the model of the settings, planned, or trained with progress, and shown."""
 
 from rnnlm.app.opening import open_pipeline
 from rnnlm.app.pipeline import Pipeline
@@ -17,7 +17,7 @@ from rnnlm.training.timing import read_timing
 
 
 def train(request: Request) -> None:
-    """Train the model that the settings describe, or find it done; with --plan say what it would be."""
+    """Train the model that the settings describe, unless it exists; with --plan show the plan."""
     if request.arguments.get("dry_run"):
         show_dry_run(request, "vocab")
         return
@@ -32,7 +32,7 @@ def train(request: Request) -> None:
 
 
 def _show_plan(screen: Terminal, run: Run, device: str) -> None:
-    """What a run would be, a line for each size and setting, then the reasons of a budget."""
+    """The plan of a run, one row for each size and setting, then the reasons for a budget's choice."""
     report = plan_of(run, device)
     view = Grid("what", "planned")
     for name, value in report.items():

@@ -1,4 +1,4 @@
-"""What a person sees of a run, and the signals that ask it to stop."""
+"""The progress of a run, and the signals that stop it."""
 
 import math
 import signal
@@ -12,11 +12,11 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from rnnlm.cli.signals import SIGNALS
 from rnnlm.cli.terminal import Terminal
-from rnnlm.training.progress import Progress as Standing
+from rnnlm.training.progress import Progress as RunProgress
 
 
 class Watcher:
-    """Shows loss, perplexity, speed and time left while a run goes on; keeps the signal that has come."""
+    """Shows loss, perplexity, speed and time left during a run; records the signal received."""
 
     def __init__(self, screen: Terminal, console: Console) -> None:
         self._screen = screen
@@ -33,7 +33,7 @@ class Watcher:
 
     @contextmanager
     def watching(self) -> Iterator["Watcher"]:
-        """Take the signals over, and show the bar."""
+        """Handle signals, and show the bar."""
         nohup = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
         taken = [number for number in SIGNALS if not (nohup and number == signal.SIGHUP)]
         before = {number: signal.signal(number, self._stop) for number in taken}
@@ -54,15 +54,15 @@ class Watcher:
         self._screen.notice("stopping after this step; Ctrl-C stops at once")
 
     def stop_signal(self) -> int | None:
-        """The signal that has come, if any."""
+        """The signal received, if any."""
         return self._signal
 
     def notice(self, text: str) -> None:
-        """Something that a person should know."""
+        """Show a notice."""
         self._screen.notice(text)
 
-    def progress(self, progress: Standing) -> None:
-        """Show where the run stands."""
+    def progress(self, progress: RunProgress) -> None:
+        """Show the progress of the run."""
         if progress.metric is not None and progress.metric != self._shown:
             self._shown = progress.metric
             self._screen.notice(

@@ -1,4 +1,4 @@
-"""`rnnlm window`: a table read into a workspace and cut into windows, and shown."""
+"""`rnnlm window`: read a table into a workspace, cut it into windows, and show them."""
 
 from typing import Any
 

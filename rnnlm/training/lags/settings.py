@@ -8,15 +8,15 @@ from rnnlm.config import above, at_least, between, setting
 from rnnlm.training.settings import CellName
 
 LagTaskName = Literal["recall", "copy", "adding"]
-# Enough for the gated cells to solve recall and adding at lag 100; copy stays hard. Adding wants the higher rate;
-# with it simple networks learn a part of recall from one seed and nothing from the next.
+# Enough for the gated cells to solve recall and adding at lag 100; copy stays hard. Adding needs the higher rate;
+# with it simple networks learn a part of recall from one seed and nothing from another.
 STEPS: dict[str, int] = {"recall": 600, "copy": 1000, "adding": 1000}
 RATES: dict[str, float] = {"recall": 0.003, "copy": 0.01, "adding": 0.01}
 
 
 @dataclass(frozen=True)
 class Variant:
-    """A network of the study: its cell, how its recurrent weights start, and whether its gradients are clipped."""
+    """A network of the study: its cell, the init of its recurrent weights, and whether its gradients are clipped."""
 
     cell: CellName
     recurrent_init: Literal["uniform", "orthogonal"] = "uniform"
@@ -67,32 +67,31 @@ def _by_task(values: dict[str, Any]) -> str:
 
 @dataclass(frozen=True)
 class LagSettings:
-    """Which networks meet which lags, and the budget that all of them get."""
+    """The networks and lags to compare, and the training budget of each network."""
 
     lags: str = setting(
-        "5,10,20,50,100", "steps to remember across; of adding, steps in a sequence", _lags, record=False
+        "5,10,20,50,100", "time steps between cue and recall; for adding, steps of a sequence", _lags, record=False
     )
     cells: str = setting(
         ",".join(VARIANTS),
-        "the networks: elman with small random recurrent weights, elman-unclipped the same without clipping, "
-        "elman-orthogonal with a rotation, lstm, gru",
+        "networks: elman, elman-unclipped without gradient clipping, elman-orthogonal with orthogonal init, lstm, gru",
         _cells, record=False,
     )  # fmt: skip
     steps: int | None = setting(None, "updates of each network", at_least(1), auto=_by_task(STEPS), record=False)
-    batch_size: int = setting(32, "fresh sequences in an update", at_least(1), record=False)
-    hidden: int = setting(64, "units of each network", between(1, 16384), record=False)
-    learning_rate: float | None = setting(None, "peak rate of AdamW", above(0), auto=_by_task(RATES), record=False)
-    clip: float = setting(1.0, "largest norm of the gradient, but for elman-unclipped", above(0), record=False)
+    batch_size: int = setting(32, "new sequences in each update", at_least(1), record=False)
+    hidden: int = setting(64, "hidden units of each network", between(1, 16384), record=False)
+    learning_rate: float | None = setting(None, "peak learning rate", above(0), auto=_by_task(RATES), record=False)
+    clip: float = setting(1.0, "maximum gradient norm, except for elman-unclipped", above(0), record=False)
     forget_bias: float | None = setting(
-        None, "first bias of the gate that keeps the state",
-        auto="from the sequence's steps T, log U(1, T − 1) for each unit and the LSTM's input gate its negative",
+        None, "initial bias of the gate that keeps the state",
+        auto="log U(1, T − 1) for each unit, T being the steps of a sequence; its negative for the LSTM's input gate",
         record=False,
     )  # fmt: skip
     seed: int = setting(1, "seed of sequences and networks", between(0, 2**63 - 1), record=False)
     plot: str | None = setting(
-        None, "draw the figure against the lag (PNG, SVG or PDF)", auto="none", record=False, file="written"
+        None, "plot the metric against the lag (PNG, SVG or PDF)", auto="none", record=False, file="written"
     )
 
     def settled(self, task: str) -> "LagSettings":
-        """The same without a gap: steps and rate as the task has them."""
+        """The settings with steps and rate filled in from the task."""
         return replace(self, steps=self.steps or STEPS[task], learning_rate=self.learning_rate or RATES[task])

@@ -1,6 +1,6 @@
-"""How far back networks remember: several trained at the same budget, over a range of lags, on fresh sequences.
+"""How far back networks remember: several trained with the same budget, over a range of lags, on new sequences.
 
-Every run goes through the one trainer, in a directory that is gone afterwards.
+Every run uses the ordinary trainer, in a temporary directory.
 """
 
 import contextlib
@@ -25,18 +25,18 @@ from rnnlm.training.progress import Outcome, Progress
 from rnnlm.training.sequences import SequenceObjective
 from rnnlm.training.settings import SettledSettings, TrainSettings, settled
 
-VALIDATED, TESTED = 250, 2000  # sequences that choose the best weights, and that measure them
-_HELD = 2**24  # steps of all training sequences together, at most; a longer run meets sequences again
+VALIDATED, TESTED = 250, 2000  # sequences that select the best weights, and that measure them
+_HELD = 2**24  # limit on the steps of all training sequences together; a longer run repeats sequences
 _SIDE_BY_SIDE = 250
 
 
 @dataclass(frozen=True)
 class LagRun:
-    """One network at one lag: the task's measures on fresh sequences, None after a loss that was not finite."""
+    """One network at one lag: the task's metrics on new sequences, None after a loss that was not finite."""
 
     network: str
     lag: int
-    figures: Mapping[str, float | None]
+    metrics: Mapping[str, float | None]
     steps: int
     seconds: float
     parameters: int
@@ -45,14 +45,14 @@ class LagRun:
     @property
     def diverged(self) -> bool:
         """Whether the loss stopped being finite."""
-        return None in self.figures.values()
+        return None in self.metrics.values()
 
     def record(self) -> dict[str, Any]:
-        """All of it, for JSON."""
+        """The run as JSON."""
         return {
             "network": self.network,
             "lag": self.lag,
-            **self.figures,
+            **self.metrics,
             "diverged": self.diverged,
             "steps": self.steps,
             "seconds": round(self.seconds, 3),
@@ -61,8 +61,8 @@ class LagRun:
         }
 
 
-class _Standing:
-    """Hears how far a run came, for one that does not end."""
+class _LastProgress:
+    """Records the progress of a run, for one that diverges."""
 
     def __init__(self) -> None:
         self.steps, self.seconds = 0, 0.0
@@ -78,9 +78,9 @@ class _Standing:
 
 
 def lag_study(task: str, settings: LagSettings, device: str) -> Iterator[LagRun]:
-    """Each network at each lag in turn, as its run ends; all of one lag meet the same sequences.
+    """Each network at each lag in turn, as its run ends; all networks at one lag read the same sequences.
 
-    What a run gives depends on the seed and its own settings, not on the other runs. Raises UsageError for a lag that
+    A run's result depends on the seed and its settings, not on the other runs. Raises UsageError for a lag that
     the task cannot have, before the first run.
     """
     chosen, settings, lags = LAG_TASKS[task], settings.settled(task), parse_lags(settings.lags)
@@ -117,35 +117,35 @@ def _run(
     train, valid, test = splits
     training = _training(VARIANTS[name], settings)
     network = _network(task, training, settings, int(train.lengths()[0])).to(device)
-    standing = _Standing()
+    last = _LastProgress()
     with tempfile.TemporaryDirectory(prefix="rnnlm-") as directory:
         objective = SequenceObjective(train, valid, training, task.kind)
-        trainer = Trainer(network, objective, training, Path(directory), standing, tries=0)
+        trainer = Trainer(network, objective, training, Path(directory), last, tries=0)
         outcome: Outcome | None = None
         with contextlib.suppress(DivergenceError):
             outcome = trainer.run(resume=False)
-    figures: dict[str, float | None] = dict.fromkeys(task.measures)
+    metrics: dict[str, float | None] = dict.fromkeys(task.measures)
     if outcome is not None:
         network.load(outcome.tensors, "the best weights")
-        figures.update(_figures(network, test))
+        metrics.update(_metrics(network, test))
     return LagRun(
-        name, lag, figures, standing.steps, standing.seconds, network.parameter_count,
+        name, lag, metrics, last.steps, last.seconds, network.parameter_count,
         None if outcome is None else outcome.clipped_fraction,
     )  # fmt: skip
 
 
 def _training(variant: Variant, settings: LagSettings) -> SettledSettings:
-    """The budget as the trainer takes it: no regularisation, for no sequence is seen often enough to be learned."""
+    """The budget as the trainer takes it: no regularization, as no sequence repeats often enough to be memorized."""
     given = TrainSettings(
         cell=variant.cell, recurrent_init=variant.recurrent_init, steps=settings.steps, bptt="full",
         clip=settings.clip if variant.clipped else 0.0, weight_decay=0.0, seed=settings.seed,
-        checkpoint_every="10000h",  # nothing goes on from a directory that is gone
+        checkpoint_every="10000h",  # a temporary directory is never resumed
     )  # fmt: skip
     return settled(given, hidden=settings.hidden, batch_size=settings.batch_size, learning_rate=settings.learning_rate)
 
 
 def _network(task: LagTask, training: SettledSettings, settings: LagSettings, steps: int) -> Network:
-    """A fresh network that reads `steps` steps."""
+    """A new network for sequences of `steps` steps."""
     generator = torch.Generator().manual_seed(settings.seed)
     start = WeightInit(training.recurrent_init, settings.forget_bias or 0.0)
     network = Network(task.architecture(training.cell, settings.hidden), generator, start)
@@ -155,12 +155,12 @@ def _network(task: LagTask, training: SettledSettings, settings: LagSettings, st
 
 
 def open_gates(network: Network, steps: int, generator: torch.Generator) -> None:
-    """Let the units keep their state for 1 to `steps` steps (the chrono start of Tallec & Ollivier 2018).
+    """Let the units keep their state for 1 to `steps` steps (chrono initialization, Tallec & Ollivier 2018).
 
         b = log m,  m ~ U(1, steps − 1);   the LSTM's input gate: −b
 
     σ(b) = m / (1 + m) forgets e-fold over about 1 + m steps. In the GRU one gate does both; cells without a gate that
-    keeps the state stay as they are. Without the closed input gate an LSTM that keeps its state for 100 steps also
+    keeps the state are unchanged. Without the closed input gate an LSTM that keeps its state for 100 steps also
     sums up 100 distractors, and then learned recall at lag 100 from two seeds of three.
     """
     for cell in network.cells:
@@ -174,8 +174,8 @@ def open_gates(network: Network, steps: int, generator: torch.Generator) -> None
                 cell.b[:H] = -m.log()
 
 
-def _figures(network: Network, data: TaskSequences) -> dict[str, float]:
-    """The task's measures over all that is asked."""
+def _metrics(network: Network, data: TaskSequences) -> dict[str, float]:
+    """The task's metrics over all targets."""
     pieces = list(predictions(network, data, _SIDE_BY_SIDE))
     if network.architecture.task == "forecast":
         errors = np.concatenate([piece.last() - piece.last_targets() for piece in pieces])

@@ -1,4 +1,4 @@
-"""The built-in tasks with long dependencies as sequences to train on; which network learns them is not known here."""
+"""The built-in tasks with long dependencies as sequences to train on."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,14 +12,14 @@ from rnnlm.builtin.copying import SYMBOLS, copy
 from rnnlm.builtin.recall import CUES, recall
 from rnnlm.model.architecture import Architecture
 
-_CHUNK = 1024  # sequences drawn at once
+_CHUNK = 1024  # sequences sampled at once
 
 
 @dataclass(frozen=True)
 class LagTask:
-    """A task: `draw(lag, count, random)` gives its sequences, `kind` is what the outputs are (`Architecture.task`).
+    """A task: `draw(lag, count, random)` returns its sequences, `kind` is that of its outputs (`Architecture.task`).
 
-    Of `measures` the first is the one that is shown; `guess` is its value for whoever remembers nothing.
+    The first of `measures` is shown; `guess` is its value for a guess without memory.
     """
 
     draw: Callable[[int, int, np.random.Generator], tuple[NDArray[Any], NDArray[Any]]]
@@ -32,7 +32,7 @@ class LagTask:
     guess: float
 
     def architecture(self, cell: str, hidden: int) -> Architecture:
-        """One layer of `cell`; symbols are embedded in as many numbers as it has units."""
+        """One layer of `cell`; the embedding is as wide as the layer."""
         vocabulary = self.symbols and self.symbols + 1  # id 0 pads
         return Architecture(
             cell, vocabulary, hidden if vocabulary else 0, hidden, 1, False, task=self.kind, features=self.features,
@@ -49,16 +49,16 @@ LAG_TASKS = {
 
 
 class TaskSequences:
-    """`count` sequences of a task, drawn once and kept in the smallest type that holds them."""
+    """`count` sequences of a task, sampled once and kept in the smallest type that holds them."""
 
     def __init__(self, task: LagTask, lag: int, count: int, random: np.random.Generator) -> None:
-        """Raises UsageError for a lag that the task cannot have."""
+        """Raises UsageError for a lag that the task does not support."""
         self._real = task.kind == "forecast"
         kinds = (np.float32, np.float32) if self._real else (np.uint8, np.int8)
-        drawn = [task.draw(lag, min(_CHUNK, count - first), random) for first in range(0, count, _CHUNK)]
+        sampled = [task.draw(lag, min(_CHUNK, count - first), random) for first in range(0, count, _CHUNK)]
         self._inputs, self._targets = (
             np.concatenate([part.astype(kind) for part in parts])
-            for parts, kind in zip(zip(*drawn, strict=True), kinds, strict=True)
+            for parts, kind in zip(zip(*sampled, strict=True), kinds, strict=True)
         )
         self._lengths = np.full(count, self._inputs.shape[1], np.int64)
 
@@ -73,13 +73,13 @@ class TaskSequences:
     def batch(self, rows: NDArray[np.int64]) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.int64]]:
         """Inputs (time, n) of ids from 1 or (time, n, F), targets and lengths (n,), as `Sequences` has them.
 
-        What adding asks for is known at the last step alone.
+        The target of adding is at the last step; other steps have NaN.
         """
         inputs, targets = self._inputs[rows].swapaxes(0, 1), self._targets[rows]
         lengths = self._lengths[rows]
         if self._real:
-            asked = np.full((*inputs.shape[:2], targets.shape[1]), np.nan, np.float32)
-            asked[-1] = targets
-            return np.ascontiguousarray(inputs), asked, lengths
+            wanted = np.full((*inputs.shape[:2], targets.shape[1]), np.nan, np.float32)
+            wanted[-1] = targets
+            return np.ascontiguousarray(inputs), wanted, lengths
         labels = targets.astype(np.int64)
         return inputs.astype(np.int64, order="C") + 1, labels if labels.ndim == 1 else labels.T.copy(), lengths

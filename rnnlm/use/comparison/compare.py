@@ -1,4 +1,4 @@
-"""Several models on one text: what each costs in every line, in a measure that fits them all, and their differences."""
+"""Several models on one text: the cost of every line under each, in a common metric, and their differences."""
 
 import math
 from collections.abc import Callable, Iterable, Sequence
@@ -22,7 +22,7 @@ _BITS = 1 / math.log(2)
 class Comparison:
     """`sums` of each model and `sizes`, (units,) each: nats and tokens, or bits and bytes, as `measure` says.
 
-    `spelled` where unknown words cost their spelling too.
+    `spelled` if the cost of unknown words includes their spelling.
     """
 
     measure: ComparisonMetric
@@ -32,21 +32,21 @@ class Comparison:
     spelled: bool
 
     def mean(self, number: int) -> float:
-        """What a model's figure is."""
+        """The metric of a model."""
         return float(self.sums[number].sum() / self.sizes.sum())
 
     def difference(self, first: int, second: int, resamples: int, seed: int) -> Difference:
-        """The figure of the first less that of the second."""
+        """The metric of the first minus that of the second."""
         return paired_difference(self.sums[first], self.sums[second], self.sizes, resamples, seed)
 
 
 def compare(
     models: Sequence[LanguageModel], readers: Sequence[Reader], raw: Raw, train: Raw | None, batch_size: int
 ) -> Comparison:
-    """Measure all models; `raw` gives the text in blocks of whole lines, `train` that of training where there is one.
+    """Measure all models; `raw` returns the text in blocks of whole lines, `train` the training text if there is one.
 
-    Raises UsageError where figures are not comparable, where unknown words would have to be spelled and cannot be, and
-    for a text of too few lines.
+    Raises UsageError where metrics are not comparable, where unknown words cannot be spelled but must be, and for a
+    text of too few lines.
     """
     measure = common_measure(readers)
     unknown = measure == "bits_per_byte" and any(reader.text.unknown_tokens for reader in readers)
@@ -54,8 +54,8 @@ def compare(
     units = units_of(readers[0].text.ids)
     if len(units.lines) <= FEWEST_UNITS:
         raise UsageError(
-            f"the text has {len(units.lines) - 1} {units.name}, too few to draw from",
-            f"give one of {FEWEST_UNITS} or more",
+            f"the text has {len(units.lines) - 1} {units.name}, too few to resample",
+            f"name a text of {FEWEST_UNITS} or more",
         )
     costs = [
         units.of(reader.text.ids).sums(text_nats(model, reader.text.ids, reader.context, batch_size))
@@ -77,9 +77,9 @@ def _spelling(readers: Sequence[Reader], train: Raw | None) -> Spelling:
     if train is None:
         reader = next(reader for reader in readers if reader.text.unknown_tokens)
         raise UsageError(
-            f"{reader.name} predicts {reader.text.unknown_tokens:,} unknown words, which have to be spelled to be "
-            "compared across tokens, by the training text, which these models are without",
-            "name a workspace in place of one of them, or models of the same tokens",
+            f"{reader.name} predicts {reader.text.unknown_tokens:,} unknown words; a comparison across tokens "
+            "spells them by the training text, which these models do not have",
+            "name a workspace instead of one of them, or models of the same tokens",
         )
     rules = readers[0].rules
     return Spelling(block.text for block in clean_blocks(train(), rules.rule, rules.units))

@@ -1,4 +1,4 @@
-"""Several models compared on one text: which they are, and the report."""
+"""Several models compared on one text: finding the models, and the report."""
 
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -25,13 +25,13 @@ def compare_models(
 ) -> dict[str, Any]:
     """The metrics of all models on one text, and each pair's difference with its interval and p value.
 
-    `load` makes a model of a sealed one. UsageError for models or a text that cannot be compared.
+    `load` opens a sealed model. UsageError for models or a text that cannot be compared.
     """
     found = _find(paths)
     names = _names(found)
     workspace = next((each.workspace for each in found if each.workspace is not None), None)
     if workspace is None and given.text is None:
-        raise UsageError("these models are without a workspace", "name a text with --text FILE")
+        raise UsageError("these models have no workspace", "name a text with --text FILE")
     models = [load(each.model) for each in found]
 
     def text_again() -> ChosenText:
@@ -44,9 +44,9 @@ def compare_models(
     with tempfile.TemporaryDirectory(prefix="rnnlm-") as directory:
         readers = []
         for number, (each, name) in enumerate(zip(found, names, strict=True)):
-            place = Path(directory) / str(number)
-            place.mkdir()
-            text = encode_text(text_again().blocks, each.model.rules, place)
+            own = Path(directory) / str(number)
+            own.mkdir()
+            text = encode_text(text_again().blocks, each.model.rules, own)
             readers.append(Reader(name, each.model.rules, given.context or each.model.context, text))
         comparison = compare(
             models, readers, lambda: text_again().blocks, None if workspace is None else train, given.batch_size
@@ -65,9 +65,9 @@ def compare_models(
 
 
 def _find(paths: Sequence[str]) -> list[FoundModel]:
-    """The models: each path a sealed directory or a workspace; or names in the workspace that comes first.
+    """The models: each path a sealed directory or a workspace, or a name in the workspace that comes first.
 
-    Raises UsageError for fewer than two, and for one that is there twice.
+    Raises UsageError for fewer than two, and for a model that is named twice.
     """
     first = Path(paths[0])
     names = {
@@ -92,7 +92,7 @@ def _find(paths: Sequence[str]) -> list[FoundModel]:
 
 
 def _at(path: Path) -> FoundModel:
-    """A sealed model, with the workspace that it lies in, if any; or the last of a workspace."""
+    """A sealed model, with the workspace that contains it, if any; or the last of a workspace."""
     if not is_sealed(path):
         workspace = Workspace.open(path)
         return FoundModel(last_trained(workspace, None), workspace)

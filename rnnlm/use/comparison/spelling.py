@@ -1,10 +1,10 @@
-"""What an unknown word costs when it is spelled: a character unigram of a training text.
+"""The cost of spelling an unknown word, under a character unigram of a training text.
 
-p(`<unk>`) alone is the probability of every unknown word together, which makes a small vocabulary look good. With
+p(`<unk>`) is the probability of all unknown words together, which favors a small vocabulary. With
 
     p(word) = p(<unk>) Π_c p(c) p(end)
 
-a model gives each word a probability of its own, and models of other tokens can be compared with it.
+each word has its own probability, and models with other tokens can be compared.
 """
 
 import math
@@ -25,21 +25,21 @@ _CODE_POINTS = 0x110000
 
 
 class Spelling:
-    """p(c) of every character by its count in a text, one added to each, to the end of a word, and to 'any other'.
+    """p(c) of every character by its count in a text, of the end of a word, and of 'any other'; add-one smoothing.
 
-    The characters that the text does not have share the probability of 'any other'.
+    Characters that do not occur in the text divide the probability of 'any other'.
     """
 
     def __init__(self, cleaned: Iterable[bytes]) -> None:
-        """`cleaned` is text in blocks of whole lines; its blanks separate words."""
+        """`cleaned` is text in blocks of whole lines; spaces separate words."""
         counts: Counter[str] = Counter()
         words = 0
         for block in cleaned:
             text = block.decode()
             counts.update(text)
             words += len(text.split())
-        for blank in (" ", "\n"):
-            counts.pop(blank, None)
+        for space in (" ", "\n"):
+            counts.pop(space, None)
         total = sum(counts.values()) + len(counts) + words + 2
         self._nats = {character: -math.log((count + 1) / total) for character, count in counts.items()}
         self._end = -math.log((words + 1) / total)
@@ -52,14 +52,14 @@ class Spelling:
 
 @dataclass(frozen=True)
 class SpelledLines:
-    """Of some lines: the bytes of each in cleaned text, its end one of them, and what spelling its unknown costs."""
+    """For some lines: bytes of each in cleaned text, line end included, and nats for spelling its unknown words."""
 
     bytes: NDArray[np.int64]
     spelling: NDArray[np.float64]
 
 
 def measured_lines(blocks: Iterable[bytes], rules: TextRules, spelling: Spelling | None) -> Iterator[SpelledLines]:
-    """Bytes and spelling of every line of a raw text, a block at a time; no spelling, no cost."""
+    """Bytes and spelling of every line of a raw text, a block at a time; the cost is 0 without `spelling`."""
     table = IdTable(tokens_by_id(rules.tokenizer), rules.kind)
     segmenter = None if spelling is None else Segmenter(rules.kind, rules.rule, rules.tokenizer)
     for block in clean_blocks(blocks, rules.rule, rules.units):
@@ -73,13 +73,13 @@ def measured_lines(blocks: Iterable[bytes], rules: TextRules, spelling: Spelling
 
 
 def unknown_words(tokens: bytes, table: IdTable, kind: str) -> Iterator[tuple[int, str]]:
-    """(line, word) of every token without an id of its own, in a block of lines of tokens as they are written."""
+    """(line, word) of every token without an id, in a block of lines of tokens as written."""
     unknown = table.block(tokens).ids == UNKNOWN_ID
     words = split_tokens(tokens)
-    end, line, blank = END.encode(), 0, shown(" ", kind)
+    end, line, space = END.encode(), 0, shown(" ", kind)
     for word, is_unknown in zip(words, unknown.tolist(), strict=True):
         if is_unknown:
             text = word.decode()
-            yield line, text if text != blank else " "
+            yield line, text if text != space else " "
         elif word == end:
             line += 1

@@ -1,4 +1,4 @@
-"""The best possible perplexity, where it is known: the built-in stories under the grammar that they come from."""
+"""The best possible perplexity, where it is known: the built-in stories under the grammar that generates them."""
 
 import math
 from pathlib import Path
@@ -14,12 +14,12 @@ from rnnlm.corpus.text import TextRules
 def best_possible_perplexity(corpus_sha256: str, split: Path, rules: TextRules, context: str) -> float | None:
     """exp of the grammar's cross-entropy on a raw split of the corpus with this digest; None where it is not known.
 
-    It is known for default-cleaned words in one stream: other tokens are predicted otherwise, and other contexts
-    hide from the model what the figure counts on.
+    It is known for default-cleaned words in one stream: other tokens are other events, and other contexts
+    hide from the model what the grammar sees.
     """
     plain = rules.kind == "word" and rules.rule == CleanRule.of(CleanSettings(), "word") and not rules.units.sentences
     if corpus_sha256 != STORIES_SHA256 or context != "stream" or not plain:
         return None
     blocks = clean_blocks(line_blocks(split), rules.rule, rules.units)
     nats, predictions = cross_entropy(line for block in blocks for line in block.text.decode().splitlines())
-    return math.exp(nats / predictions) if math.isfinite(nats) else None  # an edited story may be none of the grammar's
+    return math.exp(nats / predictions) if math.isfinite(nats) else None  # the grammar may not generate an edited story

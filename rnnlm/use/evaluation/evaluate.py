@@ -1,4 +1,4 @@
-"""What a model makes of a text: perplexity and its relatives, all from one sum of nats."""
+"""Evaluation of a language model on a text: perplexity and related metrics, all from one sum of nats."""
 
 import math
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ class Evaluation:
     text: EncodedText
 
     def report(self) -> dict[str, Any]:
-        """The figures of the design, by their full names."""
+        """The metrics, by their full names."""
         per_token = self.nats / self.tokens
         bits = self.nats / math.log(2)
         known = self.tokens - self.text.unknown_tokens

@@ -1,4 +1,4 @@
-"""A text read from its beginning to its end, one stretch after the other: what models that learn on the way need."""
+"""A text read in order, one stretch after the other, for models that adapt to it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from rnnlm.model.likelihood import spans_of
 
 @dataclass(frozen=True)
 class Stretch:
-    """Tokens from `start` on: `inputs` (time, 1) and `targets` (time,) of ids; `fresh` where the state starts anew."""
+    """Tokens from `start` on: `inputs` (time, 1) and `targets` (time,) of ids; `fresh` where the state is reset."""
 
     start: int
     inputs: Tensor
@@ -22,7 +22,7 @@ class Stretch:
 
 
 def stretches(ids: Ids, context: str, steps: int) -> Iterator[Stretch]:
-    """The text in stretches of `steps` tokens at most, none over a border at which `context` starts anew."""
+    """The text in stretches of at most `steps` tokens, none across a border at which `context` resets the state."""
     for first, end in spans_of(ids, context):
         for start in range(int(first), int(end), steps):
             targets = np.asarray(ids.ids[start : min(start + steps, end)], np.int64)

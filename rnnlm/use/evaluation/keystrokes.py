@@ -1,14 +1,14 @@
-"""Keystrokes that the best completions save: what a model is worth on a keyboard.
+"""Keystrokes that the best completions save on a keyboard.
 
-A text is typed word by word, each with the blank or line end that ends it. Before every keystroke the three most
-probable words are offered that begin with what is typed of the word so far, nothing at first. As soon as the word is
-among them one keystroke takes it, its blank included. The savings are
+A text is typed word by word, each with the space or line end after it. Before every keystroke the three most probable
+words that begin with the characters typed so far are offered. As soon as the word is among them, one keystroke takes
+it with its space. The savings are
 
     1 − keystrokes with the offers / keystrokes without them
 
-(keystroke savings of Trnka & McCoy 2008, as an ideal user makes them). A word of m characters costs m + 1 keystrokes
-without; with the offers k + 1 where it is among them after k of its characters, k < m, and m + 1 where it never is, as
-for a word outside the vocabulary. Line ends are not offered and not counted apart.
+(keystroke savings of Trnka & McCoy 2008, for an ideal user). A word of m characters costs m + 1 keystrokes without
+offers; with them k + 1 if it is offered after k of its characters, k < m, and m + 1 if it never is, as for a word
+outside the vocabulary. Line ends are not offered and not counted separately.
 """
 
 from bisect import bisect_left
@@ -39,7 +39,7 @@ class Keystrokes:
         self.words = 0
 
     def add(self, log_p: Tensor, targets: NDArray[np.int64]) -> None:
-        """log_p (rows, outputs), targets (rows,) of ids; those that are no words are left out."""
+        """log_p (rows, outputs), targets (rows,) of ids; targets that are not words are skipped."""
         rows = np.flatnonzero(targets > UNKNOWN_ID)
         if not len(rows):
             return
@@ -56,7 +56,7 @@ class Keystrokes:
             self._count(length, min(typed, length) + 1)
 
     def add_unknown(self, word: str) -> None:
-        """A word outside the vocabulary, which has to be typed."""
+        """Count a word outside the vocabulary, which is typed in full."""
         self._count(len(word), len(word) + 1)
 
     def _count(self, length: int, keystrokes: int) -> None:
@@ -65,7 +65,7 @@ class Keystrokes:
         self.saved += length + 1 - keystrokes
 
     def _ranges_of(self, word: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Where in the sorted vocabulary the words lie that begin with the first k characters, k = 0 … m − 1."""
+        """The range of the words in the sorted vocabulary that begin with the first k characters, k = 0 … m − 1."""
         name = self._names[word]
         starts = [name[:k] for k in range(len(name))]
         first = [bisect_left(self._sorted, start) for start in starts]
@@ -74,5 +74,5 @@ class Keystrokes:
         return np.array(first), np.array(last)
 
     def savings(self) -> float | None:
-        """The share of keystrokes saved; None without words."""
+        """The fraction of keystrokes saved; None without words."""
         return self.saved / self.plain if self.plain else None

@@ -1,8 +1,8 @@
-"""Whether a model is as sure as it is right: the probability of its first guess against how often the guess is right.
+"""Calibration: the probability of the most likely token against how often it is right.
 
 Predictions are put into bins of equal width by the confidence p = max_w p(w). With n_b predictions in bin b, accuracy
-acc_b and mean confidence conf_b the expected calibration error is Σ_b n_b / n |acc_b − conf_b| (Naeini, Cooper &
-Hauskrecht 2015; Guo et al. 2017, whose 15 bins are taken).
+acc_b and mean confidence conf_b, the expected calibration error is Σ_b n_b / n |acc_b − conf_b| (Naeini, Cooper &
+Hauskrecht 2015; Guo et al. 2017, with 15 bins as there).
 """
 
 from typing import Any
@@ -14,7 +14,7 @@ BINS = 15
 
 
 class Reliability:
-    """Counts, right guesses and sums of confidence in each bin."""
+    """Counts, correct predictions and sums of confidence in each bin."""
 
     def __init__(self) -> None:
         self.counts = np.zeros(BINS, np.int64)

@@ -10,7 +10,7 @@ from rnnlm.use.settings import BALANCE, BALANCE_HELP, Context, SplitName, pictur
 
 @dataclass(frozen=True)
 class EvaluateSettings:
-    """What is measured, and in what context."""
+    """The text to evaluate, its context, and baselines."""
 
     split: SplitName | None = setting(
         None, "the split", auto="test, or valid where test is empty", record=False, basic=True
@@ -19,22 +19,20 @@ class EvaluateSettings:
         None, "a text file instead of a split; - for standard input", auto="none", record=False, file="read", basic=True
     )
     context: Context | None = setting(
-        None, "state carried across lines, or reset at each line or blank line", auto="as trained", record=False,
+        None, "carry the state across lines, or reset it at each line or blank line", auto="as trained", record=False,
         basic=True,
     )  # fmt: skip
-    batch_size: int = setting(64, "sequences read side by side", at_least(1), record=False)
-    field: str = setting(FIELD, "the column or field that holds the text, in a file of labelled texts", record=False)
-    label: str = setting(LABEL, "the column or field that holds the label", record=False)
+    batch_size: int = setting(64, "sequences in a batch", at_least(1), record=False)
+    field: str = setting(FIELD, "column or field of the text in a file of labeled texts", record=False)
+    label: str = setting(LABEL, "column or field of the label", record=False)
     balance: float = setting(BALANCE, BALANCE_HELP, between(0, 1), record=False)
     baseline: bool = setting(
-        False, "beside a model of labelled texts, naive Bayes over characters; the others always have theirs",
-        record=False, switch=True,
-    )  # fmt: skip
-    season: int = setting(24, "rows in a season, for the seasonal baseline of a forecast", at_least(1), record=False)
+        False, "for a model of labeled texts: also evaluate naive Bayes over characters", record=False, switch=True
+    )
+    season: int = setting(24, "rows of a season, for the seasonal baseline of a forecast", at_least(1), record=False)
     plot: str | None = setting(
-        None, "a picture of the forecast (PNG, SVG or PDF)", picture, auto="none", record=False,
-        file="written", basic=True,
-    )  # fmt: skip
+        None, "plot of the forecast (PNG, SVG or PDF)", picture, auto="none", record=False, file="written", basic=True
+    )
 
     def check(self) -> None:
         """One text."""
@@ -44,7 +42,7 @@ class EvaluateSettings:
 
 @dataclass(frozen=True)
 class SliceSettings:
-    """Which text is read in slices, and in what context."""
+    """The text to slice, and its context."""
 
     split: SplitName | None = setting(
         None, "the split", auto="test, or valid where test is empty", record=False, basic=True
@@ -53,13 +51,12 @@ class SliceSettings:
         None, "a text file instead of a split; - for standard input", auto="none", record=False, file="read", basic=True
     )
     context: Context | None = setting(
-        None, "state carried across lines, or reset at each line or blank line", auto="as trained", record=False,
+        None, "carry the state across lines, or reset it at each line or blank line", auto="as trained", record=False,
         basic=True,
     )  # fmt: skip
     plot: str | None = setting(
-        None, "a picture of the reliability (PNG, SVG or PDF)", picture, auto="none", record=False, file="written",
-        basic=True,
-    )  # fmt: skip
+        None, "reliability diagram (PNG, SVG or PDF)", picture, auto="none", record=False, file="written", basic=True
+    )
 
     def check(self) -> None:
         """One text."""

@@ -1,4 +1,4 @@
-"""A text read once for everything that needs whole distributions: slices of the loss, calibration, keystrokes."""
+"""One reading of a text for all metrics that need whole distributions: slices of the loss, calibration, keystrokes."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ _LINES = 4096
 
 @dataclass(frozen=True)
 class Sliced:
-    """The figures of the whole text and its parts; no `keystrokes` where tokens are not words."""
+    """The metrics of the whole text and of its slices; no `keystrokes` where tokens are not words."""
 
     evaluation: Evaluation
     slices: dict[str, Slices]
@@ -42,9 +42,9 @@ class Sliced:
 def evaluate_slices(
     model: LanguageModel, rules: TextRules, text: EncodedText, context: str, scratch: Scratch, raw: Iterable[bytes]
 ) -> Sliced:
-    """Read a text in `context`; `raw` is the same text once more, for the words that have no id.
+    """Read a text in `context`; `raw` is the same text again, for the words without an id.
 
-    What every token costs waits in a file. Of distributions a bounded number is in memory.
+    The cost of every token is kept in a file; the number of distributions in memory is bounded.
     """
     if isinstance(model, Network):
         model.eval()
@@ -84,7 +84,7 @@ def _lines(ids: Ids, costs: np.ndarray) -> Iterable[tuple[SlicedLines, np.ndarra
 
 
 def _outside(raw: Iterable[bytes], rules: TextRules, names: list[str]) -> Iterable[str]:
-    """Every word of a text outside the vocabulary; not a text's own `<unk>`, which nobody has typed."""
+    """Every word of a text outside the vocabulary; a `<unk>` written in the text is skipped."""
     table, segmenter = IdTable(names, rules.kind), Segmenter(rules.kind, rules.rule)
     for block in clean_blocks(raw, rules.rule, rules.units):
         for _, word in unknown_words(segmenter.block(block.text), table, rules.kind):

@@ -1,4 +1,4 @@
-"""An n-gram model as ARPA text: as it is, or estimated on text drawn from a network, and how far it is from that."""
+"""An n-gram model as ARPA text: as is, or estimated on text sampled from a network, with both perplexities."""
 
 import tempfile
 from pathlib import Path
@@ -17,13 +17,13 @@ from rnnlm.use.export.measuring import measuring_text
 from rnnlm.use.export.samples import sample_text
 from rnnlm.use.export.settings import ExportSettings
 
-CONTEXT = "sentence"  # of the n-gram model: what readers of ARPA files suppose
+CONTEXT = "sentence"  # of the n-gram model: what readers of ARPA files assume
 
 
 def export_arpa(
     found: FoundModel, model: LanguageModel, given: ExportSettings, out: Path, screen: Screen
 ) -> dict[str, Any]:
-    """Write the file; the report has the perplexities of both where a network was sampled and a text is at hand."""
+    """Write the file; the report has both perplexities where a network was sampled and a text is available."""
     sealed, tokens = found.model, arpa_tokens(found.model.rules)
     report: dict[str, Any] = {"to": "arpa", "out": str(out), "model": sealed.name, "model_sha256": sealed.model_sha256}
     if isinstance(model, NgramModel):
@@ -44,9 +44,9 @@ def export_arpa(
 
 
 def _estimated(model: Network, context: str, given: ExportSettings, directory: Path, screen: Screen) -> Grams:
-    """The Kneser–Ney model of text drawn from a network, its arrays in `directory`."""
+    """The Kneser–Ney model of text sampled from a network, its arrays in `directory`."""
     scratch = Scratch(directory)
-    with screen.rate_progress("drawing", "tokens") as advance:
+    with screen.rate_progress("sampling", "tokens") as advance:
         samples = sample_text(model, given.tokens, context, given.seed, scratch, advance)
     arrays = directory / "grams"
     arrays.mkdir()

@@ -1,4 +1,4 @@
-"""A sealed model in a quarter of the bytes, and what that costs it."""
+"""A sealed model in a quarter of the bytes, and its loss in perplexity."""
 
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ _BYTES = 1.1  # a number of the network: one byte, and the scales of the rows
 
 
 def write_int8(found: FoundModel, given: ExportSettings, out: Path, device: str, screen: Screen) -> dict[str, Any]:
-    """A sealed model in `out` with every matrix in 8 bits; its perplexity beside that of the model it is made from."""
+    """A sealed model in `out` with every matrix in 8 bits; its perplexity and that of the original."""
     original = found.model
     check_quantizable(original)
     metrics: dict[str, Any] = {"perplexity_before": None, "perplexity_after": None}

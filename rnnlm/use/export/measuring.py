@@ -1,4 +1,4 @@
-"""The text that an exported model is measured on beside the one that it was made from."""
+"""The text that an exported model and its original are measured on."""
 
 import tempfile
 from collections.abc import Iterator
@@ -33,13 +33,13 @@ class MeasuredText:
         return float(evaluate(model, self.text, context, _SIDE_BY_SIDE).report()["perplexity"])
 
     def described(self) -> dict[str, Any]:
-        """What the metrics are of."""
+        """Which text was measured."""
         return {"split": self.split, "tokens": len(self.text.ids.ids), "raw_sha256": self.text.raw_sha256}
 
 
 @contextmanager
 def measuring_text(found: FoundModel, given: ExportSettings, screen: Screen) -> Iterator[MeasuredText | None]:
-    """The text that the settings name, or the workspace's valid split, or test; None, with a notice, where none is."""
+    """The text that the settings name, or the workspace's valid split, or test; None, with a notice, without a text."""
     split = given.split
     if given.text is None and split is None:
         split = None if found.workspace is None else _split(found.workspace)
@@ -53,7 +53,7 @@ def measuring_text(found: FoundModel, given: ExportSettings, screen: Screen) -> 
 
 
 def _split(workspace: Workspace) -> SplitName | None:
-    """The first of valid and test that holds anything."""
+    """The first of valid and test that is not empty."""
     splits: tuple[SplitName, ...] = ("valid", "test")
     files = {split: workspace.directory("raw") / f"{split}.txt" for split in splits}
     return next((split for split, file in files.items() if file.is_file() and file.stat().st_size), None)

@@ -1,7 +1,7 @@
 """One step of each recurrent cell in ONNX operators: the equations of `model/cells/`, in the same letters.
 
-A step takes `drive` = b + U x(t) and the state before it, all (batch, ·), and gives the state after it, h(t) first. A
-row of `STEPS` and an entry of `STATE` for each cell.
+A step takes the input projection b + U x(t) and the state before it, all (batch, ·), and returns the state after it,
+h(t) first. Each cell has a row in `STEPS` and an entry in `STATE`.
 """
 
 from collections.abc import Callable, Mapping
@@ -29,33 +29,33 @@ class LayerWeights:
     architecture: Architecture
     output: Callable[[Nodes, str], str]
 
-    def turned(self, nodes: Nodes, letter: str) -> str:
-        """The transpose of a matrix, as products of rows want it."""
+    def transposed(self, nodes: Nodes, letter: str) -> str:
+        """The transpose of a matrix, for products with rows."""
         return nodes.constant(f"{self.name}.{letter}.T", self.weights[letter].T)
 
-    def drive(self, nodes: Nodes, x: str) -> str:
+    def project(self, nodes: Nodes, x: str) -> str:
         """b + U x: (…, inputs) → (…, rows)."""
         b = nodes.constant(f"{self.name}.b", self.weights["b"])
-        return nodes.op("Add", nodes.op("MatMul", x, self.turned(nodes, "U")), b)
+        return nodes.op("Add", nodes.op("MatMul", x, self.transposed(nodes, "U")), b)
 
     def recur(self, nodes: Nodes, h: str) -> str:
         """W h: (batch, ·) → (batch, rows)."""
-        return nodes.op("MatMul", h, self.turned(nodes, "W"))
+        return nodes.op("MatMul", h, self.transposed(nodes, "W"))
 
 
-def _elman(nodes: Nodes, layer: LayerWeights, drive: str, state: StateNames, act: str = "Tanh") -> StateNames:
+def _elman(nodes: Nodes, layer: LayerWeights, projected: str, state: StateNames, act: str = "Tanh") -> StateNames:
     """h(t) = tanh(b + U x(t) + W h(t−1)), or max(0, …)."""
-    return (nodes.op(act, nodes.op("Add", drive, layer.recur(nodes, state[0]))),)
+    return (nodes.op(act, nodes.op("Add", projected, layer.recur(nodes, state[0]))),)
 
 
-def _elman_relu(nodes: Nodes, layer: LayerWeights, drive: str, state: StateNames) -> StateNames:
-    return _elman(nodes, layer, drive, state, "Relu")
+def _elman_relu(nodes: Nodes, layer: LayerWeights, projected: str, state: StateNames) -> StateNames:
+    return _elman(nodes, layer, projected, state, "Relu")
 
 
-def _gru(nodes: Nodes, layer: LayerWeights, drive: str, state: StateNames) -> StateNames:
+def _gru(nodes: Nodes, layer: LayerWeights, projected: str, state: StateNames) -> StateNames:
     """r and z are gates, n = tanh(bⁿ + Uⁿ x + r Wⁿ h(t−1)), h(t) = (1 − z) n + z h(t−1)."""
     (h,) = state
-    r, z, n = nodes.split(drive, 3)
+    r, z, n = nodes.split(projected, 3)
     Wr, Wz, Wn = nodes.split(layer.recur(nodes, h), 3)
     r, z = (nodes.op("Sigmoid", nodes.op("Add", *pair)) for pair in ((r, Wr), (z, Wz)))
     n = nodes.op("Tanh", nodes.op("Add", n, nodes.op("Mul", r, Wn)))
@@ -63,10 +63,10 @@ def _gru(nodes: Nodes, layer: LayerWeights, drive: str, state: StateNames) -> St
     return (nodes.op("Add", renewed, nodes.op("Mul", z, h)),)
 
 
-def _lstm(nodes: Nodes, layer: LayerWeights, drive: str, state: StateNames) -> StateNames:
+def _lstm(nodes: Nodes, layer: LayerWeights, projected: str, state: StateNames) -> StateNames:
     """s(t) = f s(t−1) + g c, h(t) = tanh(s(t)) q; with peepholes P the gates see s."""
     h, s = state
-    g, f, c, q = nodes.split(nodes.op("Add", drive, layer.recur(nodes, h)), 4)
+    g, f, c, q = nodes.split(nodes.op("Add", projected, layer.recur(nodes, h)), 4)
     seen = layer.weights.get("P")
 
     def see(gate: str, row: int, cell: str) -> str:
@@ -80,10 +80,10 @@ def _lstm(nodes: Nodes, layer: LayerWeights, drive: str, state: StateNames) -> S
     return nodes.op("Mul", nodes.op("Tanh", s), nodes.op("Sigmoid", see(q, 2, s))), s
 
 
-def _output_recurrent(nodes: Nodes, layer: LayerWeights, drive: str, state: StateNames) -> StateNames:
+def _output_recurrent(nodes: Nodes, layer: LayerWeights, projected: str, state: StateNames) -> StateNames:
     """h(t) = tanh(b + U x(t) + W ŷ(t−1)), ŷ(t) = softmax(V h(t) + c), or V h(t) + c."""
     _, y = state
-    h = nodes.op("Tanh", nodes.op("Add", drive, layer.recur(nodes, y)))
+    h = nodes.op("Tanh", nodes.op("Add", projected, layer.recur(nodes, y)))
     o = layer.output(nodes, h)
     return h, nodes.op("Softmax", o, axis=-1) if layer.architecture.feedback == "probabilities" else o
 

@@ -1,4 +1,4 @@
-"""An exported model run in ONNX Runtime beside the network that it was made from."""
+"""An exported model run in ONNX Runtime and compared with its network."""
 
 from collections.abc import Mapping
 
@@ -12,13 +12,13 @@ from rnnlm.model.likelihood import log_probabilities
 from rnnlm.model.network import Network
 
 _BATCHES, _STEPS = (1, 3), 24
-_QUIET = 3  # of the runtime's notices: errors alone
+_QUIET = 3  # log severity: errors only
 Numbers = NDArray[np.float32]
 StateArrays = dict[str, Numbers]
 
 
 class Graph:
-    """A graph in ONNX Runtime on the CPU; `states` are its inputs that are a state, with their sizes."""
+    """A graph in ONNX Runtime on the CPU; `states` are its state inputs with their sizes."""
 
     def __init__(self, content: bytes, states: Mapping[str, int]) -> None:
         options = onnxruntime.SessionOptions()
@@ -42,7 +42,7 @@ class Graph:
 def largest_difference(network: Network, step: Graph, sequence: Graph, seed: int = 1) -> float:
     """The largest |Δ log p| in nats between a network on the CPU and its graphs, over all outputs.
 
-    Random ids are read by one sequence and by three, token by token and in two pieces of different length.
+    Random ids are read by one sequence and by three, token by token and in two pieces of different lengths.
     """
     largest, draws = 0.0, np.random.Generator(np.random.PCG64(seed))
     for batch in _BATCHES:
@@ -56,7 +56,7 @@ def largest_difference(network: Network, step: Graph, sequence: Graph, seed: int
                 own = ids[:, begin:end] if graph is sequence else ids[:, begin]
                 log_p, states = graph.run(own, states)
                 wanted = expected[:, begin:end] if graph is sequence else expected[:, begin]
-                # A difference that is no number is the largest there is.
+                # NaN counts as an infinite difference.
                 largest = max(largest, float(np.nan_to_num(np.abs(log_p - wanted), nan=np.inf).max()))
                 begin = end
     return largest

@@ -1,4 +1,4 @@
-"""A language model as two ONNX graphs, which are run beside it before they are kept."""
+"""A language model as two ONNX graphs, which are run and compared with it before they are kept."""
 
 from pathlib import Path
 from typing import Any
@@ -21,8 +21,8 @@ _BYTES = 8.0  # a number of the network: four bytes in each graph
 def export_onnx(sealed: Sealed, out: Path) -> dict[str, Any]:
     """The graphs of a step and of a sequence with the tokenizer, in a directory; docs/model-format.md describes them.
 
-    Raises UsageError for a model of another kind, InputError where the extra is not installed, ArtifactError where a
-    graph says something else than the model.
+    Raises UsageError for a model of another kind, InputError if the extra is not installed, ArtifactError if a
+    graph predicts differently from the model.
     """
     check_language(sealed)
     network = load_network(sealed)
@@ -48,7 +48,7 @@ def export_onnx(sealed: Sealed, out: Path) -> dict[str, Any]:
         if not difference <= MOST:
             raise ArtifactError(
                 f"ONNX Runtime's log probabilities differ from those of {sealed.path} by up to {difference:.3g} nats",
-                f"nothing was kept, for more than {MOST:g} is too much; float32 does not carry this model",
+                f"nothing was kept: the limit is {MOST:g}; float32 is not precise enough for this model",
             )
         with sealed.opening():
             tokenizer = (sealed.path / TOKENIZER).read_bytes()

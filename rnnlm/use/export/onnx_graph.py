@@ -3,9 +3,9 @@
     step       ids (batch,) int64,      state → log_probabilities (batch, outputs),       state after it
     sequence   ids (batch, time) int64, state → log_probabilities (batch, time, outputs), state after it
 
-Output k is the id k + 2. The state of layer i is `h_i`, (batch, hidden), and what else its cell has (`s_i` of an LSTM,
-`y_i` of an output-recurrent network); after the step it is `h_i_next`, and so on. All zeros is the start. Operators are
-those of opset 17; the sequence is a `Scan` over the same step for each layer.
+Output k is the id k + 2. The state of layer i is `h_i`, (batch, hidden), and `s_i` for an LSTM or `y_i` for an
+output-recurrent network; after the step it is `h_i_next`, and so on. The initial state is all zeros. Operators are of
+opset 17; the sequence is a `Scan` over the same step for each layer.
 """
 
 from collections.abc import Mapping
@@ -23,19 +23,19 @@ from rnnlm.use.export.onnx_cells import STATE, STEPS, LayerWeights
 from rnnlm.use.export.onnx_nodes import Nodes, tensor_info
 from rnnlm.use.export.onnx_output import EMBEDDING, OnnxOutput
 
-OPSET, IR_VERSION = 17, 8  # of 2022: what is older than most runtimes in use
-_LARGEST = 2**31 - 2**20  # bytes of one file: what its format can say, with room for the graph
+OPSET, IR_VERSION = 17, 8  # of 2022: older than most runtimes in use
+_LARGEST = 2**31 - 2**20  # bytes of one file: the limit of its format, less some for the graph
 
 
 class OnnxModel:
     """The graphs of a language model's architecture and weights by name, float32, as `Network.tensors` gives them."""
 
     def __init__(self, architecture: Architecture, weights: Mapping[str, NDArray[Any]]) -> None:
-        """Raises UsageError for a model that cannot be written so."""
+        """Raises UsageError for a model that is too large."""
         self._a, self._weights = architecture, weights
         size = sum(array.nbytes for array in weights.values())
         if size > _LARGEST:
-            raise UsageError(f"the weights take {size:,} bytes", "one ONNX file holds 2 GB; no more can be written")
+            raise UsageError(f"the weights take {size:,} bytes", "an ONNX file holds at most 2 GB; use a smaller model")
         self._forced = architecture.forced and architecture.cell == "output-recurrent"
         self._embedding = whole_layer(weights)
         self._output = OnnxOutput(architecture, weights)
@@ -43,7 +43,7 @@ class OnnxModel:
 
     @property
     def states(self) -> dict[str, int]:
-        """The inputs that are the state and their sizes; none where the last token is all that it depends on."""
+        """The inputs that are the state and their sizes; none if the network depends on the last token only."""
         if self._forced:
             return {}
         sizes = {"h": self._a.hidden, "s": self._a.hidden, "y": self._a.outputs}
@@ -56,7 +56,7 @@ class OnnxModel:
         return self._a.outputs
 
     def step(self, properties: Mapping[str, str]) -> ModelProto:
-        """One step; `properties` are what the file says of itself."""
+        """One step; `properties` are the metadata of the file."""
         return self._file("step", ("batch",), properties)
 
     def sequence(self, properties: Mapping[str, str]) -> ModelProto:
@@ -70,15 +70,15 @@ class OnnxModel:
         x = nodes.op("Gather", nodes.constant(EMBEDDING, self._embedding), ids)
         after: dict[str, str] = {}
         for number, layer in enumerate(self._layers):
-            drive, names = layer.drive(nodes, x), self._names(number)
+            projected, names = layer.project(nodes, x), self._names(number)
             if self._forced:
-                x = nodes.op("Tanh", nodes.op("Add", drive, self._fed(nodes, layer, ids)))
+                x = nodes.op("Tanh", nodes.op("Add", projected, self._fed(nodes, layer, ids)))
                 continue
             if one:
-                state = [*STEPS[self._a.cell](nodes, layer, drive, names)]
+                state = [*STEPS[self._a.cell](nodes, layer, projected, names)]
                 x = state[0]
             else:
-                *state, x = self._scan(nodes, layer, number, drive)
+                *state, x = self._scan(nodes, layer, number, projected)
             after |= dict(zip(names, state, strict=True))
         log_p = nodes.op("LogSoftmax", self._output(nodes, x), axis=-1)
         nodes.named(log_p if one else nodes.op("Transpose", log_p, perm=[1, 0, 2]), "log_probabilities")
@@ -107,8 +107,8 @@ class OnnxModel:
         table = np.concatenate([np.zeros((FIRST_OUTPUT, W.shape[1]), W.dtype), W])
         return nodes.op("Gather", nodes.constant(f"{layer.name}.W.fed", table), ids)
 
-    def _scan(self, nodes: Nodes, layer: LayerWeights, number: int, drive: str) -> list[str]:
-        """One layer over time: drive (time, batch, rows) → the state after it, and h (time, batch, hidden)."""
+    def _scan(self, nodes: Nodes, layer: LayerWeights, number: int, projected: str) -> list[str]:
+        """One layer over time: projected (time, batch, rows) → the state after it, and h (time, batch, hidden)."""
         body, names = Nodes(nodes), self._names(number)
         before = [f"{name}_before" for name in names]
         state = STEPS[self._a.cell](body, layer, f"drive_{number}", tuple(before))
@@ -116,8 +116,8 @@ class OnnxModel:
         inputs = [tensor_info(old, ("batch", self.states[name])) for old, name in zip(before, names, strict=True)]
         after = [body.named(new, f"{name}_after") for new, name in zip(state, names, strict=True)]
         outputs = [tensor_info(new, ("batch", self.states[name])) for new, name in zip(after, names, strict=True)]
-        said = tensor_info(body.named(state[0], f"h_{number}_said"), ("batch", self._a.hidden))
+        output = tensor_info(body.named(state[0], f"h_{number}_said"), ("batch", self._a.hidden))
         graph = body.body(
-            f"layer_{number}", [*inputs, tensor_info(f"drive_{number}", ("batch", rows))], [*outputs, said]
+            f"layer_{number}", [*inputs, tensor_info(f"drive_{number}", ("batch", rows))], [*outputs, output]
         )
-        return nodes.ops("Scan", len(names) + 1, *names, drive, body=graph, num_scan_inputs=1)
+        return nodes.ops("Scan", len(names) + 1, *names, projected, body=graph, num_scan_inputs=1)

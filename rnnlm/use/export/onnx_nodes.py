@@ -1,4 +1,4 @@
-"""The nodes of an ONNX graph as they are added, one operator after the other; knows no network."""
+"""An ONNX graph under construction, one operator after the other."""
 
 from collections.abc import Iterator, Sequence
 from itertools import count
@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import GraphProto, NodeProto, TensorProto, ValueInfoProto, helper, numpy_helper
 
-Shape = Sequence[int | str]  # a name stands for a size that is known when the graph is run
+Shape = Sequence[int | str]  # a name is a size that is known when the graph is run
 
 
 def tensor_info(name: str, shape: Shape, kind: int = TensorProto.FLOAT) -> ValueInfoProto:
@@ -25,7 +25,7 @@ class Nodes:
         self._numbers: Iterator[int] = count() if whole is None else whole._numbers
 
     def constant(self, name: str, array: NDArray[Any]) -> str:
-        """A tensor of the file under its name, which may be asked for again."""
+        """A constant tensor under its name; later calls with the name reuse it."""
         name = name.replace(".", "_")
         if name not in self._constants:
             self._constants[name] = numpy_helper.from_array(np.ascontiguousarray(array), name)
@@ -46,7 +46,7 @@ class Nodes:
         return self.ops("Split", parts, name, axis=-1)
 
     def named(self, name: str, given: str) -> str:
-        """What `name` holds under the name that a graph's output has."""
+        """The value of `name` under the name of a graph's output."""
         self._nodes.append(helper.make_node("Identity", [name], [given], name=given))
         return given
 
@@ -55,5 +55,5 @@ class Nodes:
         return helper.make_graph(self._nodes, name, inputs, outputs, list(self._constants.values()))
 
     def body(self, name: str, inputs: list[ValueInfoProto], outputs: list[ValueInfoProto]) -> GraphProto:
-        """The graph of a part, whose constants are the whole's."""
+        """The graph of a part, which uses the constants of the whole."""
         return helper.make_graph(self._nodes, name, inputs, outputs)

@@ -10,11 +10,11 @@ from rnnlm.use.settings import SplitName
 
 @dataclass(frozen=True)
 class ExportSettings:
-    """What a model is written as."""
+    """The format that a model is written in."""
 
     to: Literal["int8", "onnx", "word2vec", "arpa"] | None = setting(
-        None, "a sealed model with weights of 8 bits, ONNX graphs, vectors in word2vec's text form, or an n-gram model",
-        auto="one must be named", record=False, basic=True
+        None, "sealed model with 8-bit weights, ONNX graphs, vectors in word2vec's text format, or n-gram model",
+        auto="required", record=False, basic=True
     )  # fmt: skip
     split: SplitName | None = setting(
         None, "the split that int8 and arpa are measured on", auto="valid, or test where valid is empty", record=False
@@ -22,14 +22,14 @@ class ExportSettings:
     text: str | None = setting(
         None, "a text file instead of a split; - for standard input", auto="none", record=False, file="read", basic=True
     )
-    tokens: int = setting(1_000_000, "of arpa: tokens drawn from the network to count", at_least(1), record=False)
-    order: int = setting(5, "of arpa: words in the longest n-gram", between(1, 16), record=False, basic=True)
-    seed: int = setting(1, "of arpa: seed of the draws", between(0, 2**63 - 1), record=False)
+    tokens: int = setting(1_000_000, "with arpa: tokens to sample from the network", at_least(1), record=False)
+    order: int = setting(5, "with arpa: words in the longest n-gram", between(1, 16), record=False, basic=True)
+    seed: int = setting(1, "with arpa: seed of the sampling", between(0, 2**63 - 1), record=False)
 
     def check(self) -> None:
-        """One form, and what goes with it."""
+        """A format, and only flags that it has."""
         if self.to is None:
-            raise UsageError("--to is missing", "name a form: int8, onnx, word2vec or arpa")
+            raise UsageError("--to is missing", "name a format: int8, onnx, word2vec or arpa")
         if self.text is not None and self.split is not None:
             raise UsageError("--text with --split", "give one of them")
         unmeasured = self.to in ("onnx", "word2vec")

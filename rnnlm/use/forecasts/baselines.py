@@ -1,7 +1,6 @@
-"""What a forecast costs without a network: the last value, the last season's, and linear regressions.
+"""Baselines for a forecast: the last value, the last season's value, and linear regressions.
 
-Every forecast is (N, K), one for each window and target of a series, in the data's own units. Neither the network nor
-the workspace is known here.
+Every forecast is (N, K), one for each window and target of a series, in the data's units.
 """
 
 from collections.abc import Callable
@@ -18,12 +17,12 @@ from rnnlm.tables.series import Series
 SEASON = 24
 _WINDOWS = 4096
 _REGRESSORS = 4096  # the square of this many numbers is 134 MB
-_RIDGE = 1e-8  # of the variance of a regressor: decides where regressors depend on one another, and else nothing
+_RIDGE = 1e-8  # times the variance of a regressor: matters only where regressors are linearly dependent
 
 
 @dataclass(frozen=True)
 class Baseline:
-    """A forecast (N, K) in the data's own units, or None and the reason why it does not apply; `key` is for JSON."""
+    """A forecast (N, K) in the data's units, or None and the reason why it does not apply; `key` is for JSON."""
 
     key: str
     name: str
@@ -32,23 +31,23 @@ class Baseline:
 
 
 def baselines(train: Series | None, series: Series, season: int = SEASON) -> list[Baseline]:
-    """Every baseline for the windows of `series`, what needs fitting being fitted on `train`, where it is at hand."""
+    """Every baseline for the windows of `series`; regressions are fitted on `train`, if it is available."""
 
     def fitted(fit: Callable[[Series, int], Linear]) -> Floats:
         if train is None:
-            raise UsageError("the windows of training are not at hand", "")
-        # Windows of different lengths have as many last rows in common as the shortest of them has.
+            raise UsageError("the training windows are not available", "")
+        # Windows of different lengths have the last rows of the shortest in common.
         lags = int(min(train.lengths().min(initial=2**31), series.lengths().min(initial=2**31)))
         return fit(train, lags).predict(series)
 
-    ways: dict[str, tuple[str, Callable[[], Floats]]] = {
+    methods: dict[str, tuple[str, Callable[[], Floats]]] = {
         "persistence": ("last value", lambda: persistence(series)),
         "seasonal_naive": (f"value {season} rows before", lambda: seasonal_naive(series, season)),
         "linear_autoregression": ("linear, own past", lambda: fitted(fit_autoregression)),
         "linear_all_inputs": ("linear, all inputs", lambda: fitted(fit_linear)),
     }
     found = []
-    for key, (name, forecast) in ways.items():
+    for key, (name, forecast) in methods.items():
         try:
             found.append(Baseline(key, name, forecast()))
         except UsageError as error:
@@ -59,18 +58,18 @@ def baselines(train: Series | None, series: Series, season: int = SEASON) -> lis
 def persistence(series: Series) -> Floats:
     """ŷ = the last known value of the target up to the window's last row, or train's mean where there is none.
 
-    Raises UsageError where the target is not among the inputs, so that a model does not see its past.
+    Raises UsageError where the target is not among the inputs: then a model does not see its past.
     """
     _past_is_read(series)
     found = series.rules.in_units(_known_before(series, np.asarray(series.windows[:, 1]) - 1, 1))
-    means = [series.rules.input_fill[place] for place in series.rules.target_inputs if place is not None]
+    means = [series.rules.input_fill[column] for column in series.rules.target_inputs if column is not None]
     return np.where(np.isnan(found), np.array(means), found)
 
 
 def seasonal_naive(series: Series, season: int = SEASON) -> Floats:
-    """ŷ = the target `season` rows before the one to be forecast, or 2, 3, … seasons, as far as it must be to be known.
+    """ŷ = the target `season` rows before the forecast row, or 2, 3, … seasons before it: the latest known value.
 
-    The history of the sequence before the window counts as known; where no season is, ŷ is that of `persistence`.
+    The history of the sequence before the window counts as known; without any known value, ŷ is that of `persistence`.
     Raises UsageError as `persistence` does.
     """
     plain = persistence(series)
@@ -84,23 +83,23 @@ def seasonal_naive(series: Series, season: int = SEASON) -> Floats:
 def _known_before(series: Series, rows: RowNumbers, step: int) -> Floats:
     """(N, K) the scaled target of each window's row of `rows` (N,), or `step`, 2 `step`, … rows before that.
 
-    The first that is known, back to the start of the sequence; NaN where none is.
+    The first known value, back to the start of the sequence; NaN if there is none.
     """
     starts = series.sequence_starts(np.arange(len(series)))
     found = np.full((len(rows), len(series.rules.targets)), np.nan)
-    for place, targets in enumerate(series.targets.T):
-        # In rows of `step`, a column holds every step-th row of the series; the last known one above is the one wanted.
+    for column, targets in enumerate(series.targets.T):
+        # In rows of `step`, a column holds every step-th row of the series; the last known one above is the result.
         known = np.full(-(-len(targets) // step) * step, -1)
         known[: len(targets)] = np.where(np.isnan(targets), -1, np.arange(len(targets)))
         last = np.maximum.accumulate(known.reshape(-1, step)).ravel()[np.maximum(rows, 0)]
         good = (rows >= starts) & (last >= starts)
-        found[good, place] = targets[last[good]]
+        found[good, column] = targets[last[good]]
     return found
 
 
 def _past_is_read(series: Series) -> None:
-    for name, place in zip(series.rules.targets, series.rules.target_inputs, strict=True):
-        if place is None:
+    for name, column in zip(series.rules.targets, series.rules.target_inputs, strict=True):
+        if column is None:
             raise UsageError(f"the past of {name} is not among the inputs", "")
 
 
@@ -134,7 +133,7 @@ def fit_autoregression(train: Series, lags: int | None = None) -> Linear:
     Raises UsageError where a target is not among the inputs, or there are too many regressors, or too few windows.
     """
     _past_is_read(train)
-    columns = [place for place in train.rules.target_inputs if place is not None]
+    columns = [column for column in train.rules.target_inputs if column is not None]
     return _least_squares(train, tuple(columns), lags)
 
 
@@ -147,9 +146,9 @@ def fit_linear(train: Series, lags: int | None = None) -> Linear:
 
 
 def _least_squares(train: Series, columns: tuple[int, ...], lags: int | None) -> Linear:
-    """Ordinary least squares by its normal equations, Cov(x) b = Cov(x, y), summed up in float64 over all windows.
+    """Ordinary least squares by its normal equations, Cov(x) b = Cov(x, y), summed in float64 over all windows.
 
-    The regressors are taken to variance 1 for solving, where Cov(x) gets a ridge of `_RIDGE`.
+    The regressors are scaled to variance 1, and Cov(x) gets a ridge of `_RIDGE`.
     """
     lags = int(train.lengths().min(initial=2**31)) if lags is None else lags
     width, targets = lags * len(columns), len(train.rules.targets)
@@ -163,7 +162,7 @@ def _least_squares(train: Series, columns: tuple[int, ...], lags: int | None) ->
         rows = np.arange(first, min(first + _WINDOWS, count))
         both = np.concatenate([_regressors(train, rows, columns, lags), train.last_targets(rows)], 1)
         if first == 0:
-            around = both.mean(0)  # sums of squares around what is nearly the mean keep their digits
+            around = both.mean(0)  # sums of squares around an approximate mean keep their precision
         both -= around
         moments += both.T @ both
         sums += both.sum(0)
@@ -173,20 +172,20 @@ def _least_squares(train: Series, columns: tuple[int, ...], lags: int | None) ->
     unit = np.where(deviation > 0, deviation, 1.0)
     correlation = covariance[:width, :width] / np.outer(unit, unit) + _RIDGE * np.eye(width)
     flat = np.linalg.solve(correlation, covariance[:width, width:] / unit[:, None]) / unit[:, None]
-    centre = mean + around
-    return Linear(columns, lags, flat.reshape(lags, len(columns), targets), centre[width:] - centre[:width] @ flat)
+    center = mean + around
+    return Linear(columns, lags, flat.reshape(lags, len(columns), targets), center[width:] - center[:width] @ flat)
 
 
 def _regressors(series: Series, rows: RowNumbers, columns: tuple[int, ...], lags: int) -> Floats:
     """(n, lags × columns) inputs of the last `lags` rows of the windows `rows`."""
-    places = np.asarray(series.windows[rows, 1])[:, None] + np.arange(-lags, 0)
-    return series.inputs[places][:, :, list(columns)].astype(np.float64).reshape(len(rows), -1)
+    indices = np.asarray(series.windows[rows, 1])[:, None] + np.arange(-lags, 0)
+    return series.inputs[indices][:, :, list(columns)].astype(np.float64).reshape(len(rows), -1)
 
 
 def rmse_mae(forecast: NDArray[np.float64], truth: NDArray[np.float64]) -> tuple[Floats, Floats]:
-    """√(mean (ŷ − y)²) and mean |ŷ − y| of each target, (K,) each, from (N, K) in the data's own units.
+    """√(mean (ŷ − y)²) and mean |ŷ − y| of each target, (K,) each, from (N, K) in the data's units.
 
-    What is NaN in `truth` is left out.
+    NaN in `truth` is skipped.
     """
     error = np.where(np.isnan(truth), np.nan, forecast - truth)
     known = np.maximum((~np.isnan(error)).sum(0), 1)

@@ -23,9 +23,9 @@ class ChosenWindows:
 
 
 def choose_windows(found: FoundModel, split: str | None, table: str | None) -> ChosenWindows:
-    """The windows of a table, or of the split asked for, or of test, or of valid where test has none.
+    """The windows of a table, or of the given split, or of test, or of valid where test has none.
 
-    Raises UsageError for a model without a workspace, or a workspace whose windows are made by other rules.
+    Raises UsageError for a model without a workspace, or a workspace whose windows have other rules.
     """
     model, workspace = found.model, found.workspace
     rules = SeriesRules.from_json(model.config["series"])
@@ -38,7 +38,7 @@ def choose_windows(found: FoundModel, split: str | None, table: str | None) -> C
         path = Path(table)
         return ChosenWindows(apply_rules(read_table(path), rules), table, table_digest(path), None, train)
     if workspace is None or train is None:
-        other = "is a model without a workspace" if workspace is None else "was trained on other windows"
+        other = "has no workspace" if workspace is None else "was trained on other windows"
         raise UsageError(f"{model.path} {other}", "name a table with --text TABLE")
     digest = str(workspace.verified("table").settings["source_sha256"])
     for name in [split] if split else ["test", "valid"]:

@@ -1,4 +1,4 @@
-"""How well a network forecasts, in the data's own units, beside methods that need no network."""
+"""Errors of a network's forecasts, in the data's units."""
 
 import math
 from dataclasses import dataclass
@@ -25,14 +25,14 @@ class Errors:
 
     @property
     def nats_per_value(self) -> tuple[float, ...]:
-        """One figure a target."""
+        """One number per target."""
         return tuple(math.log(max(error, 1e-300) * math.sqrt(2 * math.pi * math.e)) for error in self.root_mean_square)
 
 
 def forecasts(model: Network, data: Series, batch_size: int, *, forced: bool = False) -> Floats:
-    """(N, K) what the network says for each window, in the data's units.
+    """(N, K) the network's forecast for each window, in the data's units.
 
-    `forced` gives a network that feeds its output back the true value before; otherwise it goes by its own.
+    `forced` feeds the previous true value back to a network that otherwise feeds back its own output.
     """
     found = np.empty((len(data), len(data.rules.targets)))
     for piece in predictions(model, data, batch_size, forced=forced):
@@ -42,4 +42,4 @@ def forecasts(model: Network, data: Series, batch_size: int, *, forced: bool = F
 
 def errors(forecast: Floats, truth: Floats) -> Errors:
     """The errors of forecasts (N, K)."""
-    return Errors(*(tuple(map(float, figure)) for figure in rmse_mae(forecast, truth)))
+    return Errors(*(tuple(map(float, metric)) for metric in rmse_mae(forecast, truth)))

@@ -1,4 +1,4 @@
-"""Forecasts of a table, a row for each: what `rnnlm predict` and a forecaster in Python give."""
+"""Forecasts of a table, a row for each, as `rnnlm predict` and a forecaster in Python return them."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ class ForecastRow:
 
 @dataclass(frozen=True)
 class TableForecast:
-    """The forecasts (N, K) for every window of a table, beside what came, NaN where the table does not hold it."""
+    """The forecasts (N, K) for every window of a table, and the true values, NaN where the table lacks them."""
 
     rules: SeriesRules
     forecast: Floats
@@ -35,20 +35,20 @@ class TableForecast:
     groups: tuple[str, ...]
 
     def rows(self, *, all: bool = False) -> Iterator[ForecastRow]:
-        """Those whose future the table does not hold, or `all`."""
-        for place in range(len(self.forecast)) if all else np.flatnonzero(np.isnan(self.truth).any(1)):
-            values = dict(zip(self.rules.targets, self.forecast[place].tolist(), strict=True))
-            yield ForecastRow(self.groups[place] if self.groups else None, self.numbers[place], values)
+        """The forecasts whose future is not in the table, or `all`."""
+        for window in range(len(self.forecast)) if all else np.flatnonzero(np.isnan(self.truth).any(1)):
+            values = dict(zip(self.rules.targets, self.forecast[window].tolist(), strict=True))
+            yield ForecastRow(self.groups[window] if self.groups else None, self.numbers[window], values)
 
 
 def forecast_table(
     network: Network, rules: SeriesRules, table: Table, name: str, batch_size: int, *, all: bool
 ) -> TableForecast:
-    """The forecasts for a table; InputError where it is known already and not `all` of it is wanted."""
+    """The forecasts for a table; InputError where every value is known and not `all` are wanted."""
     series = apply_rules(table, rules, future=True)
     forecast, truth = forecasts(network, series, batch_size), series.truth()
     if not len(series) or not (all or np.isnan(truth).any()):
-        raise InputError(f"{name} holds every value that could be forecast", "use --all for all of them")
+        raise InputError(f"{name} contains every value that could be forecast", "use --all to forecast them anyway")
     rows = series.windows[:, 1] - series.sequence_starts(np.arange(len(series))) + rules.horizon
     return TableForecast(rules, forecast, truth, tuple(map(int, rows)), _groups(table, series))
 

@@ -1,4 +1,4 @@
-"""A text written together: a person types, the model shows how it might go on and what may come next."""
+"""A text written in turns: a person types, the model proposes a continuation and next words."""
 
 from dataclasses import asdict, dataclass, replace
 
@@ -15,7 +15,7 @@ _CANDIDATES = 5  # next words that a turn shows
 
 @dataclass(frozen=True)
 class Turn:
-    """The text so far, how it might go on, the rest of a half-typed word first, and what may be next.
+    """The text so far, a continuation, which first completes a half-typed word, and the next words.
 
     `next` are the words that complete the last one where it is half typed.
     """
@@ -26,7 +26,7 @@ class Turn:
 
 
 class Session:
-    """The text so far, which begins with the prompt; each turn is drawn with a seed of its own."""
+    """The text so far, which begins with the prompt; each turn is sampled with its own seed."""
 
     def __init__(self, model: LanguageModel, rules: TextRules, settings: DrawSettings) -> None:
         self._model, self._rules, self._settings = model, rules, GenerateSettings(**asdict(settings))
@@ -35,9 +35,9 @@ class Session:
         self.text = settings.prompt
 
     def turn(self, typed: str) -> Turn:
-        """What was typed goes on with the text; nothing typed takes over what was proposed.
+        """Append what was typed to the text; an empty line accepts the last continuation.
 
-        Raises UsageError for what is no Unicode.
+        Raises UsageError for text that is not valid Unicode.
         """
         if typed:
             apart = self._rules.kind in WORD_KINDS and self.text and not self.text[-1].isspace()
@@ -46,19 +46,19 @@ class Session:
             self.text += self._last.continuation
         candidates = next_words(self._model, self._rules, self.text, _CANDIDATES)
         rest = self._rest_of_word(candidates)
-        drawn = self._draw(self.text + rest)
-        ended = "\n" if drawn.ids[-1] == END_ID else ""
-        self._last = Turn(self.text, rest + drawn.continued + ended, candidates)
+        generated = self._generated(self.text + rest)
+        ended = "\n" if generated.ids[-1] == END_ID else ""
+        self._last = Turn(self.text, rest + generated.continued + ended, candidates)
         self._turns += 1
         return self._last
 
     def _rest_of_word(self, candidates: list[Candidate]) -> str:
-        """What a half-typed word lacks to be the likeliest that begins so; nothing where none does."""
+        """The rest of a half-typed word, completed to the most likely word that begins with it; empty without one."""
         _, half = split_half_typed(self._rules, self.text)
         likeliest = candidates[0].token if half and candidates else ""
         rest = likeliest[len(half) :] if likeliest.startswith(half) else ""
         return rest if split_half_typed(self._rules, self.text + rest)[1] == likeliest else ""
 
-    def _draw(self, text: str) -> Generated:
+    def _generated(self, text: str) -> Generated:
         settings = replace(self._settings, prompt=text, seed=(self._settings.seed + self._turns) % 2**63)
         return next(generate(self._model, self._rules, settings))

@@ -1,4 +1,4 @@
-"""A text as it is being said: ids come one by one, and the pieces of text that can no longer change go out."""
+"""Incremental detokenization: ids come in one by one, and pieces of text that can no longer change go out."""
 
 from copy import copy
 
@@ -9,33 +9,33 @@ from rnnlm.corpus.tokenizer import END_ID, START_ID, shown
 from rnnlm.use.generation.prompt import text_of
 from rnnlm.use.generation.settings import GenerateSettings
 
-_HALF = "�"  # what half of a character that is spelt in bytes is decoded to
+_HALF = "�"  # an incomplete character in bytes is decoded to this
 
 
 class Detokenizer:
-    """What is said after a prompt, up to the last line, `max_tokens` or the words of `until`; `ended` tells.
+    """The text after a prompt, up to the last line, `max_tokens` or the words of `until`; then `ended` is true.
 
-    Decoding looks at the last few tokens of the line alone, so that a long text costs no more a token than a short one.
+    Only the last few tokens of the line are decoded, so that the cost per token does not grow with the text.
     """
 
     def __init__(self, rules: TextRules, prompt: list[int], settings: GenerateSettings) -> None:
         self._rules, self._settings = rules, settings
         self._window = [number for number in prompt[_after_last_end(prompt) :] if number != START_ID]
-        self._settled = len(self._window)  # tokens of the window whose text has gone out
+        self._settled = len(self._window)  # tokens of the window whose text is out
         self._pieces: list[str] = []
-        self._tail = ""  # the end of what was said, in which the words of `until` may have begun
+        self._tail = ""  # the end of the text so far, in which the words of `until` may have begun
         self.ids: list[int] = []
         self._lines = 0
         self.ended = False
 
     def fork(self) -> "Detokenizer":
-        """A second one that has said the same and can go on in another way."""
+        """A copy with the same text so far, which can be continued independently."""
         other = copy(self)
         other.ids, other._pieces, other._window = [*self.ids], [*self._pieces], [*self._window]
         return other
 
     def add(self, number: int) -> str:
-        """The next id; what it adds to the text, nothing while a character is not whole."""
+        """Add the next id; returns its text, empty while a character is incomplete."""
         self.ids.append(number)
         if number == END_ID:
             piece = self._rest() + "\n"
@@ -50,11 +50,11 @@ class Detokenizer:
                 self._window, self._settled = self._window[self._settled :], len(self._window) - self._settled
         self.ended = self._lines == self._settings.last_line or len(self.ids) == self._settings.max_tokens
         if self.ended and number != END_ID and not piece:
-            piece = self._rest()  # a character that will never be whole
+            piece = self._rest()  # a character that stays incomplete
         return self._out(piece)
 
     def _rest(self) -> str:
-        """The text of the window's tokens that has not gone out."""
+        """The text of the window's tokens that is not out yet."""
         before = text_of(self._rules, self._window[: self._settled])
         return text_of(self._rules, self._window)[len(before) :]
 
@@ -62,27 +62,27 @@ class Detokenizer:
         until = self._settings.until
         if until is not None and piece:
             known = len(self._tail)
-            said = self._tail + piece
-            found = said.find(until)
+            recent = self._tail + piece
+            found = recent.find(until)
             if found >= 0:
                 self.ended = True
-                piece = said[known : found + len(until)]
-            self._tail = said[max(0, len(said) - len(until) + 1) :]
+                piece = recent[known : found + len(until)]
+            self._tail = recent[max(0, len(recent) - len(until) + 1) :]
         self._pieces.append(piece)
         return piece
 
     @property
-    def said(self) -> str:
-        """All pieces that have gone out."""
+    def text_so_far(self) -> str:
+        """All pieces of text so far, joined."""
         return "".join(self._pieces)
 
     @property
     def text(self) -> str:
-        """What has been said, without the blank that joins it to the prompt's last word and without the last line end.
+        """The text so far, without the space that joins it to the prompt's last word and without the last line end.
 
-        With `until` it ends with those words, and what a last token said beyond them is left out.
+        With `until` it ends with those words; the rest of the last token is dropped.
         """
-        text = self.said
+        text = self.text_so_far
         if self._rules.kind in WORD_KINDS:
             text = text.removeprefix(" ")
         return text if (self._settings.until or "").endswith("\n") else text.removesuffix("\n")

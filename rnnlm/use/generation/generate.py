@@ -1,4 +1,4 @@
-"""Texts from a model, drawn or searched for, each with what its tokens cost."""
+"""Texts from a model, sampled or found by beam search, with the log probabilities of their tokens."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -11,14 +11,14 @@ from rnnlm.use.generation.beam import beam_search
 from rnnlm.use.generation.detokenizer import Detokenizer, token_name
 from rnnlm.use.generation.prompt import prompt_ids, text_of
 from rnnlm.use.generation.settings import GenerateSettings
-from rnnlm.use.generation.streams import Drawn, Streams
+from rnnlm.use.generation.streams import Streams, TokenCost
 
 Emit = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class GeneratedToken:
-    """A token as it is shown, and its log probability in nats under the model's own distribution."""
+    """A token as it is shown, and its log probability in nats under the model's unmodified distribution."""
 
     token: str
     log_probability: float
@@ -26,36 +26,36 @@ class GeneratedToken:
 
 @dataclass(frozen=True)
 class Generated:
-    """What was said after a prompt.
+    """A text generated after a prompt.
 
-    `prompt` is as it was given, `before` as the model read it, cleaned; `continued` is what follows there, with the
-    blank that joins it, and `text` the same without. `said` are its tokens, the end included, `ids` their numbers.
+    `prompt` is as given, `before` the cleaned prompt as the model reads it; `continued` is the text after it with the
+    space that joins them, `text` the same without. `generated_tokens` include the end, `ids` are their numbers.
     """
 
     prompt: str
     before: str
     continued: str
     text: str
-    said: tuple[GeneratedToken, ...]
+    generated_tokens: tuple[GeneratedToken, ...]
     ids: tuple[int, ...]
 
     @property
     def tokens(self) -> int:
-        """How many tokens were said."""
-        return len(self.said)
+        """Number of generated tokens."""
+        return len(self.generated_tokens)
 
     @property
     def nats(self) -> float:
-        """What they cost together under the model's own distribution, whatever shaped the draws."""
-        return -sum(each.log_probability for each in self.said)
+        """Their cost under the model's unmodified distribution, whatever the sampling settings."""
+        return -sum(each.log_probability for each in self.generated_tokens)
 
 
 def generate(
     model: LanguageModel, rules: TextRules, settings: GenerateSettings, emit: Emit | None = None
 ) -> Iterator[Generated]:
-    """The `n` texts after `prompt`: drawn, text k being that of `seed` + k alone, or the best of a search.
+    """The `n` texts after `prompt`: sampled, text k with the seed `seed` + k, or the best of a beam search.
 
-    Where one text is drawn, `emit` gets the cleaned prompt and each piece as soon as it can no longer change, then a
+    If one text is sampled, `emit` gets the cleaned prompt and each piece as soon as it can no longer change, then a
     line end.
     """
     streaming = emit if settings.n == 1 and settings.beam is None else None
@@ -65,9 +65,9 @@ def generate(
 def generate_from(
     model: LanguageModel, rules: TextRules, settings: GenerateSettings, prompts: Iterable[str]
 ) -> Iterator[Generated]:
-    """The same after each of many prompts, in their order, which are taken as they are needed.
+    """The same after each of many prompts, in their order; prompts are read as needed.
 
-    A prompt gives what it gives alone; `batch_size` texts are drawn side by side.
+    Each text is the same as for its prompt alone; `batch_size` texts are sampled in a batch.
     """
     yield from _generate(model, rules, settings, prompts, None)
 
@@ -77,22 +77,22 @@ def _generate(
 ) -> Iterator[Generated]:
     names = tokens_by_id(rules.tokenizer)
 
-    def told(prompt: str, ids: list[int], speech: Detokenizer, drawn: Sequence[Drawn]) -> Generated:
-        said = tuple(GeneratedToken(token_name(names, rules.kind, each.id), -each.nats) for each in drawn)
-        continued = speech.said.removesuffix("\n")
-        return Generated(prompt, text_of(rules, ids), continued, speech.text, said, tuple(each.id for each in drawn))
+    def generated(prompt: str, ids: list[int], after: Detokenizer, costs: Sequence[TokenCost]) -> Generated:
+        tokens = tuple(GeneratedToken(token_name(names, rules.kind, each.id), -each.nats) for each in costs)
+        continued = after.text_so_far.removesuffix("\n")
+        return Generated(prompt, text_of(rules, ids), continued, after.text, tokens, tuple(each.id for each in costs))
 
     encoded = ((prompt, prompt_ids(rules, prompt)) for prompt in prompts)
     if settings.beam is not None:
         for prompt, ids in encoded:
             for found in beam_search(model, ids, Detokenizer(rules, ids, settings), settings):
-                yield told(prompt, ids, found.speech, found.drawn)
+                yield generated(prompt, ids, found.detokenizer, found.tokens)
         return
     wanted = ((prompt, ids, settings.seed + number) for prompt, ids in encoded for number in range(settings.n))
     while batch := list(islice(wanted, settings.batch_size)):
         texts = _side_by_side(model, rules, settings, [(ids, seed) for _, ids, seed in batch], emit)
-        for (prompt, ids, _), (speech, drawn) in zip(batch, texts, strict=True):
-            yield told(prompt, ids, speech, drawn)
+        for (prompt, ids, _), (detokenizer, costs) in zip(batch, texts, strict=True):
+            yield generated(prompt, ids, detokenizer, costs)
 
 
 def _side_by_side(
@@ -101,20 +101,20 @@ def _side_by_side(
     settings: GenerateSettings,
     batch: Sequence[tuple[list[int], int]],
     emit: Emit | None,
-) -> list[tuple[Detokenizer, list[Drawn]]]:
+) -> list[tuple[Detokenizer, list[TokenCost]]]:
     """A text for each prompt and seed of the batch."""
-    speeches = [Detokenizer(rules, prompt, settings) for prompt, _ in batch]
-    drawn: list[list[Drawn]] = [[] for _ in batch]
+    detokenizers = [Detokenizer(rules, prompt, settings) for prompt, _ in batch]
+    costs: list[list[TokenCost]] = [[] for _ in batch]
     if emit is not None:
         emit(text_of(rules, batch[0][0]))
     streams = Streams(model, [prompt for prompt, _ in batch], settings, [seed for _, seed in batch])
     while streams.numbers:
         for number, each in zip(streams.numbers, streams.draw(), strict=True):
-            drawn[number].append(each)
-            piece = speeches[number].add(each.id)
+            costs[number].append(each)
+            piece = detokenizers[number].add(each.id)
             if emit is not None:
                 emit(piece)
-        streams.go_on([not speeches[number].ended for number in streams.numbers])
-    if emit is not None and not speeches[0].said.endswith("\n"):
+        streams.advance([not detokenizers[number].ended for number in streams.numbers])
+    if emit is not None and not detokenizers[0].text_so_far.endswith("\n"):
         emit("\n")
-    return list(zip(speeches, drawn, strict=True))
+    return list(zip(detokenizers, costs, strict=True))

@@ -16,7 +16,7 @@ from rnnlm.use.generation.streams import read
 
 @dataclass(frozen=True)
 class Candidate:
-    """A possible next token and its probability; where a word is half typed, among the words that complete it."""
+    """A possible next token and its probability; for a half-typed word, among the words that complete it."""
 
     token: str
     probability: float
@@ -26,8 +26,8 @@ class Candidate:
 def next_words(model: LanguageModel, rules: TextRules, prompt: str, k: int) -> list[Candidate]:
     """The `k` most likely tokens after `prompt`, most likely first.
 
-    For words, a prompt that does not end in a blank is completed: the last word is taken as typed so far, and p is
-    that of each word that begins with it, given that one of them comes. Where none does, the word is taken as whole.
+    For words, the last word of a prompt that does not end in a space is completed: p is that of each word that
+    begins with it, given that one of them follows. If no word begins with it, it counts as complete.
     """
     check_unicode(prompt)
     before, half = split_half_typed(rules, prompt)
@@ -58,7 +58,7 @@ def _after(model: LanguageModel, rules: TextRules, prompt: str) -> torch.Tensor:
 
 
 def _best(p: torch.Tensor, names: list[str], kind: str, k: int) -> list[Candidate]:
-    values, places = p.topk(min(k, len(p)))
-    found = [(int(place) + FIRST_OUTPUT, float(value)) for place, value in zip(places, values, strict=True)]
+    values, indices = p.topk(min(k, len(p)))
+    found = [(int(index) + FIRST_OUTPUT, float(value)) for index, value in zip(indices, values, strict=True)]
     shown_names = {number: END if number == END_ID else shown(names[number], kind) for number, _ in found}
     return [Candidate(shown_names[number], value) for number, value in found if value > 0]

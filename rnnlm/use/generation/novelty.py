@@ -1,7 +1,7 @@
-"""How much of a text is copied: its longest run of tokens that stands in the training text as it is.
+"""How much of a text is copied: its longest run of tokens that occurs in the training text.
 
-The training text is read once a pass, in blocks, with no index kept of it: runs are found by the hash of their first
-tokens and then followed token by token, so that what is reported is there.
+Each pass reads the training text in blocks, without an index: runs are found by the hash of their first tokens and
+then compared token by token, so that every reported run is exact.
 """
 
 from collections.abc import Sequence
@@ -14,26 +14,26 @@ from numpy.typing import NDArray
 _BLOCK = 2**20
 _FACTOR = 0x9E3779B97F4A7C15  # odd; powers of it make a polynomial hash modulo 2⁶⁴
 _TABLE_BITS = 20
-_PAIRS = 2**20  # of places that are followed at a time, or one place's where it has more
-_ANCHORS = (16, 8, 4, 2, 1)  # tokens that a run is found by, the first that some run of the text has
+_PAIRS = 2**20  # pairs of positions that are compared at once, or those of one position if it has more
+_ANCHORS = (16, 8, 4, 2, 1)  # hashed tokens of a run; the longest that finds one counts
 
 
 @dataclass(frozen=True)
 class Copied:
-    """The longest run of a text that stands in the training text: from token `start` on `length` tokens, 0 for none.
+    """The longest run of a text that occurs in the training text: `length` tokens from `start`, 0 for none.
 
-    `place` is where it stands there, the first time; the first of several that are as long.
+    `position` is its first occurrence there; of several longest runs, the first.
     """
 
     start: int
     length: int
-    place: int
+    position: int
 
 
 def longest_copies(texts: Sequence[Sequence[int]], train: NDArray[Any]) -> list[Copied]:
     """The longest copied run of each text; texts and `train` (tokens,) are ids of one vocabulary.
 
-    Takes time in proportion to the training text, and memory for a block of it and what is found there.
+    Time is proportional to the training text; memory is that of a block and its matches.
     """
     found = [Copied(0, 0, 0) for _ in texts]
     for width in _ANCHORS:
@@ -46,8 +46,8 @@ def longest_copies(texts: Sequence[Sequence[int]], train: NDArray[Any]) -> list[
 def _search(
     texts: list[NDArray[np.int64]], numbers: list[int], train: NDArray[Any], width: int, found: list[Copied]
 ) -> None:
-    """Fill in what the texts `numbers` have copied in runs of at least `width` tokens."""
-    # All texts in one row, each ended by what no text holds, so that a run cannot go on into the next.
+    """Fill in the copied runs of at least `width` tokens of the texts `numbers`."""
+    # All texts in one row, each followed by an id that no text contains, so that runs end with their text.
     row = np.concatenate([np.append(text, -1) for text in texts])
     owner = np.repeat(np.arange(len(texts)), [len(text) + 1 for text in texts])
     first = np.cumsum([0, *(len(text) + 1 for text in texts[:-1])])
@@ -56,18 +56,18 @@ def _search(
     hashes = _hashes(row, width)[starts]
     order = np.argsort(hashes, kind="stable")
     hashes, starts = hashes[order], starts[order]
-    known = np.zeros(2**_TABLE_BITS, bool)  # a quick look whether it is worth a search
+    known = np.zeros(2**_TABLE_BITS, bool)  # a fast filter before the search
     known[hashes >> np.uint64(64 - _TABLE_BITS)] = True
     for begin in range(0, len(train) - width + 1, _BLOCK):
         block = _hashes(np.asarray(train[begin : begin + _BLOCK + width - 1], np.int64), width)
-        places = np.flatnonzero(known[block >> np.uint64(64 - _TABLE_BITS)])
-        low = np.searchsorted(hashes, block[places], "left")
-        counts = np.searchsorted(hashes, block[places], "right") - low
-        share = counts.cumsum() // _PAIRS
-        for part in np.unique(share):
-            some = share == part
-            # Every pair of a place in the training text and one in a text that begin with the same tokens.
-            there = np.repeat(places[some] + begin, counts[some])
+        positions = np.flatnonzero(known[block >> np.uint64(64 - _TABLE_BITS)])
+        low = np.searchsorted(hashes, block[positions], "left")
+        counts = np.searchsorted(hashes, block[positions], "right") - low
+        batch = counts.cumsum() // _PAIRS
+        for part in np.unique(batch):
+            some = batch == part
+            # Every pair of positions in the training text and in a text that begin with the same tokens.
+            there = np.repeat(positions[some] + begin, counts[some])
             before = np.repeat(counts[some].cumsum() - counts[some], counts[some])
             here = starts[np.repeat(low[some], counts[some]) + np.arange(len(there)) - before]
             lengths = _follow(train, there, row, here)
@@ -80,19 +80,19 @@ def _search(
 
 
 def _hashes(ids: NDArray[np.int64], width: int) -> NDArray[np.uint64]:
-    """(n,) → (n − width + 1,): a number for each run of `width` tokens, the same for the same run."""
+    """(n,) → (n − width + 1,): the hash of each run of `width` tokens."""
     runs = max(0, len(ids) - width + 1)
     values = ids.astype(np.uint64)
     total = np.zeros(runs, np.uint64)
-    for place in range(width):
-        total = total * np.uint64(_FACTOR) + values[place : place + runs] + np.uint64(1)
+    for position in range(width):
+        total = total * np.uint64(_FACTOR) + values[position : position + runs] + np.uint64(1)
     return np.asarray(total * np.uint64(_FACTOR), np.uint64)
 
 
 def _follow(
     train: NDArray[Any], there: NDArray[np.int64], row: NDArray[np.int64], here: NDArray[np.int64]
 ) -> NDArray[np.int64]:
-    """How many tokens agree from each pair of places on."""
+    """The number of equal tokens from each pair of positions on."""
     lengths = np.zeros(len(there), np.int64)
     alive = np.arange(len(there))
     length = 0

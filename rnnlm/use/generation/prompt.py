@@ -1,4 +1,4 @@
-"""A prompt as ids, by the very rules that the training text met."""
+"""A prompt as ids, by the rules of the training text."""
 
 from collections.abc import Sequence
 
@@ -19,9 +19,9 @@ def prompt_ids(rules: TextRules, prompt: str) -> list[int]:
 
 
 def unknown_words(rules: TextRules, prompt: str) -> list[str]:
-    """The pieces of a prompt that are in no vocabulary and are read as `<unk>`, as they were written.
+    """The pieces of a prompt outside the vocabulary, which are read as `<unk>`, as written.
 
-    A `<unk>` that is written out is none of them. Raises UsageError for text that is no Unicode.
+    A `<unk>` in the prompt itself does not count. Raises UsageError for text that is not valid Unicode.
     """
     check_unicode(prompt)
     found = []
@@ -34,7 +34,7 @@ def unknown_words(rules: TextRules, prompt: str) -> list[str]:
 
 
 def check_unicode(text: str) -> None:
-    """Raise UsageError for lone surrogates, which is what bytes that are no UTF-8 become on a command line."""
+    """Raise UsageError for lone surrogates, which replace invalid UTF-8 on a command line."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -42,7 +42,7 @@ def check_unicode(text: str) -> None:
 
 
 def line_ids(rules: TextRules, line: str) -> list[int]:
-    """The tokens of one line. Raises UsageError for text that is no Unicode."""
+    """The tokens of one line. Raises UsageError for text that is not valid Unicode."""
     check_unicode(line)
     return list(rules.tokenizer.encode(line, add_special_tokens=False).ids)
 

@@ -1,6 +1,6 @@
-"""From a distribution over the next token to a token: ways to shape it, as small functions composed, and the draw.
+"""Sampling of the next token: transforms of the distribution, one function each, and the draw.
 
-Log probabilities, (rows, outputs) float64, come in and go out; what is left out has −∞.
+All map log probabilities (rows, outputs) in float64 to the same; excluded tokens have −∞.
 """
 
 import math
@@ -12,16 +12,16 @@ from rnnlm.corpus.tokenizer import FIRST_OUTPUT, UNKNOWN_ID
 from rnnlm.use.generation.settings import GenerateSettings
 
 
-def shaped(log_p: Tensor, settings: GenerateSettings, said: Tensor | None = None) -> Tensor:
-    """log_p (rows, outputs) of the model → what is drawn from, (rows, outputs), not normalised.
+def shaped(log_p: Tensor, settings: GenerateSettings, generated: Tensor | None = None) -> Tensor:
+    """log_p (rows, outputs) of the model → the distribution to sample from, (rows, outputs), not normalized.
 
-    `said` (rows, outputs) is true for what each row has said already, None where that does not matter.
+    `generated` (rows, outputs) is true for tokens that a row has already; None without a repetition penalty.
     """
     log_q = log_p.clone()
     if not settings.unknown:
         log_q[:, UNKNOWN_ID - FIRST_OUTPUT] = -torch.inf
-    if said is not None:
-        log_q = _less_of_the_same(log_q, said, settings.repetition_penalty)
+    if generated is not None:
+        log_q = _penalized(log_q, generated, settings.repetition_penalty)
     if settings.temperature not in (0.0, 1.0):
         log_q = (log_q - log_q.amax(-1, keepdim=True)) / settings.temperature
     if settings.top_k is not None and settings.top_k < log_q.shape[1]:
@@ -36,54 +36,53 @@ def shaped(log_p: Tensor, settings: GenerateSettings, said: Tensor | None = None
     return log_q
 
 
-def _less_of_the_same(log_q: Tensor, said: Tensor, penalty: float) -> Tensor:
-    """x / θ where x > 0 and x θ where x < 0, for what has been said, with x = log p + log outputs and θ the penalty.
+def _penalized(log_q: Tensor, generated: Tensor, penalty: float) -> Tensor:
+    """x / θ where x > 0 and x θ where x < 0, for generated tokens, with x = log p + log outputs and θ the penalty.
 
-    Keskar et al. 2019 divide a logit by θ, which makes it less likely where the logit is positive; implementations
-    multiply where it is not. A logit's zero is arbitrary; here it is the probability that all would have if none were
-    likelier than another.
+    Keskar et al. 2019 divide a logit by θ, which lowers its probability if the logit is positive; implementations
+    multiply otherwise. The zero of logits is arbitrary; here it is the log probability of a uniform distribution.
     """
     shift = math.log(log_q.shape[1])
     x = log_q + shift
-    return torch.where(said, torch.where(x > 0, x / penalty, x * penalty) - shift, log_q)
+    return torch.where(generated, torch.where(x > 0, x / penalty, x * penalty) - shift, log_q)
 
 
 def _nucleus(log_q: Tensor, top_p: float) -> Tensor:
-    """Keep the smallest set of most likely tokens that holds `top_p` (Holtzman et al. 2020), one at least."""
-    ordered, places = log_q.softmax(-1).sort(-1, descending=True)
-    return _first_to_hold(log_q, ordered, places, top_p)
+    """Keep the smallest set of most likely tokens with probability `top_p` (Holtzman et al. 2020), at least one."""
+    ordered, indices = log_q.softmax(-1).sort(-1, descending=True)
+    return _first_to_hold(log_q, ordered, indices, top_p)
 
 
 def _near_the_best(log_q: Tensor, min_p: float) -> Tensor:
-    """Keep what is at least `min_p` times as likely as the most likely token (Nguyen et al. 2024)."""
+    """Keep tokens at least `min_p` times as likely as the most likely token (Nguyen et al. 2024)."""
     least = log_q.amax(-1, keepdim=True) + (math.log(min_p) if min_p > 0 else -torch.inf)
     return log_q.masked_fill(log_q < least, -torch.inf)
 
 
 def _typical(log_q: Tensor, mass: float) -> Tensor:
-    """Keep the smallest set that holds `mass` of tokens whose surprisal is nearest to the entropy, one at least.
+    """Keep the smallest set, at least one, with probability `mass` of tokens whose surprisal is nearest to the entropy.
 
     Locally typical sampling (Meister et al. 2023): smallest |−log q − H(q)| first.
     """
     q = log_q.softmax(-1)
     entropy = torch.special.entr(q).sum(-1, keepdim=True)
-    places = torch.argsort((-q.log() - entropy).abs(), dim=-1, stable=True)
-    return _first_to_hold(log_q, q.gather(-1, places), places, mass)
+    indices = torch.argsort((-q.log() - entropy).abs(), dim=-1, stable=True)
+    return _first_to_hold(log_q, q.gather(-1, indices), indices, mass)
 
 
-def _first_to_hold(log_q: Tensor, ordered: Tensor, places: Tensor, mass: float) -> Tensor:
-    """Keep the first tokens of an order that together hold `mass`: `ordered` are their probabilities."""
+def _first_to_hold(log_q: Tensor, ordered: Tensor, indices: Tensor, mass: float) -> Tensor:
+    """Keep the first tokens of an order with probability `mass` together: `ordered` are their probabilities."""
     before = ordered.cumsum(-1) - ordered
     drop = before >= mass
     drop[:, 0] = False
-    return log_q.masked_fill(torch.zeros_like(drop).scatter(-1, places, drop), -torch.inf)
+    return log_q.masked_fill(torch.zeros_like(drop).scatter(-1, indices, drop), -torch.inf)
 
 
 def draw(log_q: Tensor, temperature: float, chance: Tensor) -> Tensor:
-    """(rows, outputs) → (rows,) ids; the most likely at temperature 0, otherwise what `chance` falls on.
+    """(rows, outputs) → (rows,) ids; the most likely at temperature 0, otherwise the one that `chance` selects.
 
-    `chance` (rows,) float64 from 0 to below 1 is all that is random in a draw: the token is the first whose cumulated
-    probability exceeds it. So a row's token does not depend on what is drawn beside it.
+    `chance` (rows,) float64 from 0 to below 1 is the only randomness: the token is the first whose cumulative
+    probability exceeds it, so that a row's token does not depend on the other rows.
     """
     if temperature == 0:
         return log_q.argmax(-1) + FIRST_OUTPUT

@@ -1,4 +1,4 @@
-"""What generation reads beside a model: prompts from a file, and the training text that copies are looked for in."""
+"""What generation reads beside a model: prompts from a file, and the training text to compare with."""
 
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
@@ -18,39 +18,39 @@ from rnnlm.use.generation.novelty import Copied, longest_copies
 
 
 def prompts(name: str, reading: Decoding) -> Iterator[str]:
-    """The lines of a file, an empty one too, which begins a text; InputError for a file without any."""
+    """The lines of a file; an empty line is an empty prompt. InputError for a file without lines."""
     if name != "-" and not Path(name).is_file():
-        raise InputError(f"--prompt-file {name} is no file", "name a text file with a prompt a line")
+        raise InputError(f"--prompt-file {name} is not a file", "name a text file with one prompt per line")
     none = True
     for line in read_lines(name, reading):
         none = False
         yield line
     if none:
-        raise InputError(f"--prompt-file {name} holds no prompt", "give one a line; an empty line is an empty prompt")
+        raise InputError(f"--prompt-file {name} holds no prompt", "write one per line; a line may be empty")
 
 
 def training_ids(found: FoundModel, directory: Path, notice: Callable[[str], None]) -> NDArray[Any] | None:
     """The training text as the model's ids; None, with a notice, for a model without a workspace.
 
-    Where the workspace has been rebuilt since, its training split is read again by the model's own rules.
+    Where the workspace has been rebuilt since, its training split is encoded by the model's rules.
     """
     workspace = found.workspace
     if workspace is None or workspace.manifest("raw") is None:
-        notice("novelty: there is no training text beside this model; name its workspace")
+        notice("novelty: no training text beside this model; name its workspace")
         return None
     made_from = found.model.config.get("data", {}).get("vocab")
     manifest = workspace.manifest("vocab")
     if manifest is not None and manifest.identity == made_from:
         with workspace.opening("vocab") as vocab:
             return open_npy(vocab / "train.ids.npy", kinds="u", dimensions=1, remedy=workspace.rebuild("vocab"))
-    notice("novelty: the workspace has changed since the model was trained; compared with its present text")
+    notice("novelty: the workspace has changed since the model was trained; compared with its current text")
     return encode_text(split_blocks(workspace, "train"), found.model.rules, directory).ids.ids
 
 
 def with_copies(
     texts: Iterable[Generated], train: NDArray[Any] | None, batch_size: int
 ) -> Iterator[tuple[Generated, Copied | None]]:
-    """Each text with the longest run that it copies from `train` (tokens,); None without a training text."""
+    """Each text with its longest run copied from `train` (tokens,); None without a training text."""
     source = iter(texts)
     while batch := list(islice(source, 1 if train is None else batch_size)):
         copies = [None] if train is None else longest_copies([text.ids for text in batch], train)

@@ -1,6 +1,6 @@
-"""Ids drawn from a model, several streams side by side: their prompts, their states, a token for each in turn.
+"""Ids sampled from a model in a batch of streams: their prompts, their states, one token for each in turn.
 
-When a stream ends is decided elsewhere; nothing here knows text.
+The caller decides when a stream ends.
 """
 
 from collections.abc import Sequence
@@ -20,8 +20,8 @@ _SEGMENT = 1024  # tokens of a prompt read in one call
 
 
 @dataclass(frozen=True)
-class Drawn:
-    """A token and its cost in nats under the model's own distribution, before temperature and the like."""
+class TokenCost:
+    """A token and its cost in nats under the model's unmodified distribution, before temperature and the like."""
 
     id: int
     nats: float
@@ -29,7 +29,7 @@ class Drawn:
 
 @torch.inference_mode()
 def read(model: LanguageModel, prompt: Sequence[int], states: States | None = None) -> tuple[Tensor, States]:
-    """Read one or more ids alone: what the output layer reads after the last (1, ·), and the states (batch 1)."""
+    """Read one or more ids: the input of the output layer after the last (1, ·), and the states (batch 1)."""
     states = model.initial_state(1) if states is None else states
     ids = torch.tensor(prompt, device=model.device).unsqueeze(1)
     for start in range(0, len(ids), _SEGMENT):
@@ -38,10 +38,10 @@ def read(model: LanguageModel, prompt: Sequence[int], states: States | None = No
 
 
 class Streams:
-    """Streams that go on from their prompts; `numbers` are those that have not ended, in the order of their rows.
+    """Streams that continue their prompts; `numbers` are those that have not ended, in the order of their rows.
 
-    A stream's tokens depend on its prompt and seed alone, but for the rounding of products of more rows or fewer, which
-    decides a draw where two tokens' borders are closer than that to the chance drawn: about once in ten million.
+    A stream's tokens depend only on its prompt and seed, except for rounding: products with other numbers of rows round
+    differently, which changes about one draw in ten million.
     """
 
     @torch.inference_mode()
@@ -50,50 +50,50 @@ class Streams:
     ) -> None:
         self._model, self._settings = model, settings
         self.numbers = list(range(len(prompts)))
-        # The generators live on the CPU, so that a seed means the same text on every device.
+        # The generators are on the CPU, so that a seed gives the same text on every device.
         self._generators = [torch.Generator().manual_seed(seed % 2**63) for seed in seeds]
-        places: dict[tuple[int, ...], int] = {}
-        rows = self._numbers([places.setdefault(tuple(prompt), len(places)) for prompt in prompts])
-        # Each distinct prompt is read alone: what is read beside it leaves no trace.
-        ends = [read(model, prompt) for prompt in places]
+        prompt_rows: dict[tuple[int, ...], int] = {}
+        rows = self._numbers([prompt_rows.setdefault(tuple(prompt), len(prompt_rows)) for prompt in prompts])
+        # Each distinct prompt is read alone, so that other prompts do not change its rounding.
+        ends = [read(model, prompt) for prompt in prompt_rows]
         self._hidden = torch.cat([hidden for hidden, _ in ends])
         self._states = joined([states for _, states in ends])
         if len(prompts) > 1:
             self._hidden, self._states = self._hidden.index_select(0, rows), taken(self._states, rows)
         self._tokens = rows
-        self._said: Tensor | None = None
+        self._generated: Tensor | None = None
         if settings.repetition_penalty != 1:
             log_p = log_probabilities(model, self._hidden[:1])
-            self._said = torch.zeros(len(prompts), log_p.shape[1], dtype=torch.bool, device=model.device)
+            self._generated = torch.zeros(len(prompts), log_p.shape[1], dtype=torch.bool, device=model.device)
             for row, prompt in enumerate(prompts):
                 outputs = [number - FIRST_OUTPUT for number in set(prompt) if number > END_ID]
-                self._said[row, self._numbers(outputs)] = True
+                self._generated[row, self._numbers(outputs)] = True
 
     def _numbers(self, values: Sequence[int]) -> Tensor:
         return torch.tensor(values, dtype=torch.int64, device=self._model.device)
 
     @torch.inference_mode()
-    def draw(self) -> list[Drawn]:
-        """The next token of each of `numbers`, which is to be followed by `go_on`."""
+    def draw(self) -> list[TokenCost]:
+        """The next token of each of `numbers`; call `advance` after it."""
         log_p = log_probabilities(self._model, self._hidden)
         chances = [torch.rand((), generator=self._generators[number], dtype=torch.float64) for number in self.numbers]
-        log_q = shaped(log_p, self._settings, self._said)
+        log_q = shaped(log_p, self._settings, self._generated)
         self._tokens = draw(log_q, self._settings.temperature, torch.stack(chances).to(log_p.device))
-        if self._said is not None:  # a line end can be said as often as it comes
-            self._said.scatter_(1, self._tokens.unsqueeze(1) - FIRST_OUTPUT, True)
-            self._said[:, END_ID - FIRST_OUTPUT] = False
+        if self._generated is not None:  # a line end has no repetition penalty
+            self._generated.scatter_(1, self._tokens.unsqueeze(1) - FIRST_OUTPUT, True)
+            self._generated[:, END_ID - FIRST_OUTPUT] = False
         costs = log_p.gather(1, self._tokens.unsqueeze(1) - FIRST_OUTPUT).squeeze(1)
-        return [Drawn(id_, -cost) for id_, cost in zip(self._tokens.tolist(), costs.tolist(), strict=True)]
+        return [TokenCost(id_, -cost) for id_, cost in zip(self._tokens.tolist(), costs.tolist(), strict=True)]
 
     @torch.inference_mode()
-    def go_on(self, going: Sequence[bool]) -> None:
-        """Read what was drawn last, for those of `numbers` that are `going`; the others have ended."""
+    def advance(self, going: Sequence[bool]) -> None:
+        """Read the last tokens of those of `numbers` that are `going`; the others have ended."""
         if not all(going):
             rows = self._numbers([row for row, still in enumerate(going) if still])
             self.numbers = [number for number, still in zip(self.numbers, going, strict=True) if still]
             self._tokens = self._tokens.index_select(0, rows)
             self._states = taken(self._states, rows)
-            self._said = None if self._said is None else self._said.index_select(0, rows)
+            self._generated = None if self._generated is None else self._generated.index_select(0, rows)
         if self.numbers:
             hidden, self._states = self._model(self._tokens.unsqueeze(0), self._states)
             self._hidden = hidden[-1]

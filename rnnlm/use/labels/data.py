@@ -1,4 +1,4 @@
-"""Which labelled text a model is measured on: a workspace's split or a file, as ids by the model's own rules."""
+"""The labeled text that a model is measured on: a workspace's split or a file, as ids by the model's rules."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,7 +34,7 @@ def choose_labelled(
     label: str = LABEL,
     decoding: Decoding | None = None,
 ) -> ChosenLabels:
-    """The labelled file `text`, or a split of the model's workspace; its ids are kept in `directory`.
+    """The labeled file `text`, or a split of the model's workspace; its ids are kept in `directory`.
 
     Raises UsageError for a model without a workspace, or a workspace without such labels.
     """
@@ -46,10 +46,10 @@ def choose_labelled(
             text, model.rules, model.labels, per_token, directory, field=field, label=label, decoding=decoding
         )
         return ChosenLabels(data, text, None, _digests(directory, "all"))
-    workspace = workspace_of(found, "a labelled file with --text FILE")
+    workspace = workspace_of(found, "a labeled file with --text FILE")
     manifest = workspace.verified("raw")
     if manifest.settings.get("labels") != ("token" if per_token else "text"):
-        raise UsageError(f"{workspace.path} has no such labels", "name a labelled file with --text FILE")
+        raise UsageError(f"{workspace.path} has no such labels", "name a labeled file with --text FILE")
     chosen, _ = choose_split(workspace, split)
     with workspace.opening("raw") as raw:
         data = encode_split(raw, chosen, model.rules, model.labels, per_token=per_token, directory=directory)

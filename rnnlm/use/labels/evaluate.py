@@ -1,4 +1,4 @@
-"""How well a network labels: what it says for every word or text, counted against the truth."""
+"""Evaluation of a network's labels: predictions for every word or text against the truth."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +24,7 @@ class LabelEvaluation:
     nats: float
 
     def report(self) -> dict[str, Any]:
-        """The figures by their full names; nats leave out labels that training never saw, accuracy does not."""
+        """The metrics by their full names; nats skip labels that training never saw, accuracy does not."""
         known = self.confusion.predictions - self.confusion.unseen
         per_label = self.nats / known if known else None
         return {
@@ -39,7 +39,7 @@ def evaluate_labels(
 ) -> LabelEvaluation:
     """The label with the largest log p for each word or text, `offsets` (labels,) added, against the true one.
 
-    `forced` gives a network that feeds its output back the true label before; otherwise it goes by its own.
+    `forced` feeds the previous true label back to a network that otherwise feeds back its own output.
     """
     confusion, nats = Confusion(data.labels), 0.0
     for piece in predictions(model, data, batch_size, forced=forced):
@@ -49,13 +49,13 @@ def evaluate_labels(
 
 
 def naive_bayes_confusion(raw: Path, split: str, labels: tuple[str, ...]) -> Confusion:
-    """The baseline on a split of the `raw` stage: learned from train, its smoothing chosen on valid."""
+    """The baseline on a split of the `raw` stage: fitted on train, its smoothing chosen on valid."""
     model = fit(*_known(*_texts(raw, "train", labels)), len(labels))
     chosen, numbers = _known(*_texts(raw, "valid", labels))
     model = model.tuned(chosen, numbers) if chosen else model
     confusion = Confusion(labels)
-    asked, truth = _texts(raw, split, labels)
-    confusion.add(truth, model.predict(asked))
+    texts, truth = _texts(raw, split, labels)
+    confusion.add(truth, model.predict(texts))
     return confusion
 
 

@@ -1,4 +1,4 @@
-"""How well labels are predicted, from the counts of what was said for what: accuracy, precision, recall, F1.
+"""Accuracy, precision, recall and F1 of predicted labels, from the confusion counts.
 
 Pairs are added piece by piece; nothing but the counts is kept.
 """
@@ -15,7 +15,7 @@ from rnnlm.corpus.labels.labelled import NO_LABEL, UNSEEN
 
 @dataclass(frozen=True)
 class LabelScore:
-    """A label's figures; `support` counts how often it is true, `predicted` how often it was said."""
+    """A label's metrics; `support` counts how often it is true, `predicted` how often it is predicted."""
 
     label: str
     precision: float
@@ -30,7 +30,7 @@ class Confusion:
 
     def __init__(self, labels: Sequence[str]) -> None:
         self.labels = tuple(labels)
-        # The last row is for truths outside the label set, which nobody can predict.
+        # The last row is for true labels outside the set, which cannot be predicted.
         self._counts = np.zeros((len(self.labels) + 1, len(self.labels)), np.int64)
 
     def add(self, truth: NDArray[Any], predicted: NDArray[Any]) -> None:
@@ -63,7 +63,7 @@ class Confusion:
 
     @property
     def accuracy(self) -> float:
-        """The share of predictions that are right; 0 where there are none."""
+        """The fraction of predictions that are right; 0 without any."""
         return float(np.trace(self.matrix) / max(1, self.predictions))
 
     @property
@@ -77,20 +77,20 @@ class Confusion:
         return sum(met) / max(1, len(met) + (self.unseen > 0))
 
     def per_label(self) -> list[LabelScore]:
-        """The figures of every label, in the order of the set; 0 where one is not defined.
+        """The metrics of every label, in the order of the set; 0 where one is not defined.
 
         precision = right / predicted,   recall = right / support,   F1 = 2 right / (predicted + support)
         """
         right, support, predicted = np.diag(self.matrix), self.matrix.sum(1), self._counts.sum(0)
         return [
-            LabelScore(label, _share(r, p), _share(r, s), _share(2 * r, p + s), s, p)
+            LabelScore(label, _ratio(r, p), _ratio(r, s), _ratio(2 * r, p + s), s, p)
             for label, r, s, p in zip(
                 self.labels, right.tolist(), support.tolist(), predicted.tolist(), strict=True
             )
         ]  # fmt: skip
 
     def report(self) -> dict[str, Any]:
-        """The figures as JSON; `matrix` has a row a true label."""
+        """The metrics as JSON; `matrix` has one row per true label."""
         return {
             "accuracy": self.accuracy,
             "macro_f1": self.macro_f1,
@@ -101,5 +101,5 @@ class Confusion:
         }
 
 
-def _share(part: int, whole: int) -> float:
+def _ratio(part: int, whole: int) -> float:
     return part / whole if whole else 0.0

@@ -34,7 +34,7 @@ class Labelled:
 
 @dataclass(frozen=True)
 class Labeller:
-    """Labels lines by a model and its own rules of cleaning: the `k` with the largest log p + `offsets` (labels,)."""
+    """Labels lines by a model and its cleaning rules: the `k` labels with the largest log p + `offsets` (labels,)."""
 
     model: Network
     rules: TextRules
@@ -49,7 +49,7 @@ class Labeller:
         return self.model.architecture.task == "tag"
 
     def label(self, lines: Iterable[str]) -> Iterator[Labelled]:
-        """The same lines with labels; one without a word has none where words have them.
+        """The lines with labels; with a label per word, an empty line has none.
 
         Raises InputError for a word that is not one token.
         """
@@ -57,9 +57,9 @@ class Labeller:
             ids = [line_ids(self.rules, line) for line in block]
             parts = [tuple(line.split()) if self.per_token else (line,) for line in block]
             if self.per_token:
-                for place, (line, words) in enumerate(zip(ids, parts, strict=True), number * LINES + 1):
+                for position, (line, words) in enumerate(zip(ids, parts, strict=True), number * LINES + 1):
                     if len(line) != len(words):
-                        raise InputError(f"line {place:,}: not one token a word", "check its blanks")
+                        raise InputError(f"line {position:,}: not one token per word", "check its spaces")
             else:
                 ids = [[*line, END_ID] for line in ids]
             for text, names, choices in zip(block, parts, self._choices(ids), strict=True):
@@ -67,13 +67,13 @@ class Labeller:
 
     def _choices(self, ids: list[list[int]]) -> list[tuple[tuple[LabelChoice, ...], ...]]:
         """For each line of ids the labels of its parts; none for a line without ids."""
-        filled = [place for place, line in enumerate(ids) if line]
+        filled = [index for index, line in enumerate(ids) if line]
         found: list[tuple[tuple[LabelChoice, ...], ...]] = [()] * len(ids)
-        data = IdLines([ids[place] for place in filled], self.per_token)
+        data = IdLines([ids[index] for index in filled], self.per_token)
         for piece in predictions(self.model, data, self.batch_size) if filled else ():
             for column, row in enumerate(piece.rows):
-                said = piece.outputs[: piece.lengths[column], column] if self.per_token else piece.outputs[column][None]
-                found[filled[row]] = tuple(self._best(log_p) for log_p in said)
+                rows = piece.outputs[: piece.lengths[column], column] if self.per_token else piece.outputs[column][None]
+                found[filled[row]] = tuple(self._best(log_p) for log_p in rows)
         return found
 
     def _best(self, log_p: NDArray[np.float64]) -> tuple[LabelChoice, ...]:

@@ -1,6 +1,6 @@
-"""What a model costs at every token of two texts: one on which its choices are made, and one that is measured.
+"""A model's cost at every token of two texts: one to fit on, and one to measure.
 
-The text measured is read once for each component. Floats wait in files: the only thing that grows with the text.
+The measured text is read once for each component. Costs are kept in files, so that memory does not grow with the text.
 """
 
 import time
@@ -33,10 +33,10 @@ class MixtureModel:
 
 @dataclass(frozen=True)
 class Component:
-    """What one part of a mixture costs at every token: `fit` of the validation text, `test` of the text measured.
+    """The cost of one part of a mixture at every token: `fit` of the validation text, `test` of the measured text.
 
-    `seconds` went into `test`, `fit_seconds` into `fit` and whatever was chosen there; `chosen` says what that was.
-    `adapts` where it learns from the text that it is measured on.
+    `seconds` is the time for `test`, `fit_seconds` that for `fit` and the choice of the hyperparameters `chosen`.
+    `adapts` if it learns from the text that it is measured on.
     """
 
     name: str
@@ -49,23 +49,23 @@ class Component:
 
 
 class Components:
-    """Makes components: `fit` is the validation text, `test` the one that is measured, as ids of the same tokens."""
+    """Makes components: `fit` is the validation text, `test` the measured text, as ids of the same tokens."""
 
     def __init__(self, fit: Ids, test: Ids, scratch: Scratch, batch_size: int, progress: Advance) -> None:
-        """`progress` is told how many predictions were made, whenever some were."""
+        """`progress` gets the number of new predictions."""
         self._fit, self._test, self._scratch, self._batch_size = fit, test, scratch, batch_size
         self._progress = progress
 
-    def plain(self, voice: MixtureModel) -> Component:
-        """A model as it is."""
+    def plain(self, part: MixtureModel) -> Component:
+        """A model as is."""
 
         def read(ids: Ids) -> Iterator[SpanNats]:
-            return text_nats(voice.model, ids, voice.context, self._batch_size)
+            return text_nats(part.model, ids, part.context, self._batch_size)
 
-        return self._component(voice.name, read, {}, started_at=time.monotonic())
+        return self._component(part.name, read, {}, started_at=time.monotonic())
 
     def cache(self, network: Network, context: str, before: Sequence[Component]) -> Component:
-        """The cache of the shape that is best in a mixture with the parts before it."""
+        """The cache with the shape that is best in a mixture with the parts before it."""
         started_at = time.monotonic()
         shapes = shapes_to_try(network, self._fit, context)
         tried = [self._scratch.array(len(self._fit.ids), np.float64) for _ in shapes]
@@ -85,7 +85,7 @@ class Components:
         return self._component("cache", read, chosen, started_at=started_at, adapts=True)
 
     def dynamic(self, network: Network, context: str, before: Sequence[Component]) -> Component:
-        """Dynamic evaluation by the rule that is best for the network alone; rate 0, the network as it is, is one."""
+        """Dynamic evaluation by the best rule for the network alone; one of them is rate 0, the unchanged network."""
         started_at = time.monotonic()
         lines = int(np.searchsorted(self._fit.offsets, _TRIED, "right")) - 1
         some = self._fit.part(0, max(lines, 1))

@@ -1,10 +1,10 @@
-"""Dynamic evaluation: the network goes on learning from the text that it is measured on, after each prediction.
+"""Dynamic evaluation: the network continues to learn from the text that it is measured on, after each prediction.
 
     after every segment of the text:   θ ← θ − η g + λ (θ₀ − θ),   g = ∂/∂θ of the segment's mean nats
 
 (Mikolov et al. 2010; with the decay λ towards the trained weights θ₀, Krause et al. 2018, without their scaling of each
 weight's step by gradients over the training text, which a sealed model does not carry.) A token is predicted before
-anything is learned from it. The rule is its own: nothing of training has a part in it.
+anything is learned from it. The optimizer of training is not used.
 """
 
 from collections.abc import Callable, Iterator
@@ -20,7 +20,7 @@ from rnnlm.use.evaluation.in_order import stretches
 
 RATES = (0.03, 0.1, 0.3, 1.0)
 DECAYS = (3e-3, 1e-2, 3e-2)
-SEGMENT = 20  # tokens; each step of learning writes every weight once, so shorter segments cost more
+SEGMENT = 20  # tokens; each update writes every weight, so shorter segments cost more
 
 
 @dataclass(frozen=True)
@@ -33,12 +33,12 @@ class DynamicRule:
 
 
 def dynamic_nats(network: Network, ids: Ids, context: str, rule: DynamicRule) -> Iterator[SpanNats]:
-    """What every token costs a copy of the network that learns on the way, in the order of the text.
+    """The cost of every token under a copy of the network that learns from the text, in its order.
 
-    Where `context` starts anew, the state does; what was learned stays. A segment whose gradient is not finite teaches
-    nothing, and a cost that is no number is infinite.
+    `context` resets the state, but not what was learned. A segment whose gradient is not finite is not learned from,
+    and a cost that is NaN becomes infinite.
     """
-    learner = _copied(network).train()  # the kernels keep what gradients need only in training
+    learner = _copied(network).train()  # the kernels keep activations for gradients only in training mode
     weights = [weight for weight in learner.parameters() if weight.requires_grad]
     trained = [weight.detach().clone() for weight in weights]
     states = learner.initial_state(1)
@@ -65,12 +65,12 @@ def _learn(
     good = all(gradient is None or bool(torch.isfinite(gradient.sum())) for gradient in gradients)
     for weight, gradient, origin in zip(weights, gradients, trained, strict=True):
         weight.lerp_(origin, rule.decay)
-        if good and gradient is not None:  # rare words have none in a segment without any
+        if good and gradient is not None:  # None for clusters without a target in the segment
             weight.sub_(gradient, alpha=rule.rate)
 
 
 def _copied(network: Network) -> Network:
-    """A network of its own with the same weights: its cells must read its outputs, not the first one's."""
+    """A separate network with the same weights, whose cells read its own outputs."""
     found = Network(network.architecture, torch.Generator()).to(network.device, network.bias.dtype)
     found.load_state_dict(network.state_dict())
     return found
@@ -83,8 +83,8 @@ def _detached(states: States) -> States:
 def choose_rule(total: Callable[[DynamicRule], float], plain: float) -> DynamicRule:
     """The best rule of the grid: first the rate, then the decay.
 
-    `total` is what a text costs by a rule, `plain` what it costs without learning, in nats. Rates and decays rise until
-    one is worse than the best before it. Where none helps the rate is 0.
+    `total` is the cost of a text by a rule, `plain` its cost without learning, in nats. Rates and decays rise until one
+    is worse than the best before it. If none helps, the rate is 0.
     """
     rule, least = DynamicRule(0.0, 0.0), plain
     for rate in RATES:

@@ -1,7 +1,7 @@
-"""A ladder of models of one text, each row the one before it and one thing more, mixed with weights fitted elsewhere.
+"""A ladder of models of one text: each row adds one component to the mixture of the row before it.
 
 n-gram; network; both mixed; with a neural cache; with dynamic evaluation. Weights are fitted on the validation text by
-expectation maximisation, so that no row is above the one before it there.
+expectation maximization, so that no row is worse than the one before it there.
 """
 
 from collections.abc import Iterator, Sequence
@@ -20,14 +20,14 @@ from rnnlm.use.comparison.bootstrap import Units, units_of
 from rnnlm.use.ladder.components import Component, Components, MixtureModel
 from rnnlm.use.ladder.mixture import fit_weights
 
-_TOKENS = 2**18  # whose mixture is in memory at once, a line or document more or less
+_TOKENS = 2**18  # of a mixture in memory at once, about
 
 
 @dataclass(frozen=True)
 class LadderRow:
-    """A mixture and its figures: nats of each unit (units,) of the text, nats a token of the validation text.
+    """A mixture and its metrics: nats of each unit (units,) of the text, nats per token of the validation text.
 
-    `apart` where it is no step of the ladder.
+    `apart` if it is not a step of the ladder.
     """
 
     name: str
@@ -39,16 +39,16 @@ class LadderRow:
 
     @property
     def adapts(self) -> bool:
-        """Whether a part of it learns from the text."""
+        """Whether a part learns from the text."""
         return any(part.adapts for part in self.parts)
 
     @property
     def seconds(self) -> float:
-        """What reading the text takes with all its parts."""
+        """Time to read the text with all parts."""
         return sum(part.seconds for part in self.parts)
 
     def described(self) -> list[dict[str, Any]]:
-        """Its parts with their weights and what was chosen for them."""
+        """Its parts with their weights and chosen hyperparameters."""
         return [
             {"name": part.name, "weight": weight, **part.chosen}
             for part, weight in zip(self.parts, self.weights, strict=True)
@@ -67,7 +67,7 @@ class Ladder:
     def rows(
         self, network: MixtureModel, ngram: MixtureModel | None, others: Sequence[MixtureModel] = ()
     ) -> Iterator[LadderRow]:
-        """The rows from the bottom up, each as soon as it is known; an ensemble with `others` last."""
+        """The rows in order, each as soon as it is known; an ensemble with `others` last."""
         made, parts = self._components, []
         if ngram is not None:
             parts = [made.plain(ngram)]

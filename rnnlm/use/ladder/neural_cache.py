@@ -1,10 +1,10 @@
-"""The neural cache: words that came lately after states like this one (Grave, Joulin & Usunier 2017).
+"""The neural cache: recent words after similar states (Grave, Joulin & Usunier 2017).
 
     p_cache(w | h(t)) ∝ Σ_{i = t−W … t−1} 1[w = y(i)] exp(θ h(t) · h(i))
 
-h(i) is what the output layer read before the token y(i), in the same text; W is the window. It is a distribution over
-the window's tokens alone, so it is good for a mixture only. Before the first token there is nothing in the window, and
-the network's own probability takes its place.
+h(i) is the input of the output layer before the token y(i), in the same text; W is the window. It is a distribution
+over the tokens of the window only, so it is used in a mixture. Before the first token the window is empty, and the
+network's probability is used.
 """
 
 from collections.abc import Iterator, Sequence
@@ -24,7 +24,7 @@ from rnnlm.use.evaluation.in_order import stretches
 _STEPS = 256  # tokens whose similarities with the window are in memory at once
 
 WINDOWS = (100, 500, 2000)
-# θ in units of the mean of h · h, which differs between networks: 0 counts words, more looks for like states.
+# θ in units of the mean of h · h, which differs between networks: 0 counts words, more prefers similar states.
 SHARPNESS = (0.0, 4.0, 8.0, 16.0)
 
 
@@ -56,7 +56,7 @@ def cache_nats(
 ) -> Iterator[tuple[int, NDArray[np.float64]]]:
     """−log p_cache of each token under each shape: (start, (shapes, tokens)), in the order of the text.
 
-    Infinity where the window does not hold the token. Of the text no more than the longest window is in memory.
+    Infinity where the token is not in the window. Only the longest window of the text is in memory.
     """
     longest = max(shape.window for shape in shapes)
     states = model.initial_state(1)
@@ -76,14 +76,14 @@ def cache_nats(
 
 def _stretch_costs(h: Tensor, y: Tensor, keys: Tensor, words: Tensor, shapes: Sequence[CacheShape]) -> Tensor:
     """h (time, width), y (time,); keys (kept, width) and words (kept,), the last of them h and y → (shapes, time)."""
-    likeness = h @ keys.T
+    similarity = h @ keys.T
     same = y.unsqueeze(1) == words
-    place = torch.arange(len(keys), device=h.device)
-    back = place[-len(h) :].unsqueeze(1) - place  # how far back a key lies; those after the token are below 1
+    position = torch.arange(len(keys), device=h.device)
+    back = position[-len(h) :].unsqueeze(1) - position  # distance back to a key; below 1 for keys after the token
     costs = h.new_empty((len(shapes), len(h)), dtype=torch.float64)
     for window in {shape.window for shape in shapes}:
         inside = (back >= 1) & (back <= window)
-        near = likeness.masked_fill(~inside, -torch.inf)
+        near = similarity.masked_fill(~inside, -torch.inf)
         near = near - near.amax(1, keepdim=True)
         for number, shape in enumerate(shapes):
             if shape.window == window:

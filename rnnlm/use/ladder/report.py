@@ -1,4 +1,4 @@
-"""The ladder over a workspace's models: which take part, what its weights are fitted on, and its report."""
+"""The ladder over a workspace's models: its components, the text its weights are fitted on, and its report."""
 
 import math
 import tempfile
@@ -36,10 +36,10 @@ def measure_ladder(
     load: Callable[[Sealed], LanguageModel],
     screen: Screen,
 ) -> dict[str, Any]:
-    """The metrics of a text under the network and under what can be built on it, each row announced as it is known.
+    """The metrics of a text under the network and under mixtures with it; each row is announced when it is known.
 
-    `load` makes a model of a sealed one. Raises UsageError for an n-gram model, a model without a workspace, and a text
-    that weights are fitted on.
+    `load` opens a sealed model. Raises UsageError for an n-gram model, a model without a workspace, and the text that
+    weights are fitted on.
     """
     if not isinstance(network, Network):
         raise UsageError(f"a ladder of {found.model.path}, an n-gram model", "name the network with --model")
@@ -50,7 +50,7 @@ def measure_ladder(
         )
     chosen = choose_text(found, given.split, given.text, reading)
     if chosen.split == "valid":
-        raise UsageError("a ladder where test is empty", "its weights are fitted on valid; name a text with --text")
+        raise UsageError("a ladder with an empty test split", "weights are fitted on valid; name a text with --text")
     others = _others(found.workspace, found.model, given.ensemble)
     ngram = _ngram(found.workspace, found.model, screen)
     models = [found.model, *([ngram] if ngram else []), *others]
@@ -80,11 +80,11 @@ def measure_ladder(
 
 
 def _ngram(workspace: Workspace, network: Sealed, screen: Screen) -> Sealed | None:
-    """The workspace's n-gram model, or None, said; UsageError where its tokens are other than the network's."""
+    """The workspace's n-gram model, or None with a notice; UsageError if its tokens differ from the network's."""
     directory = workspace.path / "models" / _NGRAM
     remedy = f"rnnlm ngram {workspace.path}"
     if not is_sealed(directory):
-        screen.notice(f"{workspace.path} has no n-gram model, so its rows are left out; make one with: {remedy}")
+        screen.notice(f"{workspace.path} has no n-gram model, so its rows are skipped; train one with: {remedy}")
         return None
     model = read_sealed(directory)
     if not same_tokens(model.rules, network.rules):
@@ -101,10 +101,10 @@ def _others(workspace: Workspace, network: Sealed, names: str | None) -> list[Se
         if model.task != "language" or not same_tokens(model.rules, network.rules):
             raise UsageError(f"--ensemble: {name} has other tokens than {network.path}", "omit it")
         if model.model_sha256 in [network.model_sha256, *(each.model_sha256 for each in found)]:
-            raise UsageError(f"--ensemble: {name} is in it already", "omit it")
+            raise UsageError(f"--ensemble: {name} is already in the ensemble", "omit it")
         found.append(model)
     if names is not None and not found:
-        raise UsageError("--ensemble names no model", "give names with commas")
+        raise UsageError("--ensemble names no model", "write names separated by commas")
     return found
 
 
@@ -113,7 +113,7 @@ def _fit_text(workspace: Workspace, rules: TextRules, tokens: int, directory: Pa
     path = workspace.directory("raw") / "valid.txt"
     if not path.stat().st_size:
         raise InputError(
-            f"the valid split of {workspace.path} is empty", "the ladder's weights are fitted there; split with one"
+            f"the valid split of {workspace.path} is empty", "weights are fitted on it; split with a valid one"
         )
     directory.mkdir()
     ids = encode_text(split_blocks(workspace, "valid"), rules, directory).ids

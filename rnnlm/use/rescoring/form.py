@@ -1,4 +1,4 @@
-"""What a form of n-best lists is: how its lines are read, and how rescored utterances are written in it."""
+"""The interface of a format of n-best lists: reading its lines, and writing rescored utterances in it."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
@@ -9,21 +9,21 @@ from rnnlm.use.rescoring.rescorer import Rescored
 
 
 class ListForm(ABC):
-    """A form of lists. `weights` are those that its scores have by default; a score not named there has 1."""
+    """A format of lists. `weights` are the default weights of its scores; a score not named there has weight 1."""
 
     weights: ClassVar[Mapping[str, float]] = {}
 
     @abstractmethod
     def read(self, file: str, lines: Iterable[str]) -> Iterator[Hypothesis]:
-        """The hypotheses of one file; InputError, with its number, for a line that is none."""
+        """The hypotheses of one file; InputError, with its number, for an invalid line."""
 
-    def hypothesis(self, rescored: Rescored, place: int) -> str:
-        """The hypothesis `place` as a line of a list, with what the model said where the form has a place for it."""
-        return rescored.hypotheses[place].line + "\n"
+    def hypothesis(self, rescored: Rescored, index: int) -> str:
+        """The hypothesis `index` as a line of a list, with the model's score if the format has a field for it."""
+        return rescored.hypotheses[index].line + "\n"
 
     @abstractmethod
-    def score(self, rescored: Rescored, place: int) -> str:
-        """What the model said of the hypothesis `place`, as a line."""
+    def score(self, rescored: Rescored, index: int) -> str:
+        """The model's score of the hypothesis `index`, as a line."""
 
     def best(self, rescored: Rescored) -> str:
         """The best hypothesis as a line: the utterance's id and the words."""

@@ -13,34 +13,34 @@ from rnnlm.use.rescoring.rescorer import Rescored
 
 
 class JsonLists(ListForm):
-    """An object a hypothesis; `log_probability`, `total` and `place` are added to it."""
+    """One object per hypothesis; `log_probability`, `total` and `place` are added to it."""
 
     def __init__(self, reading: Decoding) -> None:
         self._reading = reading
 
     def read(self, file: str, lines: Iterable[str]) -> Iterator[Hypothesis]:
-        """InputError for a line that is no such object."""
+        """InputError for a line that is not such an object."""
         for number, line in enumerate(lines, 1):
             if line.strip():
                 where = f"{file}, line {number:,}"
-                # Half of a surrogate pair, which JSON can spell and no text can hold, is refused or replaced.
+                # Half of a surrogate pair, which JSON can encode and UTF-8 cannot, is refused or replaced.
                 whole = self._reading.line(json.dumps(_object(line, where), ensure_ascii=False), where)
                 id_, text, scores = _fields(json.loads(whole), where)
                 yield Hypothesis(file, number, whole, id_, id_, self._reading.line(text, where), scores)
 
-    def hypothesis(self, rescored: Rescored, place: int) -> str:
-        """The object with ln p, the sum of all weighted scores, and the place in the new order, from 1."""
-        value = json.loads(rescored.hypotheses[place].line)
+    def hypothesis(self, rescored: Rescored, index: int) -> str:
+        """The object with ln p, the sum of all weighted scores, and its position in the new order, from 1."""
+        value = json.loads(rescored.hypotheses[index].line)
         found = {
-            "log_probability": rescored.log_p[place],
-            "total": rescored.totals[place],
-            "place": rescored.order.index(place) + 1,
+            "log_probability": rescored.log_p[index],
+            "total": rescored.totals[index],
+            "place": rescored.order.index(index) + 1,
         }
         return json.dumps(value | found, ensure_ascii=False) + "\n"
 
-    def score(self, rescored: Rescored, place: int) -> str:
+    def score(self, rescored: Rescored, index: int) -> str:
         """The same object."""
-        return self.hypothesis(rescored, place)
+        return self.hypothesis(rescored, index)
 
     def best(self, rescored: Rescored) -> str:
         """The object of the best hypothesis."""
@@ -54,7 +54,7 @@ def _object(line: str, where: str) -> dict[str, Any]:
     except (ValueError, RecursionError):
         value = None
     if not isinstance(value, dict):
-        raise InputError(f"{where} is no JSON object", 'write {"id": …, "text": …, "scores": {…}}')
+        raise InputError(f"{where} is not a JSON object", 'write {"id": …, "text": …, "scores": {…}}')
     return value
 
 
@@ -66,7 +66,7 @@ def _fields(value: dict[str, Any], where: str) -> tuple[str, str, dict[str, floa
     if "\n" in text:
         raise InputError(f"{where}: the text has a line end in it", "a hypothesis is one line")
     if not isinstance(scores, dict) or not all(map(_finite, scores.values())):
-        raise InputError(f"{where}: 'scores' is no object of numbers", "write natural logarithms by name")
+        raise InputError(f"{where}: 'scores' is not an object of numbers", "write natural logarithms by name")
     return id_, text, {name: float(each) for name, each in scores.items()}
 
 

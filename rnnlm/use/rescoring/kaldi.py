@@ -1,7 +1,7 @@
-"""Kaldi's n-best lists: `utterance-n words…` on a line, costs in archives of their own, `utterance-n cost`.
+"""Kaldi's n-best lists: `utterance-n words…` on a line, costs in separate archives, `utterance-n cost`.
 
 The text is what `lattice-to-nbest` and `nbest-to-linear` write with `utils/int2sym.pl`; costs are negated natural
-logarithms, as are the scores that come out, in the form that `rnnlm_compute_scores.sh` leaves behind.
+logarithms, as are the scores that come out, in the format of `rnnlm_compute_scores.sh`.
 """
 
 import math
@@ -21,14 +21,14 @@ class KaldiLists(ListForm):
         self._archives = [(name, iter(lines)) for name, lines in archives]
 
     def read(self, file: str, lines: Iterable[str]) -> Iterator[Hypothesis]:
-        """InputError for a line that does not begin with `utterance-n`, or whose cost does not stand in an archive."""
+        """InputError for a line that does not begin with `utterance-n`, or whose cost is not in an archive."""
         for number, line in enumerate(lines, 1):
             name, text = (*line.split(maxsplit=1), "", "")[:2]
-            utterance, dash, place = name.rpartition("-")
-            if not (dash and utterance and place.isdecimal()):
+            utterance, dash, rank = name.rpartition("-")
+            if not (dash and utterance and rank.isdecimal()):
                 raise InputError(
-                    f"{file}, line {number:,} begins with {name[:40]!r}, which is no id of a hypothesis",
-                    "begin each with utterance-n, n from 1, a blank and the words",
+                    f"{file}, line {number:,} begins with {name[:40]!r}, which is not the id of a hypothesis",
+                    "begin each line with utterance-n, n from 1, a space and the words",
                 )
             scores = {source: self._cost(source, costs, name) for source, costs in self._archives}
             yield Hypothesis(file, number, line, utterance, name, text.strip(), scores)
@@ -40,21 +40,21 @@ class KaldiLists(ListForm):
         if len(fields) != 2 or fields[0] != name:
             what = f"says {' '.join(fields)[:60]!r}" if fields else "ends"
             raise InputError(
-                f"{source} {what} where the cost of {name} should stand", "give archives in the order of the lists"
+                f"{source} {what} where the cost of {name} is expected", "write archives in the order of the lists"
             )
         try:
             cost = float(fields[1])
         except ValueError:
             cost = math.nan
         if not math.isfinite(cost):
-            raise InputError(f"{source}: the cost of {name}, {fields[1]!r}, is no number", "write costs as numbers")
+            raise InputError(f"{source}: the cost of {name}, {fields[1]!r}, is not a number", "write costs as numbers")
         return -cost
 
-    def score(self, rescored: Rescored, place: int) -> str:
+    def score(self, rescored: Rescored, index: int) -> str:
         """`utterance-n cost`, −ln p."""
-        return f"{rescored.hypotheses[place].name} {-rescored.log_p[place]:.6f}\n"
+        return f"{rescored.hypotheses[index].name} {-rescored.log_p[index]:.6f}\n"
 
 
 def archive_name(path: str) -> str:
-    """What the costs in the file `path` are called: its name without `.txt`, `.gz` and the like."""
+    """The name of the costs in the file `path`: its file name without `.txt`, `.gz` and the like."""
     return Path(path).name.split(".")[0]

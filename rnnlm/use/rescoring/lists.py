@@ -1,6 +1,6 @@
-"""N-best lists: hypotheses as their file gives them, gathered into utterances. How a file looks is known elsewhere.
+"""N-best lists: hypotheses in the order of their file, grouped into utterances.
 
-Scores are natural logarithms here, larger being better, whatever the file holds.
+Scores are natural logarithms here, larger being better, whatever the format of the file.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -12,9 +12,9 @@ from rnnlm.errors import InputError
 
 @dataclass(frozen=True)
 class Hypothesis:
-    """A hypothesis: line `number`, from 1, of `file`, which is `line`; `name` is what the file calls it by.
+    """A hypothesis: line `number`, from 1, of `file`, which is `line`; `name` is its id there.
 
-    `text` is what the model reads, `words` what counts as words, `scores` what other models said, by name.
+    `text` is what the model reads, `words` are the words counted, `scores` those of other models, by name.
     """
 
     file: str
@@ -27,7 +27,7 @@ class Hypothesis:
 
     @property
     def words(self) -> list[str]:
-        """The words, as blanks part them."""
+        """The words, separated by white space."""
         return self.text.split()
 
 
@@ -40,9 +40,9 @@ class Utterance:
 
 
 def utterances(hypotheses: Iterable[Hypothesis]) -> Iterator[Utterance]:
-    """The same hypotheses, those that follow one another with the same id together.
+    """The hypotheses, consecutive ones with the same id together.
 
-    Raises InputError for an id that comes back, and for a hypothesis that has other scores than the first of all.
+    Raises InputError for an id that repeats later, and for a hypothesis with other scores than the first one.
     """
     seen: set[str] = set()
     names: list[str] | None = None
@@ -51,7 +51,7 @@ def utterances(hypotheses: Iterable[Hypothesis]) -> Iterator[Utterance]:
         first = together[0]
         if id_ in seen:
             raise InputError(
-                f"{first.file}, line {first.number:,}: utterance {id_!r} comes back after another one",
+                f"{first.file}, line {first.number:,}: utterance {id_!r} repeats after another one",
                 "keep the hypotheses of an utterance together (sort them), and begin every line with its id",
             )
         seen.add(id_)

@@ -1,4 +1,4 @@
-"""Mikolov's rnnlm: `id words…` on a line, and out of it one log10 probability for each (`-nbest -debug 0`)."""
+"""Mikolov's rnnlm: `id words…` on a line; writes one log10 probability for each (`-nbest -debug 0`)."""
 
 from collections.abc import Iterable, Iterator
 
@@ -13,15 +13,15 @@ class MikolovLists(ListForm):
     """Lists with no other scores."""
 
     def read(self, file: str, lines: Iterable[str]) -> Iterator[Hypothesis]:
-        """InputError for an empty line, and for one that begins with a blank, whose id is missing."""
+        """InputError for an empty line, and for one that begins with a space, whose id is missing."""
         for number, line in enumerate(lines, 1):
             if not line.strip() or line[0].isspace():
                 raise InputError(
-                    f"{file}, line {number:,} has no utterance id", "begin each with an id, a blank and the words"
+                    f"{file}, line {number:,} has no utterance id", "begin each line with an id, a space and the words"
                 )
             utterance, *words = line.split()
             yield Hypothesis(file, number, line, utterance, utterance, " ".join(words), {})
 
-    def score(self, rescored: Rescored, place: int) -> str:
+    def score(self, rescored: Rescored, index: int) -> str:
         """log10 p."""
-        return f"{rescored.log_p[place] * LOG10:.6f}\n"
+        return f"{rescored.log_p[index] * LOG10:.6f}\n"

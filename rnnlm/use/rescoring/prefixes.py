@@ -1,7 +1,7 @@
-"""What every token of many hypotheses costs, each prefix that some of them share read once.
+"""The cost of every token of many hypotheses, reading each shared prefix once.
 
-Hypotheses that begin alike are a tree of prefixes. It is read level by level, all nodes of a level side by side: the
-states of a level's nodes are those of their parents, one token on. Ids and nats are known here, no text.
+Hypotheses form a tree of prefixes. It is read level by level, all nodes of a level in a batch: the states of its nodes
+are those of their parents, one token later.
 """
 
 from collections.abc import Sequence
@@ -17,15 +17,15 @@ from rnnlm.model.likelihood import LanguageModel, target_nats
 from rnnlm.model.network import Network, States
 from rnnlm.model.states import taken
 
-# Predictions that the output layer makes at once: for each level by itself it would read its matrices for a few rows,
-# which made the tree slower than reading every hypothesis (0.84 times as fast).
+# Predictions that the output layer makes at once: one level at a time it would read its matrices for a few rows, which
+# made the tree slower than reading every hypothesis (0.84 times as fast).
 _ROWS = 4096
 TokenIds = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class Level:
-    """The distinct prefixes of one length: the `tokens` (nodes,) that end them, the `parents` (nodes,) they go on from,
+    """The distinct prefixes of one length: the `tokens` (nodes,) that end them, their `parents` (nodes,),
     and for the `rows` (n,) that are at least this long the `nodes` (n,) that they pass through."""
 
     tokens: TokenIds
@@ -36,7 +36,7 @@ class Level:
 
 @dataclass(frozen=True)
 class Begin:
-    """Where hypotheses go on from: a state of batch 1, and the token that is to be read in it."""
+    """Where hypotheses start: a state of batch 1, and the token to read in it."""
 
     states: States
     token: int
@@ -73,11 +73,11 @@ class PrefixReader:
 
     @torch.inference_mode()
     def nats(self, sequences: Sequence[TokenIds], begin: Begin) -> tuple[list[NDArray[np.float64]], Begin]:
-        """−ln p of each token of each sequence, which is not empty; and where a text goes on after the first."""
+        """−ln p of each token of each sequence, which is not empty; and where a text continues after the first."""
         costs = [np.empty(len(sequence)) for sequence in sequences]
         tree = levels(sequences)
         hidden, states = self._read(np.array([begin.token]), begin.states)
-        read = np.zeros(1, np.int64)  # the nodes of the level before that have been read: those that go on
+        read = np.zeros(1, np.int64)  # the nodes of the previous level that have been read: those with children
         after, waiting, rows = states, [], 0
         for depth, level in enumerate(tree):
             parents = self._tensor(np.searchsorted(read, level.parents))
@@ -94,7 +94,7 @@ class PrefixReader:
         return costs, Begin(after, int(sequences[0][-1]))
 
     def _fill(self, costs: list[NDArray[np.float64]], waiting: list[tuple[int, Level, Tensor]]) -> None:
-        """Put the costs of some levels in their places; they come with what the output layer reads, (nodes, ·)."""
+        """Fill in the costs of some levels, given the input of the output layer for each, (nodes, ·)."""
         targets = self._tensor(np.concatenate([level.tokens for _, level, _ in waiting])) - FIRST_OUTPUT
         nats = target_nats(self._model, torch.cat([hidden for _, _, hidden in waiting]), targets).cpu().numpy()
         first = 0
@@ -105,7 +105,7 @@ class PrefixReader:
             first += len(hidden)
 
     def _read(self, tokens: TokenIds, states: States) -> tuple[Tensor, States]:
-        """One token for each state: what the output layer reads, (rows, ·), and the states after it."""
+        """One token for each state: the input of the output layer, (rows, ·), and the states after it."""
         hidden, states = self._model(self._tensor(tokens).unsqueeze(0), states)
         return hidden[0], states
 

@@ -1,10 +1,10 @@
-"""Utterances in, utterances with what the model says of each hypothesis out, in their order.
+"""Rescores utterances in their order.
 
 The total of a hypothesis is
 
     Σᵢ wᵢ sᵢ + λ Σₜ ln((1 − μ) p(t) + μ q(t)) − ρ · words
 
-over the other scores sᵢ of its list, p(t) and q(t) what the network and an n-gram model say of its tokens.
+over the other scores sᵢ of its list, p(t) and q(t) the probabilities of its tokens under network and n-gram model.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -28,7 +28,7 @@ from rnnlm.use.scoring.scorer import Unknown
 
 @dataclass(frozen=True)
 class Weights:
-    """How scores are put together: w by name, λ (`model`), μ (`ngram`) and ρ (`word_penalty`)."""
+    """The weights of scores: w by name, λ (`model`), μ (`ngram`) and ρ (`word_penalty`)."""
 
     scores: Mapping[str, float]
     model: float = 1.0
@@ -38,7 +38,7 @@ class Weights:
 
 @dataclass(frozen=True)
 class Costs:
-    """−ln of what the network and the n-gram model (None without one) say of the tokens that count, `</s>` last."""
+    """−ln p of the tokens that count, `</s>` last, under the network and the n-gram model (None without one)."""
 
     network: Floats
     ngram: Floats | None
@@ -68,15 +68,15 @@ class Rescored:
 
     @cached_property
     def order(self) -> list[int]:
-        """The places of the hypotheses, the best first; those with the same total as they came."""
-        return sorted(range(len(self.totals)), key=lambda place: -self.totals[place])
+        """The indices of the hypotheses, best first; equal totals in the order of the list."""
+        return sorted(range(len(self.totals)), key=lambda index: -self.totals[index])
 
 
 class Rescorer:
-    """Rescores utterances by a network, and an n-gram model of the same vocabulary where one is given.
+    """Rescores utterances by a network, and optionally an n-gram model of the same vocabulary.
 
-    With `carry` each utterance is read in the state after the first hypothesis of the one before it; otherwise from the
-    start, several together until there are `batch_size` hypotheses. `unknown` is as in scoring.
+    With `carry` each utterance is read in the state after the first hypothesis of the previous one; otherwise from the
+    initial state, several together until there are `batch_size` hypotheses. `unknown` is as in scoring.
     """
 
     def __init__(
@@ -97,13 +97,13 @@ class Rescorer:
         self._weights, self._carry, self._batch_size, self._unknown = weights, carry, batch_size, unknown
 
     def rescored(self, utterances: Iterable[Utterance]) -> Iterator[Rescored]:
-        """The same utterances; InputError for unknown words where they are an error."""
+        """The utterances, rescored; InputError for unknown words with `unknown="error"`."""
         source = iter(utterances)
         while group := list(self._group(source)):
             hypotheses = [each for utterance in group for each in utterance.hypotheses]
             costs = iter(self._costs(hypotheses))
             for utterance in group:
-                yield self._put_together(utterance, list(islice(costs, len(utterance.hypotheses))))
+                yield self._combined(utterance, list(islice(costs, len(utterance.hypotheses))))
 
     def _group(self, source: Iterator[Utterance]) -> Iterator[Utterance]:
         """As many utterances as are read together."""
@@ -118,7 +118,7 @@ class Rescorer:
         text = "".join(hypothesis.text + "\n" for hypothesis in hypotheses).encode()
         lines = [line for window in self._lines.windows([text]) for line in window]
         counted = [self._counted(*each) for each in zip(hypotheses, lines, strict=True)]
-        # A hypothesis that cleaning leaves nothing of is an empty sentence: its end alone is predicted.
+        # A hypothesis that is empty after cleaning is an empty sentence: only its end is predicted.
         ids = [line.ids if len(line.ids) else np.array([END_ID]) for line in lines]
         nats = []
         for number, reader in enumerate(self._readers):
@@ -135,18 +135,18 @@ class Rescorer:
             return np.ones(1, bool)
         if self._unknown == "error" and line.outside.any():
             raise InputError(
-                f"{hypothesis.file}, line {hypothesis.number:,}: something in it is not in the vocabulary",
+                f"{hypothesis.file}, line {hypothesis.number:,}: a word is not in the vocabulary",
                 "use --unknown score or exclude",
             )
         return ~line.outside if self._unknown == "exclude" else np.ones(len(line.ids), bool)
 
-    def _put_together(self, utterance: Utterance, costs: list[Costs]) -> Rescored:
+    def _combined(self, utterance: Utterance, costs: list[Costs]) -> Rescored:
         weights = self._weights
         log_p = [each.log_p(weights.ngram) for each in costs]
         totals = [
             sum(weights.scores[name] * score for name, score in hypothesis.scores.items())
-            + weights.model * ours
+            + weights.model * log_p_model
             - weights.word_penalty * len(hypothesis.words)
-            for hypothesis, ours in zip(utterance.hypotheses, log_p, strict=True)
+            for hypothesis, log_p_model in zip(utterance.hypotheses, log_p, strict=True)
         ]
         return Rescored(utterance, costs, log_p, totals)

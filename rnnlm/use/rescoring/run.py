@@ -1,4 +1,4 @@
-"""Lists of files rescored as the settings say: the form, the models, the weights, and the report."""
+"""Rescoring the lists of files by the settings: the format, the models, the weights, and the report."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -26,7 +26,7 @@ from rnnlm.use.rescoring.word_rates import WordRates
 
 
 class ListRescoring:
-    """The files are checked when it is made, read when it is gone through; `report` is what it found, after that."""
+    """Lists of files, which are checked at construction and read by `rescored`; `report` is complete after that."""
 
     def __init__(self, files: list[str], given: RescoreSettings, reading: Decoding) -> None:
         self._files, self._given, self._reading = files, given, reading
@@ -44,7 +44,7 @@ class ListRescoring:
     def rescored(
         self, found: FoundModel, model: LanguageModel, load: Callable[[Sealed], LanguageModel], advance: Advance
     ) -> Iterator[Rescored]:
-        """Each utterance as soon as it is known; `load` makes a model of a sealed one."""
+        """Each utterance as soon as it is known; `load` opens a sealed model."""
         given = self._given
         ngram = _ngram(found, given, load) if given.ngram_weight or given.tune else None
         source, self._weights = _weighted(utterances(self._hypotheses()), self._form, given)
@@ -65,22 +65,22 @@ class ListRescoring:
             advance(len(rescored.hypotheses))
 
     def written(self, rescored: Rescored) -> Iterator[str]:
-        """An utterance as lines of the form: the list, the best hypothesis, or the model's scores."""
+        """An utterance as lines of the format: the list, the best hypothesis, or the model's scores."""
         form, what = self._form, self._given.write
         if what == "best":
             yield form.best(rescored)
             return
-        places = range(len(rescored.hypotheses)) if what == "scores" else rescored.order
+        indices = range(len(rescored.hypotheses)) if what == "scores" else rescored.order
         write = form.score if what == "scores" else form.hypothesis
-        for place in places:
-            yield write(rescored, place)
+        for index in indices:
+            yield write(rescored, index)
 
     def report(self) -> dict[str, Any]:
-        """Counts, weights and word error rates; with `tune` the weights that make the fewest errors."""
+        """Counts, weights and word error rates; with `tune` the weights with the fewest errors."""
         given = self._given
         report: dict[str, Any] = {
             **self._counts, "weights": _shown(self._weights),
-            **({} if self._rates is None else self._rates.figures()), "context": given.context,
+            **({} if self._rates is None else self._rates.metrics()), "context": given.context,
             "unknown_words": given.unknown, "format": given.format, "files": self._files,
         }  # fmt: skip
         if self._features is not None and self._rates is not None and self._counts["hypotheses"]:
@@ -108,16 +108,16 @@ def _names(listed: str | None) -> list[str]:
 
 
 def _ngram(found: FoundModel, given: RescoreSettings, load: Callable[[Sealed], LanguageModel]) -> LanguageModel | None:
-    """The n-gram model to mix with; with `tune`, which tries mixtures where it can, None where there is none.
+    """The n-gram model to mix with; with `tune`, which tries mixtures if it can, None without one.
 
-    Raises InputError where it was asked for and is not there, UsageError for one of another vocabulary.
+    Raises InputError if it was requested and is missing, UsageError for one with another vocabulary.
     """
     if is_sealed(Path(given.ngram)):
         sealed = read_sealed(Path(given.ngram))
     elif found.workspace is None:
         if not given.ngram_weight:
             return None
-        raise UsageError(f"--ngram {given.ngram} beside a model without its workspace", "name the model's directory")
+        raise UsageError(f"--ngram {given.ngram} with a model without a workspace", "name the n-gram model's directory")
     elif not given.ngram_weight and not is_sealed(found.workspace.path / "models" / given.ngram):
         return None
     else:
@@ -130,15 +130,15 @@ def _ngram(found: FoundModel, given: RescoreSettings, load: Callable[[Sealed], L
 def _weighted(
     source: Iterator[Utterance], form: ListForm, given: RescoreSettings
 ) -> tuple[Iterator[Utterance], Weights]:
-    """The utterances, and the weights for the scores that the first of them has; UsageError for a name it has not."""
+    """The utterances, and the weights for the scores of the first one; UsageError for a name that it does not have."""
     first = next(source, None)
     names = [] if first is None else list(first.hypotheses[0].scores)
-    asked = given.weights_of_scores() if given.score_weights is not None else {}
-    if first is not None and (wrong := [name for name in asked if name not in names]):
+    given_weights = given.weights_of_scores() if given.score_weights is not None else {}
+    if first is not None and (wrong := [name for name in given_weights if name not in names]):
         raise UsageError(
-            f"--score-weights of {wrong[0]!r}, which the lists have not", f"they have: {', '.join(names) or 'none'}"
+            f"--score-weights: the lists have no score {wrong[0]!r}", f"they have: {', '.join(names) or 'none'}"
         )
-    weights = {name: asked.get(name, form.weights.get(name, 1.0)) for name in names}
+    weights = {name: given_weights.get(name, form.weights.get(name, 1.0)) for name in names}
 
     def again() -> Iterator[Utterance]:
         if first is not None:
@@ -154,7 +154,7 @@ def _shown(weights: Weights) -> dict[str, Any]:
 
 
 def _flags(weights: Weights) -> str:
-    """The weights as they are typed."""
+    """The weights as flags."""
     parts = [f"--weight {weights.model:.6g}", f"--word-penalty {weights.word_penalty:.6g}"]
     if weights.scores:
         listed = ",".join(f"{name}={value:.6g}" for name, value in weights.scores.items())

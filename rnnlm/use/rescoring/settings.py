@@ -9,62 +9,62 @@ from rnnlm.errors import UsageError
 
 @dataclass(frozen=True)
 class RescoreSettings:
-    """What n-best lists look like, how scores are put together, and what is written."""
+    """The format of n-best lists, the weights of scores, and the output."""
 
     format: Literal["kaldi", "mikolov", "srilm", "jsonl"] = setting(
-        "jsonl", "the form of the lists: utterance-n and words; id and words; scores and words; objects", record=False,
-        basic=True,
+        "jsonl", "format: lines of utterance-n and words; id and words; scores and words; JSON objects", record=False,
+        basic=True
     )  # fmt: skip
     costs: str | None = setting(
-        None, "with kaldi: files of costs (utterance-n and a number), separated by commas", auto="none", record=False,
+        None, "with kaldi: files of costs (utterance-n and number), separated by commas", auto="none", record=False,
         file="read, several", basic=True,
     )  # fmt: skip
     write: Literal["lists", "best", "scores"] = setting(
-        "lists", "the lists, the best hypothesis first; the best ones alone; or the model's scores in the old order",
+        "lists", "output: lists with the best hypothesis first, best hypotheses only, or model scores in the old order",
         record=False
     )  # fmt: skip
-    weight: float = setting(1.0, "of the model's log probability", record=False)
+    weight: float = setting(1.0, "weight of the model's log probability", record=False)
     score_weights: str | None = setting(
-        None, "of the lists' other scores, as name=1,name=0.5", auto="1 each; 0 for SRILM's old lm", record=False
+        None, "weights of other scores, as name=1,name=0.5", auto="1 each; 0 for SRILM's old lm", record=False
     )
-    word_penalty: float = setting(0.0, "taken off for each word", record=False)
+    word_penalty: float = setting(0.0, "penalty subtracted for each word", record=False)
     ngram_weight: float = setting(
-        0.0, "of the n-gram model's probability in a mixture with the network's", between(0, 1), record=False,
+        0.0, "weight of the n-gram model's probability in a mixture with the network's", between(0, 1), record=False,
         basic=True,
     )  # fmt: skip
-    ngram: str = setting("ngram", "the n-gram model: its name in the workspace, or its directory", record=False)
+    ngram: str = setting("ngram", "name of the n-gram model in the workspace, or its directory", record=False)
     references: str | None = setting(
-        None, "a file of references (id and words); shows word error rates", auto="none", record=False, file="read",
+        None, "file of references (id and words), to show word error rates", auto="none", record=False, file="read",
         basic=True,
     )  # fmt: skip
     tune: bool = setting(
-        False, "find the weights that make the fewest word errors, and show them", record=False, basic=True, switch=True
+        False, "find the weights with the fewest word errors, and show them", record=False, basic=True, switch=True
     )
     context: Literal["sentence", "stream"] = setting(
-        "sentence", "each utterance from the start, or after the first hypothesis of the one before", record=False
+        "sentence", "start of an utterance: initial state, or after the previous one's first hypothesis", record=False
     )
     unknown: Literal["score", "exclude", "error"] = setting(
-        "score", "words outside the vocabulary: p(<unk>), left out, or an error", record=False
+        "score", "words outside the vocabulary: score as <unk>, exclude, or stop with an error", record=False
     )
     report: str | None = setting(
-        None, "write weights, counts and word error rates into this file as JSON", auto="none", record=False,
+        None, "write weights, counts and word error rates to this file as JSON", auto="none", record=False,
         file="written",
     )  # fmt: skip
-    batch_size: int = setting(1024, "hypotheses read side by side", at_least(1), record=False)
+    batch_size: int = setting(1024, "hypotheses in a batch", at_least(1), record=False)
 
     def check(self) -> None:
-        """Flags that need one another."""
+        """Flags that require or exclude each other."""
         if self.tune and self.references is None:
             raise UsageError("--tune without --references", "name the file of references")
         if self.tune and self.write != "lists":
-            raise UsageError(f"--tune with --write {self.write}", "it shows weights alone; rescore with them after it")
+            raise UsageError(f"--tune with --write {self.write}", "it only shows weights; omit --write")
         if self.costs is not None and self.format != "kaldi":
-            raise UsageError(f"--costs with --format {self.format}", "its lists hold their scores themselves")
+            raise UsageError(f"--costs with --format {self.format}", "its lists contain their scores; omit --costs")
         if self.score_weights is not None:
             self.weights_of_scores()
 
     def weights_of_scores(self) -> dict[str, float]:
-        """--score-weights by name; UsageError where it is something else."""
+        """--score-weights by name; UsageError for anything else."""
         found = {}
         for part in (self.score_weights or "").split(","):
             name, _, value = part.rpartition("=")
@@ -73,5 +73,5 @@ class RescoreSettings:
             except ValueError:
                 found = {"": 0.0}
             if "" in found or not all(abs(each) < float("inf") for each in found.values()):
-                raise UsageError(f"--score-weights {self.score_weights!r}", "write name=number, with commas between")
+                raise UsageError(f"--score-weights {self.score_weights!r}", "write name=number, separated by commas")
         return found

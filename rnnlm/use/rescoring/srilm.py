@@ -1,6 +1,6 @@
-"""SRILM's n-best lists (nbest-format(5)): a file an utterance, `acoustic lm words w1 w2 …` on a line, scores in log10.
+"""SRILM's n-best lists (nbest-format(5)): one file per utterance, `acoustic lm words w1 w2 …` on a line, in log10.
 
-Out of it comes what `nbest-rescore` writes: the language model's score replaced by ours.
+The output is that of `nbest-rescore`: the language model's score replaced by ours.
 """
 
 import math
@@ -14,19 +14,19 @@ from rnnlm.use.rescoring.lists import Hypothesis
 from rnnlm.use.rescoring.rescorer import Rescored
 from rnnlm.use.scoring.scored import LOG10
 
-_SILENT = {"<s>", "</s>", "-pau-"}  # what no language model reads, as in SRILM
+_SILENT = {"<s>", "</s>", "-pau-"}  # not read by language models, as in SRILM
 
 
 class SrilmLists(ListForm):
-    """Lists with two scores; the old language model's has no weight by default, since ours takes its place."""
+    """Lists with two scores; the old language model's has weight 0 by default, since ours replaces it."""
 
     weights: ClassVar[Mapping[str, float]] = {"acoustic": 1.0, "lm": 0.0}
 
     def read(self, file: str, lines: Iterable[str]) -> Iterator[Hypothesis]:
-        """The utterance is the name of the file, without its ending.
+        """The utterance is the name of the file without its extension.
 
-        Raises InputError for a line without three numbers, and for one whose number of words is not that of its words,
-        silence and sentence marks counted or not.
+        Raises InputError for a line without three numbers, and for one whose number of words is wrong, with or without
+        silence and sentence marks.
         """
         utterance = "-" if file == "-" else Path(file).name.split(".")[0]
         for number, line in enumerate(lines, 1):
@@ -48,11 +48,11 @@ class SrilmLists(ListForm):
             scores = {"acoustic": acoustic / LOG10, "lm": lm / LOG10}
             yield Hypothesis(file, number, line, utterance, utterance, " ".join(words), scores)
 
-    def hypothesis(self, rescored: Rescored, place: int) -> str:
-        """The line with our log10 p in the place of the old language model's."""
-        acoustic, _, rest = rescored.hypotheses[place].line.split(maxsplit=2)
-        return f"{acoustic} {rescored.log_p[place] * LOG10:.6f} {rest}\n"
+    def hypothesis(self, rescored: Rescored, index: int) -> str:
+        """The line with our log10 p instead of the old language model's."""
+        acoustic, _, rest = rescored.hypotheses[index].line.split(maxsplit=2)
+        return f"{acoustic} {rescored.log_p[index] * LOG10:.6f} {rest}\n"
 
-    def score(self, rescored: Rescored, place: int) -> str:
-        """The same line: scores stand nowhere else in this form."""
-        return self.hypothesis(rescored, place)
+    def score(self, rescored: Rescored, index: int) -> str:
+        """The same line, the only one of this format with scores."""
+        return self.hypothesis(rescored, index)

@@ -1,7 +1,7 @@
-"""Weights that make the fewest word errors on lists with references.
+"""Weights with the fewest word errors on lists with references.
 
-Word errors are steps of the weights, without a gradient; each weight in turn is tried on a grid with the others held,
-until none brings less, and the grid is made finer (a coordinate search, as in Och 2003, "Minimum error rate training").
+Word errors are a step function of the weights, without a gradient: coordinate search on a grid that is refined when no
+weight improves (as in Och 2003, "Minimum error rate training").
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 
 from rnnlm.use.rescoring.rescorer import Rescored, Weights
 
-MIXTURES = tuple(round(0.1 * step, 1) for step in range(11))  # the μ that are tried
-_FACTORS = (8.0, 2.0, 1.25)  # how far a grid reaches, a finer one each time
+MIXTURES = tuple(round(0.1 * step, 1) for step in range(11))  # values of μ to try
+_FACTORS = (8.0, 2.0, 1.25)  # the range of each grid, from coarse to fine
 
 
 @dataclass
 class Features:
-    """What is known of all hypotheses, in the order of their lists: other scores, ln p for each μ, words, errors."""
+    """The features of all hypotheses, in the order of their lists: other scores, ln p for each μ, words, errors."""
 
     names: Sequence[str]
     mixtures: Sequence[float]
@@ -29,7 +29,7 @@ class Features:
     _counts: list[int] = field(default_factory=list)
 
     def add(self, rescored: Rescored, errors: NDArray[np.int64]) -> None:
-        """One utterance more, with the word errors of its hypotheses."""
+        """Add an utterance with the word errors of its hypotheses."""
         for hypothesis, costs in zip(rescored.hypotheses, rescored.costs, strict=True):
             self._scores.append([hypothesis.scores[name] for name in self.names])
             self._log_p.append([costs.log_p(mu) for mu in self.mixtures])
@@ -38,7 +38,7 @@ class Features:
         self._counts.append(len(errors))
 
     def chooser(self) -> "Chooser":
-        """The same as arrays."""
+        """The features as arrays."""
         return Chooser(
             dict(zip(self.names, np.array(self._scores).reshape(len(self._words), -1).T, strict=True)),
             dict(zip(self.mixtures, np.array(self._log_p).T, strict=True)),
@@ -50,7 +50,7 @@ class Features:
 
 @dataclass(frozen=True)
 class Chooser:
-    """Counts the word errors that weights make. All arrays but `starts` (utterances,) are (hypotheses,)."""
+    """Counts the word errors under given weights. All arrays but `starts` (utterances,) are (hypotheses,)."""
 
     scores: Mapping[str, NDArray[np.float64]]
     log_p: Mapping[float, NDArray[np.float64]]
@@ -71,15 +71,15 @@ class Chooser:
         return int(self.errors[winners[first]].sum())
 
     def fewest(self) -> int:
-        """The errors of the best hypothesis that each list holds: what no weights can undercut."""
+        """The errors of the best hypothesis of each list: a lower bound for all weights."""
         return int(np.minimum.reduceat(self.errors, self.starts).sum())
 
 
 def tuned(chooser: Chooser, start: Weights) -> Weights:
-    """Weights from `start` on that make no more errors than it; the model's own weight and the penalty among them.
+    """Weights, found from `start`, with no more errors than it.
 
-    Totals are only compared, so that one scale is free: the first other score that has a weight keeps it; where there
-    is none, the model's weight stays.
+    Totals are only compared, so that one scale is free: the first other score with a weight keeps it, or else the
+    model keeps its weight.
     """
     best, errors = start, chooser.word_errors(start)
     for reach in _FACTORS:

@@ -1,4 +1,4 @@
-"""Word error rates over lists: of the hypotheses as they came, as rescored, and of the best that each list holds."""
+"""Word error rates over lists: of the first hypotheses, of the best after rescoring, and of the best in each list."""
 
 from typing import Any
 
@@ -11,14 +11,14 @@ from rnnlm.use.rescoring.word_errors import edit_distances
 
 
 class WordRates:
-    """Counts word errors against references by utterance, which stand in the file `name`."""
+    """Counts word errors against references by utterance, from the file `name`."""
 
     def __init__(self, references: dict[str, list[str]], name: str) -> None:
         self._references, self._name = references, name
         self._words = self._listed = self._rescored = self._fewest = 0
 
     def add(self, rescored: Rescored) -> NDArray[np.int64]:
-        """Count an utterance, and give the word errors of its hypotheses (n,); InputError without a reference."""
+        """Count an utterance; returns the word errors of its hypotheses (n,). InputError without a reference."""
         first = rescored.hypotheses[0]
         reference = self._references.get(rescored.utterance.id)
         if reference is None:
@@ -33,7 +33,7 @@ class WordRates:
         self._fewest += int(errors.min())
         return errors
 
-    def figures(self) -> dict[str, Any]:
+    def metrics(self) -> dict[str, Any]:
         """Words of the references, and errors and rates (None without a word)."""
         return {
             "reference_words": self._words,

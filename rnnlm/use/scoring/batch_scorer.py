@@ -1,8 +1,7 @@
-"""What every token of some lines costs, many lines side by side, whatever their order, and the state carried on.
+"""The cost of every token of some lines, in batches, with an optional carried state.
 
-Sequences are given a window at a time. Those that begin and end in a window are sorted by length and read side by
-side; one that goes on over windows is read by itself, from the state that the last window left. It knows ids and nats,
-no text.
+Sequences come a window at a time. Those that begin and end in a window are sorted by length and read in batches; one
+that continues over windows is read alone, from the state after the last window.
 """
 
 from collections.abc import Sequence
@@ -19,16 +18,16 @@ from rnnlm.model.details import details
 from rnnlm.model.likelihood import LanguageModel, target_nats
 from rnnlm.model.network import Network, States
 
-_SEGMENT = 4096  # steps, all sequences together, that are read in one call
-_LONGER = 1.5  # a batch holds no sequence longer than this times its shortest and 8: padding costs time
+_SEGMENT = 4096  # steps of all sequences together in one call
+_LONGER = 1.5  # limit on the longest sequence of a batch: this times the shortest, plus 8; padding costs time
 
 
 @dataclass(frozen=True)
 class TokenScores:
-    """Of a row of tokens: `nats` (tokens,), −ln p; and where asked for, (tokens,) each, None otherwise:
+    """Scores of a row of tokens: `nats` (tokens,), −ln p; and if requested, (tokens,) each, None otherwise:
 
-    `rank`, the place of the token among all by probability, from 1; `entropy` of the prediction, in nats; `boundary`,
-    the nats of 'a word begins here, or the line ends'.
+    `rank` of the token by probability, from 1; `entropy` of the prediction, in nats; `boundary`, the nats of 'a word
+    begins here, or the line ends'.
     """
 
     nats: Floats
@@ -39,36 +38,36 @@ class TokenScores:
     def part(self, first: int, last: int) -> "TokenScores":
         """Tokens from `first` to before `last`."""
 
-        def cut(figure: Floats | None) -> Floats | None:
-            return None if figure is None else figure[first:last]
+        def cut(values: Floats | None) -> Floats | None:
+            return None if values is None else values[first:last]
 
         return TokenScores(self.nats[first:last], cut(self.rank), cut(self.entropy), cut(self.boundary))
 
 
 class BatchScorer:
-    """Reads sequences through a model. `spread` asks for rank and entropy, `begins` (vocabulary,) for boundaries."""
+    """Reads sequences with a model. `ranks` requests rank and entropy, `begins` (vocabulary,) boundaries."""
 
     def __init__(
-        self, model: LanguageModel, batch_size: int, *, spread: bool = False, begins: NDArray[np.bool_] | None = None
+        self, model: LanguageModel, batch_size: int, *, ranks: bool = False, begins: NDArray[np.bool_] | None = None
     ) -> None:
         if isinstance(model, Network):
             model.eval()
-        self._model, self._batch_size, self._spread = model, batch_size, spread
+        self._model, self._batch_size, self._ranks = model, batch_size, ranks
         self._device = model.device
         self._begins = None if begins is None else torch.from_numpy(begins[FIRST_OUTPUT:]).to(self._device)
-        self._names = ["nats", *(["rank", "entropy"] if spread else []), *(["boundary"] if begins is not None else [])]
+        self._names = ["nats", *(["rank", "entropy"] if ranks else []), *(["boundary"] if begins is not None else [])]
         self._carried: tuple[States, int] | None = None  # the state before the next window, and the token it follows
 
-    def leave(self) -> None:
-        """Forget the carried state: what comes next begins anew."""
+    def reset(self) -> None:
+        """Reset the carried state."""
         self._carried = None
 
     @torch.inference_mode()
     def scores(self, sequences: Sequence[NDArray[np.int64]], *, carry: bool = False) -> list[TokenScores]:
         """The scores of every token of each sequence of ids, which are not empty.
 
-        The first goes on from the carried state where there is one, the others begin with `<s>`. With `carry` the
-        state after the last is kept for the next call.
+        The first continues from the carried state if there is one, the others begin with `<s>`. With `carry` the state
+        after the last is kept for the next call.
         """
         found: list[TokenScores | None] = [None] * len(sequences)
         alone = ({0} if self._carried is not None else set()) | ({len(sequences) - 1} if carry else set())
@@ -81,7 +80,7 @@ class BatchScorer:
         return [scores for scores in found if scores is not None]
 
     def _batches(self, sequences: Sequence[NDArray[np.int64]], order: list[int]) -> list[list[int]]:
-        """Rows in batches of like length."""
+        """Rows in batches of similar length."""
         batches: list[list[int]] = []
         longest = 0.0
         for row in order:
@@ -92,14 +91,14 @@ class BatchScorer:
         return batches
 
     def _alone(self, sequence: NDArray[np.int64], *, keep: bool) -> TokenScores:
-        """One sequence from the carried state, or from the start where there is none."""
+        """One sequence from the carried state, or from the initial state."""
         states, before = self._carried or (self._model.initial_state(1), START_ID)
         parts, states = self._segments(sequence[:, None], np.array([before]), states)
         self._carried = (states, int(sequence[-1])) if keep else None
         return self._columns(parts, [len(sequence)])[0]
 
     def _side_by_side(self, sequences: list[NDArray[np.int64]]) -> list[TokenScores]:
-        """Several sequences, each from the start."""
+        """Several sequences, each from the initial state."""
         lengths = [len(sequence) for sequence in sequences]
         targets = np.full((max(lengths), len(sequences)), PAD_ID, np.int64)
         for column, sequence in enumerate(sequences):
@@ -111,7 +110,7 @@ class BatchScorer:
     def _segments(
         self, targets: NDArray[np.int64], before: NDArray[np.int64], states: States
     ) -> tuple[list[list[Floats]], States]:
-        """targets (time, batch), the tokens before them (batch,) → for each segment its (time, batch) figures."""
+        """targets (time, batch), the tokens before them (batch,) → for each segment its (time, batch) metrics."""
         inputs = np.concatenate([before[None], targets[:-1]])
         steps = max(1, _SEGMENT // targets.shape[1])
         parts = []
@@ -119,22 +118,22 @@ class BatchScorer:
             here = slice(start, start + steps)
             hidden, states = self._model(torch.from_numpy(inputs[here]).to(self._device), states)
             wanted = torch.from_numpy(targets[here]).to(self._device)
-            figures = self._figures(hidden.flatten(0, 1), wanted.flatten())
-            parts.append([figure.view_as(wanted).double().cpu().numpy() for figure in figures])
+            metrics = self._metrics(hidden.flatten(0, 1), wanted.flatten())
+            parts.append([metric.view_as(wanted).double().cpu().numpy() for metric in metrics])
         return parts, states
 
-    def _figures(self, hidden: Tensor, wanted: Tensor) -> list[Tensor]:
-        """Nats, and of rank, entropy and boundary what is asked for, each (rows,)."""
-        figures: list[Tensor | None] = [target_nats(self._model, hidden, wanted - FIRST_OUTPUT)]
-        if self._spread or self._begins is not None:
-            found = details(self._model, hidden, wanted, spread=self._spread, chosen=self._begins)
-            figures += [found.rank, found.entropy, found.chosen]
-        return [figure for figure in figures if figure is not None]
+    def _metrics(self, hidden: Tensor, wanted: Tensor) -> list[Tensor]:
+        """Nats, and rank, entropy and boundary if requested, each (rows,)."""
+        metrics: list[Tensor | None] = [target_nats(self._model, hidden, wanted - FIRST_OUTPUT)]
+        if self._ranks or self._begins is not None:
+            found = details(self._model, hidden, wanted, spread=self._ranks, chosen=self._begins)
+            metrics += [found.rank, found.entropy, found.chosen]
+        return [metric for metric in metrics if metric is not None]
 
     def _columns(self, parts: list[list[Floats]], lengths: list[int]) -> list[TokenScores]:
-        """The figures of each sequence, padding left off."""
-        whole = [np.concatenate(figure) for figure in zip(*parts, strict=True)]
+        """The metrics of each sequence, without padding."""
+        whole = [np.concatenate(metric) for metric in zip(*parts, strict=True)]
         return [
-            TokenScores(**{name: figure[:length, row] for name, figure in zip(self._names, whole, strict=True)})
+            TokenScores(**{name: metric[:length, row] for name, metric in zip(self._names, whole, strict=True)})
             for row, length in enumerate(lengths)
         ]

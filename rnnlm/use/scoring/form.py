@@ -1,24 +1,24 @@
-"""What a format is: text before, for each line, after each text, and after everything."""
+"""The interface of an output format: text before, for each line, after each text, and after everything."""
 
 from rnnlm.use.scoring.scored import ScoredLine
 from rnnlm.use.scoring.totals import Totals
 
 
 class Form:
-    """How scored lines look as text. All parts are whole lines, or nothing, which is what this one says of all."""
+    """An output format for scored lines. All parts are whole lines or empty; here all are empty."""
 
     def start(self) -> str:
-        """What comes before everything."""
+        """Text before everything."""
         return ""
 
     def line(self, scored: ScoredLine) -> str:
-        """What is said of a line."""
+        """Text for a line."""
         return ""
 
     def end(self, name: str) -> str:
-        """What comes after the lines of the text `name`."""
+        """Text after the lines of the text `name`."""
         return ""
 
     def close(self, totals: Totals) -> str:
-        """What comes after everything, `totals` being the sums over all texts."""
+        """Text after everything, `totals` being the sums over all texts."""
         return ""

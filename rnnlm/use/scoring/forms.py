@@ -1,4 +1,4 @@
-"""The formats by name: a row here and a file of its own make a new one."""
+"""The output formats by name; a new one is a module and a row here."""
 
 from rnnlm.corpus.text import TextRules
 from rnnlm.use.scoring.form import Form
@@ -13,7 +13,7 @@ _DEBUG = {"corpus": 0, "line": 1, "word": 2}
 
 
 def make_form(name: str, level: str, rules: TextRules, *, ids: bool) -> Form:
-    """The form `name` at `level`; TSV and JSON Lines say nothing of a corpus until its report is known."""
+    """The format `name` at `level`; TSV and JSON Lines write a corpus from its report."""
     texts = WordTexts(rules)
     if name == "srilm":
         return SrilmForm(texts, _DEBUG[level])
@@ -27,7 +27,7 @@ def make_form(name: str, level: str, rules: TextRules, *, ids: bool) -> Form:
 
 
 def wanted_of(name: str, level: str) -> Wanted:
-    """What must be computed for a form at a level."""
+    """What must be computed for a format at a level."""
     words = level in ("word", "region")
-    placed = name in ("tsv", "jsonl") and level in ("word", "token", "region")
-    return Wanted(words=words, spread=level == "token", spans=placed)
+    with_spans = name in ("tsv", "jsonl") and level in ("word", "token", "region")
+    return Wanted(words=words, ranks=level == "token", spans=with_spans)

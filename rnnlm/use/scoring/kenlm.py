@@ -1,8 +1,7 @@
 """Scores as KenLM's `query -v summary|sentence|word` prints them, in log10.
 
-A word's number is its id, 0 for an unknown one, as there; where a word is several tokens, that of the first. The
-length of the n-gram is that of all a network has read of the line: the word, those before it, and `<s>`. The sums count
-tokens.
+As there, a word's number is its id, 0 if unknown; for a word of several tokens, that of the first. The length of the
+n-gram is that of everything a network has read of the line: the word, those before it, and `<s>`. Sums count tokens.
 """
 
 import numpy as np
@@ -34,7 +33,7 @@ class Kenlm(Form):
         return f"{''.join(cells)}Total: {_number(-scored.nats * LOG10)} OOV: {unknown}\n"
 
     def close(self, totals: Totals) -> str:
-        """The summary of all texts; what is not scored is in neither perplexity."""
+        """The summary of all texts; unscored tokens are in neither perplexity."""
         return (
             f"Perplexity including OOVs:\t{ten_to_the(totals.nats * LOG10, totals.tokens)}\n"
             f"Perplexity excluding OOVs:\t{ten_to_the(totals.known_nats * LOG10, totals.known)}\n"

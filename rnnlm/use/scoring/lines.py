@@ -1,7 +1,7 @@
-"""Raw text as lines with their ids, a window at a time: what is scored, and nothing yet of what it costs.
+"""Raw text as lines with their ids, a window at a time, for scoring.
 
-Every raw line stays a line, also one that cleaning leaves nothing of; cleaning, tokens and ids are those of
-`evaluate`. An identifier before the text (`id<TAB>text`) goes through unread.
+Every raw line stays a line, also one that is empty after cleaning; cleaning, tokens and ids are those of `evaluate`.
+An identifier before the text (`id<TAB>text`) is passed through.
 """
 
 import hashlib
@@ -19,18 +19,17 @@ from rnnlm.corpus.text import TextRules
 from rnnlm.corpus.tokenizer import END_ID, UNKNOWN_ID, tokens_by_id
 from rnnlm.errors import InputError
 
-_WINDOW = 2**18  # bytes of text read before any of it is scored; a longer line makes a longer window
+_WINDOW = 2**18  # bytes of text in a window; a longer line makes a longer window
 _Row = tuple[str, list[str], NDArray[np.int64], NDArray[np.bool_], bool]
 _NOTHING: _Row = ("", [], np.zeros(0, np.int64), np.zeros(0, bool), False)
 
 
 @dataclass(frozen=True)
 class Line:
-    """A raw line, from 1 in its input, and its ids (tokens,) with `</s>`; none where cleaning leaves no unit.
+    """A raw line, from 1 in its input, and its ids (tokens,) with `</s>`; none if cleaning leaves no unit.
 
-    `text` is the raw line without its identifier, `cleaned` the same cleaned, `pieces` its tokens as text where they
-    are words. `outside` (tokens,) says which of the ids stand for something outside the vocabulary. `fresh` lines begin
-    a document.
+    `text` is the raw line without its identifier, `cleaned` the cleaned line, `pieces` its tokens as text if they are
+    words. `outside` (tokens,) marks ids of words outside the vocabulary. `fresh` lines begin a document.
     """
 
     number: int
@@ -44,14 +43,14 @@ class Line:
 
     @property
     def unknown(self) -> NDArray[np.bool_]:
-        """(tokens,): which are `<unk>`, those that the text itself wrote so included."""
+        """(tokens,): which are `<unk>`, including those written in the text."""
         unknown: NDArray[np.bool_] = self.ids == UNKNOWN_ID
         return unknown
 
 
 @dataclass
 class Digests:
-    """What was read so far, as `evaluate` counts it: characters and bytes of the cleaned text, digests of both."""
+    """The text read so far, as `evaluate` counts it: characters and bytes of the cleaned text, digests of both."""
 
     characters: int = 0
     bytes: int = 0
@@ -63,7 +62,7 @@ class LineReader:
     """Windows of lines of a raw text, by a model's rules. With `ids` every line begins with an identifier and a tab."""
 
     def __init__(self, rules: TextRules, *, ids: bool) -> None:
-        # A line is what is scored, also where the model was trained on sentences.
+        # Lines are scored, also if the model was trained on sentences.
         self._rules, self._ids = replace(rules, units=replace(rules.units, sentences=False)), ids
         learned = rules.tokenizer if rules.kind in ("bpe", "imported") else None
         self._segmenter = Segmenter(rules.kind, rules.rule, learned)
@@ -73,8 +72,8 @@ class LineReader:
     def windows(self, blocks: Iterable[bytes]) -> Iterator[list[Line]]:
         """The lines of one text, given in blocks of whole lines; the first begins a document.
 
-        Raises InputError for a line without an identifier where there should be one, and for special strings where
-        the model's rules refuse them.
+        Raises InputError for a line without a required identifier, and for special strings that the model's rules
+        refuse.
         """
         names: list[list[str | None]] = []
         texts: list[list[str]] = []
@@ -102,8 +101,8 @@ class LineReader:
             kept = dict(zip((block.lines - first).tolist(), rows, strict=True))
             read_lines = zip(names.pop(0), texts.pop(0), strict=True)
             window = [
-                Line(first + place, name, text, *kept.get(place, _NOTHING))
-                for place, (name, text) in enumerate(read_lines)
+                Line(first + index, name, text, *kept.get(index, _NOTHING))
+                for index, (name, text) in enumerate(read_lines)
             ]
             first += len(window)
             yield window
@@ -118,7 +117,7 @@ class LineReader:
         return name, text
 
     def _rows(self, cleaned: bytes, starts: NDArray[np.bool_]) -> list[_Row]:
-        """What is known of each cleaned line."""
+        """The row of each cleaned line."""
         segmented = self._segmenter.block(cleaned)
         ids = self._table.block(segmented).ids
         ends = np.flatnonzero(ids == END_ID) + 1
@@ -128,9 +127,9 @@ class LineReader:
         for own, (text, tokens, fresh) in zip(np.split(ids, ends)[:-1], lines, strict=True):
             pieces = tokens.split(" ") if words and tokens else []
             outside = own == UNKNOWN_ID
-            if words:  # the text itself may say `<unk>`
-                for place in np.flatnonzero(outside).tolist():
-                    outside[place] = pieces[place] != UNKNOWN
+            if words:  # the text itself may contain `<unk>`
+                for index in np.flatnonzero(outside).tolist():
+                    outside[index] = pieces[index] != UNKNOWN
             rows.append((text, pieces, own, outside, bool(fresh)))
         return rows
 

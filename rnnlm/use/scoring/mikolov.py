@@ -1,12 +1,12 @@
-"""Scores as Mikolov's rnnlm prints them with `-test`: `-debug 2`, `-debug 1`, or one log10 a line.
+"""Scores as Mikolov's rnnlm prints them with `-test`: `-debug 2`, `-debug 1`, or one log10 per line.
 
     Index   P(NET)          Word
     ----------------------------------
     12      0.0012345678    cat
     -1      0               OOV
 
-Probabilities are linear. The index is the word's id, where it is several tokens that of the first. A word that is not
-scored is `OOV`, and counts nowhere.
+Probabilities are linear. The index is the word's id; for a word of several tokens, that of the first. An unscored word
+is `OOV` and is not counted.
 """
 
 from rnnlm.use.scoring.form import Form
@@ -16,7 +16,7 @@ from rnnlm.use.scoring.totals import Totals, ten_to_the
 
 
 class MikolovForm(Form):
-    """`level` 'word': a row for each word and the sums; 'line': one log10 probability a line; 'corpus': the sums."""
+    """`level` 'word': a row for each word and the sums; 'line': one log10 probability per line; 'corpus': the sums."""
 
     def __init__(self, texts: WordTexts, level: str) -> None:
         self._texts, self._level = texts, level

@@ -1,7 +1,7 @@
-"""Minimal pairs: of two lines that differ in what is at stake, which does the model find more likely?
+"""Minimal pairs: which of two lines that differ in one respect is more likely under the model?
 
-A pair is won when the whole first line, `</s>` included, is more likely than the second (Warstadt et al. 2020, BLiMP);
-an equal cost is no win. Where the pairs come from is not known here.
+A pair is correct if the whole first line, `</s>` included, is more likely than the second (Warstadt et al. 2020,
+BLiMP); equal costs are not correct.
 """
 
 import re
@@ -19,7 +19,7 @@ _TOGETHER = 1024  # pairs scored at once
 
 @dataclass(frozen=True)
 class MinimalPair:
-    """A line of a file of pairs, from 1: the better text, the worse one, and of what type they are ('' for none)."""
+    """A line of a file of pairs, from 1: the better text, the worse one, and the type of the pair ('' for none)."""
 
     number: int
     good: str
@@ -29,7 +29,7 @@ class MinimalPair:
 
 @dataclass(frozen=True)
 class ScoredPair:
-    """A pair, what its lines cost in bits, and whether they are the same to the model."""
+    """A pair, the cost of its lines in bits, and whether they have the same ids."""
 
     pair: MinimalPair
     good_bits: float
@@ -37,22 +37,22 @@ class ScoredPair:
     same: bool
 
     @property
-    def won(self) -> bool:
-        """Whether the better line is the more likely one."""
+    def correct(self) -> bool:
+        """Whether the better line is more likely."""
         return self.good_bits < self.bad_bits
 
     def row(self) -> dict[str, Any]:
         """The pair as a row of named fields."""
         return {
             "line": self.pair.number, "type": self.pair.type, "good_bits": self.good_bits, "bad_bits": self.bad_bits,
-            "correct": self.won,
+            "correct": self.correct,
         }  # fmt: skip
 
 
 def read_pairs(lines: Iterable[str], name: str) -> Iterator[MinimalPair]:
-    """Pairs from lines `better<TAB>worse` or `better<TAB>worse<TAB>type`; blank lines are passed over.
+    """Pairs from lines `better<TAB>worse` or `better<TAB>worse<TAB>type`; blank lines are skipped.
 
-    Raises InputError, with the line's number, for any other.
+    Raises InputError, with the line's number, for any other line.
     """
     for number, line in enumerate(lines, 1):
         if not line.strip():
@@ -61,13 +61,13 @@ def read_pairs(lines: Iterable[str], name: str) -> Iterator[MinimalPair]:
         if len(cells) not in (2, 3) or not all(cell.strip() for cell in cells[:2]):
             raise InputError(
                 f"{name}, line {number:,}: {len(cells)} {'column' if len(cells) == 1 else 'columns'}, or one empty",
-                "write the better text, a tab, the worse text, and if you like a tab and the type of the pair",
+                "write the better text, a tab, the worse text, and optionally a tab and the type of the pair",
             )
         yield MinimalPair(number, cells[0], cells[1], cells[2].strip() if len(cells) == 3 else "")
 
 
 def score_pairs(scorer: Scorer, pairs: Iterable[MinimalPair]) -> Iterator[ScoredPair]:
-    """The same pairs, scored; `scorer` reads every line from the start. InputError for a line without a word."""
+    """The pairs, scored; `scorer` reads every line from the initial state. InputError for a line without a word."""
     source = iter(pairs)
     while some := list(islice(source, _TOGETHER)):
         text = "".join(f"{pair.good}\n{pair.bad}\n" for pair in some).encode()
@@ -75,14 +75,14 @@ def score_pairs(scorer: Scorer, pairs: Iterable[MinimalPair]) -> Iterator[Scored
         for pair in some:
             good, bad = next(scored), next(scored)
             if not (len(good.line.ids) and len(bad.line.ids)):
-                raise InputError(f"line {pair.number:,}: cleaning leaves nothing of it", "give two texts with words")
+                raise InputError(f"line {pair.number:,}: nothing is left after cleaning", "write two texts with words")
             same = good.line.ids.tolist() == bad.line.ids.tolist()
             yield ScoredPair(pair, good.nats * BITS, good.nats * BITS if same else bad.nats * BITS, same)
 
 
 @dataclass
 class Tally:
-    """Of some pairs: how many, how many won, how many the model cannot tell apart, and the sum of their margins."""
+    """Counts of pairs: all, correct, and identical to the model; and the sum of their margins."""
 
     pairs: int = 0
     correct: int = 0
@@ -90,14 +90,14 @@ class Tally:
     margin_bits: float = 0.0
 
     def add(self, scored: ScoredPair) -> None:
-        """Count one pair more."""
+        """Count a pair."""
         self.pairs += 1
-        self.correct += scored.won
+        self.correct += scored.correct
         self.same += scored.same
         self.margin_bits += scored.bad_bits - scored.good_bits
 
-    def figures(self) -> dict[str, Any]:
-        """The share won, and by how many bits in the mean the better line is the more likely one."""
+    def metrics(self) -> dict[str, Any]:
+        """Counts, the fraction correct, and the mean margin of the better line in bits."""
         return {
             "pairs": self.pairs,
             "correct": self.correct,
@@ -115,19 +115,19 @@ class Tallies:
     _types: dict[str, Tally] = field(default_factory=dict)
 
     def add(self, scored: ScoredPair) -> None:
-        """Count one pair more."""
+        """Count a pair."""
         self.all.add(scored)
         if scored.pair.type:
             self._types.setdefault(scored.pair.type, Tally()).add(scored)
 
     def types(self) -> list[tuple[str, Tally]]:
-        """Each type by name, in order of names, numbers in them by size."""
+        """Each type by name, in natural order: numbers in names by value."""
         return sorted(self._types.items(), key=lambda item: _natural(item[0]))
 
-    def figures(self) -> dict[str, Any]:
-        """All, and under `types` each type by name, where there are any."""
-        types = {name: tally.figures() for name, tally in self.types()}
-        return {**self.all.figures(), **({"types": types} if types else {})}
+    def metrics(self) -> dict[str, Any]:
+        """All, and under `types` each type by name, if there are any."""
+        types = {name: tally.metrics() for name, tally in self.types()}
+        return {**self.all.metrics(), **({"types": types} if types else {})}
 
 
 def _natural(name: str) -> list[tuple[int, str]]:

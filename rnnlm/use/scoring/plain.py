@@ -1,4 +1,4 @@
-"""Rows as text: TSV with a header, and JSON Lines; and the totals of a corpus as one such row."""
+"""Rows as text: TSV with a header, and JSON Lines."""
 
 import json
 from collections.abc import Iterable
@@ -47,10 +47,10 @@ class Tsv(Form):
 
 
 class JsonLines(Tsv):
-    """An object for each line, word, token or region, and nothing else."""
+    """An object for each line, word, token or region, without a header."""
 
     def start(self) -> str:
-        """Nothing comes before the rows."""
+        """No header."""
         return ""
 
     def line(self, scored: ScoredLine) -> str:

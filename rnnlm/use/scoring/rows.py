@@ -1,4 +1,4 @@
-"""Scored lines as rows of named fields, one kind of row for each level: what TSV and JSON Lines write.
+"""Scored lines as rows of named fields, one kind for each level, for TSV and JSON Lines.
 
 Costs are in bits and offsets in characters of the raw line. Field names and their meaning: docs/scoring.md.
 """
@@ -19,13 +19,13 @@ _REGION = re.compile(r"\S+")
 
 
 class WordTexts:
-    """The cleaned text of words, whether their tokens are known or not."""
+    """The cleaned text of words, also of unknown ones."""
 
     def __init__(self, rules: TextRules) -> None:
         self._rules = rules
 
     def of(self, scored: ScoredLine, word: Word) -> str:
-        """The word as cleaning left it; `</s>` for the line's end."""
+        """The cleaned word; `</s>` for the line's end."""
         line = scored.line
         if word.last == len(line.ids):
             return END
@@ -40,7 +40,7 @@ class WordTexts:
 
 
 class ScoreRows:
-    """Rows of one level: 'line', 'word', 'token' or 'region'; with `ids`, all have the line's identifier."""
+    """Rows of one level: 'line', 'word', 'token' or 'region'; with `ids`, all include the line's identifier."""
 
     def __init__(self, rules: TextRules, level: str, *, ids: bool) -> None:
         self._texts, self._ids = WordTexts(rules), ids
@@ -86,32 +86,32 @@ class ScoreRows:
         rows = zip(
             scored.line.ids.tolist(), scores.nats.tolist(), scores.rank.tolist(), scored.excluded.tolist(), strict=True
         )
-        for place, (number, nats, rank, excluded) in enumerate(rows):
-            last = place + 1 == len(entropy)
-            start, end = scored.span(place, place + 1)
+        for index, (number, nats, rank, excluded) in enumerate(rows):
+            last = index + 1 == len(entropy)
+            start, end = scored.span(index, index + 1)
             yield {
-                "position": word_of[place],
+                "position": word_of[index],
                 "token": self._names[number],
                 "start": start,
                 "end": end,
                 "bits": None if excluded else nats * BITS,
                 "unknown": number == UNKNOWN_ID,
                 "rank": int(rank),
-                "entropy_bits": entropy[place],
-                "entropy_reduction_bits": None if last else entropy[place] - entropy[place + 1],
+                "entropy_bits": entropy[index],
+                "entropy_reduction_bits": None if last else entropy[index] - entropy[index + 1],
             }
 
     def _regions(self, scored: ScoredLine) -> Iterator[Row]:
-        """One row for every white-space separated word of the raw line, its words' bits added up, then `</s>`."""
-        places = [match.span() for match in _REGION.finditer(scored.line.text)]
+        """A row for every whitespace-separated word of the raw line, with the bits of its words summed; then `</s>`."""
+        regions = [match.span() for match in _REGION.finditer(scored.line.text)]
         words = scored.words()
         end = words.pop() if words else None
         starts = [scored.span(word.first, word.last)[0] for word in words]
-        region_of = np.searchsorted([start for start, _ in places], starts, "right") - 1
-        inside: list[list[Word]] = [[] for _ in places]
+        region_of = np.searchsorted([start for start, _ in regions], starts, "right") - 1
+        inside: list[list[Word]] = [[] for _ in regions]
         for word, region in zip(words, region_of.tolist(), strict=True):
             inside[region].append(word)
-        for position, ((start, stop), those) in enumerate(zip(places, inside, strict=True), 1):
+        for position, ((start, stop), those) in enumerate(zip(regions, inside, strict=True), 1):
             scored_words = [word.nats for word in those if word.nats is not None]
             yield {
                 "position": position,
@@ -125,7 +125,7 @@ class ScoreRows:
         if end is not None:
             length = len(scored.line.text)
             yield {
-                "position": len(places) + 1, "word": END, "start": length, "end": length, "bits": _bits(end.nats),
+                "position": len(regions) + 1, "word": END, "start": length, "end": length, "bits": _bits(end.nats),
                 "unknown": end.unknown, "words": 1,
             }  # fmt: skip
 
@@ -134,11 +134,11 @@ def _bits(nats: float | None) -> float | None:
     return None if nats is None else nats * BITS
 
 
-_PLACE = ("line", "position", "word", "start", "end", "bits", "unknown")
+_POSITION = ("line", "position", "word", "start", "end", "bits", "unknown")
 _FIELDS = {
     "line": ("line", "id", "tokens", "bits", "unknown_tokens"),
-    "word": _PLACE,
+    "word": _POSITION,
     "token": ("line", "position", "token", "start", "end", "bits", "unknown", "rank", "entropy_bits",
               "entropy_reduction_bits"),
-    "region": (*_PLACE, "words"),
+    "region": (*_POSITION, "words"),
 }  # fmt: skip

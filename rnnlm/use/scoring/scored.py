@@ -1,7 +1,6 @@
-"""A line with what it cost, token by token, and the words that its tokens make up.
+"""A line with the cost of each token, and of the words that its tokens form.
 
-Where a word is several tokens, what its end costs is counted to it, not to the word after it; sums over words are sums
-over tokens all the same. How rows look in any format is not known here.
+The cost of a word's end counts for that word, not for the next one; sums over words equal sums over tokens.
 """
 
 import math
@@ -19,7 +18,7 @@ LOG10 = 1 / math.log(10)  # decimal orders of magnitude in a nat
 
 @dataclass(frozen=True)
 class Word:
-    """Tokens `first` to before `last` of a line, and their nats with the boundary moved; None where none was scored."""
+    """Tokens `first` to before `last` of a line, and their nats with the boundary moved; None if none was scored."""
 
     first: int
     last: int
@@ -29,10 +28,10 @@ class Word:
 
 @dataclass(frozen=True)
 class ScoredLine:
-    """A line and the scores of its tokens, `</s>` last; a line that is no unit has none.
+    """A line and the scores of its tokens, `</s>` last; a line that is not a unit has none.
 
-    `starts` (tokens,) says which tokens begin a word, `excluded` (tokens,) which count nowhere. `spans` are, where
-    they were asked for, begin and end of each token but `</s>` in characters of the raw text.
+    `starts` (tokens,) marks tokens that begin a word, `excluded` (tokens,) those that are not counted. `spans` are, if
+    requested, begin and end of each token except `</s>` in characters of the raw text.
     """
 
     line: Line
@@ -48,12 +47,12 @@ class ScoredLine:
 
     @property
     def nats(self) -> float:
-        """−ln p of all that counts."""
+        """−ln p of the tokens that count."""
         return float(self.scores.nats[~self.excluded].sum())
 
     @property
     def word_count(self) -> int:
-        """Words of the line, `</s>` not counted."""
+        """Words of the line, without `</s>`."""
         return max(0, int(self.starts.sum()) - 1)
 
     @property
@@ -64,15 +63,15 @@ class ScoredLine:
         return int((np.add.reduceat(~self.excluded, np.flatnonzero(self.starts), dtype=np.int64) == 0).sum())
 
     def words(self) -> list[Word]:
-        """The words in their order; the last is `</s>`, which blanks at the end of the line belong to.
+        """The words in order; the last is `</s>`, which includes spaces at the end of the line.
 
         With b(i) = −ln P(a word begins at token i, or the line ends, | the tokens before i), a word of tokens i to j
         costs
 
             −Σ ln p − b(i) + b(j + 1)
 
-        without b(i) for the first word and b(j + 1) for `</s>`, so that all b cancel in the sum; next to a word that is
-        left out nothing is moved. Sources: Oh & Schuler 2024 ("Leading whitespaces of language models' subword
+        without b(i) for the first word and b(j + 1) for `</s>`, so that all b cancel in the sum; nothing is moved next
+        to an excluded word. Sources: Oh & Schuler 2024 ("Leading whitespaces of language models' subword
         vocabulary…"), Pimentel & Meister 2024 ("How to compute the probability of a word"). Where every token is a
         word, all b are 0.
         """
@@ -96,9 +95,9 @@ class ScoredLine:
         ]
 
     def span(self, first: int, last: int) -> tuple[int, int]:
-        """Where tokens `first` to before `last` stand in the raw text; `</s>` at its end, of no length.
+        """The span of tokens `first` to before `last` in the raw text; `</s>` is at its end, with length 0.
 
-        Tokens that are blanks alone do not count where there are others.
+        Leading tokens of spaces only are skipped if others follow.
         """
         assert self.spans is not None
         text = self.line.text

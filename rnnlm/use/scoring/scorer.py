@@ -1,6 +1,6 @@
-"""Text in, scored lines out, in the order of the input: reading, walking and words put together.
+"""Text in, scored lines out, in the order of the input: reading, batch scoring and words combined.
 
-Windows bound the memory; a line comes out as soon as its window has been read. Formats and totals stand elsewhere.
+Windows limit memory; a line comes out as soon as its window has been read.
 """
 
 from collections.abc import Iterable, Iterator
@@ -25,21 +25,20 @@ Unknown = Literal["score", "exclude", "error"]
 
 @dataclass(frozen=True)
 class Wanted:
-    """What is asked for beside the nats of tokens: `words` with the boundary moved, rank and entropy (`spread`), where
-    tokens stand in the raw text (`spans`)."""
+    """What is requested besides the nats of tokens: `words` with the boundary moved, rank and entropy (`ranks`), and
+    positions of tokens in the raw text (`spans`)."""
 
     words: bool = False
-    spread: bool = False
+    ranks: bool = False
     spans: bool = False
 
 
 class Scorer:
-    """Scores texts, one after the other, by a model and its own rules.
+    """Scores texts, one after the other, by a model and its rules.
 
     `context` is what a line is read after: nothing ('sentence'), the lines of its document ('document'; a text begins
-    one, a blank line ends it), or all before it, earlier texts too ('stream'). `unknown` is what becomes of tokens that
-    stand for something outside the vocabulary: p(`<unk>`), nothing that counts, or an InputError; a text's own `<unk>`
-    is always scored.
+    one, a blank line ends it), or all before it, earlier texts too ('stream'). `unknown` is the treatment of words
+    outside the vocabulary: 'score' as `<unk>`, 'exclude', or 'error' for an InputError; `<unk>` in the text is scored.
     """
 
     def __init__(
@@ -60,13 +59,13 @@ class Scorer:
         self.digests = self._reader.digests
         self._alignment = Alignment(rules) if wanted.spans else None
         begins = self.marks.marked if wanted.words and self.marks.has_boundaries else None
-        self._walk = BatchScorer(model, batch_size, spread=wanted.spread, begins=begins)
+        self._batch_scorer = BatchScorer(model, batch_size, ranks=wanted.ranks, begins=begins)
 
     def lines(self, blocks: Iterable[bytes]) -> Iterator[ScoredLine]:
         """Every line of one raw text, given in blocks of whole lines, with its scores.
 
-        A line that cleaning leaves nothing of is no unit and has no tokens, as in `evaluate`. Raises InputError for
-        what cannot be read, and for unknown words where they are an error.
+        A line that is empty after cleaning is not a unit and has no tokens, as in `evaluate`. Raises InputError for
+        invalid text, and for unknown words with `unknown="error"`.
         """
         for window in self._reader.windows(blocks):
             units = [line for line in window if len(line.ids)]
@@ -81,14 +80,15 @@ class Scorer:
     def _scores(self, units: list[Line]) -> list[TokenScores]:
         """The scores of each line, read in its context."""
         if self._context == "sentence":
-            return self._walk.scores([line.ids for line in units])
+            return self._batch_scorer.scores([line.ids for line in units])
         begins = [self._context == "document" and line.fresh for line in units]
         if begins[0]:
-            self._walk.leave()
+            self._batch_scorer.reset()
         begins[0] = True
-        places = [*np.flatnonzero(begins).tolist(), len(units)]
-        groups = [units[first:last] for first, last in pairwise(places)]
-        together = self._walk.scores([np.concatenate([line.ids for line in group]) for group in groups], carry=True)
+        borders = [*np.flatnonzero(begins).tolist(), len(units)]
+        groups = [units[first:last] for first, last in pairwise(borders)]
+        texts = [np.concatenate([line.ids for line in group]) for group in groups]
+        together = self._batch_scorer.scores(texts, carry=True)
         found = []
         for group, scores in zip(groups, together, strict=True):
             ends = np.cumsum([len(line.ids) for line in group])
@@ -96,7 +96,7 @@ class Scorer:
         return found
 
     def _raw_spans(self, units: list[Line]) -> list[list[tuple[int, int]]]:
-        """Where each token but `</s>` of each line stands in its raw text."""
+        """The span of each token except `</s>` of each line in its raw text."""
         assert self._alignment is not None
         aligned = self._alignment.spans([line.text for line in units], [line.cleaned for line in units])
         found = []
@@ -118,12 +118,12 @@ class Scorer:
         return ScoredLine(line, scores, starts, excluded, spans)
 
     def _named(self, line: Line) -> str:
-        """What of a line is outside the vocabulary."""
-        place = int(np.flatnonzero(line.outside)[0])
+        """Which word of a line is outside the vocabulary."""
+        index = int(np.flatnonzero(line.outside)[0])
         if line.pieces or self._rules.kind == "char":
-            what = line.pieces[place] if line.pieces else line.cleaned[place]
+            what = line.pieces[index] if line.pieces else line.cleaned[index]
             return f"{what!r} is not in the vocabulary"
-        return "something in it is not in the vocabulary"
+        return "a part of it is not in the vocabulary"
 
 
 _NO_SCORES = TokenScores(np.zeros(0))

@@ -10,33 +10,33 @@ from rnnlm.use.settings import Context
 
 @dataclass(frozen=True)
 class ScoreSettings:
-    """What is said of each text, and how it is read."""
+    """The level and format of the scores, and how texts are read."""
 
     level: Literal["corpus", "line", "word", "token", "region"] | None = setting(
-        None, "one row for all, for each line, word or token, or for each blank-separated word of the raw line",
+        None, "one row for the corpus, or for each line, word, token, or whitespace-separated word of the raw line",
         auto="line; corpus with --json", record=False, basic=True
     )  # fmt: skip
     format: Literal["tsv", "jsonl", "srilm", "kenlm", "mikolov"] | None = setting(
-        None, "tab-separated, JSON Lines, or what SRILM, KenLM or Mikolov's rnnlm prints", auto="tsv", record=False,
+        None, "tab-separated, JSON Lines, or the format of SRILM, KenLM or Mikolov's rnnlm", auto="tsv", record=False,
         basic=True,
     )  # fmt: skip
     context: Context = setting(
-        "sentence", "state reset at each line or blank line, or carried across all lines and files", record=False,
+        "sentence", "reset the state at each line or blank line, or carry it across all lines and files", record=False,
         basic=True,
     )  # fmt: skip
     unknown: Literal["score", "exclude", "error"] | None = setting(
-        None, "words outside the vocabulary: p(<unk>), left out, or an error",
+        None, "words outside the vocabulary: score as <unk>, exclude, or stop with an error",
         auto="score; exclude for srilm and mikolov", record=False
     )  # fmt: skip
     ids: bool = setting(
-        False, "each line begins with an identifier and a tab, which are passed on", record=False, switch=True
+        False, "each line begins with an identifier and a tab, which are passed through", record=False, switch=True
     )
     report: str | None = setting(
-        None, "write totals, context and digests into this file as JSON", auto="none", record=False, file="written",
+        None, "write totals, context and digests to this file as JSON", auto="none", record=False, file="written",
         basic=True,
     )  # fmt: skip
-    batch_size: int = setting(64, "lines read side by side", at_least(1), record=False)
-    precision: Literal["float32", "float64"] = setting("float32", "numbers the network computes with", record=False)
+    batch_size: int = setting(64, "lines in a batch", at_least(1), record=False)
+    precision: Literal["float32", "float64"] = setting("float32", "precision of the computation", record=False)
     engine: Literal["fused", "readable"] = setting(
         "fused", "the fastest form of a cell, or one step after the other", record=False
     )
@@ -49,17 +49,17 @@ class ScoreSettings:
 
 @dataclass(frozen=True)
 class PairSettings:
-    """How minimal pairs are read, and what is shown of them."""
+    """The level and format of the results for minimal pairs, and how pairs are read."""
 
     level: Literal["corpus", "line"] = setting(
-        "corpus", "a table by type, or a row for each pair", record=False, basic=True
+        "corpus", "one table by type, or one row for each pair", record=False, basic=True
     )
-    format: Literal["tsv", "jsonl"] = setting("tsv", "how rows are written", record=False, basic=True)
+    format: Literal["tsv", "jsonl"] = setting("tsv", "output format of rows", record=False, basic=True)
     unknown: Literal["score", "error"] = setting(
-        "score", "words outside the vocabulary: p(<unk>), or an error", record=False
+        "score", "words outside the vocabulary: score as <unk>, or stop with an error", record=False
     )
     report: str | None = setting(
-        None, "write counts and digests into this file as JSON", auto="none", record=False, file="written", basic=True
+        None, "write counts and digests to this file as JSON", auto="none", record=False, file="written", basic=True
     )
-    batch_size: int = setting(64, "lines read side by side", at_least(1), record=False)
-    precision: Literal["float32", "float64"] = setting("float32", "numbers the network computes with", record=False)
+    batch_size: int = setting(64, "lines in a batch", at_least(1), record=False)
+    precision: Literal["float32", "float64"] = setting("float32", "precision of the computation", record=False)

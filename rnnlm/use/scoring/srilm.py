@@ -1,8 +1,8 @@
 """Scores as SRILM's `ngram -ppl FILE -debug 0|1|2` prints them, in log10, so that its scripts can read them.
 
-`compute-best-mix` takes field 10 of the lines that begin with `p(`. Where SRILM names the order of the n-gram that it
-found stands `[RNN]`. A word that is not scored is its `[OOV]`; one that is scored as `<unk>` counts as a word, as there
-with an open vocabulary. Lines without a word are no sentences, as it passes over blank lines.
+`compute-best-mix` takes field 10 of the lines that begin with `p(`. `[RNN]` replaces the order of the n-gram. An
+unscored word is `[OOV]`; one that is scored as `<unk>` counts as a word, as in SRILM with an open vocabulary. Lines
+without a word are not sentences, as SRILM skips blank lines.
 """
 
 from rnnlm.corpus.normalizer import START, UNKNOWN
@@ -32,12 +32,12 @@ class SrilmForm(Form):
         if self._debug > 1:
             before, dots = START, " "
             for word, text in zip(words, texts, strict=True):
-                said = UNKNOWN if word.unknown else text
+                shown = UNKNOWN if word.unknown else text
                 tag, p, log10 = "[OOV]", 0.0, "-inf"
                 if word.nats is not None:
                     tag, p, log10 = "[RNN]", 10 ** -(word.nats * LOG10), f"{-word.nats * LOG10 + 0.0:.6g}"
-                rows.append(f"\tp( {said} | {before}{dots}) \t= {tag} {p:.6g} [ {log10} ]")
-                before, dots = said, " ..."
+                rows.append(f"\tp( {shown} | {before}{dots}) \t= {tag} {p:.6g} [ {log10} ]")
+                before, dots = shown, " ..."
         totals = Totals()
         totals.add(scored)
         return "\n".join(rows) + "\n" + _sums(totals) + "\n"
@@ -49,7 +49,7 @@ class SrilmForm(Form):
 
 
 def _sums(totals: Totals) -> str:
-    """ppl = 10^(−logprob / (words − OOVs + sentences)); ppl1 leaves out the sentence ends."""
+    """ppl = 10^(−logprob / (words − OOVs + sentences)); ppl1 excludes sentence ends."""
     lines = f"{totals.units} sentences, {totals.words} words, {totals.excluded_words} OOVs\n"
     if not totals.units:
         return lines

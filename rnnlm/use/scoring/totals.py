@@ -1,4 +1,4 @@
-"""Sums over scored lines, and the report made of them: the figures of `evaluate`, by the same names."""
+"""Sums over scored lines, and their report: the metrics of `evaluate`, by the same names."""
 
 import math
 from dataclasses import dataclass
@@ -11,9 +11,9 @@ from rnnlm.use.scoring.scored import BITS, ScoredLine
 
 @dataclass
 class Totals:
-    """Over lines. `nats` and `tokens` count what is scored, `known` and `known_nats` what of it is not `<unk>`;
-    `unknown` counts every `<unk>`, `outside` those that stand for something outside the vocabulary, `excluded` those
-    that are not scored, `excluded_words` the words of which nothing is."""
+    """Sums over lines. `nats` and `tokens` are of scored tokens, `known` and `known_nats` of those other than `<unk>`;
+    `unknown` counts every `<unk>`, `outside` those that are words outside the vocabulary, `excluded` unscored tokens,
+    `excluded_words` words without a scored token."""
 
     lines: int = 0
     units: int = 0
@@ -28,7 +28,7 @@ class Totals:
     excluded_words: int = 0
 
     def add(self, scored: ScoredLine) -> None:
-        """Count one line more."""
+        """Count a line."""
         self.lines += 1
         if not len(scored.line.ids):
             return
@@ -44,8 +44,8 @@ class Totals:
         self.excluded += int(scored.excluded.sum())
         self.excluded_words += scored.excluded_words
 
-    def figures(self, digests: Digests) -> dict[str, Any]:
-        """The figures; those that are not defined (nothing predicted, or not everything) are None."""
+    def metrics(self, digests: Digests) -> dict[str, Any]:
+        """The metrics; undefined ones (nothing predicted, or not everything) are None."""
 
         def over(nats: float, count: int) -> float | None:
             return nats / count if count else None
@@ -73,7 +73,7 @@ class Totals:
 
 
 def ten_to_the(minus_log10: float, count: int) -> float:
-    """10^(−log10 p / count), infinite where it is too large for a number, NaN where there is nothing to count."""
+    """10^(−log10 p / count), infinite on overflow, NaN for a count of 0."""
     if not count:
         return math.nan
     try:
