@@ -22,10 +22,15 @@ class Screen(Protocol):
 
 
 class Grid:
-    """A table of texts: the first column aligned left, the others right, or all left."""
+    """A table of texts: the first column to the left, the others to the right, or all to the left.
 
-    def __init__(self, *columns: str, title: str | None = None, left: bool = False) -> None:
-        self.columns, self.title, self.left = columns, title, left
+    Column `named` holds names that users gave, which may be of any length; `prose` wraps between words.
+    """
+
+    def __init__(
+        self, *columns: str, title: str | None = None, left: bool = False, named: int | None = None, prose: bool = False
+    ) -> None:
+        self.columns, self.title, self.left, self.named, self.prose = columns, title, left, named, prose
         self.rows: list[tuple[str, ...]] = []
 
     def add_row(self, *cells: str) -> None:

@@ -264,7 +264,7 @@ class Embed(PipelineStage):
 
     def view(self, report: Mapping[str, Any], directory: Path) -> list[View]:
         """The layer's size, and its number of rows from vectors."""
-        view = Grid("embedding layer", "rows V", "numbers D", "rows from vectors")
+        view = Grid("embedding layer", "rows V", "numbers D", "rows from vectors", named=0)
         covered = "-" if report["covered"] is None else count(report["covered"])
         view.add_row(self._layer.origin, count(report["size"]), count(report["dimensions"]), covered)
         return [view]

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any, TextIO
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 from rich.table import Table
@@ -46,7 +47,7 @@ class Terminal:
             sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
         else:
             for view in views:
-                self._out.print(_table(view) if isinstance(view, Grid) else view, markup=False)
+                self._out.print(_table(view, self._out.width) if isinstance(view, Grid) else view, markup=False)
         sys.stdout.flush()
 
     def notice(self, text: str) -> None:
@@ -102,14 +103,21 @@ def terminal(request: Request) -> Terminal:
     return Terminal(json_output=request.run.json, quiet=request.run.quiet)
 
 
-def _table(grid: Grid) -> Table:
-    """A grid as a table; the first column does not wrap, others fold long cells."""
+def _table(grid: Grid, width: int) -> Table:
+    """A grid in the house style. One too wide for the screen has its column of names last, where they are wrapped."""
     view = Table(title=grid.title, title_justify="left", box=None, pad_edge=False, header_style="bold")
-    for number, column in enumerate(grid.columns):
-        left = grid.left or number == 0
-        view.add_column(column, justify="left" if left else "right", overflow="fold", no_wrap=number == 0)
+    lines = [grid.columns, *grid.rows]
+    order = list(range(len(grid.columns)))
+    needed = sum(max(cell_len(line[column]) for line in lines) + 2 for column in order) - 2
+    moved = grid.named if needed > width else None
+    if moved is not None:
+        order = [*(column for column in order if column != moved), moved]
+    for column in order:
+        left = grid.left or column in (0, moved)
+        wraps = column == moved or (grid.prose and column > 0)
+        view.add_column(grid.columns[column], justify="left" if left else "right", overflow="fold", no_wrap=not wraps)
     for row in grid.rows:
-        view.add_row(*row)
+        view.add_row(*(row[column] for column in order))
     return view
 
 

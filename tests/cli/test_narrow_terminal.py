@@ -101,7 +101,7 @@ def zoo(
 # The headings of each result, as they must stand in one line.
 RESULTS: dict[str, tuple[list[str], list[str]]] = {
     "clean": (["clean", "w"], ["split", "units", "characters", "documents", "blank lines", "emptied lines"]),
-    "tokenize": (["tokenize", "w"], ["split", "lines", "tokens", "tokens a line"]),
+    "tokenize": (["tokenize", "w"], ["split", "lines", "tokens", "tokens/line"]),
     "vocab": (["vocab", "w"], ["split", "tokens with </s>", "unknown", "fraction", "out of vocabulary"]),
     "pad": (["pad", "w"], ["split", "rows N", "length T", "longer lines", "tokens cut"]),
     "embed": (["embed", "w"], ["embedding layer", "rows V", "numbers D", "rows from vectors"]),

@@ -19,7 +19,7 @@ def test_a_flag_that_is_a_command_now_names_it(run: Any, name: str) -> None:
 
 @pytest.mark.parametrize("name", MOVED_COMMANDS)
 def test_a_command_that_is_an_option_now_names_it(run: Any, name: str) -> None:
-    run(name, "work").refused(2, f"rnnlm {name} is no command any more: use {MOVED_COMMANDS[name]}")
+    run(name, "work").refused(2, f"rnnlm {name} is no longer a command: use {MOVED_COMMANDS[name]}")
 
 
 @pytest.mark.parametrize("name", GONE)
@@ -35,7 +35,7 @@ def test_a_setting_without_a_flag_is_typed_with_set(run: Any, corpus: Path, tmp_
     assert (shown["momentum"], shown["warmup"]) == (
         {"value": 0.5, "origin": "workspace"}, {"value": 0.0, "origin": "workspace"},
     )  # fmt: skip
-    run("train", "none", "--momentum", "0.5").refused(2, "--momentum has no flag of its own: use --set momentum=VALUE")
+    run("train", "none", "--momentum", "0.5").refused(2, "--momentum is not a flag: use --set momentum=VALUE")
     run("train", "none", "--set", "momentm=0.5").refused(2, "did you mean momentum=0.5?")
     run("train", "none", "--set", "momentum").refused(2, "no value")
     run("train", "none", "--set", "momentum=7").refused(2, "--set momentum is 7.0", "below 1")

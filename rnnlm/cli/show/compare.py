@@ -16,12 +16,12 @@ def compare(request: Request) -> None:
     report = compare_models(paths, given, load_language_model(request), reading)
     by_token = report["measure"] == "nats_per_token"
     unit = "nats/token" if by_token else "bits/byte"
-    models = Grid("model", *(["perplexity"] if by_token else []), unit, "predictions", "unknown")
+    models = Grid("model", *(["perplexity"] if by_token else []), unit, "predictions", "unknown", named=0)
     for row in report["models"]:
         cells = [f"{row['perplexity']:.2f}"] if by_token else []
         metric = f"{row[report['measure']]:.4f}"
         models.add_row(row["name"], *cells, metric, count(row["tokens"]), count(row["unknown_tokens"]))
-    pairs = Grid("pair", "difference", "95 %", "p", "better")
+    pairs = Grid("pair", "difference", "95 %", "p", "better", named=0)
     for row in report["pairs"]:
         low, high = row["difference_95_percent"]
         better = row["first"] if high < 0 else row["second"] if low > 0 else "-"

@@ -72,7 +72,7 @@ def _show(
 ) -> None:
     targets = series.rules.targets
     columns = [f"{metric} {target}" for target in targets for metric in ("RMSE", "MAE")]
-    view = Grid("method", *columns)
+    view = Grid("method", *columns, named=0)
     for method, metrics in found.items():
         pairs = zip(metrics.root_mean_square, metrics.mean_absolute, strict=True)
         view.add_row(names[method], *(f"{number:.4g}" for pair in pairs for number in pair))

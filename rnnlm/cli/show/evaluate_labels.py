@@ -55,7 +55,7 @@ def evaluate_labelled(request: Request, found: FoundModel, network: Network) -> 
 
 
 def _show(screen: Terminal, report: dict[str, Any], confusion: Confusion, what: str) -> None:
-    view = Grid("", "accuracy", "macro-F1", "nats/label")
+    view = Grid("", "accuracy", "macro-F1", "nats/label", named=0)
     rows = [("its own labels fed back" if "forced" in report else what, report)]
     rows += [("true labels fed back", report["forced"])] if "forced" in report else []
     for name, metrics in rows:
@@ -65,7 +65,7 @@ def _show(screen: Terminal, report: dict[str, Any], confusion: Confusion, what: 
     if "naive_bayes" in report:
         bayes = report["naive_bayes"]
         view.add_row("naive Bayes, 1 to 4 characters", f"{bayes['accuracy']:.2%}", f"{bayes['macro_f1']:.4f}", "-")
-    labels = Grid("label", "precision", "recall", "F1", "true", "predicted")
+    labels = Grid("label", "precision", "recall", "F1", "true", "predicted", named=0)
     for score in confusion.per_label():
         fractions = (f"{each:.3f}" for each in (score.precision, score.recall, score.f1))
         labels.add_row(score.label, *fractions, count(score.support), count(score.predicted))

@@ -51,7 +51,7 @@ def export(request: Request) -> None:
 
 
 def _int8(report: dict[str, Any], context: str) -> list[View]:
-    view = Grid("weights", "bytes", "perplexity")
+    view = Grid("weights", "bytes", "perplexity", named=0)
     for name, when in (("float32", "before"), (f"{report['out']}, int8", "after")):
         perplexity = report[f"perplexity_{when}"]
         view.add_row(name, count(report[f"bytes_{when}"]), "-" if perplexity is None else f"{perplexity:.2f}")
@@ -59,7 +59,7 @@ def _int8(report: dict[str, Any], context: str) -> list[View]:
 
 
 def _onnx(report: dict[str, Any], context: str) -> list[View]:
-    view = Grid("written", "bytes")
+    view = Grid("written", "bytes", named=0)
     for name, size in report["bytes"].items():
         view.add_row(str(Path(report["out"]) / name), count(size))
     difference = report["largest_difference_nats"]
@@ -69,7 +69,7 @@ def _onnx(report: dict[str, Any], context: str) -> list[View]:
 def _arpa(report: dict[str, Any], context: str) -> list[View]:
     if "tokens_drawn" not in report:
         return [f"{report['out']}: {report['ngrams']:,} n-grams of orders up to {report['order']}"]
-    view = Grid("model", "context", "n-grams", "perplexity")
+    view = Grid("model", "context", "n-grams", "perplexity", named=0)
     rows = ((report["model"], context, "-", "network_perplexity"),
             (report["out"], CONTEXT, count(report["ngrams"]), "perplexity"))  # fmt: skip
     for name, read_in, ngrams, key in rows:
@@ -78,7 +78,7 @@ def _arpa(report: dict[str, Any], context: str) -> list[View]:
 
 
 def _word2vec(report: dict[str, Any], context: str) -> list[View]:
-    view = Grid("written", "vectors", "numbers")
+    view = Grid("written", "vectors", "numbers", named=0)
     view.add_row(report["out"], count(report["vectors"]), count(report["dimensions"]))
     return [view]
 

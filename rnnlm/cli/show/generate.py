@@ -72,7 +72,7 @@ def next_(request: Request) -> None:
     given = request.settings(NextSettings).settings
     found, network = open_language_model(request)
     words = next_words(network, found.model.rules, given.prompt, given.k)
-    view = Grid("next", "probability")
+    view = Grid("next", "probability", named=0)
     for word in words:
         view.add_row(word.token, f"{word.probability:.4f}")
     terminal(request).result({"next": [dataclasses.asdict(word) for word in words]}, view)

@@ -19,7 +19,7 @@ def ladder(request: Request) -> None:
     found, network = open_language_model(request)
     reading = decoding(request, screen)
     report = measure_ladder(found, network, given, reading, load_language_model(request), screen)
-    view = Grid("", "perplexity", "95 %", "bits/char", "valid", "seconds", "fitting", "weights")
+    view = Grid("", "perplexity", "95 %", "bits/char", "valid", "seconds", "fitting", "weights", named=7)
     for row in report["rows"]:
         interval = row["perplexity_95_percent"]
         view.add_row(

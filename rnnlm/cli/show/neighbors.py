@@ -78,7 +78,7 @@ def _rows(near: Near) -> list[dict[str, Any]]:
 
 
 def _grid(title: str, near: Near, kind: str) -> Grid:
-    view = Grid(title, "cosine")
+    view = Grid(title, "cosine", named=0)
     for token, cosine in near:
         view.add_row(shown(token, kind), f"{cosine:.3f}")
     return view
@@ -103,7 +103,7 @@ def _lines(request: Request, words: list[str]) -> None:
     if given.text == "-":
         raise InputError("--text - with --lines", "the lines are read twice; name a file")
     near = lines_near(network, found.model.rules, lines, sentence, given.k)
-    view = Grid(f"lines nearest to {sentence!r}", "line", "cosine")
+    view = Grid(f"lines nearest to {sentence!r}", "line", "cosine", named=0)
     for row, cosine, line in near:
         view.add_row(line[:_SHOWN], f"{row + 1:,}", f"{cosine:.3f}")
     rows = [{"line": row + 1, "text": line, "cosine": cosine} for row, cosine, line in near]

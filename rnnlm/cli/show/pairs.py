@@ -46,7 +46,7 @@ def pairs(request: Request) -> None:
 
 
 def _show_tallies(screen: Terminal, tallies: Tallies) -> None:
-    view = Grid("type", "pairs", "correct", "accuracy", "margin, bits")
+    view = Grid("type", "pairs", "correct", "accuracy", "margin, bits", named=0)
     for name, tally in [*tallies.types(), ("all", tallies.all)]:
         metrics = tally.metrics()
         view.add_row(

@@ -24,7 +24,7 @@ def status(request: Request) -> None:
     if request.arguments["accept"]:
         _accept(request, workspace)
         return
-    view = Grid("stage", "now", "reads", "holds", left=True)
+    view = Grid("stage", "now", "reads", "holds", left=True, named=0)
     states: dict[str, str] = {}
     sources = {name for name, stage in STAGES.items() if not stage.inputs and workspace.directory(name).exists()}
     for name, stage in STAGES.items():
@@ -84,14 +84,14 @@ def config(request: Request) -> None:
     """Every setting, its value and its origin; with --recipes the recipes and their metrics."""
     if request.arguments["recipes"]:
         recipes = [read_recipe(name) for name in recipe_names()]
-        view = Grid("recipe", "what", "reaches", "source", "run here", left=True)
+        view = Grid("recipe", "what", "reaches", "source", "run here", left=True, prose=True)
         for recipe in recipes:
             view.add_row(recipe.name, recipe.what, recipe.expects or "-", recipe.source, recipe.checked)
         terminal(request).result({"recipes": [asdict(recipe) for recipe in recipes]}, view)
         return
     path = request.arguments["workspace"]
     workspace = Workspace.open(path) if path else None
-    view = Grid("setting", "value", "from")
+    view = Grid("setting", "value", "from", named=1)
     report: dict[str, dict[str, Any]] = {}
     for section in section_order(workspace):
         resolved = request.settings(SECTIONS[section])

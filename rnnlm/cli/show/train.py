@@ -53,7 +53,7 @@ def _show_model(pipeline: Pipeline, screen: Terminal, place: Place) -> None:
     report = {**metrics, **read_timing(directory), "model": str(directory), "model_sha256": digest}
     name, metric = valid_metric(report)
     calibrated = ["temperature"] if "temperature" in report else []
-    view = Grid("model", "parameters", "epochs", "tokens/s", "of peak", *calibrated, name)
+    view = Grid("model", "parameters", "epochs", "tokens/s", "of peak", *calibrated, name, named=0)
     fraction = report["peak_fraction"]
     view.add_row(
         str(directory),
