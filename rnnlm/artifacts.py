@@ -187,13 +187,9 @@ class Manifest:
     def fields(self) -> dict[str, Any]:
         """The manifest as JSON, its own digest last."""
         content: dict[str, Any] = {
-            "format": self.format,
-            "version": self.version,
-            "settings": dict(self.settings),
-            "inputs": dict(self.inputs),
-            "outputs": dict(self.outputs),
-            "report": dict(self.report),
-        }
+            "format": self.format, "version": self.version, "settings": dict(self.settings),
+            "inputs": dict(self.inputs), "outputs": dict(self.outputs), "report": dict(self.report),
+        }  # fmt: skip
         return with_digest(content)
 
 

@@ -260,14 +260,9 @@ class Workspace:
             report = builder(fresh)
             names = [entry.name for entry in fresh.iterdir()]
             manifest = seal(
-                fresh,
-                f"rnnlm {stage}",
-                STAGES[stage].version,
-                settings=settings,
-                inputs=inputs,
-                report=report,
+                fresh, f"rnnlm {stage}", STAGES[stage].version, settings=settings, inputs=inputs, report=report,
                 names=names,
-            )
+            )  # fmt: skip
         manifest = self.manifest(stage) or manifest
         self._states, self._verified[stage], self._changed[stage] = {}, manifest, (manifest, [])
         now_stale = tuple(name for name, was in before.items() if was == "current" and self.state(name) == "stale")
@@ -296,14 +291,9 @@ class Workspace:
                 for split in sorted({name.split(".")[0] for name in changed}):
                     check_labels(self.directory(stage), split, per_token=manifest.settings["labels"] == "token")
             seal(
-                self.directory(stage),
-                manifest.format,
-                manifest.version,
-                settings=manifest.settings,
-                inputs=manifest.inputs,
-                report=manifest.report,
-                names=list(manifest.outputs),
-            )
+                self.directory(stage), manifest.format, manifest.version, settings=manifest.settings,
+                inputs=manifest.inputs, report=manifest.report, names=list(manifest.outputs),
+            )  # fmt: skip
             adopted[stage] = changed
             self._states, self._verified = {}, {}
         return adopted

@@ -33,6 +33,7 @@ from rnnlm.screen import Screen
 from rnnlm.workspace import Workspace
 
 S = TypeVar("S")
+_GIGABYTE = 10**9
 
 
 class Corpus:
@@ -133,6 +134,11 @@ class Corpus:
         prepared = self.settings(CleanSettings).settings.prepared and self.labels != "token"
         kept = self.kind == "char" or given.closed or prepared
         return VocabRule(given.min_count or (1 if kept else 2), given.max_size)
+
+    def refuse_large(self, size: int, what: str, flag: str) -> None:
+        """UsageError for a result over 1 GB that --force does not ask for."""
+        if size > _GIGABYTE and not self.request.run.force:
+            raise UsageError(f"{what} would write {size / _GIGABYTE:.1f} GB", f"use a smaller {flag}, or --force")
 
     def _refuse_task(self) -> None:
         """Raise UsageError for a task that the workspace's corpus does not support."""

@@ -1,21 +1,15 @@
 """Brings the stages that a command needs up to date, with notices, and records their settings."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from rnnlm.app.corpus import Corpus
 from rnnlm.app.request import SECTIONS, TABLE_SECTIONS, TEXT_SECTIONS, Request
+from rnnlm.app.stages import PIPELINE, PipelineStage
 from rnnlm.artifacts import write_bytes
 from rnnlm.config import as_dict, files_of, to_toml
-from rnnlm.errors import UsageError
 from rnnlm.graph import STAGES, chain
 from rnnlm.screen import Screen
 from rnnlm.workspace import Built, Workspace
-
-if TYPE_CHECKING:
-    from rnnlm.app.stages import PipelineStage
-
-GIGABYTE = 10**9
 
 
 class Pipeline(Corpus):
@@ -30,10 +24,8 @@ class Pipeline(Corpus):
         super().__init__(workspace, request, screen)
         self._of_another_corpus = of_another_corpus
 
-    def stage(self, name: str) -> "PipelineStage":
+    def stage(self, name: str) -> PipelineStage:
         """A stage with the settings of this request."""
-        from rnnlm.app.stages import PIPELINE
-
         return PIPELINE[name](self)
 
     def ensure(self, stage: str, *, force: bool = False, asked: bool = True) -> Built:
@@ -92,11 +84,6 @@ class Pipeline(Corpus):
             write_bytes(path, content)
         elif path.read_bytes() != content:
             self.screen.notice(f"{path} is the file of --config and is not changed; flags of this run are not in it")
-
-    def refuse_large(self, size: int, what: str, flag: str) -> None:
-        """UsageError for a result over 1 GB that --force does not ask for."""
-        if size > GIGABYTE and not self.request.run.force:
-            raise UsageError(f"{what} would write {size / GIGABYTE:.1f} GB", f"use a smaller {flag}, or --force")
 
 
 def section_order(workspace: Workspace | None) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
-from rnnlm.app.pipeline import Pipeline
+from rnnlm.app.corpus import Corpus
 from rnnlm.arrays import open_npy
 from rnnlm.artifacts import sha256_bytes
 from rnnlm.config import as_dict
@@ -17,7 +17,7 @@ from rnnlm.corpus.labels.raw import split_labelled
 from rnnlm.corpus.normalizer import normalizer_json
 from rnnlm.corpus.pad import pad, padded_size
 from rnnlm.corpus.raw import join_splits, split_raw
-from rnnlm.corpus.settings import SPLITS, PadSettings, RawSettings, TokenizeSettings
+from rnnlm.corpus.settings import SPLITS, EmbedSettings, PadSettings, RawSettings, TokenizeSettings
 from rnnlm.corpus.tokenize import SAMPLE_MEGABYTES, tokenize
 from rnnlm.corpus.vocabulary import vocab
 from rnnlm.errors import InputError
@@ -25,6 +25,7 @@ from rnnlm.screen import Grid, View, count, percent
 from rnnlm.tables.settings import WindowSettings
 from rnnlm.tables.table import open_table
 from rnnlm.tables.windows import window
+from rnnlm.training.settings import TrainSettings
 
 _EXAMPLES, _EXAMPLE_IDS, _NAMES = 3, 12, 40  # lines, ids and names of columns to show
 _FILLED = {"forward": "filled with the last known value", "mean": "filled with train's mean",
@@ -36,8 +37,8 @@ class PipelineStage(ABC):
 
     following: ClassVar[str] = "train"
 
-    def __init__(self, pipeline: Pipeline) -> None:
-        self.pipeline = pipeline
+    def __init__(self, corpus: Corpus) -> None:
+        self.corpus = corpus
 
     @abstractmethod
     def settings(self) -> dict[str, Any]:
@@ -60,21 +61,21 @@ class Raw(PipelineStage):
 
     def settings(self) -> dict[str, Any]:
         """The corpus, and how it is split."""
-        workspace = self.pipeline.workspace
+        workspace = self.corpus.workspace
         manifest = workspace.manifest("raw")
         if manifest is None:
             raise InputError(
                 f"{workspace.path} holds no corpus yet", f"name one: rnnlm clean CORPUS --out {workspace.path}"
             )
-        given = self.pipeline.settings(RawSettings).settings
+        given = self.corpus.settings(RawSettings).settings
         cut = {"fractions": given.fractions, "split_seed": given.split_seed}
         return {name: cut[name] if value is not None and name in cut else value
                 for name, value in manifest.settings.items()}  # fmt: skip
 
     def build(self, directory: Path) -> dict[str, Any]:
         """Join the splits, which restores the corpus, and split it again."""
-        workspace, labels = self.pipeline.workspace, self.pipeline.labels
-        given, before = self.pipeline.settings(RawSettings).settings, workspace.verified("raw").report
+        workspace, labels = self.corpus.workspace, self.corpus.labels
+        given, before = self.corpus.settings(RawSettings).settings, workspace.verified("raw").report
         spool, raw = directory / ".spool", workspace.directory("raw")
         spool.mkdir()
         join_splits(raw, spool)
@@ -95,9 +96,9 @@ class _TextStage(PipelineStage):
 
     def build(self, directory: Path) -> dict[str, Any]:
         """Fill the directory, with progress."""
-        source = self.pipeline.workspace.directory(self.reads)
+        source = self.corpus.workspace.directory(self.reads)
         size = sum((source / f"{split}.txt").stat().st_size for split in SPLITS)
-        with self.pipeline.screen.bytes_progress(type(self).__name__.lower(), size) as advance:
+        with self.corpus.screen.bytes_progress(type(self).__name__.lower(), size) as advance:
             return self.fill(source, directory, advance)
 
     @abstractmethod
@@ -112,13 +113,13 @@ class Clean(_TextStage):
 
     def settings(self) -> dict[str, Any]:
         """The rules of cleaning and of units."""
-        rule = self.pipeline.rule
+        rule = self.corpus.rule
         normalizer = sha256_bytes(normalizer_json(rule.normalizer()).encode())
-        return {"rule": rule.described(), "units": asdict(self.pipeline.units), "normalizer": normalizer}
+        return {"rule": rule.described(), "units": asdict(self.corpus.units), "normalizer": normalizer}
 
     def fill(self, source: Path, directory: Path, advance: Any) -> dict[str, Any]:
         """Clean every split."""
-        return clean(source, directory, self.pipeline.rule, self.pipeline.units, advance)
+        return clean(source, directory, self.corpus.rule, self.corpus.units, advance)
 
     def view(self, report: Mapping[str, Any], directory: Path) -> list[View]:
         """Counts by split, and the first lines."""
@@ -136,21 +137,21 @@ class Tokenize(_TextStage):
 
     def settings(self) -> dict[str, Any]:
         """The kind of token, and the source of learned or imported subwords."""
-        pipeline = self.pipeline
-        settings: dict[str, Any] = {"kind": pipeline.kind, "rule": pipeline.rule.described()}
-        if pipeline.kind == "bpe":
-            size = pipeline.settings(TokenizeSettings).settings.vocab_size
+        corpus = self.corpus
+        settings: dict[str, Any] = {"kind": corpus.kind, "rule": corpus.rule.described()}
+        if corpus.kind == "bpe":
+            size = corpus.settings(TokenizeSettings).settings.vocab_size
             settings |= {"vocab_size": size, "sample_megabytes": SAMPLE_MEGABYTES}
-        if pipeline.imported is not None:
-            settings["tokenizer_sha256"] = pipeline.imported.source_sha256
+        if corpus.imported is not None:
+            settings["tokenizer_sha256"] = corpus.imported.source_sha256
         return settings
 
     def fill(self, source: Path, directory: Path, advance: Any) -> dict[str, Any]:
         """Split every text into tokens."""
-        pipeline = self.pipeline
-        size = pipeline.settings(TokenizeSettings).settings.vocab_size
+        corpus = self.corpus
+        size = corpus.settings(TokenizeSettings).settings.vocab_size
         return tokenize(
-            source, directory, kind=pipeline.kind, rule=pipeline.rule, vocab_size=size, imported=pipeline.imported,
+            source, directory, kind=corpus.kind, rule=corpus.rule, vocab_size=size, imported=corpus.imported,
             progress=advance,
         )  # fmt: skip
 
@@ -172,18 +173,18 @@ class Vocab(_TextStage):
 
     def settings(self) -> dict[str, Any]:
         """Which tokens get an id."""
-        choice = self.pipeline.vocab_rule()
+        choice = self.corpus.vocab_rule()
         lexicon = choice.lexicon and sha256_bytes("\n".join(choice.lexicon).encode())
         return {
-            "kind": self.pipeline.kind, "rule": self.pipeline.rule.described(), "min_count": choice.min_count,
+            "kind": self.corpus.kind, "rule": self.corpus.rule.described(), "min_count": choice.min_count,
             "max_size": choice.max_size, "lexicon_sha256": lexicon,
         }  # fmt: skip
 
     def fill(self, source: Path, directory: Path, advance: Any) -> dict[str, Any]:
         """Count, choose, and write every split as ids."""
-        pipeline = self.pipeline
+        corpus = self.corpus
         return vocab(
-            source, directory, kind=pipeline.kind, rule=pipeline.rule, choice=pipeline.vocab_rule(), progress=advance
+            source, directory, kind=corpus.kind, rule=corpus.rule, choice=corpus.vocab_rule(), progress=advance
         )
 
     def view(self, report: Mapping[str, Any], directory: Path) -> list[View]:
@@ -210,22 +211,22 @@ class Pad(PipelineStage):
 
     @cached_property
     def _splits(self) -> dict[str, Any]:
-        return {split: self.pipeline.ids(split) for split in SPLITS}
+        return {split: self.corpus.ids(split) for split in SPLITS}
 
     @cached_property
     def _size(self) -> tuple[int, dict[str, int], int]:
-        given = self.pipeline.settings(PadSettings).settings
+        given = self.corpus.settings(PadSettings).settings
         return padded_size(self._splits, given.max_length, given.long_lines)
 
     def settings(self) -> dict[str, Any]:
         """The length of rows, and the treatment of longer lines."""
-        return {"length": self._size[0], "long_lines": self.pipeline.settings(PadSettings).settings.long_lines}
+        return {"length": self._size[0], "long_lines": self.corpus.settings(PadSettings).settings.long_lines}
 
     def build(self, directory: Path) -> dict[str, Any]:
         """Write the rows; UsageError for more than 1 GB of them without --force."""
         width, rows, size = self._size
-        self.pipeline.screen.notice(f"pad: {sum(rows.values()):,} rows of {width:,} ids, {size:,} bytes")
-        self.pipeline.refuse_large(size, "pad", "--max-length")
+        self.corpus.screen.notice(f"pad: {sum(rows.values()):,} rows of {width:,} ids, {size:,} bytes")
+        self.corpus.refuse_large(size, "pad", "--max-length")
         return pad(self._splits, directory, width, self.settings()["long_lines"])
 
     def view(self, report: Mapping[str, Any], directory: Path) -> list[View]:
@@ -245,9 +246,17 @@ class Embed(PipelineStage):
 
     @cached_property
     def _layer(self) -> Any:
-        from rnnlm.app.train.describe import initial_layer
+        from rnnlm.corpus.tokenizer import tokens_by_id
+        from rnnlm.model.embedding_init import InitialLayer
+        from rnnlm.training.defaults import fill_in
 
-        return initial_layer(self.pipeline)
+        corpus, train = self.corpus, self.corpus.settings(TrainSettings).settings
+        given, ids, (rules, _) = corpus.settings(EmbedSettings).settings, corpus.ids("train"), corpus.text_rules()
+        _, dimensions = fill_in(
+            train, task=corpus.task, kind=corpus.kind, tokens=len(ids.ids), lines=ids.lines, embedding=given.embedding
+        )
+        names = tokens_by_id(rules.tokenizer)
+        return InitialLayer(corpus.workspace, names, given, ids=ids, dimensions=dimensions, seed=train.seed)
 
     def settings(self) -> dict[str, Any]:
         """Where the layer comes from, and its size."""
@@ -256,10 +265,10 @@ class Embed(PipelineStage):
     def build(self, directory: Path) -> dict[str, Any]:
         """Write the layer; UsageError for more than 1 GB without --force."""
         size = 4 * self._layer.size * self._layer.dimensions
-        if self.pipeline.request.command == "embed":
+        if self.corpus.request.command == "embed":
             shape = f"({self._layer.size:,}, {self._layer.dimensions:,})"
-            self.pipeline.screen.notice(f"embed: {shape} float32, {size:,} bytes")
-        self.pipeline.refuse_large(size, "embed", "--embedding")
+            self.corpus.screen.notice(f"embed: {shape} float32, {size:,} bytes")
+        self.corpus.refuse_large(size, "embed", "--embedding")
         return dict(self._layer.build(directory))
 
     def view(self, report: Mapping[str, Any], directory: Path) -> list[View]:
@@ -275,7 +284,7 @@ class Table(PipelineStage):
 
     def settings(self) -> dict[str, Any]:
         """The table that the workspace holds; InputError where there is none."""
-        manifest = self.pipeline.workspace.manifest("table")
+        manifest = self.corpus.workspace.manifest("table")
         if manifest is None:
             raise self._missing()
         return dict(manifest.settings)
@@ -285,7 +294,7 @@ class Table(PipelineStage):
         raise self._missing()
 
     def _missing(self) -> InputError:
-        path = self.pipeline.workspace.path
+        path = self.corpus.workspace.path
         return InputError(f"{path} holds no table yet", f"name one: rnnlm window TABLE --out {path}")
 
 
@@ -294,12 +303,12 @@ class Window(PipelineStage):
 
     def settings(self) -> dict[str, Any]:
         """How the table is cut into windows."""
-        return as_dict(self.pipeline.settings(WindowSettings).settings)
+        return as_dict(self.corpus.settings(WindowSettings).settings)
 
     def build(self, directory: Path) -> dict[str, Any]:
         """Cut the table."""
-        table = open_table(self.pipeline.workspace.directory("table"))
-        return window(table, directory, self.pipeline.settings(WindowSettings).settings)
+        table = open_table(self.corpus.workspace.directory("table"))
+        return window(table, directory, self.corpus.settings(WindowSettings).settings)
 
     def view(self, report: Mapping[str, Any], directory: Path) -> list[View]:
         """Counts by split, the columns, and missing values."""
@@ -314,7 +323,7 @@ class Window(PipelineStage):
         lines = [f"inputs: {', '.join(names[:_NAMES])}{more}", f"target: {', '.join(report['targets'])}, {where}"]
         gaps = _listed(report["missing_values"])
         if gaps:
-            filled = _FILLED[self.pipeline.settings(WindowSettings).settings.missing]
+            filled = _FILLED[self.corpus.settings(WindowSettings).settings.missing]
             lines.append(f"missing: {gaps}; inputs are {filled}, targets are not")
         new = _listed(report["unknown_categories"])
         return [view, "", *lines, *([f"not in train: {new}"] if new else [])]

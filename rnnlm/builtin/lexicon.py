@@ -13,15 +13,8 @@ _FEMALE = dict(zip(GENDER_FORMS, ("she", "her", "her", "girl"), strict=True))
 
 NUMBER_FORMS = ("a", "this", "was", "is", "it", "its", "them", "has")
 _NUMBER_TAGS = {
-    "a": "DET",
-    "this": "DET",
-    "was": "VERB",
-    "is": "VERB",
-    "it": "PRON",
-    "its": "DET",
-    "them": "PRON",
-    "has": "VERB",
-}
+    "a": "DET", "this": "DET", "was": "VERB", "is": "VERB", "it": "PRON", "its": "DET", "them": "PRON", "has": "VERB",
+}  # fmt: skip
 _SINGULAR = dict(zip(NUMBER_FORMS, ("a", "this", "was", "is", "it", "its", "it", "has"), strict=True))
 _PLURAL = dict(zip(NUMBER_FORMS, ("some", "these", "were", "are", "they", "their", "them", "have"), strict=True))
 
@@ -127,20 +120,10 @@ CATEGORIES = {
 }
 
 REGISTERS = {
-    "hero": "child",
-    "friend": "friend",
-    "relative": "relative",
-    "royal": "royal",
-    "animal": "animal",
-    "dish": "dish",
-    "toy": "toy",
-    "jewel": "jewel",
-    "colour": "colour",
-    "container": "container",
-    "flower": "flower",
-    "sight": "sight",
+    "hero": "child", "friend": "friend", "relative": "relative", "royal": "royal", "animal": "animal", "dish": "dish",
+    "toy": "toy", "jewel": "jewel", "colour": "colour", "container": "container", "flower": "flower", "sight": "sight",
     "cart": "cart",
-}
+}  # fmt: skip
 
 _TAGGED = {
     "ADJ": "best cool full",

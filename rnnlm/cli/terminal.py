@@ -24,14 +24,9 @@ def console(stream: TextIO) -> Console:
     """A console that writes plain text unless `stream` is a terminal."""
     terminal = stream.isatty()
     return Console(
-        file=stream,
-        force_terminal=terminal,
-        no_color=bool(os.environ.get("NO_COLOR")),
-        width=None if terminal else 100,
-        highlight=False,
-        emoji=False,
-        soft_wrap=not terminal,
-    )
+        file=stream, force_terminal=terminal, no_color=bool(os.environ.get("NO_COLOR")),
+        width=None if terminal else 100, highlight=False, emoji=False, soft_wrap=not terminal,
+    )  # fmt: skip
 
 
 class Terminal:

@@ -50,14 +50,9 @@ class CleanRule:
             return cls("keep", "keep", "keep", "none", False, fold=words, special=words)
         kept = settings.punctuation == "keep"
         return cls(
-            settings.case,
-            settings.punctuation,
-            settings.digits,
-            settings.normalization,
-            settings.strip_accents,
-            fold=True,
-            special=words and kept,
-        )
+            settings.case, settings.punctuation, settings.digits, settings.normalization, settings.strip_accents,
+            fold=True, special=words and kept,
+        )  # fmt: skip
 
     def fits(self) -> bool:
         """Whether it can be a rule; it may come from any file."""

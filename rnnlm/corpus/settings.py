@@ -122,8 +122,7 @@ class TokenizeSettings:
 
     kind: TokenKind | None = setting(
         None, "words, space-separated words, characters, bytes or byte-level subwords",
-        auto="word; whitespace with --prepared",
-        group="tokenizer"
+        auto="word; whitespace with --prepared", group="tokenizer",
     )  # fmt: skip
     vocab_size: int = setting(8000, "number of ids of a bpe tokenizer, the four special ones included", at_least(260))
     tokenizer: str | None = setting(

@@ -150,16 +150,11 @@ def vocab(
             file.write(f"{number}\t{_field(name)}\t{frequencies[number]}\n".encode())
     order = np.argsort(-frequencies[UNKNOWN_ID + 1 :], kind="stable")[:_SHOWN] + UNKNOWN_ID + 1
     return {
-        "kind": kind,
-        "size": len(names),
-        "outputs": len(names) - FIRST_OUTPUT,
-        "distinct_in_train": distinct,
-        "unknown_in_train": unknown_count,
-        "min_count": choice.min_count,
-        "splits": splits,
+        "kind": kind, "size": len(names), "outputs": len(names) - FIRST_OUTPUT, "distinct_in_train": distinct,
+        "unknown_in_train": unknown_count, "min_count": choice.min_count, "splits": splits,
         "most_frequent": {shown(names[number], kind): int(frequencies[number]) for number in order},
         "most_frequent_unknown": {shown(token, kind): count for count, token in unknown_most},
-    }
+    }  # fmt: skip
 
 
 def _inverse(tokens: Path, kind: str) -> dict[str, str] | None:

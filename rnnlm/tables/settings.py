@@ -69,8 +69,7 @@ class WindowSettings:
     )
     inputs: str | None = setting(
         None, "the columns that a model reads", _read_by(column_names),
-        auto="all but --ignore, --time and --group, and the target where --horizon is 0",
-        group="columns", basic=True
+        auto="all but --ignore, --time and --group, and the target where --horizon is 0", group="columns", basic=True,
     )  # fmt: skip
     ignore: str | None = setting(
         None, "columns that are no inputs", _read_by(column_names), auto="none", group="columns"

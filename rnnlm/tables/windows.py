@@ -80,14 +80,9 @@ def window(table: Table, directory: Path, settings: WindowSettings) -> dict[str,
     counts = {"missing_values": _missing(table, rules), "unknown_categories": _unknown(table, rules)}
     write_json(directory / DESCRIPTION, {**rules.to_json(), **counts})
     return {
-        "steps": rules.steps,
-        "horizon": rules.horizon,
-        "features": rules.features,
-        "inputs": list(rules.inputs),
-        "targets": list(rules.targets),
-        **counts,
-        "splits": report,
-    }
+        "steps": rules.steps, "horizon": rules.horizon, "features": rules.features, "inputs": list(rules.inputs),
+        "targets": list(rules.targets), **counts, "splits": report,
+    }  # fmt: skip
 
 
 def choose(table: Table, settings: WindowSettings) -> SeriesRules:
@@ -125,18 +120,11 @@ def choose(table: Table, settings: WindowSettings) -> SeriesRules:
         if column.kind == "text" and column.stray is None and name not in cycles:
             texts.append(name)
     return SeriesRules(
-        columns=columns,
-        categories={name: () for name in columns if name in texts or name in categories},
-        cycles={name: cycles[name] for name in columns if name in cycles},
-        targets=targets,
-        group=group,
-        time=settings.time,
-        steps=settings.steps or (STEPS if group is None else None),
-        horizon=settings.horizon,
-        stride=settings.stride,
-        missing=settings.missing,
-        scaling=settings.scaling,
-    )
+        columns=columns, categories={name: () for name in columns if name in texts or name in categories},
+        cycles={name: cycles[name] for name in columns if name in cycles}, targets=targets, group=group,
+        time=settings.time, steps=settings.steps or (STEPS if group is None else None), horizon=settings.horizon,
+        stride=settings.stride, missing=settings.missing, scaling=settings.scaling,
+    )  # fmt: skip
 
 
 def split_rows(rows: int, starts: RowNumbers, fractions: str, *, grouped: bool) -> dict[str, SplitRows]:
@@ -178,13 +166,9 @@ def fit(table: Table, rules: SeriesRules, train: RowNumbers) -> SeriesRules:
         scales.append(scale)
     targets = [mean_and_scale(_known(table.number(name)[train], name), rules.scaling) for name in rules.targets]
     return replace(
-        rules,
-        input_fill=tuple(fills),
-        input_mean=tuple(means),
-        input_scale=tuple(scales),
-        target_mean=tuple(mean for mean, _ in targets),
-        target_scale=tuple(scale for _, scale in targets),
-    )
+        rules, input_fill=tuple(fills), input_mean=tuple(means), input_scale=tuple(scales),
+        target_mean=tuple(mean for mean, _ in targets), target_scale=tuple(scale for _, scale in targets),
+    )  # fmt: skip
 
 
 def mean_and_scale(known: Floats, scaling: Scaling) -> tuple[float, float]:

@@ -1,10 +1,14 @@
 """The fraction of a run that is done: by steps, by tokens, or by the time of the whole process."""
 
+import os
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 from rnnlm.errors import ArtifactError, UsageError
 from rnnlm.training.journal import Record
+
+_IMPORTED_AT = time.monotonic()
 
 
 @dataclass(frozen=True)
@@ -106,3 +110,13 @@ class ReplayedClock(BudgetClock):
                 f"step {step:,} has {length} steps of text, and {self._record.lengths[step]} in the journal",
                 "replay it with the settings in replay.toml",
             )
+
+
+def started_at() -> float:
+    """The kernel's record if there is one (Linux, to 10 ms), otherwise the import of this file."""
+    try:
+        after_name = Path("/proc/self/stat").read_text("utf-8").rpartition(")")[2].split()
+        since_boot = int(after_name[19]) / os.sysconf("SC_CLK_TCK")
+        return time.monotonic() - (time.clock_gettime(time.CLOCK_BOOTTIME) - since_boot)
+    except (OSError, ValueError, IndexError, AttributeError):
+        return _IMPORTED_AT

@@ -1,4 +1,4 @@
-"""The data of a run, a class for each kind of task: a text as ids, a text with labels, windows of a table."""
+"""What a run reads, a class for each kind of task: a text as ids, a text with labels, windows of a table."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -23,11 +23,26 @@ from rnnlm.training.settings import SettledSettings
 from rnnlm.training.temperature import calibrate
 
 
-class Data(ABC):
-    """The data of one task.
+@dataclass(frozen=True)
+class DataSize:
+    """The size of train.
 
-    `inputs` are digests of what is read, `stages` the identities of the stages that it comes from.
+    `tokens` counts time steps, `lines` sequences; `longest` is the longest sequence that is read whole, 0 for a stream.
+    `vocabulary` counts ids, `features` numbers per step; `labels` names outputs that are not tokens: labels, or columns
+    of a forecast.
     """
+
+    kind: str
+    tokens: int
+    lines: int
+    longest: int
+    vocabulary: int = 0
+    features: int = 0
+    labels: tuple[str, ...] = ()
+
+
+class Data(ABC):
+    """The data of one task: `inputs` are digests of what is read, `stages` the identities of the stages it is from."""
 
     task: str
     inputs: Mapping[str, str]
@@ -35,44 +50,9 @@ class Data(ABC):
     tokenizer: bytes | None
 
     @property
-    def labels(self) -> tuple[str, ...]:
-        """Names of outputs that are not tokens: labels, or the columns of a forecast."""
-        return ()
-
-    @property
-    def vocabulary(self) -> int:
-        """Number of ids."""
-        return 0
-
-    @property
-    def features(self) -> int:
-        """Real numbers per step."""
-        return 0
-
-    @property
-    def valid_tokens(self) -> int:
-        """Tokens of the validation split, where they are counted."""
-        return 0
-
-    @property
     @abstractmethod
-    def kind(self) -> str:
-        """The kind of token; 'series' for real values."""
-
-    @property
-    @abstractmethod
-    def tokens(self) -> int:
-        """Steps of train."""
-
-    @property
-    @abstractmethod
-    def lines(self) -> int:
-        """Sequences of train."""
-
-    @property
-    @abstractmethod
-    def longest(self) -> int:
-        """Steps of the longest sequence; 0 for a stream."""
+    def size(self) -> DataSize:
+        """How much there is of it."""
 
     @property
     @abstractmethod
@@ -81,24 +61,24 @@ class Data(ABC):
 
     @abstractmethod
     def objective(self, settings: SettledSettings, validated: int | None) -> Objective:
-        """The objective; `validated` limits the tokens that a quick validation reads."""
+        """The loss of the task; `validated` bounds the tokens of a quick validation."""
 
     @abstractmethod
     def start(self, network: Network, settings: SettledSettings) -> None:
-        """Initialize what depends on the data: the bias of the outputs, or persistence."""
+        """Initialize what depends on the data: the output bias at log frequencies, or persistence."""
 
     @abstractmethod
     def report(self, network: Network, deadline: float | None) -> dict[str, Any]:
-        """The validation metric of a finished network, by `deadline` on the monotonic clock if it is not None."""
+        """The validation metric of a finished network, by `deadline` on the monotonic clock if there is one."""
 
     def calibrate(self, network: Network) -> float | None:
-        """Fit a temperature on validation and return it; None where the task has none."""
+        """Set a temperature by validation, and return it; None if the task has none."""
         return None
 
 
 @dataclass(frozen=True)
 class LanguageData(Data):
-    """A text as ids: `train` and `valid`, and `sentences` instead of train's lines."""
+    """A text as ids: `train` and `valid`, and `sentences` in place of train's whole lines."""
 
     train: Ids
     valid: Ids
@@ -109,127 +89,68 @@ class LanguageData(Data):
     sentences: Sentences | None = None
     task: str = "language"
 
-    @property
-    def context(self) -> str:
-        """What a state is carried across."""
-        return "stream" if self.sentences is None else "sentence"
-
-    @property
-    def kind(self) -> str:
-        """The kind of token."""
-        return self.rules.kind
-
-    @property
-    def tokens(self) -> int:
-        """Tokens of train, `</s>` included."""
-        return len(self.train.ids)
-
-    @property
-    def lines(self) -> int:
-        """Lines of train."""
-        return self.train.lines
-
-    @property
-    def longest(self) -> int:
-        """Tokens of the longest sentence; 0 for a stream."""
-        return 0 if self.sentences is None else int(self.sentences.sizes().max(initial=0))
-
     @cached_property
-    def vocabulary(self) -> int:
-        """Number of ids."""
-        return int(self.rules.tokenizer.get_vocab_size())
+    def size(self) -> DataSize:
+        """Tokens, each `</s>` one, and lines."""
+        longest = 0 if self.sentences is None else int(self.sentences.sizes().max(initial=0))
+        ids = int(self.rules.tokenizer.get_vocab_size())
+        return DataSize(self.rules.kind, len(self.train.ids), self.train.lines, longest, ids)
 
     @cached_property
     def counts(self) -> NDArray[np.int64]:
-        """(outputs,) how often each token that can be predicted occurs in train."""
-        return output_counts(self.train, self.vocabulary)
+        """(outputs,) frequency in train of each token that can be predicted."""
+        return output_counts(self.train, self.size.vocabulary)
 
     @property
-    def valid_tokens(self) -> int:
-        """Tokens of the validation split."""
-        return len(self.valid.ids)
+    def _context(self) -> str:
+        return "stream" if self.sentences is None else "sentence"
 
     @property
     def described(self) -> dict[str, Any]:
         """The rules from text to ids, and the context."""
-        return {"text": text_description(self.rules), "context": self.context, "data": dict(self.stages)}
+        return {"text": text_description(self.rules), "context": self._context, "data": dict(self.stages)}
 
     def objective(self, settings: SettledSettings, validated: int | None) -> Objective:
         """The next token."""
         return LanguageObjective(self.train, self.valid, settings, self.sentences, validated)
 
     def start(self, network: Network, settings: SettledSettings) -> None:
-        """Initialize the bias with the log frequencies."""
+        """Set the bias to the log frequencies."""
         if settings.unigram_bias:
             network.start_bias(self.counts)
 
     def report(self, network: Network, deadline: float | None) -> dict[str, Any]:
         """The exact perplexity of the validation split."""
-        return language_report(network, self.valid, self.context, deadline)
+        return language_report(network, self.valid, self._context, deadline)
 
     def calibrate(self, network: Network) -> float | None:
-        """The temperature that minimizes validation loss."""
-        return calibrate(network, self.valid, self.context)
+        """The best temperature on validation."""
+        return calibrate(network, self.valid, self._context)
 
 
 @dataclass(frozen=True)
-class _SequenceData(Data):
-    """Whole sequences: `train` and `valid`."""
-
-    train: Any
-    valid: Any
-
-    @property
-    def tokens(self) -> int:
-        """Steps of all sequences."""
-        return int(self.train.lengths().sum())
-
-    @property
-    def lines(self) -> int:
-        """Sequences of train."""
-        return len(self.train)
-
-    @property
-    def longest(self) -> int:
-        """Steps of the longest one."""
-        return int(self.train.lengths().max(initial=0))
-
-    def objective(self, settings: SettledSettings, validated: int | None) -> Objective:
-        """Labels, or future values."""
-        return SequenceObjective(self.train, self.valid, settings, self.task)
-
-
-@dataclass(frozen=True)
-class LabelledData(_SequenceData):
+class LabelledData(Data):
     """Texts with a label each (`task` 'classify'), or one for each word ('tag')."""
 
     train: LabelledText
     valid: LabelledText
     task: str
-    names: tuple[str, ...]
+    labels: tuple[str, ...]
     rules: TextRules
     tokenizer: bytes
     inputs: Mapping[str, str]
     stages: Mapping[str, str]
 
-    @property
-    def kind(self) -> str:
-        """The kind of token."""
-        return self.rules.kind
-
     @cached_property
-    def vocabulary(self) -> int:
-        """Number of ids."""
-        return int(self.rules.tokenizer.get_vocab_size())
-
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """The labels, in the order of their numbers."""
-        return self.names
+    def size(self) -> DataSize:
+        """Tokens and texts."""
+        lengths, ids = self.train.lengths(), int(self.rules.tokenizer.get_vocab_size())
+        longest = int(lengths.max(initial=0))
+        return DataSize(self.rules.kind, int(lengths.sum()), len(lengths), longest, ids, labels=self.labels)
 
     @cached_property
     def _counts(self) -> NDArray[np.int64]:
-        return label_counts(self.train, len(self.names))
+        return label_counts(self.train, len(self.labels))
 
     @property
     def described(self) -> dict[str, Any]:
@@ -237,8 +158,12 @@ class LabelledData(_SequenceData):
         labels = {"labels": list(self.labels), "label_counts": self._counts.tolist()}
         return {"text": text_description(self.rules), **labels, "data": dict(self.stages)}
 
+    def objective(self, settings: SettledSettings, validated: int | None) -> Objective:
+        """Labels."""
+        return SequenceObjective(self.train, self.valid, settings, self.task)
+
     def start(self, network: Network, settings: SettledSettings) -> None:
-        """Initialize the bias with the log frequencies."""
+        """Set the bias to the log frequencies."""
         if settings.unigram_bias:
             network.start_bias(self._counts)
 
@@ -248,7 +173,7 @@ class LabelledData(_SequenceData):
 
 
 @dataclass(frozen=True)
-class SeriesData(_SequenceData):
+class SeriesData(Data):
     """Windows of a table."""
 
     train: Series
@@ -258,28 +183,24 @@ class SeriesData(_SequenceData):
     task: str = "forecast"
     tokenizer: bytes | None = None
 
-    @property
-    def kind(self) -> str:
-        """Real values."""
-        return "series"
-
-    @property
-    def features(self) -> int:
-        """Numbers of a step."""
-        return int(self.train.rules.features)
-
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """The columns that are forecast."""
-        return tuple(self.train.rules.targets)
+    @cached_property
+    def size(self) -> DataSize:
+        """Steps and windows."""
+        lengths, rules = self.train.lengths(), self.train.rules
+        steps, longest = int(lengths.sum()), int(lengths.max(initial=0))
+        return DataSize("series", steps, len(lengths), longest, features=rules.features, labels=tuple(rules.targets))
 
     @property
     def described(self) -> dict[str, Any]:
         """The rules from a table to numbers."""
         return {"series": self.train.rules.to_json(), "data": dict(self.stages)}
 
+    def objective(self, settings: SettledSettings, validated: int | None) -> Objective:
+        """Values to come."""
+        return SequenceObjective(self.train, self.valid, settings, self.task)
+
     def start(self, network: Network, settings: SettledSettings) -> None:
-        """Persistence, where the network has a skip connection."""
+        """Start with persistence, where the network has a skip connection."""
         if settings.skip_connection:
             network.start_direct(self.train.rules.target_inputs)
 

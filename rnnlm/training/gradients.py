@@ -47,14 +47,10 @@ def dropout_of(settings: SettledSettings, generator: torch.Generator) -> Dropout
         return fraction * settings.dropout if given is None else given
 
     return Dropout(
-        generator,
-        words=settings.dropout_words,
-        inputs=rate(settings.dropout_inputs, INPUT_FRACTION),
-        between=rate(settings.dropout_between),
-        outputs=rate(settings.dropout_outputs),
-        recurrent=settings.dropout_recurrent,
-        locked=settings.locked,
-    )
+        generator, words=settings.dropout_words, inputs=rate(settings.dropout_inputs, INPUT_FRACTION),
+        between=rate(settings.dropout_between), outputs=rate(settings.dropout_outputs),
+        recurrent=settings.dropout_recurrent, locked=settings.locked,
+    )  # fmt: skip
 
 
 class Gradients:

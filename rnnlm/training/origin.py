@@ -30,13 +30,9 @@ class Origin:
 def this_machine(device: str) -> dict[str, Any]:
     """What rounding depends on: versions, threads, device and processor."""
     return {
-        "rnnlm": __version__,
-        "torch": torch.__version__,
-        "numpy": np.__version__,
-        "threads": torch.get_num_threads(),
-        "device": device,
-        "processor": f"{_processor()} ({torch.backends.cpu.get_cpu_capability()})",
-    }
+        "rnnlm": __version__, "torch": torch.__version__, "numpy": np.__version__, "threads": torch.get_num_threads(),
+        "device": device, "processor": f"{_processor()} ({torch.backends.cpu.get_cpu_capability()})",
+    }  # fmt: skip
 
 
 def _processor() -> str:

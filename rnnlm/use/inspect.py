@@ -88,13 +88,9 @@ def _finite(value: float) -> float | None:
 
 def _gradient(each: LagGradients) -> dict[str, Any]:
     return {
-        "layer": each.layer,
-        "part": each.part,
-        "lags": list(range(len(each.norms))),
-        "mean_norm": each.mean.tolist(),
-        "median_norm": each.median.tolist(),
-        "places": each.places.tolist(),
-    }
+        "layer": each.layer, "part": each.part, "lags": list(range(len(each.norms))), "mean_norm": each.mean.tolist(),
+        "median_norm": each.median.tolist(), "places": each.places.tolist(),
+    }  # fmt: skip
 
 
 def _spectrum(eigenvalues: NDArray[np.complex128] | None) -> dict[str, Any]:
@@ -172,14 +168,10 @@ def inspect(exact: Network, windows: Windows, settings: InspectSettings) -> Insp
         random = settings.start == "random"
         run = free_run(exact, random_states(exact, starts) if random else _last(traced.after), settings.free_run)
     return Inspection(
-        windows.steps,
-        windows.places,
-        gradients_by_lag(exact, windows, traced, settings.lags),
-        weight_spectra(exact),
+        windows.steps, windows.places, gradients_by_lag(exact, windows, traced, settings.lags), weight_spectra(exact),
         [step_spectrum(number, layer, directions, settings.jacobians) for number, layer in layers],
-        [use for number, layer in layers for use in gate_use(number, layer)],
-        run,
-    )
+        [use for number, layer in layers for use in gate_use(number, layer)], run,
+    )  # fmt: skip
 
 
 def _last(states: States) -> States:

@@ -11,15 +11,44 @@ BALANCE = 0.0
 BALANCE_HELP = (
     "prior correction of label scores: 0 keeps the training frequencies, 1 treats all labels as equally frequent"
 )
-# Resamples for the interval of a metric and the p value of a difference, in two commands.
-RESAMPLES = 2000
-RESAMPLES_HELP = "bootstrap resamples of lines or documents for intervals"
 SplitName = Literal["train", "valid", "test"]
 Context = Literal["stream", "sentence", "document"]
 
 
 def picture(name: str) -> str | None:
     return None if name.lower().endswith((".png", ".svg", ".pdf")) else "must end in .png, .svg or .pdf"
+
+
+@dataclass(frozen=True)
+class TextSettings:
+    """The text that is measured, and its context."""
+
+    split: SplitName | None = setting(
+        None, "the split", auto="test, or valid where test is empty", record=False, basic=True
+    )
+    text: str | None = setting(
+        None, "a file instead of a split; - for standard input", auto="none", record=False, file="read", basic=True
+    )
+    context: Context | None = setting(
+        None, "carry the state across lines, or reset it at each line or blank line", auto="as trained", record=False,
+        basic=True,
+    )  # fmt: skip
+
+    def check(self) -> None:
+        """One text."""
+        if self.text is not None and self.split is not None:
+            raise UsageError("--text with --split", "give one of them")
+
+
+@dataclass(frozen=True)
+class ResampledSettings(TextSettings):
+    """How the metrics of a text are computed, and resampled for their intervals."""
+
+    batch_size: int = setting(64, "sequences in a batch", at_least(1), record=False)
+    resamples: int = setting(
+        2000, "bootstrap resamples of lines or documents for intervals", at_least(100), record=False
+    )
+    seed: int = setting(1, "seed of the resampling", between(0, 2**63 - 1), record=False)
 
 
 @dataclass(frozen=True)
@@ -73,19 +102,10 @@ class PredictSettings:
 
 
 @dataclass(frozen=True)
-class InspectSettings:
+class InspectSettings(TextSettings):
     """The text that a network is inspected on, and what is measured."""
 
-    split: SplitName | None = setting(
-        None, "the split", auto="test, or valid where test is empty", record=False, basic=True
-    )
-    text: str | None = setting(
-        None, "a file instead of a split; - for standard input", auto="none", record=False, file="read", basic=True
-    )
     prompt: str | None = setting(None, "this text instead of a split", auto="none", record=False, basic=True)
-    context: Context | None = setting(
-        None, "carry the state across lines, or reset it at each line or blank line", auto="as trained", record=False
-    )
     limit: int = setting(10_000, "maximum number of tokens to read, from the beginning", at_least(1), record=False)
     positions: int = setting(32, "positions t, evenly distributed over the tokens read", at_least(1), record=False)
     lags: int = setting(50, "steps before t to which gradients are computed", at_least(1), record=False, basic=True)

@@ -28,13 +28,9 @@ def _draw(axes: Any, task: str, measure: str, lags: Sequence[int], curves: Curve
     for number, (name, values) in enumerate(curves.items()):
         # The lines of networks that remember everything coincide: later ones are drawn smaller.
         axes.plot(
-            [lags[index] for index in order],
-            [values[index] for index in order],
-            label=name,
-            marker=_MARKERS[number % len(_MARKERS)],
-            markersize=max(4, 11 - 2 * number),
-            linewidth=max(1, 4.5 - number),
-        )
+            [lags[index] for index in order], [values[index] for index in order], label=name,
+            marker=_MARKERS[number % len(_MARKERS)], markersize=max(4, 11 - 2 * number), linewidth=max(1, 4.5 - number),
+        )  # fmt: skip
     axes.axhline(guess, color="0.6", linestyle=":", label="a guess")
     axes.set_xscale("log")
     axes.set_xticks(sorted(lags), [f"{lag:,}" for lag in sorted(lags)])

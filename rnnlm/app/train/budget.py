@@ -8,14 +8,13 @@ from typing import Any
 
 from rnnlm.app.pipeline import Pipeline
 from rnnlm.app.request import SECTIONS, Request
-from rnnlm.app.train.clock import started_at
 from rnnlm.config import read_settings_file, seconds
 from rnnlm.corpus.good_turing import probability_of_new
 from rnnlm.corpus.settings import EmbedSettings
 from rnnlm.errors import UsageError
 from rnnlm.model.peak import recurrent_speed
 from rnnlm.training.budget import BudgetChoice, Situation, choose
-from rnnlm.training.budget_clock import Budget
+from rnnlm.training.budget_clock import Budget, started_at
 from rnnlm.training.data import Data, LanguageData
 from rnnlm.training.settings import TrainSettings
 from rnnlm.training.temperature import CALIBRATION_TOKENS
@@ -47,12 +46,12 @@ class Reserved:
 
 
 def budget_of(
-    request: Request, settings: TrainSettings, choice: BudgetChoice | None, valid_tokens: int, parameters: int
+    request: Request, settings: TrainSettings, choice: BudgetChoice | None, data: Data, parameters: int
 ) -> Budget | None:
     """The budget as the trainer takes it."""
-    if settings.budget is None or choice is None:
+    if settings.budget is None or choice is None or not isinstance(data, LanguageData):
         return None
-    whole = seconds(settings.budget)
+    whole, valid_tokens = seconds(settings.budget), len(data.valid.ids)
     read = valid_tokens + min(valid_tokens, CALIBRATION_TOKENS)
     evaluation = _AS_TRAINING * read / choice.tokens_per_second
     return Budget(whole, _start_of(request), Reserved.of(whole, parameters, evaluation).seconds)
@@ -74,7 +73,7 @@ def chosen(pipeline: Pipeline, given: TrainSettings, data: Data, directory: Path
     new = probability_of_new(data.train.ids)
     spent = time.monotonic() - _start_of(pipeline.request)
     left = max(0.0, whole - spent - Reserved.of(whole, 5_000_000).seconds)
-    situation = Situation(left, speed, data.tokens, data.kind, data.counts, new)
+    situation = Situation(left, speed, data.size.tokens, data.size.kind, data.counts, new)
     if directory is None:
         return choose(given, embedding, situation)
     begun, embedding = _begun(given, directory)

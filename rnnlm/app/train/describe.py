@@ -13,12 +13,10 @@ from rnnlm.app.train.data import open_data
 from rnnlm.app.train.replay import record_of
 from rnnlm.config import FLAG, Resolved, as_dict
 from rnnlm.corpus.settings import EmbedSettings
-from rnnlm.corpus.tokenizer import tokens_by_id
 from rnnlm.errors import UsageError
 from rnnlm.model.architecture import Architecture
 from rnnlm.model.cooccurrence import cooccurrence_layer
 from rnnlm.model.embedding import INIT_STD, read_layer
-from rnnlm.model.embedding_init import InitialLayer
 from rnnlm.model.loading import load_network
 from rnnlm.model.network import Network, WeightInit
 from rnnlm.model.outputs.cuts import Cut
@@ -94,7 +92,7 @@ def describe(pipeline: Pipeline, given: TrainSettings, base: Sealed | None, text
     inputs = dict(data.inputs)
     if layer is not None:
         inputs["embed"] = pipeline.workspace.verified("embed").identity
-    elif data.vocabulary and base is None:
+    elif data.size.vocabulary and base is None:
         inputs["embed"] = f"{'cooccurrence' if cooccurring else 'random'} {embedding_std:g}"
     if base is not None:
         inputs["from"] = base.model_sha256
@@ -133,13 +131,13 @@ def _settled(
         wanted = a.embedding
     layer = None
     directory = pipeline.workspace.directory("embed")
-    if base is None and data.vocabulary and pipeline.workspace.manifest("embed") is not None:
+    if base is None and data.size.vocabulary and pipeline.workspace.manifest("embed") is not None:
         layer = read_layer(directory)
     settings, dimensions = fill_in(
-        given, task=data.task, kind=data.kind, tokens=data.tokens, lines=data.lines,
+        given, task=data.task, kind=data.size.kind, tokens=data.size.tokens, lines=data.size.lines,
         embedding=wanted if wanted is not None or layer is None else layer.shape[1],
     )  # fmt: skip
-    size = data.vocabulary
+    size = data.size.vocabulary
     if layer is not None and layer.shape != (size, dimensions):
         pipeline.screen.notice(f"train: {directory} is {layer.shape}, not ({size}, {dimensions}); it is not used")
         layer = None
@@ -154,25 +152,12 @@ def _architecture(settings: SettledSettings, data: Data, dimensions: int) -> Arc
     """The network that settled settings describe, for this data."""
     cut = cut_of(settings, data.counts, dimensions) if isinstance(data, LanguageData) else Cut((), ())
     return Architecture(
-        settings.cell,
-        data.vocabulary,
-        dimensions if data.vocabulary else 0,
-        settings.hidden,
-        settings.layers,
-        settings.tied,
-        task=data.task,
-        features=data.features,
-        labels=len(data.labels),
-        summary=settings.pooling,
-        activation=settings.activation,
-        peepholes=settings.peepholes,
-        feedback=settings.feedback,
-        forced=is_forced(settings),
-        direct=settings.skip_connection,
-        cuts=cut.cuts,
-        widths=cut.widths,
-        read_out=settings.read_out,
-    )
+        settings.cell, data.size.vocabulary, dimensions if data.size.vocabulary else 0, settings.hidden,
+        settings.layers, settings.tied, task=data.task, features=data.size.features, labels=len(data.size.labels),
+        summary=settings.pooling, activation=settings.activation, peepholes=settings.peepholes,
+        feedback=settings.feedback, forced=is_forced(settings), direct=settings.skip_connection, cuts=cut.cuts,
+        widths=cut.widths, read_out=settings.read_out,
+    )  # fmt: skip
 
 
 def network_of(run: Run, device: str, *, fresh: bool) -> Network:
@@ -189,17 +174,6 @@ def network_of(run: Run, device: str, *, fresh: bool) -> Network:
     if run.layer is not None and network.embedding is not None:
         network.start_embedding(run.layer)
     elif fresh and run.from_cooccurrence and isinstance(run.data, LanguageData):
-        size, dimensions = run.data.vocabulary, run.architecture.embedding
+        size, dimensions = run.data.size.vocabulary, run.architecture.embedding
         network.start_embedding(cooccurrence_layer(run.data.train, size, dimensions, settings.seed, run.embedding_std))
     return network.to(device).use_engine(settings.engine)
-
-
-def initial_layer(pipeline: Pipeline) -> InitialLayer:
-    """The layer of the `embed` stage, of the size that a run would have."""
-    given, train = pipeline.settings(EmbedSettings).settings, pipeline.settings(TrainSettings).settings
-    ids, (rules, _) = pipeline.ids("train"), pipeline.text_rules()
-    _, dimensions = fill_in(
-        train, task=pipeline.task, kind=pipeline.kind, tokens=len(ids.ids), lines=ids.lines, embedding=given.embedding
-    )
-    names = tokens_by_id(rules.tokenizer)
-    return InitialLayer(pipeline.workspace, names, given, ids=ids, dimensions=dimensions, seed=train.seed)

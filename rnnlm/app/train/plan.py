@@ -1,15 +1,55 @@
-"""`rnnlm train --plan`: the size of a run, and its speed by a few of its steps."""
+"""The size of a run: whether it fits into memory, what to change if not, and `rnnlm train --plan`."""
 
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from rnnlm.app.train.describe import Run, network_of
-from rnnlm.app.train.memory import demand, smaller
 from rnnlm.config import seconds
+from rnnlm.directories import in_units
+from rnnlm.errors import OutOfMemoryError
 from rnnlm.model.parameters import parameter_count
 from rnnlm.training.available import memory_left, process_memory
+from rnnlm.training.data import LanguageData
+from rnnlm.training.memory import demand_bytes
+from rnnlm.training.settings import SettledSettings
 from rnnlm.training.trial import trial_speed
+
+
+def demand(run: Run, settings: SettledSettings | None = None) -> int:
+    """Bytes that a run takes besides the program, or would take with other settings."""
+    settings = settings or run.settings
+    longest = run.data.size.longest or run.data.size.tokens // settings.batch_size
+    # For labels and forecasts all segments are kept for the backward pass.
+    back = settings.steps_back if isinstance(run.data, LanguageData) else None
+    steps = longest if back is None else min(back, longest)
+    return demand_bytes(run.architecture, settings, steps, torch.get_num_threads())
+
+
+def refuse_too_large(run: Run, device: str, *, force: bool) -> None:
+    """OutOfMemoryError, with what to change, for a run that needs more than the available memory, unless `force`."""
+    limit = memory_left() if device == "cpu" else None
+    needed = demand(run)
+    if limit is None or needed <= limit.left or force:
+        return
+    raise OutOfMemoryError(
+        f"training needs about {in_units(needed)} more, and {limit.bound} leaves {in_units(limit.left)}",
+        f"{smaller(run, limit.left)}; --force tries anyway",
+    )
+
+
+def smaller(run: Run, left: int | None = None) -> str:
+    """What to change so that a run takes less memory: the largest batch size that fits into `left`, if any."""
+    batch, shorter = run.settings.batch_size, "" if run.data.size.longest else ", --bptt"
+    while batch > 1:
+        batch //= 2
+        needed = demand(run, replace(run.settings, batch_size=batch))
+        if left is None or needed <= left:
+            return f"use --batch-size {batch} (about {in_units(needed)}), or a smaller --hidden{shorter} or --layers"
+    return f"use a smaller --hidden{shorter}, --layers or --embedding, or fewer words (--max-size)"
 
 
 def plan_of(run: Run, device: str) -> dict[str, Any]:
@@ -21,14 +61,14 @@ def plan_of(run: Run, device: str) -> dict[str, Any]:
     peak, limit = process_memory() + demand(run), memory_left() if device == "cpu" else None
     fits = limit is None or demand(run) <= limit.left
     speed = _measured(run, device) if fits else None
-    steps = settings.steps_back or data.tokens // max(1, data.lines)
+    steps = settings.steps_back or data.size.tokens // max(1, data.size.lines)
     left: float | None
     if run.choice is not None:
         left = seconds(settings.budget or "")
         tokens = run.choice.seconds * (speed or run.choice.tokens_per_second)
     else:
         taken = settings.steps or (0 if run.record is None else len(run.record))
-        tokens = settings.tokens or taken * settings.batch_size * steps or (settings.epochs or 0) * data.tokens
+        tokens = settings.tokens or taken * settings.batch_size * steps or (settings.epochs or 0) * data.size.tokens
         left = None if speed is None else tokens / speed
     report = {
         "cell": settings.cell, "layers": settings.layers, "hidden": settings.hidden,
@@ -37,7 +77,7 @@ def plan_of(run: Run, device: str) -> dict[str, Any]:
         "bptt": settings.bptt, "dropout": settings.dropout, "learning_rate": settings.learning_rate,
         "parameters": parameter_count(run.architecture), "peak_bytes": peak,
         "memory_left_bytes": None if limit is None else limit.left,
-        "tokens_per_second": None if speed is None else round(speed, 1), "epochs": round(tokens / data.tokens, 2),
+        "tokens_per_second": None if speed is None else round(speed, 1), "epochs": round(tokens / data.size.tokens, 2),
         "seconds": None if left is None else round(left, 1),
     }  # fmt: skip
     reasons = run.choice.reasons if run.choice else ()

@@ -13,7 +13,7 @@ from rnnlm.app.pipeline import Pipeline
 from rnnlm.app.train.budget import Reserved
 from rnnlm.app.train.describe import Run, base_of, describe, network_of
 from rnnlm.app.train.files import first_files, replay_file
-from rnnlm.app.train.memory import refuse_too_large
+from rnnlm.app.train.plan import refuse_too_large
 from rnnlm.app.train.replay import REPLAY
 from rnnlm.app.train.session import Watch, resumable, train_network
 from rnnlm.artifacts import write_bytes
@@ -157,14 +157,9 @@ def _train(pipeline: Pipeline, run: Run, place: Place, device: str, watch: Watch
     if run.choice is not None:
         write_bytes(place.directory / REPLAY, replay_file(pipeline, run))
     finish(
-        place,
-        outcome,
-        config=run.config,
-        tokenizer=run.data.tokenizer,
-        settings=as_dict(run.settings),
-        inputs=run.inputs,
-        report=report,
-    )
+        place, outcome, config=run.config, tokenizer=run.data.tokenizer, settings=as_dict(run.settings),
+        inputs=run.inputs, report=report,
+    )  # fmt: skip
 
 
 def _measured(network: Network, outcome: Outcome, run: Run, deadline: float | None) -> tuple[Outcome, dict[str, Any]]:

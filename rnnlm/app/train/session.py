@@ -10,7 +10,7 @@ from pathlib import Path
 from rnnlm.app.pipeline import Pipeline
 from rnnlm.app.train.budget import budget_of, validated_tokens
 from rnnlm.app.train.describe import Run
-from rnnlm.app.train.memory import smaller
+from rnnlm.app.train.plan import smaller
 from rnnlm.app.train.replay import REPLAY
 from rnnlm.errors import OutOfMemoryError, StoppedError, StorageError, is_out_of_memory
 from rnnlm.model.network import Network
@@ -62,13 +62,8 @@ def train_network(pipeline: Pipeline, network: Network, run: Run, place: Place, 
     _announce(pipeline, network, run, place)
     device = network.bias.device
     origin = Origin(
-        place.run_sha256,
-        run.identity.settings,
-        run.inputs,
-        run.config,
-        run.data.tokenizer,
-        this_machine(device.type),
-    )
+        place.run_sha256, run.identity.settings, run.inputs, run.config, run.data.tokenizer, this_machine(device.type),
+    )  # fmt: skip
     screen, settings = pipeline.screen, run.settings
     with contextlib.ExitStack() as stack:
         watcher = stack.enter_context(watch())
@@ -84,7 +79,7 @@ def train_network(pipeline: Pipeline, network: Network, run: Run, place: Place, 
                 screen.notice(doubt)
         trainer = Trainer(
             network, run.data.objective(settings, validated), settings, directory, watcher,
-            budget_of(pipeline.request, settings, run.choice, run.data.valid_tokens, network.parameter_count),
+            budget_of(pipeline.request, settings, run.choice, run.data, network.parameter_count),
             origin=origin, journal=journal, record=run.record,
         )  # fmt: skip
         return trainer.run(resume=resume)
@@ -94,7 +89,7 @@ def _announce(pipeline: Pipeline, network: Network, run: Run, place: Place) -> N
     """Notices about the run that begins."""
     screen, settings, data = pipeline.screen, run.settings, run.data
     screen.notice(
-        f"train: {place.target.name}, {network.parameter_count:,} parameters on {data.tokens:,} tokens, "
+        f"train: {place.target.name}, {network.parameter_count:,} parameters on {data.size.tokens:,} tokens, "
         f"batch {settings.batch_size} × {settings.bptt}, rate {settings.learning_rate:g}, dropout {settings.dropout:g}"
     )
     for reason in run.choice.reasons if run.choice is not None else ():

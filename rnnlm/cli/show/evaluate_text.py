@@ -40,14 +40,10 @@ def evaluate_language(request: Request, found: FoundModel, network: LanguageMode
         report |= {"best_possible_perplexity": best} if best is not None else {}
     view = Grid("perplexity", "nats/token", "bits/token", "bits/char", "bits/byte", "predictions", "unknown")
     view.add_row(
-        f"{report['perplexity']:.2f}",
-        f"{report['nats_per_token']:.4f}",
-        f"{report['bits_per_token']:.4f}",
-        f"{report['bits_per_character']:.4f}",
-        f"{report['bits_per_byte']:.4f}",
-        count(report["tokens"]),
+        f"{report['perplexity']:.2f}", f"{report['nats_per_token']:.4f}", f"{report['bits_per_token']:.4f}",
+        f"{report['bits_per_character']:.4f}", f"{report['bits_per_byte']:.4f}", count(report["tokens"]),
         percent(report["unknown_tokens"], report["tokens"]),
-    )
+    )  # fmt: skip
     words = [f"{found.model.name} on {chosen.name}, context {context}; each </s> predicted, <unk> scored"]
     if (best := report.get("best_possible_perplexity")) is not None:
         above = report["perplexity"] / best - 1

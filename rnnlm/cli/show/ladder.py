@@ -23,15 +23,11 @@ def ladder(request: Request) -> None:
     for row in report["rows"]:
         interval = row["perplexity_95_percent"]
         view.add_row(
-            row["name"] + (_ADAPTS if row["adapts"] else ""),
-            f"{row['perplexity']:.2f}",
-            "-" if interval is None else f"{interval[0]:.2f}-{interval[1]:.2f}",
-            f"{row['bits_per_character']:.4f}",
-            f"{row['valid_perplexity']:.2f}",
-            f"{row['seconds']:.1f}",
-            f"{row['fit_seconds']:.1f}",
+            row["name"] + (_ADAPTS if row["adapts"] else ""), f"{row['perplexity']:.2f}",
+            "-" if interval is None else f"{interval[0]:.2f}-{interval[1]:.2f}", f"{row['bits_per_character']:.4f}",
+            f"{row['valid_perplexity']:.2f}", f"{row['seconds']:.1f}", f"{row['fit_seconds']:.1f}",
             " ".join(f"{part['weight']:.2f}" for part in row["parts"]),
-        )
+        )  # fmt: skip
     words = [
         f"{found.model.name} on {report['measured_on']}, context {report['context']}, {report['tokens']:,} predictions"
         f"; weights fitted on {report['fit_tokens']:,} tokens of valid, intervals from {report['units']}",

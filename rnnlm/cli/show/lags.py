@@ -67,15 +67,8 @@ def _start(settings: LagSettings) -> str:
 def _described(settings: LagSettings, runs: list[LagRun]) -> dict[str, Any]:
     """The budget and every run, for JSON."""
     return {
-        "lags": parse_lags(settings.lags),
-        "networks": parse_cells(settings.cells),
-        "steps": settings.steps,
-        "batch_size": settings.batch_size,
-        "hidden": settings.hidden,
-        "learning_rate": settings.learning_rate,
-        "clip": settings.clip,
-        "forget_bias": _start(settings),
-        "seed": settings.seed,
-        "sequences_tested": TESTED,
+        "lags": parse_lags(settings.lags), "networks": parse_cells(settings.cells), "steps": settings.steps,
+        "batch_size": settings.batch_size, "hidden": settings.hidden, "learning_rate": settings.learning_rate,
+        "clip": settings.clip, "forget_bias": _start(settings), "seed": settings.seed, "sequences_tested": TESTED,
         "runs": [run.record() for run in runs],
-    }
+    }  # fmt: skip

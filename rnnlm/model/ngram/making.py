@@ -123,15 +123,11 @@ def _trained_report(found: list[Discounts], counts: tuple[int, ...]) -> dict[str
 
 def _read_report(read: ArpaRead, counts: tuple[int, ...], never: int) -> dict[str, Any]:
     return {
-        "order": read.order,
-        "ngrams": sum(counts),
-        "orders": [{"order": n, "ngrams": count} for n, count in enumerate(counts, 1)],
-        "size": len(read.words.tokens),
-        "absent_tokens": read.words.absent,
-        "unreachable_words": never,
-        "prefixes_put_in": read.put_in,
+        "order": read.order, "ngrams": sum(counts),
+        "orders": [{"order": n, "ngrams": count} for n, count in enumerate(counts, 1)], "size": len(read.words.tokens),
+        "absent_tokens": read.words.absent, "unreachable_words": never, "prefixes_put_in": read.put_in,
         "ngrams_left_out": read.left_out,
-    }
+    }  # fmt: skip
 
 
 def _notices(read: ArpaRead, never: list[str]) -> Iterator[str]:

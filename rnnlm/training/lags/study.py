@@ -50,15 +50,9 @@ class LagRun:
     def record(self) -> dict[str, Any]:
         """The run as JSON."""
         return {
-            "network": self.network,
-            "lag": self.lag,
-            **self.metrics,
-            "diverged": self.diverged,
-            "steps": self.steps,
-            "seconds": round(self.seconds, 3),
-            "parameters": self.parameters,
-            "clipped_fraction": self.clipped_fraction,
-        }
+            "network": self.network, "lag": self.lag, **self.metrics, "diverged": self.diverged, "steps": self.steps,
+            "seconds": round(self.seconds, 3), "parameters": self.parameters, "clipped_fraction": self.clipped_fraction,
+        }  # fmt: skip
 
 
 class _LastProgress:

@@ -24,19 +24,13 @@ class Evaluation:
         bits = self.nats / math.log(2)
         known = self.tokens - self.text.unknown_tokens
         return {
-            "perplexity": perplexity(per_token),
-            "nats_per_token": per_token,
-            "bits_per_token": bits / self.tokens,
-            "bits_per_character": bits / self.text.characters,
-            "bits_per_byte": bits / self.text.bytes,
-            "tokens": self.tokens,
-            "characters": self.text.characters,
-            "unknown_tokens": self.text.unknown_tokens,
+            "perplexity": perplexity(per_token), "nats_per_token": per_token, "bits_per_token": bits / self.tokens,
+            "bits_per_character": bits / self.text.characters, "bits_per_byte": bits / self.text.bytes,
+            "tokens": self.tokens, "characters": self.text.characters, "unknown_tokens": self.text.unknown_tokens,
             "out_of_vocabulary_tokens": self.text.out_of_vocabulary_tokens,
             "perplexity_excluding_unknown": perplexity((self.nats - self.unknown_nats) / known) if known else None,
-            "raw_sha256": self.text.raw_sha256,
-            "cleaned_sha256": self.text.cleaned_sha256,
-        }
+            "raw_sha256": self.text.raw_sha256, "cleaned_sha256": self.text.cleaned_sha256,
+        }  # fmt: skip
 
 
 def evaluate(model: LanguageModel, text: EncodedText, context: str, batch_size: int) -> Evaluation:

@@ -89,16 +89,8 @@ def _output_recurrent(nodes: Nodes, layer: LayerWeights, projected: str, state: 
 
 
 STEPS: dict[str, Callable[[Nodes, LayerWeights, str, StateNames], StateNames]] = {
-    "elman": _elman,
-    "elman-relu": _elman_relu,
-    "gru": _gru,
-    "lstm": _lstm,
-    "output-recurrent": _output_recurrent,
-}
+    "elman": _elman, "elman-relu": _elman_relu, "gru": _gru, "lstm": _lstm, "output-recurrent": _output_recurrent,
+}  # fmt: skip
 STATE: dict[str, StateNames] = {
-    "elman": ("h",),
-    "elman-relu": ("h",),
-    "gru": ("h",),
-    "lstm": ("h", "s"),
-    "output-recurrent": ("h", "y"),
-}
+    "elman": ("h",), "elman-relu": ("h",), "gru": ("h",), "lstm": ("h", "s"), "output-recurrent": ("h", "y"),
+}  # fmt: skip

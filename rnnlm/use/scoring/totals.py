@@ -54,22 +54,15 @@ class Totals:
         without = over(self.known_nats, self.known)
         bits = None if self.excluded else self.nats * BITS
         return {
-            "perplexity": None if mean is None else perplexity(mean),
-            "nats_per_token": mean,
+            "perplexity": None if mean is None else perplexity(mean), "nats_per_token": mean,
             "bits_per_token": None if mean is None else mean * BITS,
             "bits_per_character": None if bits is None else over(bits, digests.characters),
-            "bits_per_byte": None if bits is None else over(bits, digests.bytes),
-            "bits": self.nats * BITS,
-            "lines": self.lines,
-            "words": self.words,
-            "tokens": self.tokens,
-            "unknown_tokens": self.unknown,
-            "out_of_vocabulary_tokens": self.outside,
-            "excluded_tokens": self.excluded,
+            "bits_per_byte": None if bits is None else over(bits, digests.bytes), "bits": self.nats * BITS,
+            "lines": self.lines, "words": self.words, "tokens": self.tokens, "unknown_tokens": self.unknown,
+            "out_of_vocabulary_tokens": self.outside, "excluded_tokens": self.excluded,
             "perplexity_excluding_unknown": None if without is None else perplexity(without),
-            "raw_sha256": digests.raw.hexdigest(),
-            "cleaned_sha256": digests.cleaned.hexdigest(),
-        }
+            "raw_sha256": digests.raw.hexdigest(), "cleaned_sha256": digests.cleaned.hexdigest(),
+        }  # fmt: skip
 
 
 def ten_to_the(minus_log10: float, count: int) -> float:
