@@ -4,12 +4,12 @@ import importlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rnnlm.app.request import Request
-from rnnlm.cli.options import typer_command
+if TYPE_CHECKING:
+    from rnnlm.app.request import Request
 
 
 @dataclass(frozen=True)
@@ -29,17 +29,23 @@ class Command:
     shown: tuple[str, ...] | None = None
     also: tuple[str, ...] = ()
 
-    def body(self) -> Callable[[Request], None]:
+    def body(self) -> "Callable[[Request], None]":
         """The function that runs it."""
         module, _, name = self.function.partition(":")
         function: Callable[[Request], None] = getattr(importlib.import_module(f"rnnlm.cli.show.{module}"), name)
         return function
 
-    def callback(self) -> Callable[..., None]:
-        """The function that Typer turns into a command."""
+    def build(self) -> Any:
+        """The command with its options, as Typer calls it."""
+        from rnnlm.cli.options import typer_command
+
         shown = self.sections[:1] if self.shown is None else self.shown
         run = lambda request: self.body()(request)  # noqa: E731
-        return typer_command(self.name, self.arguments, self.sections, shown, self.also, run)
+        function = typer_command(self.name, self.arguments, self.sections, shown, self.also, run)
+        lines = ("Examples:", *self.examples, f"rnnlm {self.name} --help-all shows every option.")
+        one = typer.Typer(add_completion=False)
+        one.command(self.name, help=self.help, epilog="\n\n".join(lines))(function)
+        return typer.main.get_command(one)
 
 
 def _argument(kind: Any, help: str) -> Any:
