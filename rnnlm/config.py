@@ -47,9 +47,9 @@ def setting(
     """A dataclass field with its help, its check and what None (`auto`) stands for.
 
     `check` returns what is wrong with a value, or None. `record=False` keeps it out of digests and workspaces. Of
-    settings in one `group`, a new one replaces those that a recipe has or a workspace recorded. `file` says
-    what happens to a file that the value may name; several are separated by commas. `basic` ones are in a command's
-    `--help`, the others in `--help-all`; a `rare` one has no flag of its own and is typed as `--set name=value`. A
+    settings in one `group`, a new one replaces those that a recipe has or a workspace recorded. `file` says what
+    happens to a file that the value may name; several have commas between, and names if need be, as in `lm=FILE`.
+    `basic` ones are in a command's `--help`, the others in `--help-all`; a `rare` one is typed as `--set name=value`. A
     `switch` is turned on by its flag and has no `--no-` form.
     """
     metadata = {
@@ -126,7 +126,9 @@ def files_of(settings: Any, *, written: bool) -> dict[str, list[str]]:
     for each in fields(settings):
         use, value = each.metadata["file"], getattr(settings, each.name)
         if use and (use == "written") == written and value not in (None, "", "-"):
-            found[each.name] = [part for part in str(value).split(",") if part] if "several" in use else [str(value)]
+            parts = str(value).split(",") if "several" in use else [str(value)]
+            paths = [part.rpartition("=")[2].strip() if "several" in use else part for part in parts]
+            found[each.name] = [path for path in paths if path]
     return found
 
 

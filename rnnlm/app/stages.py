@@ -269,7 +269,12 @@ class Embed(PipelineStage):
             shape = f"({self._layer.size:,}, {self._layer.dimensions:,})"
             self.corpus.screen.notice(f"embed: {shape} float32, {size:,} bytes")
         self.corpus.refuse_large(size, "embed", "--embedding")
-        return dict(self._layer.build(directory))
+        report = self._layer.build(directory)
+        if report["covered"] is not None:
+            self.corpus.screen.notice(
+                f"embed: {report['covered']:,} of {report['size']:,} rows are from {self._layer.origin}"
+            )
+        return dict(report)
 
     def view(self, report: Mapping[str, Any], directory: Path) -> list[View]:
         """The layer's size, and its number of rows from vectors."""

@@ -26,13 +26,10 @@ class _Commands(TyperGroup):
 
 
 app = typer.Typer(
-    name="rnnlm",
-    cls=_Commands,
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
+    name="rnnlm", cls=_Commands, no_args_is_help=True, pretty_exceptions_enable=False,
     help="From raw text to a recurrent language model that you can train, measure, question and use.",
     context_settings={"help_option_names": ["-h", "--help"]},
-)
+)  # fmt: skip
 
 
 def _version(wanted: bool) -> None:

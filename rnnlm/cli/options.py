@@ -48,13 +48,10 @@ def _option(section: str, field: dataclasses.Field[Any], annotation: Any, *, hid
     flag = flag_name(field.name)
     both = kind is bool and not field.metadata["switch"]
     option = typer.Option(
-        f"{flag}/--no-{flag[2:]}" if both else flag,
-        help=described(field, annotation),
-        show_default=False,
-        rich_help_panel=_panel(section, field.name),
-        hidden=hidden,
+        f"{flag}/--no-{flag[2:]}" if both else flag, help=described(field, annotation), show_default=False,
+        rich_help_panel=_panel(section, field.name), hidden=hidden,
         metavar="<choice>" if get_origin(kind) is Literal else None,
-    )
+    )  # fmt: skip
     return inspect.Parameter(
         field.name,
         inspect.Parameter.KEYWORD_ONLY,

@@ -109,9 +109,6 @@ def _sparse(
     order = np.lexsort((columns, rows))
     starts = np.concatenate([[0], np.bincount(rows, minlength=shape[0]).cumsum()])
     return torch.sparse_csr_tensor(
-        torch.from_numpy(starts),
-        torch.from_numpy(columns[order]),
-        torch.from_numpy(values[order]),
-        size=shape,
+        torch.from_numpy(starts), torch.from_numpy(columns[order]), torch.from_numpy(values[order]), size=shape,
         check_invariants=True,
-    )
+    )  # fmt: skip

@@ -32,6 +32,10 @@ class InitialLayer:
             numbers = {name: number for number, name in enumerate(names)}
             self._vectors, digest = _vectors(workspace, given.vectors, numbers)
             dimensions = self._vectors.dimensions
+            if not self._vectors.rows:
+                raise InputError(
+                    f"{given.vectors} has no row of a token in the vocabulary", "check its language and case"
+                )
             if given.embedding not in (None, dimensions):
                 raise UsageError(
                     f"--embedding {given.embedding} with vectors of {dimensions} numbers", "omit --embedding"

@@ -119,12 +119,9 @@ def model_config(architecture: Architecture, described: Mapping[str, Any]) -> di
     readers do not need: settings of training, digests of data.
     """
     return {
-        "format": FORMAT,
-        "version": VERSION,
-        "task": architecture.task,
-        "architecture": asdict(architecture),
+        "format": FORMAT, "version": VERSION, "task": architecture.task, "architecture": asdict(architecture),
         **described,
-    }
+    }  # fmt: skip
 
 
 def ngram_config(shape: NgramShape, described: Mapping[str, Any]) -> dict[str, Any]:

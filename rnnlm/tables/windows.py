@@ -70,13 +70,10 @@ def window(table: Table, directory: Path, settings: WindowSettings) -> dict[str,
         write_npy(directory / f"{split}.starts.npy", part.starts)
         longest = int((found.windows[:, 1] - found.windows[:, 0]).max(initial=0))
         report[split] = {
-            "rows": rows,
-            "sequences": len(part.starts),
-            "windows": len(found.windows),
-            "shape": [len(found.windows), longest, rules.features],
-            "left_out_without_target": found.without_target,
+            "rows": rows, "sequences": len(part.starts), "windows": len(found.windows),
+            "shape": [len(found.windows), longest, rules.features], "left_out_without_target": found.without_target,
             "left_out_with_missing_inputs": found.with_missing_inputs,
-        }
+        }  # fmt: skip
     counts = {"missing_values": _missing(table, rules), "unknown_categories": _unknown(table, rules)}
     write_json(directory / DESCRIPTION, {**rules.to_json(), **counts})
     return {

@@ -96,14 +96,11 @@ def _plan(given: TrainSettings, hidden: int, embedding: int | None, situation: S
     # Shorter than h(t), so that a tied output reads a projection: without one it is 6 % worse after two epochs.
     dimensions = embedding or (64 if small else min((hidden + 1) // 2, 256))
     settings = replace(
-        given,
-        hidden=hidden,
-        tied=tied,
-        batch_size=given.batch_size or 64,
+        given, hidden=hidden, tied=tied, batch_size=given.batch_size or 64,
         bptt=given.bptt or ("100" if small else "35"),
         learning_rate=given.learning_rate or round((0.006 if small else 0.012) * math.sqrt(512 / hidden), 5),
         embedding_rate=given.embedding_rate or (1.0 if small else 2.0),
-    )
+    )  # fmt: skip
     settings = replace(settings, output_layer=given.output_layer or _output_layer(settings, len(situation.counts)))
     speed = (
         _REACHED

@@ -94,12 +94,9 @@ class Begun:
 def write_begun(directory: Path, run: Identity) -> None:
     """Record the run of a directory."""
     content = {
-        "version": _VERSION,
-        "run_sha256": run.digest,
-        "settings": dict(run.settings),
-        "config": dict(run.config),
+        "version": _VERSION, "run_sha256": run.digest, "settings": dict(run.settings), "config": dict(run.config),
         "inputs": dict(run.inputs),
-    }
+    }  # fmt: skip
     write_json(directory / RUN, with_digest(content))
 
 

@@ -121,12 +121,9 @@ def _half_lives(each: GateUse) -> dict[str, Any]:
 
 def _free_run(run: FreeRun) -> dict[str, Any]:
     return {
-        "kind": run.kind,
-        "period": run.period,
-        "settled_at_step": run.settled,
-        "norms": run.norms.tolist(),
+        "kind": run.kind, "period": run.period, "settled_at_step": run.settled, "norms": run.norms.tolist(),
         "moves": run.moves.tolist(),
-    }
+    }  # fmt: skip
 
 
 def in_float64(network: Network) -> Network:

@@ -273,3 +273,16 @@ def test_a_result_over_a_gigabyte_is_refused(tmp_path: Path, run: Any, trained: 
     before = contents(work)
     run("pad", work, "--max-length", 10**8, "--quiet").refused(2, "GB", "--max-length", "--force")
     assert contents(work) == before
+
+
+def test_vectors_of_another_language_are_refused_and_rows_taken_are_counted(
+    tmp_path: Path, run: Any, trained: Path
+) -> None:
+    work = shutil.copytree(trained, tmp_path / "work")
+    strange = write(tmp_path / "v.txt", b"der 1 2 3\nhund 1 2 4\n")
+    for command in ("embed", "train"):
+        run(command, work, "--vectors", strange, "--quiet").refused(3, "v.txt has no row of a token in the vocabulary")
+    rows = "".join(f"{word} {' '.join(str(each) for each in range(16))}\n" for word in ("hund", "the", "cat"))
+    some = write(tmp_path / "w.txt", rows.encode())
+    ids = run("vocab", work, "--json").ok().json["size"]
+    assert f"embed: 2 of {ids} rows are from {some}" in run("embed", work, "--vectors", some).ok().err

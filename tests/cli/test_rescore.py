@@ -227,3 +227,80 @@ def test_costs_and_references_that_do_not_match(trained: Path, run: Any, tmp_pat
     over.refused(2, "what this command reads")
     refused("u2 a\n", "--references", "no reference for 'u1'")
     refused("u1 a\nu1 b\n", "--references", "line 2")
+
+
+SRILM = "-10 -5 2 the cat\n-11 -4 2 the cats\n"
+
+
+@pytest.mark.parametrize(
+    ("names", "ids"),
+    [
+        (["a_0.98_2.34.nbest", "a_0.99_5.10.nbest"], ["a_0.98_2.34", "a_0.99_5.10"]),
+        (["u.1.txt", "u.2.txt"], ["u.1", "u.2"]),
+        (["2024.05.01", "2024.05.02"], ["2024.05.01", "2024.05.02"]),
+        (["x.v1.lst", "x.v2.nbestlist"], ["x.v1", "x.v2"]),
+        ([".nbest", "b.nbest"], [".nbest", "b"]),
+    ],
+)
+def test_only_known_endings_are_no_part_of_an_utterance(
+    trained: Path, run: Any, tmp_path: Path, names: list[str], ids: list[str]
+) -> None:
+    for name in names:
+        (tmp_path / name).write_text(SRILM)
+    files = [tmp_path / name for name in names]
+    out = run("rescore", trained, *files, "--format", "srilm", "--write", "best", "--quiet").ok().out
+    assert [line.split()[0] for line in out.splitlines()] == ids
+
+
+def test_an_utterance_in_two_files_is_refused(trained: Path, run: Any, tmp_path: Path) -> None:
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "u1.nbest").write_text(SRILM)
+        (tmp_path / folder / "k.txt").write_text("u1-1 the cat\n")
+    for form, name in (("srilm", "u1.nbest"), ("kaldi", "k.txt")):
+        files = [tmp_path / folder / name for folder in ("a", "b")]
+        run("rescore", trained, *files, "--format", form, "--quiet").refused(3, f"b/{name}, line 1", "'u1' repeats")
+
+
+def test_every_cost_counts_under_its_name(trained: Path, run: Any, tmp_path: Path) -> None:
+    """Each of two costs decides when it is weighted alone; files that would have one name are refused."""
+    (tmp_path / "n.txt").write_text("u-1 the cat\nu-2 the dog\n")
+    for name, costs in (("dev.ac", (1, 9)), ("dev.lmc", (9, 1)), ("other.ac.gz.txt", (1, 1))):
+        (tmp_path / name).write_text("".join(f"u-{n} {cost}\n" for n, cost in enumerate(costs, 1)))
+    listed, both = tmp_path / "n.txt", f"{tmp_path / 'dev.ac'},{tmp_path / 'dev.lmc'}"
+
+    def best(costs: str, weights: str) -> str:
+        flags = ("--format", "kaldi", "--costs", costs, "--weight", 0, "--score-weights", weights, "--write", "best")
+        return str(run("rescore", trained, listed, *flags, "--quiet").ok().out)
+
+    assert best(both, "ac=1,lmc=0") == "u the cat\n" and best(both, "ac=0,lmc=1") == "u the dog\n"
+    named = f"acoustic={tmp_path / 'dev.ac'},lm={tmp_path / 'dev.lmc'}"
+    assert best(named, "acoustic=1,lm=0") == "u the cat\n" and best(named, "acoustic=0,lm=1") == "u the dog\n"
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "dev.ac").write_text("u-1 1\nu-2 1\n")
+    twice = f"{tmp_path / 'dev.ac'},{tmp_path / 'b' / 'dev.ac'}"
+    flags = ("--format", "kaldi", "--costs", twice)
+    run("rescore", trained, listed, *flags).refused(2, "two scores are called 'ac'", "--costs acoustic=")
+    run("rescore", trained, listed, "--format", "kaldi", "--costs", named, "--report", tmp_path / "dev.ac").refused(
+        2, "what this command reads"
+    )
+
+
+def test_words_of_a_reference_without_a_list_are_deleted_ones(trained: Path, run: Any, tmp_path: Path) -> None:
+    (tmp_path / "n.txt").write_text("u1-1 the old cat finds\nu1-2 the cat\n")
+    (tmp_path / "r.txt").write_text("u1 the old cat finds\nu2 one two three four five six\n")
+    flags = ("--format", "kaldi", "--references", tmp_path / "r.txt")
+    done = run("rescore", trained, tmp_path / "n.txt", *flags, "--json").ok()
+    assert (done.json["reference_words"], done.json["references_without_list"]) == (10, 1)
+    assert done.json["listed_word_errors"] == done.json["fewest_word_errors"] == 6
+    assert done.json["listed_word_error_rate"] == 0.6
+    assert "1 references have no list" in done.err
+    tuned = run("rescore", trained, tmp_path / "n.txt", *flags, "--tune", "--json").ok().json
+    assert tuned["tuned_word_errors"] == 6
+
+
+def test_json_lists_take_scores_in_any_order_and_whole_numbers_as_ids(trained: Path, run: Any) -> None:
+    lists = [{"id": 7, "text": "the cat", "scores": {"a": 1, "b": 2}},
+             {"id": 7, "text": "the dog", "scores": {"b": 2, "a": 1}}]  # fmt: skip
+    out = run("rescore", trained, stdin="".join(json.dumps(each) + "\n" for each in lists).encode()).ok().out
+    assert [json.loads(line)["id"] for line in out.splitlines()] == [7, 7]

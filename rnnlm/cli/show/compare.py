@@ -26,12 +26,9 @@ def compare(request: Request) -> None:
         low, high = row["difference_95_percent"]
         better = row["first"] if high < 0 else row["second"] if low > 0 else "-"
         pairs.add_row(
-            f"{row['first']} - {row['second']}",
-            f"{row['difference']:+.4f}",
-            f"{low:+.4f} to {high:+.4f}",
-            f"{row['p_value']:.4f}",
-            better,
-        )
+            f"{row['first']} - {row['second']}", f"{row['difference']:+.4f}", f"{low:+.4f} to {high:+.4f}",
+            f"{row['p_value']:.4f}", better,
+        )  # fmt: skip
     words = [
         f"differences in {unit}, context {report['context']}; "
         f"paired bootstrap over {report['units_drawn']:,} {report['units']}"

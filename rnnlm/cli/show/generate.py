@@ -112,13 +112,10 @@ def _run(rules: TextRules, text: Generated, copied: Copied) -> str:
 def _record(rules: TextRules, given: GenerateSettings, text: Generated, copied: Copied | None) -> dict[str, Any]:
     """A text as JSON: log probabilities are natural, under the model's unmodified distribution."""
     record: dict[str, Any] = {
-        "prompt": text.prompt,
-        "unknown_prompt_words": unknown_words(rules, text.prompt),
-        "text": text.text,
-        "tokens": text.tokens,
-        "nats": text.nats,
+        "prompt": text.prompt, "unknown_prompt_words": unknown_words(rules, text.prompt), "text": text.text,
+        "tokens": text.tokens, "nats": text.nats,
         "log_probabilities": [dataclasses.asdict(each) for each in text.generated_tokens],
-    }
+    }  # fmt: skip
     if given.novelty:
         record["novelty"] = None if copied is None else {
             "longest_copied_tokens": copied.length, "copied_text": _run(rules, text, copied),

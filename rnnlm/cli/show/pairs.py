@@ -50,12 +50,9 @@ def _show_tallies(screen: Terminal, tallies: Tallies) -> None:
     for name, tally in [*tallies.types(), ("all", tallies.all)]:
         metrics = tally.metrics()
         view.add_row(
-            name,
-            count(tally.pairs),
-            count(tally.correct),
-            f"{metrics['accuracy']:.1%}",
+            name, count(tally.pairs), count(tally.correct), f"{metrics['accuracy']:.1%}",
             f"{metrics['margin_bits']:.2f}",
-        )
+        )  # fmt: skip
     same = tallies.all.same
     notes = [f"{same:,} pairs have the same ids, which counts as not correct"] if same else []
     screen.result({}, view, *notes)

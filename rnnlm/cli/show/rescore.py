@@ -41,6 +41,8 @@ def _show(screen: Terminal, report: dict[str, Any], *, quiet: bool) -> None:
     )
     if report["utterances"] and report["utterances"] == report["hypotheses"] > 1:
         screen.notice("every utterance has only one hypothesis: check that each line begins with its utterance's id")
+    if missing := report.get("references_without_list"):
+        screen.notice(f"{missing:,} references have no list: all their words count as deleted")
     rows = [
         (_RATES[key], report[f"{key}_word_errors"], report[f"{key}_word_error_rate"])
         for key in _RATES

@@ -81,12 +81,9 @@ def _show(screen: Terminal, report: dict[str, Any], sliced: Sliced, what: str) -
         view = Grid(sliced.slices[name].title, "predictions", "fraction", "perplexity", "fraction of loss")
         for row in rows:
             view.add_row(
-                row["slice"],
-                count(row["tokens"]),
-                percent(row["tokens"], report["tokens"]),
-                f"{perplexity(row['nats_per_token']):,.2f}",
-                f"{100 * row['nats'] / nats:.2f} %" if nats else "-",
-            )
+                row["slice"], count(row["tokens"]), percent(row["tokens"], report["tokens"]),
+                f"{perplexity(row['nats_per_token']):,.2f}", f"{100 * row['nats'] / nats:.2f} %" if nats else "-",
+            )  # fmt: skip
         views += ["", view]
     view = Grid("confidence", "predictions", "mean", "accuracy")
     for row in report["calibration"]["bins"]:

@@ -24,12 +24,9 @@ class Variant:
 
 
 VARIANTS = {
-    "elman": Variant("elman"),
-    "elman-unclipped": Variant("elman", clipped=False),
-    "elman-orthogonal": Variant("elman", recurrent_init="orthogonal"),
-    "lstm": Variant("lstm"),
-    "gru": Variant("gru"),
-}
+    "elman": Variant("elman"), "elman-unclipped": Variant("elman", clipped=False),
+    "elman-orthogonal": Variant("elman", recurrent_init="orthogonal"), "lstm": Variant("lstm"), "gru": Variant("gru"),
+}  # fmt: skip
 
 
 def parse_lags(text: str) -> list[int]:

@@ -92,13 +92,10 @@ class Confusion:
     def report(self) -> dict[str, Any]:
         """The metrics as JSON; `matrix` has one row per true label."""
         return {
-            "accuracy": self.accuracy,
-            "macro_f1": self.macro_f1,
-            "predictions": self.predictions,
-            "unseen": self.unseen,
-            "labels": [asdict(score) for score in self.per_label()],
+            "accuracy": self.accuracy, "macro_f1": self.macro_f1, "predictions": self.predictions,
+            "unseen": self.unseen, "labels": [asdict(score) for score in self.per_label()],
             "matrix": self.matrix.tolist(),
-        }
+        }  # fmt: skip
 
 
 def _ratio(part: int, whole: int) -> float:

@@ -61,8 +61,9 @@ def _object(line: str, where: str) -> dict[str, Any]:
 def _fields(value: dict[str, Any], where: str) -> tuple[str, str, dict[str, float]]:
     """Id, text and scores of an object."""
     id_, text, scores = value.get("id"), value.get("text"), value.get("scores", {})
+    id_ = str(id_) if type(id_) is int else id_
     if not isinstance(id_, str) or not isinstance(text, str):
-        raise InputError(f"{where} lacks a string 'id' or 'text'", 'write {"id": …, "text": …, "scores": {…}}')
+        raise InputError(f"{where} lacks an 'id' or a 'text'", 'write {"id": …, "text": …, "scores": {…}}')
     if "\n" in text:
         raise InputError(f"{where}: the text has a line end in it", "a hypothesis is one line")
     if not isinstance(scores, dict) or not all(map(_finite, scores.values())):

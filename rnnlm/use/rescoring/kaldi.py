@@ -6,11 +6,10 @@ logarithms, as are the scores that come out, in the format of `rnnlm_compute_sco
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
 
-from rnnlm.errors import InputError
+from rnnlm.errors import InputError, UsageError
 from rnnlm.use.rescoring.form import ListForm
-from rnnlm.use.rescoring.lists import Hypothesis
+from rnnlm.use.rescoring.lists import Hypothesis, stem
 from rnnlm.use.rescoring.rescorer import Rescored
 
 
@@ -55,6 +54,19 @@ class KaldiLists(ListForm):
         return f"{rescored.hypotheses[index].name} {-rescored.log_p[index]:.6f}\n"
 
 
-def archive_name(path: str) -> str:
-    """The name of the costs in the file `path`: its file name without `.txt`, `.gz` and the like."""
-    return Path(path).name.split(".")[0]
+def named_archives(listed: str | None) -> list[tuple[str, str]]:
+    """`acoustic=dev.ac,lm=dev.lmc` as names and paths; without a name, `ac` of `dev.ac`, and `dev` of `dev.txt.gz`.
+
+    Raises UsageError for two of one name.
+    """
+    pairs = []
+    for part in [] if listed is None else listed.split(","):
+        name, equals, path = part.strip().rpartition("=")
+        rest = stem(path)
+        pairs.append((name.strip() if equals else rest.rpartition(".")[2], path.strip()))
+    names = [name for name, _ in pairs]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        paths = [path for name, path in pairs if name == twice]
+        hint = f"name them: --costs acoustic={paths[0]},lm={paths[1]}"
+        raise UsageError(f"--costs {listed}: two scores are called {twice!r}", hint)
+    return pairs

@@ -14,7 +14,7 @@ from rnnlm.model.sealed import Sealed, is_sealed, read_sealed
 from rnnlm.use.comparison.comparable import same_tokens
 from rnnlm.use.rescoring.form import ListForm
 from rnnlm.use.rescoring.json_lines import JsonLists
-from rnnlm.use.rescoring.kaldi import KaldiLists, archive_name
+from rnnlm.use.rescoring.kaldi import KaldiLists, named_archives
 from rnnlm.use.rescoring.lists import Hypothesis, Utterance, utterances
 from rnnlm.use.rescoring.mikolov import MikolovLists
 from rnnlm.use.rescoring.rescorer import Rescored, Rescorer, Weights
@@ -30,7 +30,8 @@ class ListRescoring:
 
     def __init__(self, files: list[str], given: RescoreSettings, reading: Decoding) -> None:
         self._files, self._given, self._reading = files, given, reading
-        for name in [*files, *_names(given.costs), *([given.references] if given.references else [])]:
+        costs = [path for _, path in named_archives(given.costs)]
+        for name in [*files, *costs, *([given.references] if given.references else [])]:
             check_text(name)
         self._rates: WordRates | None = None
         if given.references is not None:
@@ -92,8 +93,8 @@ class ListRescoring:
 
     def _make_form(self) -> ListForm:
         if self._given.format == "kaldi":
-            costs = _names(self._given.costs)
-            return KaldiLists([(archive_name(name), read_lines(name, self._reading)) for name in costs])
+            costs = named_archives(self._given.costs)
+            return KaldiLists([(name, read_lines(path, self._reading)) for name, path in costs])
         if self._given.format == "jsonl":
             return JsonLists(self._reading)
         return MikolovLists() if self._given.format == "mikolov" else SrilmLists()
@@ -101,10 +102,6 @@ class ListRescoring:
     def _hypotheses(self) -> Iterator[Hypothesis]:
         for file in self._files:
             yield from self._form.read(file, read_lines(file, self._reading))
-
-
-def _names(listed: str | None) -> list[str]:
-    return [] if listed is None else [name.strip() for name in listed.split(",")]
 
 
 def _ngram(found: FoundModel, given: RescoreSettings, load: Callable[[Sealed], LanguageModel]) -> LanguageModel | None:

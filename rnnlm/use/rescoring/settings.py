@@ -16,8 +16,8 @@ class RescoreSettings:
         basic=True
     )  # fmt: skip
     costs: str | None = setting(
-        None, "with kaldi: files of costs (utterance-n and number), separated by commas", auto="none", record=False,
-        file="read, several", basic=True,
+        None, "with kaldi: files of costs (utterance-n, number), with commas; lm=FILE names one", auto="none",
+        record=False, file="read, several", basic=True,
     )  # fmt: skip
     write: Literal["lists", "best", "scores"] = setting(
         "lists", "output: lists with the best hypothesis first, best hypotheses only, or model scores in the old order",

@@ -5,12 +5,11 @@ The output is that of `nbest-rescore`: the language model's score replaced by ou
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
 from typing import ClassVar
 
 from rnnlm.errors import InputError
 from rnnlm.use.rescoring.form import ListForm
-from rnnlm.use.rescoring.lists import Hypothesis
+from rnnlm.use.rescoring.lists import Hypothesis, stem
 from rnnlm.use.rescoring.rescorer import Rescored
 from rnnlm.use.scoring.scored import LOG10
 
@@ -23,12 +22,12 @@ class SrilmLists(ListForm):
     weights: ClassVar[Mapping[str, float]] = {"acoustic": 1.0, "lm": 0.0}
 
     def read(self, file: str, lines: Iterable[str]) -> Iterator[Hypothesis]:
-        """The utterance is the name of the file without its extension.
+        """The utterance is the name of the file without a known ending, such as `.nbest.gz`.
 
         Raises InputError for a line without three numbers, and for one whose number of words is wrong, with or without
         silence and sentence marks.
         """
-        utterance = "-" if file == "-" else Path(file).name.split(".")[0]
+        utterance = "-" if file == "-" else stem(file)
         for number, line in enumerate(lines, 1):
             fields = line.split()
             try:

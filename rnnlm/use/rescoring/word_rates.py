@@ -16,6 +16,7 @@ class WordRates:
     def __init__(self, references: dict[str, list[str]], name: str) -> None:
         self._references, self._name = references, name
         self._words = self._listed = self._rescored = self._fewest = 0
+        self._missing = dict(references)  # those whose list has not come
 
     def add(self, rescored: Rescored) -> NDArray[np.int64]:
         """Count an utterance; returns the word errors of its hypotheses (n,). InputError without a reference."""
@@ -26,6 +27,7 @@ class WordRates:
                 f"{first.file}, line {first.number:,}: {self._name} has no reference for {rescored.utterance.id!r}",
                 "begin every line of both files with the utterance's id",
             )
+        self._missing.pop(rescored.utterance.id, None)
         errors = edit_distances(reference, [each.words for each in rescored.hypotheses])
         self._words += len(reference)
         self._listed += int(errors[0])
@@ -34,9 +36,13 @@ class WordRates:
         return errors
 
     def metrics(self) -> dict[str, Any]:
-        """Words of the references, and errors and rates (None without a word)."""
+        """Words of the references, and errors and rates (None without a word).
+
+        All words of a reference without a list count as deleted.
+        """
         return {
-            "reference_words": self._words,
+            "reference_words": self._words + self._deleted,
+            "references_without_list": len(self._missing),
             **self._rate("listed", self._listed),
             **self._rate("rescored", self._rescored),
             **self._rate("fewest", self._fewest),
@@ -46,6 +52,11 @@ class WordRates:
         """Errors and rate after tuning."""
         return self._rate("tuned", errors)
 
+    @property
+    def _deleted(self) -> int:
+        return sum(map(len, self._missing.values()))
+
     def _rate(self, key: str, errors: int) -> dict[str, Any]:
-        rate = errors / self._words if self._words else None
+        errors, words = errors + self._deleted, self._words + self._deleted
+        rate = errors / words if words else None
         return {f"{key}_word_errors": errors, f"{key}_word_error_rate": rate}

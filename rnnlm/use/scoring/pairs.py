@@ -99,12 +99,9 @@ class Tally:
     def metrics(self) -> dict[str, Any]:
         """Counts, the fraction correct, and the mean margin of the better line in bits."""
         return {
-            "pairs": self.pairs,
-            "correct": self.correct,
-            "accuracy": self.correct / self.pairs if self.pairs else None,
-            "same": self.same,
-            "margin_bits": self.margin_bits / self.pairs if self.pairs else None,
-        }
+            "pairs": self.pairs, "correct": self.correct, "accuracy": self.correct / self.pairs if self.pairs else None,
+            "same": self.same, "margin_bits": self.margin_bits / self.pairs if self.pairs else None,
+        }  # fmt: skip
 
 
 @dataclass
