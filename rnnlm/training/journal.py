@@ -129,6 +129,19 @@ class Journal:
             self._file.close()
 
 
+def journal_of(path: Path, inputs: Mapping[str, str]) -> Record:
+    """A finished journal of a run that read `inputs`; ArtifactError for one of a run on other data."""
+    record = read_journal(path)
+    theirs = record.header.inputs
+    changed = [name for name in sorted({*inputs, *theirs}) if inputs.get(name) != theirs.get(name)]
+    if changed:
+        raise ArtifactError(
+            f"{path} is the journal of a run on other data ({', '.join(changed)})",
+            "replay it on the same corpus, with the settings in its replay.toml",
+        )
+    return record
+
+
 def read_journal(path: Path) -> Record:
     """A finished journal; ArtifactError if it is missing, damaged or of an unfinished run."""
     try:

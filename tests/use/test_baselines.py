@@ -181,3 +181,19 @@ def test_errors_are_measured_in_units_and_leave_out_what_is_unknown() -> None:
     rmse, mae = rmse_mae(forecast, truth)
     assert rmse == pytest.approx([np.sqrt(4 / 3), np.sqrt(25 / 2)])
     assert mae == pytest.approx([2 / 3, 3.5])
+
+
+def test_a_season_before_the_split_is_known() -> None:
+    """On a line of slope 1 the value 24 rows before is 24 too low at every row, at the first of a split too."""
+    whole = np.arange(200.0)
+    parts = [series(whole[start:end], horizon=3) for start, end in ((0, 130), (130, 150), (150, 200))]
+    train, valid, test = parts
+    found = {each.key: each.forecast for each in baselines(train, test, 24, before=(train, valid))}
+    off = test.truth() - found["seasonal_naive"]
+    assert np.allclose(off, 2 * 24)  # units are 10 + 2 × scaled
+    assert np.allclose(test.truth() - found["persistence"], 2 * 3)
+    alone = {each.key: each.forecast for each in baselines(train, test, 24)}
+    assert np.abs(test.truth() - alone["seasonal_naive"]).mean() < 2 * 24
+    gap = series([*whole[150:155], NAN, NAN, *whole[157:200]], horizon=3)
+    known = {each.key: each.forecast for each in baselines(train, gap, 24, before=(train, valid))}["seasonal_naive"]
+    assert np.isfinite(known).all()

@@ -10,8 +10,7 @@ import torch
 from rnnlm.app.pipeline import Pipeline
 from rnnlm.app.train.budget import chosen
 from rnnlm.app.train.data import open_data
-from rnnlm.app.train.replay import record_of
-from rnnlm.config import FLAG, Resolved, as_dict
+from rnnlm.config import FILE, FLAG, Resolved, as_dict
 from rnnlm.corpus.settings import EmbedSettings
 from rnnlm.errors import UsageError
 from rnnlm.model.architecture import Architecture
@@ -26,7 +25,7 @@ from rnnlm.training.budget import BudgetChoice
 from rnnlm.training.data import Data, LanguageData
 from rnnlm.training.defaults import cut_of, fill_in
 from rnnlm.training.identity import Identity
-from rnnlm.training.journal import Record
+from rnnlm.training.journal import Record, journal_of
 from rnnlm.training.run import begun_run
 from rnnlm.training.settings import FEEDS_BACK, SettledSettings, TrainSettings, is_forced
 
@@ -96,7 +95,8 @@ def describe(pipeline: Pipeline, given: TrainSettings, base: Sealed | None, text
         inputs["embed"] = f"{'cooccurrence' if cooccurring else 'random'} {embedding_std:g}"
     if base is not None:
         inputs["from"] = base.model_sha256
-    record = record_of(pipeline, inputs)
+    journal = _journal(pipeline)
+    record = None if journal is None else journal_of(journal, inputs)
     if record is not None:
         inputs["journal"] = record.sha256
     read = {**data.described["data"], **({} if layer is None else {"embed": inputs["embed"]})}
@@ -106,6 +106,13 @@ def describe(pipeline: Pipeline, given: TrainSettings, base: Sealed | None, text
     return Run(
         data, settings, architecture, layer, cooccurring, embedding_std, base, config, inputs, identity, choice, record
     )  # fmt: skip
+
+
+def _journal(pipeline: Pipeline) -> Path | None:
+    """The journal to replay, if any; a relative path in a settings file is relative to that file."""
+    given, config = pipeline.settings(TrainSettings), pipeline.request.config
+    path = None if given.settings.replay is None else Path(given.settings.replay)
+    return config.parent / path if path and config is not None and given.origins["replay"] == FILE else path
 
 
 def _from_cooccurrence(given: str | None, settings: SettledSettings, data: Data) -> bool:

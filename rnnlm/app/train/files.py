@@ -3,11 +3,10 @@
 from rnnlm.app.pipeline import Pipeline, section_order
 from rnnlm.app.request import SECTIONS
 from rnnlm.app.train.describe import Run
-from rnnlm.app.train.replay import REPLAY
 from rnnlm.config import as_dict, to_toml
 from rnnlm.training.journal import JOURNAL
 
-SETTINGS = "settings.toml"
+SETTINGS, REPLAY = "settings.toml", "replay.toml"
 
 
 def first_files(pipeline: Pipeline, run: Run) -> dict[str, bytes]:

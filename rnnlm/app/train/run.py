@@ -12,9 +12,8 @@ from typing import Any
 from rnnlm.app.pipeline import Pipeline
 from rnnlm.app.train.budget import Reserved
 from rnnlm.app.train.describe import Run, base_of, describe, network_of
-from rnnlm.app.train.files import first_files, replay_file
+from rnnlm.app.train.files import REPLAY, first_files, replay_file
 from rnnlm.app.train.plan import refuse_too_large
-from rnnlm.app.train.replay import REPLAY
 from rnnlm.app.train.session import Watch, resumable, train_network
 from rnnlm.artifacts import write_bytes
 from rnnlm.config import as_dict, seconds

@@ -10,8 +10,8 @@ from pathlib import Path
 from rnnlm.app.pipeline import Pipeline
 from rnnlm.app.train.budget import budget_of, validated_tokens
 from rnnlm.app.train.describe import Run
+from rnnlm.app.train.files import REPLAY
 from rnnlm.app.train.plan import smaller
-from rnnlm.app.train.replay import REPLAY
 from rnnlm.errors import OutOfMemoryError, StoppedError, StorageError, is_out_of_memory
 from rnnlm.model.network import Network
 from rnnlm.training.journal import JOURNAL, Header, Journal

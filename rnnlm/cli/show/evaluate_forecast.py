@@ -35,7 +35,7 @@ def evaluate_forecast(request: Request, found: FoundModel, network: Network) -> 
         ahead_ = series.rules.horizon - 1
         future = f", known up to {ahead_} rows after the window" if ahead_ > 0 else ""
         names["forced"] = f"{found.model.name} fed true values{future}"
-    others = baselines(chosen.train, series, given.season)
+    others = baselines(chosen.train, series, given.season, chosen.before)
     metrics |= {each.key: errors(each.forecast, truth) for each in others if each.forecast is not None}
     names |= {each.key: each.name for each in others}
     report = {

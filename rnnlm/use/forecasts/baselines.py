@@ -3,8 +3,8 @@
 Every forecast is (N, K), one for each window and target of a series, in the data's units.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,8 +30,12 @@ class Baseline:
     reason: str = ""
 
 
-def baselines(train: Series | None, series: Series, season: int = SEASON) -> list[Baseline]:
+def baselines(
+    train: Series | None, series: Series, season: int = SEASON, before: Sequence[Series] = ()
+) -> list[Baseline]:
     """Every baseline for the windows of `series`; regressions are fitted on `train`, if it is available."""
+
+    known = _with_history(series, before)
 
     def fitted(fit: Callable[[Series, int], Linear]) -> Floats:
         if train is None:
@@ -41,8 +45,8 @@ def baselines(train: Series | None, series: Series, season: int = SEASON) -> lis
         return fit(train, lags).predict(series)
 
     methods: dict[str, tuple[str, Callable[[], Floats]]] = {
-        "persistence": ("last value", lambda: persistence(series)),
-        "seasonal_naive": (f"value {season} rows before", lambda: seasonal_naive(series, season)),
+        "persistence": ("last value", lambda: persistence(known)),
+        "seasonal_naive": (f"value {season} rows before", lambda: seasonal_naive(known, season)),
         "linear_autoregression": ("linear, own past", lambda: fitted(fit_autoregression)),
         "linear_all_inputs": ("linear, all inputs", lambda: fitted(fit_linear)),
     }
@@ -53,6 +57,15 @@ def baselines(train: Series | None, series: Series, season: int = SEASON) -> lis
         except UsageError as error:
             found.append(Baseline(key, name, None, error.message))
     return found
+
+
+def _with_history(series: Series, before: Sequence[Series]) -> Series:
+    """The same windows in one sequence with the rows of the splits before it, which are known when it is forecast."""
+    if not before:
+        return series
+    rows = sum(len(each.targets) for each in before)
+    targets = np.concatenate([*(each.targets for each in before), series.targets])
+    return replace(series, targets=targets, windows=np.asarray(series.windows) + rows, starts=np.zeros(1, np.int64))
 
 
 def persistence(series: Series) -> Floats:

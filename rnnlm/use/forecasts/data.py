@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from rnnlm.corpus.settings import SPLITS
 from rnnlm.errors import InputError, UsageError
 from rnnlm.model.finding import FoundModel
 from rnnlm.tables.apply import apply_rules
@@ -13,13 +14,17 @@ from rnnlm.tables.source import read_table, table_digest
 
 @dataclass(frozen=True)
 class ChosenWindows:
-    """Windows, their name, the digest of their table, their `split` if they are one, and those of `train`, if any."""
+    """Windows, their name, the digest of their table, their `split` if they are one, and those of `train`, if any.
+
+    `before` are the splits whose rows precede these in the table, earliest first; none where sequences are whole.
+    """
 
     series: Series
     name: str
     table_sha256: str
     split: str | None
     train: Series | None
+    before: tuple[Series, ...] = ()
 
 
 def choose_windows(found: FoundModel, split: str | None, table: str | None) -> ChosenWindows:
@@ -44,6 +49,8 @@ def choose_windows(found: FoundModel, split: str | None, table: str | None) -> C
     for name in [split] if split else ["test", "valid"]:
         with workspace.opening("window") as directory:
             series = open_series(directory, name)
+            earlier = () if rules.group else SPLITS[: SPLITS.index(name)]
+            before = tuple(open_series(directory, each) for each in earlier)
         if len(series):
-            return ChosenWindows(series, f"{name} split", digest, name, train)
+            return ChosenWindows(series, f"{name} split", digest, name, train, before)
     raise InputError(f"the {name} split of {workspace.path} has no window", "name another with --split")
