@@ -59,6 +59,18 @@ def test_a_full_disk_is_a_storage_error_and_leaves_the_old_file(tmp_path: Path) 
     assert [entry.name for entry in tmp_path.iterdir()] == ["file"]
 
 
+def test_a_write_leaves_no_descriptor_open(tmp_path: Path) -> None:
+    def lowest_free() -> int:
+        descriptor = os.open(tmp_path, os.O_RDONLY)
+        os.close(descriptor)
+        return descriptor
+
+    free = lowest_free()
+    for _ in range(3):
+        write_bytes(tmp_path / "file", b"x")
+    assert lowest_free() == free
+
+
 def test_a_missing_directory_is_a_storage_error(tmp_path: Path) -> None:
     with pytest.raises(StorageError):
         write_bytes(tmp_path / "none" / "file", b"x")

@@ -169,6 +169,8 @@ BROKEN = {
     "an id that repeats": ("mikolov", "u1 a\nu2 a\nu1 b\n", 3, "line 3", "'u1' repeats"),
     "no id (kaldi)": ("kaldi", "u1-1 the cat\nthe old cat\n", 3, "line 2", "'the'"),
     "no number (kaldi)": ("kaldi", "u1 the cat\n", 3, "line 1", "utterance-n"),
+    "a word for a number (kaldi)": ("kaldi", "u1-1 the cat\nu1-x the cat\n", 3, "line 2", "'u1-x'"),
+    "a number alone (kaldi)": ("kaldi", "u1-1 the cat\n-2 the cat\n", 3, "line 2", "'-2'"),
     "a word for a score": ("srilm", "-1 -2 2 the cat\n-1 the 2 cat\n", 3, "line 2", "three numbers"),
     "a field too few": ("srilm", "-1 -2\n", 3, "line 1", "three numbers"),
     "not a number": ("srilm", "nan -2 1 cat\n", 3, "line 1", "three numbers"),

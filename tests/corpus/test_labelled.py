@@ -260,6 +260,26 @@ def test_no_text_is_in_two_splits_and_none_is_lost(
     assert {split: again.pairs(split) for split in SPLITS} == {split: fresh.pairs(split) for split in SPLITS}
 
 
+@pytest.mark.parametrize(
+    ("fractions", "sizes"), [("0.5,0.5,0", [10, 10, 0]), ("0.5,0,0.5", [10, 0, 10]), ("1,0,0", [20, 0, 0])]
+)
+def test_a_split_has_its_fraction_of_the_texts_and_none_without_one(
+    tmp_path: Path, fractions: str, sizes: list[int]
+) -> None:
+    found = raw(tmp_path, table(tmp_path, [(f"text {number}", "x") for number in range(20)]), "text", fractions)
+    assert [len(found.pairs(split)) for split in SPLITS] == sizes
+
+
+def test_blank_texts_are_counted_and_in_no_split(tmp_path: Path) -> None:
+    corpus, spool = table(tmp_path, [("a", "x"), (" ", "x"), ("b", "y"), ("", "y")]), make(tmp_path, "spool")
+    spooled = spool_labelled(corpus, TEXT, spool, lambda count: None)
+    assert spooled.blank_texts == 2
+    target = make(tmp_path, "raw")
+    report = split_labelled(spool, target, "text", "1,0,0", 1, blank_texts=spooled.blank_texts)
+    assert (report["blank_texts"], report["duplicates"]) == (2, 0)
+    assert sorted(Raw(target, report).pairs("train")) == [("a", "x"), ("b", "y")]
+
+
 # Forms of a text that cleaning makes equal: case, punctuation, spaces, and letters that NFKC or folding make alike.
 _FORMS = (str.title, str.upper, lambda text: f"  {text}!! ", lambda text: text.replace(" ", ",  "),
           lambda text: text.replace("fi", "\ufb01"), lambda text: text.replace("ss", "\u00df"),

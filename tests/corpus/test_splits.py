@@ -1,17 +1,20 @@
 """From a corpus to units: contiguous splits, blank lines and documents, the line map, and prose cut into sentences."""
 
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rnnlm.corpus.clean import UnitRule, clean_blocks
+from rnnlm.corpus import clean as cleaning
+from rnnlm.corpus.clean import UnitRule, clean, clean_blocks
 from rnnlm.corpus.normalizer import CleanRule
 from rnnlm.corpus.raw import corpus_digest, split_raw
 from rnnlm.corpus.sentences import sentences_of, split_sentences
-from rnnlm.corpus.settings import CleanSettings, parse_fractions
-from rnnlm.corpus.sources import CorpusFiles
+from rnnlm.corpus.settings import SPLITS, CleanSettings, parse_fractions
+from rnnlm.corpus.sources import CorpusFiles, line_blocks
 from rnnlm.errors import InputError, UsageError
 
 
@@ -62,6 +65,34 @@ def test_a_split_that_gets_no_line_is_refused(tmp_path: Path) -> None:
 def test_an_empty_corpus_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="empty"):
         split(tmp_path, b"", "0.9,0.05,0.05")
+
+
+def given_splits(directory: Path, **texts: bytes) -> dict[str, Any]:
+    """The three splits of a corpus with a file for each, and the report of their sizes."""
+    for name in ("spool", "raw"):
+        (directory / name).mkdir()
+    for name, text in texts.items():
+        (directory / f"{name}.txt").write_bytes(text)
+    files = tuple((name, (str(directory / f"{name}.txt"),)) for name in texts)
+    corpus_digest(CorpusFiles(splits=files), "text", directory / "spool", lambda count: None)
+    report = split_raw(directory / "spool", directory / "raw", "0.9,0.05,0.05")
+    return {**report, **{name: (directory / "raw" / f"{name}.txt").read_bytes() for name in SPLITS}}
+
+
+def test_given_splits_are_taken_as_is(tmp_path: Path) -> None:
+    found = given_splits(tmp_path, train=b"a\n\nb\n", test=b"b\r\nc")
+    assert {name: found[name] for name in SPLITS} == {"train": b"a\n\nb\n", "valid": b"", "test": b"b\nc\n"}
+    assert found["splits"] == {
+        "train": {"bytes": 5, "lines": 3}, "valid": {"bytes": 0, "lines": 0}, "test": {"bytes": 4, "lines": 2},
+    }  # fmt: skip
+
+
+def test_of_given_splits_only_train_must_have_text(tmp_path: Path) -> None:
+    (tmp_path / "one").mkdir()
+    (tmp_path / "two").mkdir()
+    assert given_splits(tmp_path / "one", train=b"a\n", valid=b"")["valid"] == b""
+    with pytest.raises(InputError, match=r"the corpus is empty: .*train\.txt"):
+        given_splits(tmp_path / "two", train=b"", valid=b"a\n")
 
 
 @pytest.mark.parametrize(
@@ -133,6 +164,33 @@ def test_leading_blank_lines_make_no_empty_document() -> None:
 def test_blocks_may_be_cut_anywhere(lines: list[str], kind: str, prepared: bool) -> None:
     text = "".join(line + "\n" for line in lines)
     assert units(text, kind, cut=True, prepared=prepared) == units(text, kind, cut=False, prepared=prepared)
+
+
+@pytest.mark.parametrize("size", [1, 8, 2**20])
+def test_counts_and_documents_of_a_split_are_those_of_the_whole_text(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    """Also where the split is read in several blocks."""
+    monkeypatch.setattr(cleaning, "line_blocks", lambda path: line_blocks(path, size))
+    text = "One.\nTwo!\n\n  \t\nTrès\n...\nFour\n\nFive\n"
+    raw, cleaned = tmp_path / "raw", tmp_path / "clean"
+    for directory in (raw, cleaned):
+        directory.mkdir()
+    for name, content in (("train", text), ("valid", "A\n\nB\n"), ("test", "")):
+        (raw / f"{name}.txt").write_bytes(content.encode())
+    settings_ = CleanSettings()
+    read: list[int] = []
+    report = clean(raw, cleaned, CleanRule.of(settings_, "word"), UnitRule.of(settings_, "word"), read.append)
+    assert report["splits"] == {
+        "train": {"units": 5, "characters": 23, "blank_lines": 3, "emptied_lines": 1, "documents": 3},
+        "valid": {"units": 2, "characters": 4, "blank_lines": 1, "emptied_lines": 0, "documents": 2},
+        "test": {"units": 0, "characters": 0, "blank_lines": 0, "emptied_lines": 0, "documents": 0},
+    }
+    assert (cleaned / "train.txt").read_text("utf-8") == "one\ntwo\ntrès\nfour\nfive\n"
+    assert np.load(cleaned / "train.lines.npy").tolist() == [1, 2, 5, 7, 9]
+    assert np.load(cleaned / "train.documents.npy").tolist() == [0, 2, 4]
+    assert np.load(cleaned / "valid.documents.npy").tolist() == [0, 1]
+    assert sum(read) == len(text.encode()) + 5
 
 
 def test_a_special_string_can_be_made_an_error() -> None:

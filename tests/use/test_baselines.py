@@ -9,6 +9,7 @@ from rnnlm.errors import UsageError
 from rnnlm.tables.apply import find_windows
 from rnnlm.tables.rules import SeriesRules
 from rnnlm.tables.series import Series
+from rnnlm.use.evaluation.settings import EvaluateSettings
 from rnnlm.use.forecasts.baselines import (
     baselines,
     fit_autoregression,
@@ -72,6 +73,15 @@ def test_a_seasonal_value_repeats_a_periodic_series_exactly(horizon: int) -> Non
     forecast = seasonal_naive(data, 4)
     enough = data.windows[:, 1] >= 4
     assert np.array_equal(forecast[enough], data.truth()[enough])
+
+
+def test_the_season_is_that_of_evaluation_where_none_is_given() -> None:
+    data = series(np.arange(80.0), steps=2)
+    season = EvaluateSettings().season
+    assert np.array_equal(seasonal_naive(data), seasonal_naive(data, season))
+    (found,) = [each for each in baselines(None, data) if each.key == "seasonal_naive"]
+    assert np.array_equal(found.forecast, seasonal_naive(data, season))
+    assert found.name == f"value {season} rows before"
 
 
 def test_a_seasonal_value_is_the_latest_that_is_known() -> None:

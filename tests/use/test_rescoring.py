@@ -3,7 +3,7 @@
 import itertools
 import math
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from speakers import network_of, rules_of
 
 from rnnlm.errors import InputError
 from rnnlm.model.architecture import Architecture
@@ -18,9 +19,11 @@ from rnnlm.model.likelihood import log_probabilities
 from rnnlm.model.network import Network
 from rnnlm.use.rescoring.lists import Hypothesis, Utterance, utterances
 from rnnlm.use.rescoring.prefixes import PrefixReader, levels
-from rnnlm.use.rescoring.rescorer import Costs, Rescored, Weights
+from rnnlm.use.rescoring.rescorer import Costs, Rescored, Rescorer, Weights
+from rnnlm.use.rescoring.srilm import SrilmLists
 from rnnlm.use.rescoring.tuning import Chooser, Features, tuned
 from rnnlm.use.rescoring.word_errors import edit_distances, read_references
+from rnnlm.use.rescoring.word_rates import WordRates
 
 SEQUENCES = [[5, 6, 7, 2], [5, 6, 2], [5, 6, 7, 2], [2], [8, 6, 7, 2], [5, 6, 7, 9, 9, 2]]
 
@@ -161,3 +164,59 @@ def test_an_utterance_that_comes_back_and_scores_that_differ_are_refused() -> No
         list(utterances([hypothesis("a", "x"), hypothesis("a", "x", lm=1.0)]))
     with pytest.raises(InputError, match="line 2: 'a' has a reference already"):
         read_references(["a x", "a y"], "references.txt")
+
+
+def test_excluded_words_cost_nothing_in_rescoring() -> None:
+    rules = rules_of("word")
+    model = network_of(rules)
+    lists = Utterance("u", (hypothesis("u", "the frob cat"), hypothesis("u", "frob")))
+
+    def log_p(unknown: Any) -> list[float]:
+        (found,) = Rescorer(model, rules, Weights({}), unknown=unknown).rescored([lists])
+        return [*found.log_p]
+
+    the, frob, cat, end = (rules.tokenizer.token_to_id(each) for each in ("the", "<unk>", "cat", "</s>"))
+    first, second = slow_nats(model, [the, frob, cat, end]), slow_nats(model, [frob, end])
+    assert log_p("score") == pytest.approx([-sum(first), -sum(second)], abs=1e-5)
+    assert log_p("exclude") == pytest.approx([first[1] - sum(first), -second[1]], abs=1e-5)
+
+
+def test_an_utterance_is_rescored_before_the_next_batch_is_read() -> None:
+    asked = 0
+
+    def source() -> Iterator[Utterance]:
+        nonlocal asked
+        for number in range(20):
+            asked += 1
+            yield Utterance(str(number), (hypothesis(str(number), "the cat"), hypothesis(str(number), "a dog")))
+
+    rules = rules_of("word")
+    found = Rescorer(network_of(rules), rules, Weights({}), batch_size=6).rescored(source())
+    counts = []
+    for each in found:
+        assert each.utterance.id == str(len(counts))
+        counts.append(asked)
+    assert counts[:9] == [3, 3, 3, 6, 6, 6, 9, 9, 9]
+
+
+def test_word_rates_are_of_the_first_the_chosen_and_the_best_hypothesis() -> None:
+    rates = WordRates({"u1": ["a", "b", "c"], "u2": ["a", "b"]}, "references.txt")
+    for id_, texts, totals in (
+        ("u1", ["x y c", "x b c", "x y z"], [0.0, 1.0, 2.0]),  # 2, 1 and 3 errors; the last has the highest total
+        ("u2", ["x y z", "a x", "x y"], [0.0, 2.0, 1.0]),  # 3, 1 and 2 errors; the second has the highest total
+    ):
+        each = Utterance(id_, tuple(hypothesis(id_, text) for text in texts))
+        errors = rates.add(Rescored(each, [], totals, totals))
+        assert errors.tolist() == ([2, 1, 3] if id_ == "u1" else [3, 1, 2])
+    assert rates.metrics() == {
+        "reference_words": 5, "references_without_list": 0,
+        "listed_word_errors": 5, "listed_word_error_rate": 1.0,
+        "rescored_word_errors": 4, "rescored_word_error_rate": 0.8,
+        "fewest_word_errors": 2, "fewest_word_error_rate": 0.4,
+    }  # fmt: skip
+    assert rates.tuned(3) == {"tuned_word_errors": 3, "tuned_word_error_rate": 0.6}
+
+
+def test_srilm_scores_are_read_as_natural_logarithms() -> None:
+    (found,) = SrilmLists().read("u1.nbest", ["-100 -9.5 2 the cat"])
+    assert found.scores == pytest.approx({"acoustic": -100 * math.log(10), "lm": -9.5 * math.log(10)})

@@ -18,8 +18,12 @@ from rnnlm.corpus.wording import word_marks
 from rnnlm.errors import InputError
 from rnnlm.model.likelihood import log_probabilities, text_nats
 from rnnlm.model.network import Network
+from rnnlm.model.ngram.grams import read_grams
+from rnnlm.model.ngram.kneser_ney import estimate
+from rnnlm.model.ngram.model import NgramModel
+from rnnlm.model.ngram.scratch import Scratch
 from rnnlm.use.scoring import lines as reading
-from rnnlm.use.scoring.rows import ScoreRows
+from rnnlm.use.scoring.rows import ScoreRows, WordTexts
 from rnnlm.use.scoring.scored import BITS, ScoredLine
 from rnnlm.use.scoring.scorer import Scorer, Wanted
 from rnnlm.use.scoring.totals import Totals
@@ -322,3 +326,31 @@ def test_regions_are_the_words_of_the_raw_line() -> None:
     assert found[2]["bits"] == found[6]["bits"] == 0
     words = [word.nats for word in line.words()]
     assert found[1]["bits"] == pytest.approx((words[1] + words[2]) * BITS)
+
+
+# Not `unmarked`, which has no decoder to join the pieces of a word.
+@pytest.mark.parametrize("case", [case for case in CASES if case != "unmarked"])
+def test_words_are_shown_as_cleaning_left_them(case: str) -> None:
+    """Whether or not the positions of their tokens in the raw text are known."""
+    rules = rules_of(case)
+    texts = WordTexts(rules)
+    for wanted in (Wanted(words=True), ALL):
+        (line,) = scored(network_of(rules), rules, "  The cats SEES  the teas\n", wanted=wanted)
+        shown = [texts.of(line, word) for word in line.words()]
+        assert shown == [*line.line.cleaned.split(), "</s>"]
+
+
+@pytest.mark.parametrize("context", ["sentence", "document", "stream"])
+def test_an_ngram_model_is_scored_in_every_context(context: str, tmp_path: Path) -> None:
+    rules = rules_of("word")
+    size = rules.tokenizer.get_vocab_size()
+    ids = encode_text([TEXT.encode()], rules, tmp_path).ids
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    estimate(ids.ids, ids.offsets[:1], size, 3, tmp_path, Scratch(scratch))
+    model = NgramModel(read_grams(tmp_path, size, 3), lines_apart=False)
+    expected = np.full(len(ids.ids), np.nan)
+    for span in text_nats(model, ids, context, 7):
+        expected[span.start : span.start + len(span.nats)] = span.nats
+    found = Scorer(model, rules, context=context).lines([TEXT.encode()])
+    assert np.concatenate([each.scores.nats for each in found]) == pytest.approx(expected, abs=1e-9)
