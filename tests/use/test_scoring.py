@@ -328,8 +328,7 @@ def test_regions_are_the_words_of_the_raw_line() -> None:
     assert found[1]["bits"] == pytest.approx((words[1] + words[2]) * BITS)
 
 
-# Not `unmarked`, which has no decoder to join the pieces of a word.
-@pytest.mark.parametrize("case", [case for case in CASES if case != "unmarked"])
+@pytest.mark.parametrize("case", CASES)
 def test_words_are_shown_as_cleaning_left_them(case: str) -> None:
     """Whether or not the positions of their tokens in the raw text are known."""
     rules = rules_of(case)

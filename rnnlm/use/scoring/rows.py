@@ -36,7 +36,7 @@ class WordTexts:
         if scored.line.unknown[word.first : word.last].any() and scored.spans is not None:
             return line.text[slice(*scored.span(word.first, word.last))]
         ids = line.ids[word.first : word.last].tolist()
-        return str(self._rules.tokenizer.decode(ids, skip_special_tokens=False)).strip()
+        return "".join(self._rules.tokenizer.decode(ids, skip_special_tokens=False).split())
 
 
 class ScoreRows:
