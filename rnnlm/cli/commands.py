@@ -1,7 +1,6 @@
 """The commands, a row each, in the order of the pipeline; the code of a command is imported when it runs."""
 
 import importlib
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -29,19 +28,17 @@ class Command:
     shown: tuple[str, ...] | None = None
     also: tuple[str, ...] = ()
 
-    def body(self) -> "Callable[[Request], None]":
-        """The function that runs it."""
+    def run(self, request: "Request") -> None:
+        """Import its function, and run it."""
         module, _, name = self.function.partition(":")
-        function: Callable[[Request], None] = getattr(importlib.import_module(f"rnnlm.cli.show.{module}"), name)
-        return function
+        getattr(importlib.import_module(f"rnnlm.cli.show.{module}"), name)(request)
 
     def build(self) -> Any:
         """The command with its options, as Typer calls it."""
         from rnnlm.cli.options import typer_command
 
         shown = self.sections[:1] if self.shown is None else self.shown
-        run = lambda request: self.body()(request)  # noqa: E731
-        function = typer_command(self.name, self.arguments, self.sections, shown, self.also, run)
+        function = typer_command(self.name, self.arguments, self.sections, shown, self.also, self.run)
         lines = ("Examples:", *self.examples, f"rnnlm {self.name} --help-all shows every option.")
         one = typer.Typer(add_completion=False)
         one.command(self.name, help=self.help, epilog="\n\n".join(lines))(function)

@@ -117,7 +117,7 @@ def _table(grid: Grid, width: int) -> Table:
 
 
 def valid_metric(report: dict[str, Any]) -> tuple[str, str]:
-    """The validation metric of a finished run's report its name and its value ('-' without a split)."""
+    """The validation metric of a finished run's report: its name and its value ('-' without a split)."""
     if "valid_accuracy" in report:
         accuracy = report["valid_accuracy"]
         return "valid accuracy", "-" if accuracy is None else f"{accuracy:.2%}"

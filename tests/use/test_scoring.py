@@ -339,6 +339,13 @@ def test_words_are_shown_as_cleaning_left_them(case: str) -> None:
         assert shown == [*line.line.cleaned.split(), "</s>"]
 
 
+@pytest.mark.parametrize("case", ["byte prepared", "bpe prepared"])
+def test_a_no_break_space_inside_a_word_is_kept(case: str) -> None:
+    rules = rules_of(case)
+    (line,) = scored(network_of(rules), rules, "the a\u00a0b cat\n", wanted=Wanted(words=True))
+    assert [WordTexts(rules).of(line, word) for word in line.words()] == ["the", "a\u00a0b", "cat", "</s>"]
+
+
 @pytest.mark.parametrize("context", ["sentence", "document", "stream"])
 def test_an_ngram_model_is_scored_in_every_context(context: str, tmp_path: Path) -> None:
     rules = rules_of("word")

@@ -35,8 +35,10 @@ class WordTexts:
             return line.cleaned[word.first : word.last].strip()
         if scored.line.unknown[word.first : word.last].any() and scored.spans is not None:
             return line.text[slice(*scored.span(word.first, word.last))]
-        ids = line.ids[word.first : word.last].tolist()
-        return "".join(self._rules.tokenizer.decode(ids, skip_special_tokens=False).split())
+        tokenizer, ids = self._rules.tokenizer, line.ids[word.first : word.last].tolist()
+        if tokenizer.decoder is None:  # `decode` would put blanks between the tokens
+            return "".join(str(tokenizer.id_to_token(each)) for each in ids)
+        return str(tokenizer.decode(ids, skip_special_tokens=False)).strip()
 
 
 class ScoreRows:
