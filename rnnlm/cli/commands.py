@@ -29,8 +29,9 @@ class Command:
     also: tuple[str, ...] = ()
 
     def run(self, request: "Request") -> None:
-        """Import its function, and run it."""
-        module, _, name = self.function.partition(":")
+        """Import its function, and run it; with --dry-run, show what it would run."""
+        function = "stages:show_dry_run" if request.arguments.get("dry_run") else self.function
+        module, _, name = function.partition(":")
         getattr(importlib.import_module(f"rnnlm.cli.show.{module}"), name)(request)
 
     def build(self) -> Any:

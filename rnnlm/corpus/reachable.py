@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from rnnlm.corpus.encoder import Segmenter
 from rnnlm.corpus.normalizer import SPECIALS, Cleaner, CleanRule
+from rnnlm.corpus.text import Segmenter
 
 
 def unreachable(kind: str, rule: CleanRule, words: Sequence[str]) -> list[str]:

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from rnnlm.artifacts import durable, write_bytes, write_json
-from rnnlm.corpus.encoder import Segmenter, sample_lines
 from rnnlm.corpus.foreign.imported import Imported
 from rnnlm.corpus.normalizer import CleanRule
 from rnnlm.corpus.settings import SPLITS
 from rnnlm.corpus.sources import line_blocks
+from rnnlm.corpus.text import Segmenter
 from rnnlm.corpus.tokenizer import build_tokenizer, learn_merges, load_tokenizer
 from rnnlm.errors import ArtifactError
 from rnnlm.files import Advance
@@ -35,7 +35,7 @@ def tokenize(
     report: dict[str, Any] = {"kind": kind}
     tokenizer = None
     if kind == "bpe":
-        lines, sample = sample_lines(clean / "train.txt", SAMPLE_MEGABYTES * 10**6)
+        lines, sample = _sample_lines(clean / "train.txt", SAMPLE_MEGABYTES * 10**6)
         tokens, merges = learn_merges(lines, vocab_size)
         write_json(directory / "subwords.json", {"tokens": tokens, "merges": merges})
         tokenizer = build_tokenizer(kind, _no_cleaning(rule), tokens, merges)
@@ -85,3 +85,25 @@ def read_subwords(directory: Path) -> tuple[list[str], list[tuple[str, str]]]:
         return list(content["tokens"]), [(first, second) for first, second in content["merges"]]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ArtifactError(f"{path} is damaged ({error})", "rebuild it with: rnnlm tokenize --force") from None
+
+
+def _sample_lines(path: Path, limit: int) -> tuple[list[str], int]:
+    """Lines from evenly spaced positions of a text, about `limit` bytes at most, and the number of their bytes."""
+    size = path.stat().st_size
+    piece = 2**18
+    count = max(1, limit // piece)
+    lines: list[str] = []
+    total = 0
+    with path.open("rb") as file:
+        if size <= limit:
+            content = file.read()
+            return content.decode().split("\n")[:-1], len(content)
+        for number in range(count):
+            file.seek(number * size // count)
+            if number:
+                file.readline()
+            block = file.read(piece)
+            block += b"" if block.endswith(b"\n") else file.readline()
+            lines += block.decode().split("\n")[:-1]
+            total += len(block)
+    return lines, total

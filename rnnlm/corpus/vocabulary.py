@@ -19,10 +19,10 @@ from tokenizers import Tokenizer
 
 from rnnlm.arrays import npy_writer
 from rnnlm.artifacts import durable, write_bytes
-from rnnlm.corpus.encoder import IdTable, split_tokens
 from rnnlm.corpus.normalizer import END, SPECIALS, UNKNOWN, CleanRule, normalize
 from rnnlm.corpus.settings import SPLITS, WORD_KINDS
 from rnnlm.corpus.sources import line_blocks
+from rnnlm.corpus.text import IdTable, split_tokens
 from rnnlm.corpus.tokenize import read_subwords
 from rnnlm.corpus.tokenizer import (
     END_ID,

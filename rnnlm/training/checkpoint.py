@@ -11,19 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from rnnlm.arrays import Tensors, read_tensors, write_tensors
-from rnnlm.artifacts import (
-    Manifest,
-    changed_outputs,
-    read_json,
-    read_manifest,
-    seal,
-    write_bytes,
-    write_json,
-)
+from rnnlm.artifacts import Manifest, changed_outputs, read_json, read_manifest, seal, write_json
 from rnnlm.directories import rebuilt, recover
 from rnnlm.errors import ArtifactError, StorageError
-from rnnlm.model.sealed import CONFIG, FORMAT, TOKENIZER, VERSION, WEIGHTS, seal_model
-from rnnlm.training.origin import Origin
+from rnnlm.model.sealed import FORMAT, VERSION, WEIGHTS, seal_model
+from rnnlm.training.identity import Identity, write_rules
 
 _FORMAT, _VERSION = "rnnlm checkpoint", 2
 _TENSORS, _STATE = "state.safetensors", "state.json"
@@ -53,8 +45,8 @@ class Checkpoint:
 class Checkpoints:
     """The checkpoints of one run, in one directory."""
 
-    def __init__(self, directory: Path, origin: Origin) -> None:
-        self._directory, self._origin = directory, origin
+    def __init__(self, directory: Path, run: Identity) -> None:
+        self._directory, self._run = directory, run
         # What this process has read or written and so knows to be intact: directory names of the newest two with
         # their good weights, and the identities of good weights.
         self._whole: list[tuple[str, str]] = []
@@ -71,8 +63,8 @@ class Checkpoints:
         with rebuilt(path) as fresh:
             meant = {_TENSORS: write_tensors(fresh / _TENSORS, tensors), _STATE: write_json(fresh / _STATE, content)}
             manifest = seal(
-                fresh, _FORMAT, _VERSION, settings=self._origin.settings, inputs=self._inputs(),
-                report={"machine": dict(self._origin.machine)}, names=list(meant),
+                fresh, _FORMAT, _VERSION, settings=self._run.settings, inputs=self._inputs(),
+                report={"machine": dict(self._run.machine)}, names=list(meant),
             )  # fmt: skip
             _compare(manifest, meant, path)
         self._whole = [*self._whole, (path.name, best.name)][-2:]
@@ -87,15 +79,11 @@ class Checkpoints:
         path = self._directory / f"best-{good.step:012}"
         if path.name in self._good:
             return path
-        origin = self._origin
         with rebuilt(path) as fresh:
             meant = {WEIGHTS: write_tensors(fresh / WEIGHTS, good.weights)}
-            if origin.config is not None:
-                meant[CONFIG] = write_json(fresh / CONFIG, dict(origin.config))
-            if origin.tokenizer is not None:
-                meant[TOKENIZER] = write_bytes(fresh / TOKENIZER, origin.tokenizer)
+            meant |= write_rules(fresh, self._run)
             report = {"steps": good.step, **good.report}
-            manifest = seal_model(fresh, settings=origin.settings, inputs=origin.inputs, report=report)
+            manifest = seal_model(fresh, settings=self._run.settings, inputs=self._run.read, report=report)
             _compare(manifest, meant, path)
         self._good[path.name] = manifest.identity
         return path
@@ -148,7 +136,7 @@ class Checkpoints:
 
     def _inputs(self) -> dict[str, str]:
         """What identifies a run: its data, and the digest of all that determines it."""
-        return {**self._origin.inputs, "run": self._origin.run_sha256}
+        return {**self._run.read, "run": self._run.sha256}
 
 
 def _refuse_changed(path: Path, manifest: Manifest, names: Set[str]) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rnnlm.corpus.good_turing import probability_of_new
 from rnnlm.corpus.ids import Ids
 from rnnlm.corpus.labels.labelled import LabelledText
 from rnnlm.corpus.padded import Sentences
@@ -100,6 +101,11 @@ class LanguageData(Data):
     def counts(self) -> NDArray[np.int64]:
         """(outputs,) frequency in train of each token that can be predicted."""
         return output_counts(self.train, self.size.vocabulary)
+
+    @property
+    def new(self) -> float:
+        """The probability that the next trigram has not occurred before."""
+        return probability_of_new(self.train.ids)
 
     @property
     def _context(self) -> str:

@@ -1,4 +1,4 @@
-"""The identity of a run, by which two runs are the same, and the file that records it.
+"""The identity of a run, by which two runs are the same, and the files that record it.
 
 Only settings that differ from their defaults count, so that a later version with more settings recognizes the runs of
 an earlier one.
@@ -6,16 +6,24 @@ an earlier one.
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from rnnlm.artifacts import UNVERIFIED_JSON, is_as_written, read_json, sha256_bytes, with_digest, write_json
+from rnnlm.artifacts import (
+    UNVERIFIED_JSON,
+    is_as_written,
+    read_json,
+    sha256_bytes,
+    with_digest,
+    write_bytes,
+    write_json,
+)
 from rnnlm.config import as_dict, canonical, changed, without_defaults
 from rnnlm.corpus.settings import EmbedSettings
 from rnnlm.errors import ArtifactError
 from rnnlm.model.architecture import Architecture
-from rnnlm.model.sealed import CONFIG
+from rnnlm.model.sealed import CONFIG, TOKENIZER
 from rnnlm.training.settings import TrainSettings
 
 RUN = "run.json"
@@ -30,12 +38,19 @@ _BESIDE = ("format", "version", "training", "data")
 class Identity:
     """What determines a run: settings (those of the embedding under `embed`), network and text rules, and data.
 
-    `config` is empty if the network follows from the machine, as with a budget, or is not known.
+    `config` is empty if the network follows from the machine, as with a budget, or is not known. `sha256` identifies
+    the run in its checkpoints. The rest is not compared, but recorded with its models: their `config.json` (`model`)
+    and `tokenizer`, digests of all the data that were `read`, and the `machine`, from `this_machine`.
     """
 
     settings: Mapping[str, Any]
     config: Mapping[str, Any]
     inputs: Mapping[str, str]
+    sha256: str
+    model: Mapping[str, Any] | None = field(default=None, compare=False)
+    tokenizer: bytes | None = field(default=None, compare=False)
+    read: Mapping[str, str] = field(default_factory=dict, compare=False)
+    machine: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
     @classmethod
     def of(
@@ -51,13 +66,11 @@ class Identity:
         network = {name: value for name, value in config.items() if name not in _BESIDE}
         if "architecture" in network:
             network["architecture"] = without_defaults(Architecture, network["architecture"])
-        return cls({**settings, **({"embed": start} if start else {})}, _as_json(network), dict(inputs))
-
-    @property
-    def digest(self) -> str:
-        """All of it as SHA-256."""
-        parts = {"settings": dict(self.settings), "config": dict(self.config), "inputs": dict(self.inputs)}
-        return sha256_bytes(canonical(parts))
+        parts: dict[str, dict[str, Any]] = {
+            "settings": {**settings, **({"embed": start} if start else {})}, "config": _as_json(network),
+            "inputs": dict(inputs),
+        }  # fmt: skip
+        return cls(parts["settings"], parts["config"], parts["inputs"], sha256_bytes(canonical(parts)))
 
     def matches(self, other: "Identity") -> bool:
         """Whether both are the same run, as far as both record it."""
@@ -83,24 +96,22 @@ class LaterVersionError(ArtifactError):
     """A `run.json` of a version that this program does not read."""
 
 
-@dataclass(frozen=True)
-class Begun:
-    """The run of a directory; `run_sha256` identifies it in its checkpoints."""
-
-    identity: Identity
-    run_sha256: str
-
-
 def write_begun(directory: Path, run: Identity) -> None:
     """Record the run of a directory."""
     content = {
-        "version": _VERSION, "run_sha256": run.digest, "settings": dict(run.settings), "config": dict(run.config),
+        "version": _VERSION, "run_sha256": run.sha256, "settings": dict(run.settings), "config": dict(run.config),
         "inputs": dict(run.inputs),
     }  # fmt: skip
     write_json(directory / RUN, with_digest(content))
 
 
-def read_begun(directory: Path) -> Begun:
+def write_rules(directory: Path, run: Identity) -> dict[str, str]:
+    """Write what a model has beside its weights; returns the digests by name."""
+    meant = {} if run.model is None else {CONFIG: write_json(directory / CONFIG, dict(run.model))}
+    return meant if run.tokenizer is None else {**meant, TOKENIZER: write_bytes(directory / TOKENIZER, run.tokenizer)}
+
+
+def read_begun(directory: Path) -> Identity:
     """The run of a directory; ArtifactError if it is not recorded, or was changed."""
     path = directory / RUN
     content = read_json(path, remedy=_REMEDY, most=UNVERIFIED_JSON)
@@ -116,7 +127,7 @@ def read_begun(directory: Path) -> Begun:
         embed = dict(settings.pop("embed", {}))
         config = dict(content["config"]) if "config" in content else _old_config(directory, settings)
         run = Identity.of(settings, embed, config, dict(content["inputs"]))
-        return Begun(run, str(content["run_sha256"]))
+        return replace(run, sha256=str(content["run_sha256"]))
     except (KeyError, TypeError, ValueError):
         raise ArtifactError(f"{path} is damaged", _REMEDY) from None
 

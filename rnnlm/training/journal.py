@@ -22,7 +22,7 @@ from rnnlm.artifacts import storage_error, write_bytes
 from rnnlm.errors import ArtifactError
 from rnnlm.files import read_input
 
-JOURNAL = "journal.tsv"
+JOURNAL, REPLAY = "journal.tsv", "replay.toml"  # and the settings with which it is replayed
 _FORMAT, _VERSION = "rnnlm journal", 1
 _COLUMNS = "step\tfraction\trate\tlength\n"
 _MOST = 2**34  # bytes; a step has about fifty

@@ -16,11 +16,12 @@ from rnnlm.training.average import may_begin
 from rnnlm.training.budget_clock import Budget, BudgetClock, ReplayedClock
 from rnnlm.training.checkpoint import Checkpoint, Checkpoints, Good
 from rnnlm.training.divergence import TRIES, lower_rate, step_dropped, step_taken
+from rnnlm.training.identity import CHECKPOINTS, Identity
 from rnnlm.training.journal import Journal, Record
 from rnnlm.training.learner import Learner
+from rnnlm.training.machine import no_promise
 from rnnlm.training.metrics import METRICS, Log, cut_log
 from rnnlm.training.objective import Objective
-from rnnlm.training.origin import Origin, no_promise
 from rnnlm.training.progress import Observer, Outcome, Progress, Stopped
 from rnnlm.training.schedule import rate_at
 from rnnlm.training.settings import SettledSettings
@@ -45,7 +46,7 @@ class Trainer:
         observer: Observer,
         budget: Budget | None = None,
         *,
-        origin: Origin | None = None,
+        identity: Identity | None = None,
         journal: Journal | None = None,
         record: Record | None = None,
         tries: int = TRIES,
@@ -57,9 +58,9 @@ class Trainer:
         """
         self._learner = Learner(model, settings)
         self._objective, self._settings, self._observer = objective, settings, observer
-        self._directory, self._origin = directory, origin or Origin()
+        self._directory, self._run = directory, identity or Identity({}, {}, {}, "")
         self._journal, self._tries = journal, tries
-        self._checkpoints = Checkpoints(directory / "checkpoints", self._origin)
+        self._checkpoints = Checkpoints(directory / CHECKPOINTS, self._run)
         self._per_epoch = objective.batches.tokens_per_epoch
         tokens = settings.tokens or math.ceil((settings.epochs or 0) * self._per_epoch)
         self._clock = BudgetClock(settings.steps, tokens, budget) if record is None else ReplayedClock(record)
@@ -280,7 +281,7 @@ class Trainer:
             name = f"checkpoint step-{checkpoint.step:012}"
             raise ArtifactError(f"{name} does not fit the run", "train again with --force") from None
         self._good = checkpoint.good.weights
-        doubt = no_promise(checkpoint.machine, self._origin.machine)
+        doubt = no_promise(checkpoint.machine, self._run.machine)
         if doubt is not None:
             self._observer.notice(doubt)
         self._observer.notice(f"continuing after step {self._state.step:,}")

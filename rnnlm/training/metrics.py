@@ -11,9 +11,8 @@ from types import TracebackType
 from typing import Any
 
 from rnnlm.artifacts import storage_error
-from rnnlm.training.timing import NAME as TIMING
 
-METRICS = "metrics.jsonl"
+METRICS, TIMING = "metrics.jsonl", "timing.jsonl"  # no manifest has the times, since they are not reproducible
 
 
 class Log:

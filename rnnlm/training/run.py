@@ -5,6 +5,7 @@ the old model stays.
 """
 
 import itertools
+import json
 import re
 import shutil
 from collections.abc import Mapping
@@ -13,11 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from rnnlm.arrays import write_tensors
-from rnnlm.artifacts import storage_error, write_bytes, write_json
+from rnnlm.artifacts import storage_error, write_bytes
 from rnnlm.directories import move_in, place_of, rebuilt, standing
 from rnnlm.errors import ArtifactError, UsageError
-from rnnlm.model.sealed import CONFIG, TOKENIZER, WEIGHTS, is_sealed, seal_model
-from rnnlm.training.identity import CHECKPOINTS, Begun, Identity, LaterVersionError, read_begun, write_begun
+from rnnlm.model.peak import matrix_peak
+from rnnlm.model.sealed import WEIGHTS, is_sealed, seal_model
+from rnnlm.training.identity import CHECKPOINTS, Identity, LaterVersionError, read_begun, write_begun, write_rules
+from rnnlm.training.metrics import TIMING
 from rnnlm.training.progress import Outcome
 
 LATEST = "LATEST"
@@ -70,9 +73,9 @@ def find_place(models: Path, cell: str, name: str | None, run: Identity, *, resu
     targets = _targets(models, cell, name)
     begun = [(target, place, found) for target, place in _places(targets) if (found := _begun(place)) is not None]
     same = [
-        Place(target, place, "sealed" if is_sealed(place) else "unfinished", found.run_sha256)
+        Place(target, place, "sealed" if is_sealed(place) else "unfinished", found.sha256)
         for target, place, found in begun
-        if found.identity.matches(run)
+        if found.matches(run)
     ]
     if resume:
         return _resumed(models / (name or cell), same, run)
@@ -111,7 +114,7 @@ def _places(targets: list[Path]) -> list[tuple[Path, Path]]:
 
 
 def _new(target: Path, run: Identity) -> Place:
-    return Place(target, successor(target) if is_sealed(target) else target, "new", run.digest)
+    return Place(target, successor(target) if is_sealed(target) else target, "new", run.sha256)
 
 
 def _resumed(named: Path, same: list[Place], run: Identity) -> Place:
@@ -122,29 +125,29 @@ def _resumed(named: Path, same: list[Place], run: Identity) -> Place:
     for directory in (successor(named), named):
         if directory.is_dir() and not is_sealed(directory):
             begun = read_begun(directory)
-            changes = "; ".join(begun.identity.differences(run)[:5])
+            changes = "; ".join(begun.differences(run)[:5])
             raise UsageError(
                 f"{directory} was begun with other settings or data" + (f" ({changes})" if changes else ""),
                 f"give the settings in {directory / 'settings.toml'} with --config, or start again with --force",
             )
     if is_sealed(named):
         sealed = _begun(standing(named))
-        changes = "; ".join(sealed.identity.differences(run)[:5]) if sealed else "it was not trained here"
+        changes = "; ".join(sealed.differences(run)[:5]) if sealed else "it was not trained here"
         raise UsageError(
             f"{named} is sealed, and has other settings or data" + (f" ({changes})" if changes else ""),
             "omit --resume, and choose another --name or use --force",
         )
-    return Place(named, named, "new", run.digest)
+    return Place(named, named, "new", run.sha256)
 
 
 def begun_run(models: Path, run: Identity) -> Path | None:
     """The directory of this run, if there is one; an unfinished one first."""
     found = [(place, _begun(place)) for _, place in _places(model_directories(models))]
-    same = [place for place, begun in found if begun is not None and begun.identity.matches(run)]
+    same = [place for place, begun in found if begun is not None and begun.matches(run)]
     return min(same, key=is_sealed, default=None)
 
 
-def _begun(directory: Path) -> Begun | None:
+def _begun(directory: Path) -> Identity | None:
     """The run of a directory; None if it has none, or is damaged. ArtifactError for a later version."""
     try:
         return read_begun(directory)
@@ -163,22 +166,13 @@ def begin(place: Place, run: Identity, files: Mapping[str, bytes]) -> None:
 
 
 def finish(
-    place: Place,
-    outcome: Outcome,
-    *,
-    config: Mapping[str, Any],
-    tokenizer: bytes | None,
-    settings: Mapping[str, Any],
-    inputs: Mapping[str, str],
-    report: Mapping[str, Any],
+    place: Place, outcome: Outcome, run: Identity, settings: Mapping[str, Any], report: Mapping[str, Any]
 ) -> None:
     """Write the model's files and seal them; only then move them into place and delete the checkpoints."""
     directory = place.directory
     write_tensors(directory / WEIGHTS, outcome.tensors)
-    if tokenizer is not None:
-        write_bytes(directory / TOKENIZER, tokenizer)
-    write_json(directory / CONFIG, dict(config))
-    seal_model(directory, settings=settings, inputs=inputs, report=report)
+    write_rules(directory, run)
+    seal_model(directory, settings=settings, inputs=run.read, report=report)
     settle(place)
 
 
@@ -194,3 +188,25 @@ def settle(place: Place) -> None:
             raise storage_error(error, place.target) from error
     write_bytes(place.target.parent / LATEST, f"{place.target.name}\n".encode())
     shutil.rmtree(place.target / CHECKPOINTS, ignore_errors=True)
+
+
+def write_timing(directory: Path, seconds: float, tokens: int, operations: int, device: str) -> None:
+    """Add the run's totals, relative to the matrix-product peak measured now."""
+    peak = matrix_peak(device)
+    totals = {
+        "seconds": round(seconds, 3),
+        "tokens_per_second": round(tokens / seconds, 1),
+        "peak_fraction": round(operations / seconds / peak, 4),
+    }
+    with (directory / TIMING).open("a", encoding="utf-8") as file:
+        file.write(json.dumps(totals) + "\n")
+
+
+def read_timing(directory: Path) -> dict[str, Any]:
+    """The run's totals; None if the log is not with the model."""
+    totals: dict[str, Any] = dict.fromkeys(("seconds", "tokens_per_second", "peak_fraction"))
+    try:
+        last = json.loads((directory / TIMING).read_text("utf-8").splitlines()[-1])
+        return totals | {key: value for key, value in last.items() if key in totals}
+    except (OSError, ValueError, IndexError):
+        return totals

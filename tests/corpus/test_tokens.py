@@ -13,11 +13,10 @@ from text_strategies import any_line, any_lines
 from tokenizers import Tokenizer
 
 from rnnlm.corpus.clean import UnitRule, clean
-from rnnlm.corpus.encoder import IdTable, Segmenter
 from rnnlm.corpus.ids import Ids, open_ids
 from rnnlm.corpus.normalizer import CleanRule, normalize
 from rnnlm.corpus.settings import CleanSettings
-from rnnlm.corpus.text import TextRules, encode_text
+from rnnlm.corpus.text import IdTable, Segmenter, TextRules, encode_text
 from rnnlm.corpus.tokenize import tokenize
 from rnnlm.corpus.tokenizer import END_ID, UNKNOWN_ID, build_tokenizer, load_tokenizer, shown, tokens_by_id
 from rnnlm.corpus.vocabulary import VocabRule, vocab

@@ -147,7 +147,7 @@ def test_a_hangup_saves_and_names_the_command_that_continues(
 
 def test_a_hangup_that_is_ignored_stays_ignored() -> None:
     """As nohup has it."""
-    from rnnlm.cli.show.watching import Watcher
+    from rnnlm.cli.show.train import Watcher
     from rnnlm.cli.terminal import Terminal, console
 
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)

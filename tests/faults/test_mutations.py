@@ -25,8 +25,8 @@ from sealing import reseal, sealed_json
 from rnnlm.artifacts import MANIFEST
 from rnnlm.errors import ArtifactError
 from rnnlm.training.checkpoint import Checkpoints, Good
+from rnnlm.training.identity import Identity
 from rnnlm.training.journal import Header, Journal, read_journal
-from rnnlm.training.origin import Origin
 
 MUTATIONS = int(os.environ.get("RNNLM_MUTATIONS", "240"))  # in all; `make soak-mutations` asks for 100,000
 _PATIENCE = 60  # seconds after which a command that hangs is ended; none is measured by it
@@ -295,9 +295,11 @@ def test_what_was_found_to_be_believed_is_refused(zoo: Path, run: Any, name: str
 
 
 def test_any_change_of_the_only_checkpoint_is_named(tmp_path: Path) -> None:
-    origin = Origin("a" * 64, {"hidden": 3}, {"vocab": "b" * 64}, {"format": "a test"}, b"a tokenizer", {"threads": 1})
+    run = Identity(
+        {"hidden": 3}, {}, {}, "a" * 64, {"format": "a test"}, b"a tokenizer", {"vocab": "b" * 64}, {"threads": 1}
+    )
     weights = {"W": np.full((4, 5), 1, np.float32)}
-    Checkpoints(tmp_path, origin).write(1, {"model.W": weights["W"]}, {"step": 1}, Good(1, weights, {}))
+    Checkpoints(tmp_path, run).write(1, {"model.W": weights["W"]}, {"step": 1}, Good(1, weights, {}))
     files = sorted(path for path in tmp_path.rglob("*") if path.is_file())
     assert len(files) == 7
 
@@ -308,7 +310,7 @@ def test_any_change_of_the_only_checkpoint_is_named(tmp_path: Path) -> None:
         path.write_bytes(mutate(content))
         try:
             with bounded(len(content)), pytest.raises(ArtifactError) as error:
-                Checkpoints(tmp_path, origin).newest(lambda text: None)
+                Checkpoints(tmp_path, run).newest(lambda text: None)
         finally:
             path.write_bytes(content)
         assert path.parent.name in str(error.value) and path.name in str(error.value)

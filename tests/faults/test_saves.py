@@ -9,6 +9,7 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +20,13 @@ import safetensors.numpy
 from rnnlm.arrays import write_tensors
 from rnnlm.errors import ArtifactError, StorageError
 from rnnlm.training.checkpoint import Checkpoints, Good
+from rnnlm.training.identity import Identity
 from rnnlm.training.journal import Header, Journal
 from rnnlm.training.metrics import Log, cut_log
-from rnnlm.training.origin import Origin
 
-ORIGIN = Origin("a" * 64, {"hidden": 3}, {"vocab": "b" * 64}, {"format": "a test"}, b"a tokenizer", {"threads": 1})
+RUN = Identity(
+    {"hidden": 3}, {}, {}, "a" * 64, {"format": "a test"}, b"a tokenizer", {"vocab": "b" * 64}, {"threads": 1}
+)
 
 
 # Which of some 115 and 55 calls of a run fail: one of a save and one of the last file's; all of them in `make soak`.
@@ -45,7 +48,7 @@ def save(checkpoints: Checkpoints, step: int) -> None:
 
 def found(directory: Path) -> int:
     """The step of the checkpoint that a new process finds, all of it checked."""
-    checkpoint = Checkpoints(directory, ORIGIN).newest(lambda text: None)
+    checkpoint = Checkpoints(directory, RUN).newest(lambda text: None)
     assert checkpoint is not None
     for name, array in tensors(checkpoint.step).items():
         assert np.array_equal(checkpoint.tensors[name], array)
@@ -119,7 +122,7 @@ class Written:
 
 def operations(directory: Path, monkeypatch: pytest.MonkeyPatch) -> int:
     """How many operations the third save is made of."""
-    checkpoints = Checkpoints(directory, ORIGIN)
+    checkpoints = Checkpoints(directory, RUN)
     save(checkpoints, 1)
     save(checkpoints, 2)
     shim = Shim(lambda number: None)
@@ -135,7 +138,7 @@ def test_any_operation_of_a_save_may_fail(tmp_path: Path, monkeypatch: pytest.Mo
     steps = set()
     for failing in range(1, whole + 1):
         directory = tmp_path / str(failing)
-        checkpoints = Checkpoints(directory, ORIGIN)
+        checkpoints = Checkpoints(directory, RUN)
         save(checkpoints, 1)
         save(checkpoints, 2)
 
@@ -155,7 +158,7 @@ def test_any_operation_of_a_save_may_fail(tmp_path: Path, monkeypatch: pytest.Mo
 
 def test_a_process_may_be_gone_before_any_operation_of_a_save(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     directory = tmp_path / "checkpoints"
-    checkpoints = Checkpoints(directory, ORIGIN)
+    checkpoints = Checkpoints(directory, RUN)
     save(checkpoints, 1)
     save(checkpoints, 2)
     shim = Shim(lambda number: shutil.copytree(directory, tmp_path / f"before-{number}"))
@@ -167,7 +170,7 @@ def test_a_process_may_be_gone_before_any_operation_of_a_save(tmp_path: Path, mo
     for number in range(1, shim.count + 1):
         left = tmp_path / f"before-{number}"
         steps.append(found(left))
-        other = Checkpoints(left, ORIGIN)
+        other = Checkpoints(left, RUN)
         other.newest(lambda text: None)
         save(other, 4)
         assert found(left) == 4
@@ -189,7 +192,7 @@ def _quietly(shim: Shim, action: Callable[[int], None]) -> Callable[[int], None]
 
 def test_what_is_read_back_must_be_what_was_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A disk that forgets silently: the old checkpoints stay, and the save fails."""
-    checkpoints = Checkpoints(tmp_path, ORIGIN)
+    checkpoints = Checkpoints(tmp_path, RUN)
     save(checkpoints, 1)
     save(checkpoints, 2)
     replace = os.replace
@@ -214,7 +217,7 @@ def test_damage_is_named_and_the_checkpoint_before_is_used(tmp_path: Path) -> No
          "best-000000000003/weights.safetensors", "best-000000000003/manifest.json", "best-000000000003/config.json")
     ):  # fmt: skip
         directory = tmp_path / str(number)
-        checkpoints = Checkpoints(directory, ORIGIN)
+        checkpoints = Checkpoints(directory, RUN)
         for step in (1, 2, 3):
             save(checkpoints, step)
         path = directory / name
@@ -222,7 +225,7 @@ def test_damage_is_named_and_the_checkpoint_before_is_used(tmp_path: Path) -> No
         path.write_bytes(content[: len(content) // 2] + bytes([content[len(content) // 2] ^ 1])
                          + content[len(content) // 2 + 1 :])  # fmt: skip
         said: list[str] = []
-        again = Checkpoints(directory, ORIGIN)
+        again = Checkpoints(directory, RUN)
         checkpoint = again.newest(said.append)
         assert checkpoint is not None and checkpoint.step == 2
         assert name.split("/")[0] in said[0] and "the checkpoint before it is used" in said[0]
@@ -231,25 +234,25 @@ def test_damage_is_named_and_the_checkpoint_before_is_used(tmp_path: Path) -> No
         shutil.rmtree(directory / "step-000000000005")
         (directory / "step-000000000002" / "state.json").unlink()
         with pytest.raises(ArtifactError, match="step-000000000002 is damaged"):
-            Checkpoints(directory, ORIGIN).newest(said.append)
+            Checkpoints(directory, RUN).newest(said.append)
 
 
 def test_a_checkpoint_of_another_run_is_not_taken(tmp_path: Path) -> None:
-    save(Checkpoints(tmp_path, ORIGIN), 1)
+    save(Checkpoints(tmp_path, RUN), 1)
     with pytest.raises(ArtifactError, match="of another run"):
-        Checkpoints(tmp_path, Origin("c" * 64, {}, ORIGIN.inputs)).newest(lambda text: None)
+        Checkpoints(tmp_path, replace(RUN, sha256="c" * 64)).newest(lambda text: None)
     with pytest.raises(ArtifactError, match="of another run"):
-        Checkpoints(tmp_path, Origin(ORIGIN.run_sha256, {}, {"vocab": "d" * 64})).newest(lambda text: None)
+        Checkpoints(tmp_path, replace(RUN, read={"vocab": "d" * 64})).newest(lambda text: None)
 
 
 def test_good_weights_stay_as_long_as_a_checkpoint_names_them(tmp_path: Path) -> None:
-    checkpoints = Checkpoints(tmp_path, ORIGIN)
+    checkpoints = Checkpoints(tmp_path, RUN)
     for step, best in ((10, 4), (20, 4), (30, 4), (40, 33), (50, 33)):
         good = Good(best, {"W": np.full(3, best, np.float32)}, {"valid_perplexity_striped": 9.5})
         checkpoints.write(step, tensors(step), {"step": step}, good)
         there = {path.name for path in tmp_path.glob("best-*")}
         assert there == {f"best-{n:012}" for n in ({4} if step < 40 else {4, 33} if step == 40 else {33})}
-    checkpoint = Checkpoints(tmp_path, ORIGIN).newest(lambda text: None)
+    checkpoint = Checkpoints(tmp_path, RUN).newest(lambda text: None)
     assert checkpoint is not None
     assert (checkpoint.good.step, checkpoint.good.report) == (33, {"valid_perplexity_striped": 9.5})
 

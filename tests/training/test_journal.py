@@ -17,10 +17,11 @@ from rnnlm.model.architecture import Architecture
 from rnnlm.model.network import Network
 from rnnlm.training import budget_clock, loop
 from rnnlm.training.budget_clock import Budget
+from rnnlm.training.identity import Identity
 from rnnlm.training.journal import Header, Journal, Record, read_journal
 from rnnlm.training.language import LanguageObjective
 from rnnlm.training.loop import Trainer
-from rnnlm.training.origin import Origin, no_promise, this_machine
+from rnnlm.training.machine import no_promise, this_machine
 from rnnlm.training.progress import Outcome, Progress, Stopped
 from rnnlm.training.settings import SettledSettings
 
@@ -235,8 +236,8 @@ def test_a_checkpoint_of_other_threads_is_continued_with_a_notice(tmp_path: Path
     for threads, watcher in ((1, Hearing(stop_at=9)), (2, Hearing())):
         network = Network(ARCHITECTURE, torch.Generator().manual_seed(1))
         objective = LanguageObjective(TRAIN, VALID, settings)
-        origin = Origin(machine={"threads": threads})
-        trainer = Trainer(network, objective, settings, tmp_path, watcher, origin=origin)
+        run = Identity({}, {}, {}, "", machine={"threads": threads})
+        trainer = Trainer(network, objective, settings, tmp_path, watcher, identity=run)
         if threads == 1:
             with pytest.raises(Stopped):
                 trainer.run(resume=False)

@@ -9,7 +9,6 @@ from typing import Any
 from rnnlm.app.pipeline import Pipeline
 from rnnlm.app.request import SECTIONS, Request
 from rnnlm.config import read_settings_file, seconds
-from rnnlm.corpus.good_turing import probability_of_new
 from rnnlm.corpus.settings import EmbedSettings
 from rnnlm.errors import UsageError
 from rnnlm.model.peak import recurrent_speed
@@ -70,10 +69,9 @@ def chosen(pipeline: Pipeline, given: TrainSettings, data: Data, directory: Path
     embedding = pipeline.settings(EmbedSettings).settings.embedding
     whole = seconds(given.budget or "")
     speed = recurrent_speed(device, min(max(_MEASURING * whole, 0.5), 3.0))
-    new = probability_of_new(data.train.ids)
     spent = time.monotonic() - _start_of(pipeline.request)
     left = max(0.0, whole - spent - Reserved.of(whole, 5_000_000).seconds)
-    situation = Situation(left, speed, data.size.tokens, data.size.kind, data.counts, new)
+    situation = Situation(left, speed, data.size.tokens, data.size.kind, data.counts, data.new)
     if directory is None:
         return choose(given, embedding, situation)
     begun, embedding = _begun(given, directory)

@@ -40,7 +40,7 @@ _WORDS = 1_000  # fewest outputs for an init from co-occurrence
 
 @dataclass(frozen=True)
 class Run:
-    """Everything that determines a run. `inputs` are digests of its data.
+    """Everything that determines a run.
 
     The embedding is initialized from `layer`, from co-occurrence, or at random with the standard deviation
     `embedding_std`. Two runs with one `identity` are the same run. `choice` is that of a budget, `record` the journal
@@ -54,8 +54,6 @@ class Run:
     from_cooccurrence: bool
     embedding_std: float
     base: Sealed | None
-    config: dict[str, Any]
-    inputs: dict[str, str]
     identity: Identity
     choice: BudgetChoice | None = None
     record: Record | None = None
@@ -104,7 +102,8 @@ def describe(pipeline: Pipeline, given: TrainSettings, base: Sealed | None, text
     if choice is None:
         identity = Identity.of(as_dict(settings), {}, config, inputs)
     return Run(
-        data, settings, architecture, layer, cooccurring, embedding_std, base, config, inputs, identity, choice, record
+        data, settings, architecture, layer, cooccurring, embedding_std, base,
+        replace(identity, model=config, tokenizer=data.tokenizer, read=inputs), choice, record,
     )  # fmt: skip
 
 

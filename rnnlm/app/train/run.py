@@ -9,14 +9,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from rnnlm.app.pipeline import Pipeline
+from rnnlm.app.pipeline import Pipeline, section_order
+from rnnlm.app.request import SECTIONS
 from rnnlm.app.train.budget import Reserved
 from rnnlm.app.train.describe import Run, base_of, describe, network_of
-from rnnlm.app.train.files import REPLAY, first_files, replay_file
 from rnnlm.app.train.plan import refuse_too_large
 from rnnlm.app.train.session import Watch, resumable, train_network
 from rnnlm.artifacts import write_bytes
-from rnnlm.config import as_dict, seconds
+from rnnlm.config import as_dict, seconds, to_toml
 from rnnlm.corpus.settings import EmbedSettings, PadSettings
 from rnnlm.directories import check_space, recover, replacing
 from rnnlm.errors import UsageError
@@ -25,11 +25,13 @@ from rnnlm.model.device import choose_device, set_threads
 from rnnlm.model.network import Network
 from rnnlm.model.sealed import Sealed
 from rnnlm.training.identity import CHECKPOINTS
+from rnnlm.training.journal import JOURNAL, REPLAY
 from rnnlm.training.memory import disk_bytes
 from rnnlm.training.progress import Outcome
-from rnnlm.training.run import Place, begin, find_place, finish, settle, successor
+from rnnlm.training.run import Place, begin, find_place, finish, settle, successor, write_timing
 from rnnlm.training.settings import TrainSettings, check_forms
-from rnnlm.training.timing import write_timing
+
+SETTINGS = "settings.toml"
 
 
 @contextlib.contextmanager
@@ -143,7 +145,7 @@ def _train(pipeline: Pipeline, run: Run, place: Place, device: str, watch: Watch
     checkpoints = place.directory / CHECKPOINTS
     network = network_of(run, device, fresh=place.state == "new" or not any(checkpoints.glob("step-*")))
     if place.state == "new":
-        begin(place, run.identity, first_files(pipeline, run))
+        begin(place, run.identity, _first_files(pipeline, run))
     tidy(place.directory)
     outcome = train_network(pipeline, network, run, place, watch)
     deadline = None
@@ -154,11 +156,30 @@ def _train(pipeline: Pipeline, run: Run, place: Place, device: str, watch: Watch
     place.directory.mkdir(parents=True, exist_ok=True)  # the workspace may have been removed meanwhile
     write_timing(place.directory, outcome.seconds, outcome.tokens_seen, report["operations"], device)
     if run.choice is not None:
-        write_bytes(place.directory / REPLAY, replay_file(pipeline, run))
-    finish(
-        place, outcome, config=run.config, tokenizer=run.data.tokenizer, settings=as_dict(run.settings),
-        inputs=run.inputs, report=report,
-    )  # fmt: skip
+        write_bytes(place.directory / REPLAY, _settings(pipeline, run, replay=True))
+    finish(place, outcome, run.identity, as_dict(run.settings), report)
+
+
+def _first_files(pipeline: Pipeline, run: Run) -> dict[str, bytes]:
+    """The files of a run directory before the first step, by name. A replay keeps its journal, to be replayable."""
+    if run.record is None:
+        return {SETTINGS: _settings(pipeline, run, replay=False)}
+    settings = _settings(pipeline, run, replay=True)
+    return {SETTINGS: settings, REPLAY: settings, JOURNAL: run.record.content}
+
+
+def _settings(pipeline: Pipeline, run: Run, *, replay: bool) -> bytes:
+    """All settings as TOML; with `replay` the journal replaces the budget, and every choice is fixed."""
+    sections = {name: as_dict(pipeline.settings(SECTIONS[name]).settings) for name in section_order(pipeline.workspace)}
+    train = as_dict(run.settings)
+    if run.choice is not None:
+        sections["embed"]["embedding"] = run.architecture.embedding
+    if replay:
+        train |= {"budget": None, "replay": JOURNAL, "from_": run.settings.from_}
+        if run.layer is None:
+            init = "cooccurrence" if run.from_cooccurrence else "random"
+            sections["embed"] |= {"embedding_std": run.embedding_std, "embedding_init": init}
+    return to_toml({**sections, "train": train}).encode()
 
 
 def _measured(network: Network, outcome: Outcome, run: Run, deadline: float | None) -> tuple[Outcome, dict[str, Any]]:

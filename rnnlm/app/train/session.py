@@ -5,18 +5,18 @@ import shlex
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 
 from rnnlm.app.pipeline import Pipeline
 from rnnlm.app.train.budget import budget_of, validated_tokens
 from rnnlm.app.train.describe import Run
-from rnnlm.app.train.files import REPLAY
 from rnnlm.app.train.plan import smaller
 from rnnlm.errors import OutOfMemoryError, StoppedError, StorageError, is_out_of_memory
 from rnnlm.model.network import Network
-from rnnlm.training.journal import JOURNAL, Header, Journal
+from rnnlm.training.journal import JOURNAL, REPLAY, Header, Journal
 from rnnlm.training.loop import Trainer
-from rnnlm.training.origin import Origin, no_promise, this_machine
+from rnnlm.training.machine import no_promise, this_machine
 from rnnlm.training.progress import Observer, Outcome, Stopped
 from rnnlm.training.run import Place
 
@@ -61,26 +61,24 @@ def train_network(pipeline: Pipeline, network: Network, run: Run, place: Place, 
     directory, resume = place.directory, place.state == "unfinished"
     _announce(pipeline, network, run, place)
     device = network.bias.device
-    origin = Origin(
-        place.run_sha256, run.identity.settings, run.inputs, run.config, run.data.tokenizer, this_machine(device.type),
-    )  # fmt: skip
+    identity = replace(run.identity, sha256=place.run_sha256, machine=this_machine(device.type))
     screen, settings = pipeline.screen, run.settings
     with contextlib.ExitStack() as stack:
         watcher = stack.enter_context(watch())
         journal, validated = None, None
         if run.choice is not None:
-            header = Header(run.inputs, origin.machine, validated_tokens(run.choice))
+            header = Header(identity.read, identity.machine, validated_tokens(run.choice))
             journal = stack.enter_context(Journal(directory / JOURNAL, header))
             validated = journal.header.validated_tokens
         elif run.record is not None:
             validated = run.record.header.validated_tokens
-            doubt = no_promise(run.record.header.machine, origin.machine)
+            doubt = no_promise(run.record.header.machine, identity.machine)
             if doubt is not None and not resume:
                 screen.notice(doubt)
         trainer = Trainer(
             network, run.data.objective(settings, validated), settings, directory, watcher,
             budget_of(pipeline.request, settings, run.choice, run.data, network.parameter_count),
-            origin=origin, journal=journal, record=run.record,
+            identity=identity, journal=journal, record=run.record,
         )  # fmt: skip
         return trainer.run(resume=resume)
 

@@ -9,7 +9,6 @@ from rnnlm.app.pipeline import Pipeline
 from rnnlm.app.request import Request
 from rnnlm.artifacts import Manifest, sha256_file
 from rnnlm.cli.reports import report_of
-from rnnlm.cli.show.stages import show_dry_run
 from rnnlm.cli.terminal import Terminal, terminal
 from rnnlm.directories import standing
 from rnnlm.errors import InputError, UsageError
@@ -25,9 +24,6 @@ _TRAINED, _READ = "ngram", "arpa"  # names of models without --name
 
 def ngram(request: Request) -> None:
     """Train an n-gram model on the ids of train or read one from an ARPA file, unless it is up to date; show it."""
-    if request.arguments.get("dry_run"):
-        show_dry_run(request, "vocab")
-        return
     given = request.settings(NgramSettings).settings
     if given.arpa == "-" and request.run.json:
         raise UsageError("--arpa - with --json", "both go to standard output; name a file")

@@ -4,16 +4,13 @@ from rnnlm.app.opening import open_pipeline, plan
 from rnnlm.app.request import Request
 from rnnlm.cli.reports import report_of
 from rnnlm.cli.terminal import terminal
+from rnnlm.graph import STAGES
 from rnnlm.screen import Grid
 
 
 def show_stage(request: Request) -> None:
     """Run the stage with the command's name and its inputs, and show the result."""
-    stage = request.command
-    if request.arguments.get("dry_run"):
-        show_dry_run(request, stage)
-        return
-    screen = terminal(request)
+    stage, screen = request.command, terminal(request)
     pipeline = open_pipeline(request, screen)
     with pipeline.workspace.lock():
         built = pipeline.ensure(stage, force=request.run.force)
@@ -27,10 +24,10 @@ def show_stage(request: Request) -> None:
     screen.notice(f"next: {' '.join(['rnnlm', command, str(pipeline.workspace.path), *flags])}")
 
 
-def show_dry_run(request: Request, stage: str) -> None:
-    """What the command would run, up to `stage`."""
+def show_dry_run(request: Request) -> None:
+    """The stages that the command would run: up to its own, or those of a text as ids."""
     screen = terminal(request)
-    stages = plan(request, screen, stage)
+    stages = plan(request, screen, request.command if request.command in STAGES else "vocab")
     view = Grid("stage", "plan")
     for name, what in stages.items():
         view.add_row(name, what)

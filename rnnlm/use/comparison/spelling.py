@@ -16,9 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rnnlm.corpus.clean import clean_blocks
-from rnnlm.corpus.encoder import IdTable, Segmenter, split_tokens
 from rnnlm.corpus.normalizer import END
-from rnnlm.corpus.text import TextRules
+from rnnlm.corpus.text import IdTable, Segmenter, TextRules, split_tokens
 from rnnlm.corpus.tokenizer import UNKNOWN_ID, shown, tokens_by_id
 
 _CODE_POINTS = 0x110000

@@ -7,11 +7,10 @@ import numpy as np
 import torch
 
 from rnnlm.corpus.clean import clean_blocks
-from rnnlm.corpus.encoder import IdTable, Segmenter
 from rnnlm.corpus.ids import Ids
 from rnnlm.corpus.normalizer import UNKNOWN
 from rnnlm.corpus.settings import WORD_KINDS
-from rnnlm.corpus.text import EncodedText, TextRules
+from rnnlm.corpus.text import EncodedText, IdTable, Segmenter, TextRules
 from rnnlm.corpus.tokenizer import FIRST_OUTPUT, UNKNOWN_ID, tokens_by_id
 from rnnlm.model.likelihood import LanguageModel, log_probabilities
 from rnnlm.model.network import Network

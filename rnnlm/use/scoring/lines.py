@@ -12,10 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rnnlm.corpus.clean import clean_blocks
-from rnnlm.corpus.encoder import IdTable, Segmenter
 from rnnlm.corpus.normalizer import UNKNOWN
 from rnnlm.corpus.settings import WORD_KINDS
-from rnnlm.corpus.text import TextRules
+from rnnlm.corpus.text import IdTable, Segmenter, TextRules
 from rnnlm.corpus.tokenizer import END_ID, UNKNOWN_ID, tokens_by_id
 from rnnlm.errors import InputError
 

@@ -1,8 +1,7 @@
-"""The origin of a run, recorded with its files so that those of two runs can be told apart."""
+"""The machine of a run, recorded with its checkpoints: whether another one repeats its bytes."""
 
 import platform
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -10,21 +9,6 @@ import numpy as np
 import torch
 
 from rnnlm.version import __version__
-
-
-@dataclass(frozen=True)
-class Origin:
-    """What determines a run. `inputs` are digests of data, `config` and `tokenizer` the files of its models.
-
-    `machine` is what else identical bytes depend on, from `this_machine`.
-    """
-
-    run_sha256: str = ""
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    inputs: Mapping[str, str] = field(default_factory=dict)
-    config: Mapping[str, Any] | None = None
-    tokenizer: bytes | None = None
-    machine: Mapping[str, Any] = field(default_factory=dict)
 
 
 def this_machine(device: str) -> dict[str, Any]:
