@@ -4,22 +4,18 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from rnnlm.app.ngram import ngram_model
 from rnnlm.app.opening import open_pipeline
 from rnnlm.app.pipeline import Pipeline
 from rnnlm.app.request import Request
-from rnnlm.artifacts import Manifest, sha256_file
 from rnnlm.cli.reports import report_of
 from rnnlm.cli.terminal import Terminal, terminal
-from rnnlm.directories import standing
 from rnnlm.errors import InputError, UsageError
 from rnnlm.model.ngram.arpa import arpa_blocks, arpa_tokens, write_arpa
 from rnnlm.model.ngram.grams import read_grams
-from rnnlm.model.ngram.making import NgramOrigin, is_current, read_ngram, train_ngram
-from rnnlm.model.sealed import WEIGHTS, NgramShape, Sealed, read_sealed
+from rnnlm.model.sealed import NgramShape, Sealed, read_sealed
 from rnnlm.screen import Grid
 from rnnlm.use.settings import NgramSettings
-
-_TRAINED, _READ = "ngram", "arpa"  # names of models without --name
 
 
 def ngram(request: Request) -> None:
@@ -31,40 +27,11 @@ def ngram(request: Request) -> None:
         raise InputError(f"{given.from_} is not a file", "check the path of the ARPA file")
     screen = terminal(request)
     pipeline = open_pipeline(request, screen)
-    if pipeline.task != "language":
-        raise UsageError(f"an n-gram model of a corpus for {pipeline.task}", "it models plain text only")
-    with pipeline.workspace.lock():
-        vocab = pipeline.ensure("vocab", asked=False).manifest
-        pipeline.record()
-        name = given.name or (_TRAINED if given.from_ is None else _READ)
-        directory = pipeline.workspace.path / "models" / name
-        if any((standing(directory) / name).exists() for name in (WEIGHTS, "run.json")):
-            raise UsageError(f"{directory} is a network", "choose another name with --name")
-        origin = _origin(given, vocab)
-        if not request.run.force and is_current(directory, origin):
-            screen.notice(f"{directory} is up to date")
-        else:
-            for notice in _make(pipeline, given, origin, directory):
-                screen.notice(notice)
-    model = read_sealed(directory)
+    model = read_sealed(ngram_model(pipeline, given))
     if given.arpa is not None:
         _write(screen, model, given.arpa)
     if given.arpa != "-":
         _show(screen, pipeline, model)
-
-
-def _make(pipeline: Pipeline, given: NgramSettings, origin: NgramOrigin, directory: Path) -> list[str]:
-    rules, tokenizer = pipeline.text_rules()
-    if given.from_ is not None:
-        return read_ngram(given.from_, rules, tokenizer, origin, directory)
-    return train_ngram(pipeline.ids("train"), rules, tokenizer, origin, directory)
-
-
-def _origin(given: NgramSettings, vocab: Manifest) -> NgramOrigin:
-    inputs = {"vocab": vocab.identity}
-    if given.from_ is None:
-        return NgramOrigin({"order": given.order, "context": given.context}, inputs)
-    return NgramOrigin({"from": given.from_}, {**inputs, "arpa": sha256_file(Path(given.from_))})
 
 
 def _write(screen: Terminal, model: Sealed, target: str) -> None:
