@@ -86,7 +86,7 @@ class Corpus:
     @functools.cached_property
     def rule(self) -> CleanRule:
         """The rules of cleaning for this kind of token, followed by those of an imported tokenizer."""
-        rule = CleanRule.of(self.settings(CleanSettings).settings, self.kind)
+        rule = CleanRule.of(self.settings(CleanSettings).settings, self.kind, tagged=self.labels == "token")
         if self.imported is None:
             return rule
         return settle(rule, self.imported.normalizer, str(self.settings(TokenizeSettings).settings.tokenizer))

@@ -119,7 +119,14 @@ class Clean(_TextStage):
 
     def fill(self, source: Path, directory: Path, advance: Any) -> dict[str, Any]:
         """Clean every split."""
-        return clean(source, directory, self.corpus.rule, self.corpus.units, advance)
+        report = clean(source, directory, self.corpus.rule, self.corpus.units, advance)
+        specials = sum(counts["special_strings"] for counts in report["splits"].values())
+        if specials:
+            self.corpus.screen.notice(
+                f"clean: {specials:,} special strings: <s> at the start of a line and </s> at its end are dropped, "
+                "others are read as <unk>"
+            )
+        return report
 
     def view(self, report: Mapping[str, Any], directory: Path) -> list[View]:
         """Counts by split, and the first lines."""

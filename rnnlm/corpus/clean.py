@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 
 from rnnlm.arrays import npy_writer
 from rnnlm.artifacts import durable
-from rnnlm.corpus.normalizer import Cleaner, CleanRule
+from rnnlm.corpus.normalizer import SPECIALS, Cleaner, CleanRule
 from rnnlm.corpus.sentences import sentences_of
 from rnnlm.corpus.settings import SPLITS, WORD_KINDS, CleanSettings
 from rnnlm.corpus.sources import BLOCK, line_blocks
 from rnnlm.errors import InputError
 from rnnlm.files import Advance
 
-_FORBIDDEN = (b"<pad>", b"<s>", b"</s>")
+_SPECIALS = tuple(special.encode() for special in SPECIALS)
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class CleanBlock:
     """Some units: their cleaned text, a line each, and for each its raw line number (from 1).
 
     `documents` are the indices, within the block, of units that begin a document; `blank` and `emptied` count the
-    raw lines that gave no unit.
+    raw lines that gave no unit, `specials` the special strings.
     """
 
     text: bytes
@@ -52,6 +52,7 @@ class CleanBlock:
     blank: int
     emptied: int
     raw_bytes: int
+    specials: int
 
 
 def clean_blocks(blocks: Iterable[bytes], rule: CleanRule, units: UnitRule) -> Iterator[CleanBlock]:
@@ -59,10 +60,13 @@ def clean_blocks(blocks: Iterable[bytes], rule: CleanRule, units: UnitRule) -> I
 
     Raises InputError for a special string in the text where the rule says so.
     """
-    cleaner = Cleaner(replace(rule, special=rule.special and not units.special_error))
+    cleaner = Cleaner(rule)
+    plain = Cleaner(replace(rule, punctuation="keep", special=False, markup=False)) if units.special_error else None
     fresh = True  # whether the next unit begins a document
     for raw, numbers in _numbered_lines(blocks, units):
-        cleaned = cleaner.block(raw)
+        if plain is not None:
+            _refuse_specials(plain.block(raw), numbers)
+        before, cleaned = cleaner.found, cleaner.block(raw)
         ends = np.flatnonzero(np.frombuffer(cleaned, np.uint8) == 10)
         empty = np.diff(ends, prepend=-1) == 1
         raw_blank = np.zeros(len(ends), bool)
@@ -70,8 +74,6 @@ def clean_blocks(blocks: Iterable[bytes], rule: CleanRule, units: UnitRule) -> I
             raw_lines = raw.split(b"\n")
             for index in np.flatnonzero(empty):
                 raw_blank[index] = not raw_lines[index].decode().strip()
-        if units.special_error:
-            _refuse_specials(cleaned, numbers)
         kept = np.ones(len(ends), bool) if units.blank_lines else ~empty
         if not units.blank_lines and empty.any():
             cleaned = b"".join(line + b"\n" for line in cleaned.split(b"\n") if line)
@@ -84,14 +86,9 @@ def clean_blocks(blocks: Iterable[bytes], rule: CleanRule, units: UnitRule) -> I
             starts &= ~raw_blank | (numbers == 1)
         fresh = bool(raw_blank[marks[-1]]) if len(marks) else fresh
         blank = int((raw_blank & ~kept).sum())
-        yield CleanBlock(
-            cleaned,
-            numbers[kept],
-            np.flatnonzero(starts[kept]),
-            blank,
-            int((~kept).sum()) - blank,
-            len(raw),
-        )
+        emptied = int((~kept).sum()) - blank
+        documents = np.flatnonzero(starts[kept])
+        yield CleanBlock(cleaned, numbers[kept], documents, blank, emptied, len(raw), cleaner.found - before)
 
 
 def _numbered_lines(blocks: Iterable[bytes], units: UnitRule) -> Iterator[tuple[bytes, NDArray[np.int64]]]:
@@ -119,14 +116,14 @@ def _numbered_lines(blocks: Iterable[bytes], units: UnitRule) -> Iterator[tuple[
 
 
 def _refuse_specials(cleaned: bytes, numbers: NDArray[np.int64]) -> None:
-    if not any(special in cleaned for special in _FORBIDDEN):
+    if not any(special in cleaned for special in _SPECIALS):
         return
     for number, line in zip(numbers, cleaned.split(b"\n"), strict=False):
         for word in line.split(b" "):
-            if word in _FORBIDDEN:
+            if word in _SPECIALS:
                 raise InputError(
                     f"line {number} has the special string {word.decode()}",
-                    "remove it, or read it as an unknown word with --special-in-text unknown",
+                    "remove it, or omit --special-in-text error",
                 )
 
 
@@ -137,7 +134,8 @@ def clean(raw: Path, directory: Path, rule: CleanRule, units: UnitRule, progress
     """
     report: dict[str, Any] = {}
     for split in SPLITS:
-        counts = {"units": 0, "characters": 0, "blank_lines": 0, "emptied_lines": 0, "documents": 0}
+        counts = {"units": 0, "characters": 0, "blank_lines": 0, "emptied_lines": 0, "documents": 0,
+                  "special_strings": 0}  # fmt: skip
         with (
             durable(directory / f"{split}.txt") as text,
             npy_writer(directory / f"{split}.lines.npy", np.uint32) as lines,
@@ -152,6 +150,7 @@ def clean(raw: Path, directory: Path, rule: CleanRule, units: UnitRule, progress
                 counts["blank_lines"] += block.blank
                 counts["emptied_lines"] += block.emptied
                 counts["documents"] += len(block.documents)
+                counts["special_strings"] += block.specials
                 progress(block.raw_bytes)
         report[split] = counts
         had_lines = (raw / f"{split}.txt").stat().st_size > 0

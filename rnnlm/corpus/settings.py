@@ -98,8 +98,9 @@ class CleanSettings:
     strip_accents: bool = setting(False, "remove accents from letters")
     sentences: bool = setting(False, "split prose into sentences; without it, a line is a unit")
     special_in_text: Literal["unknown", "error"] = setting(
-        "unknown", "a word that equals a special string becomes <unk>, or is an error"
+        "unknown", "a word that is a special string is read as one, or is an error"
     )
+    fold_quotes: bool = setting(False, "write curly quotes as straight ones, and dashes as -")
 
     def check(self) -> None:
         """No cleaning rule goes with a prepared corpus."""
@@ -109,9 +110,9 @@ class CleanSettings:
                     raise UsageError(
                         f"--{name} {getattr(self, name)} with --prepared", "a prepared corpus is not cleaned"
                     )
-            if self.normalization != "nfkc" or self.strip_accents or self.sentences:
+            if self.normalization != "nfkc" or self.strip_accents or self.sentences or self.fold_quotes:
                 raise UsageError(
-                    "--normalization, --strip-accents or --sentences with --prepared",
+                    "--normalization, --strip-accents, --sentences or --fold-quotes with --prepared",
                     "a prepared corpus is not cleaned",
                 )
 

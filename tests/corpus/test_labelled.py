@@ -360,7 +360,7 @@ def tagged_file(directory: Path, sentences: list[Pairs]) -> CorpusFiles:
 def staged(directory: Path, found: Raw, kind: str, min_count: int, **rules: object) -> tuple[Path, Path, TextRules]:
     """The `clean` and `vocab` stages after a raw one, and the rules that they apply."""
     settings_ = CleanSettings(**rules)  # type: ignore[arg-type]
-    rule, units = CleanRule.of(settings_, kind), UnitRule.of(settings_, kind)
+    rule, units = CleanRule.of(settings_, kind, tagged=kind == "whitespace"), UnitRule.of(settings_, kind)
     cleaned, tokens, ids = (make(directory, name) for name in ("clean", "tokenize", "vocab"))
     clean(found.path, cleaned, rule, units, lambda count: None)
     tokenize(cleaned, tokens, kind=kind, rule=rule, vocab_size=0, imported=None, progress=lambda count: None)

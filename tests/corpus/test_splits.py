@@ -182,9 +182,30 @@ def test_counts_and_documents_of_a_split_are_those_of_the_whole_text(
     read: list[int] = []
     report = clean(raw, cleaned, CleanRule.of(settings_, "word"), UnitRule.of(settings_, "word"), read.append)
     assert report["splits"] == {
-        "train": {"units": 5, "characters": 23, "blank_lines": 3, "emptied_lines": 1, "documents": 3},
-        "valid": {"units": 2, "characters": 4, "blank_lines": 1, "emptied_lines": 0, "documents": 2},
-        "test": {"units": 0, "characters": 0, "blank_lines": 0, "emptied_lines": 0, "documents": 0},
+        "train": {
+            "units": 5,
+            "characters": 23,
+            "blank_lines": 3,
+            "emptied_lines": 1,
+            "documents": 3,
+            "special_strings": 0,
+        },
+        "valid": {
+            "units": 2,
+            "characters": 4,
+            "blank_lines": 1,
+            "emptied_lines": 0,
+            "documents": 2,
+            "special_strings": 0,
+        },
+        "test": {
+            "units": 0,
+            "characters": 0,
+            "blank_lines": 0,
+            "emptied_lines": 0,
+            "documents": 0,
+            "special_strings": 0,
+        },
     }
     assert (cleaned / "train.txt").read_text("utf-8") == "one\ntwo\ntrès\nfour\nfive\n"
     assert np.load(cleaned / "train.lines.npy").tolist() == [1, 2, 5, 7, 9]
@@ -197,7 +218,9 @@ def test_a_special_string_can_be_made_an_error() -> None:
     settings_ = CleanSettings(prepared=True, special_in_text="error")
     rule, unit_rule = CleanRule.of(settings_, "whitespace"), UnitRule.of(settings_, "whitespace")
     with pytest.raises(InputError, match="line 2 has the special string </s>"):
-        list(clean_blocks([b"a <unk> b\nc </s>\n"], rule, unit_rule))
+        list(clean_blocks([b"a <unk>b\nc </s>\n"], rule, unit_rule))
+    with pytest.raises(InputError, match="line 1 has the special string <unk>"):
+        list(clean_blocks([b"a <UNK> b\n"], CleanRule.of(CleanSettings(), "word"), unit_rule))
     assert units("a </s> b\n", "whitespace", prepared=True)[0] == ["a <unk> b"]
 
 
