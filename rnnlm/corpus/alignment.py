@@ -67,15 +67,21 @@ def _with_joined(spans: Spans, line: str) -> Spans:
     claimed[-1] = True
     for position in np.flatnonzero(~claimed[spans[:, 1]]).tolist():
         begin, end = spans[position].tolist()
-        while not claimed[end] and _joins(line[begin:end], line[end]):
+        while not claimed[end] and (_is_format(line[end]) or _joins(line[begin:end], line[end])):
             end += 1
-        spans[position, 1] = end
+            if not _is_format(line[end - 1]):
+                spans[position, 1] = end
     return spans
+
+
+def _is_format(character: str) -> bool:
+    return unicodedata.category(character) == "Cf"
 
 
 def _joins(before: str, character: str) -> bool:
     """Whether a character is joined to the text before it."""
     if unicodedata.category(character).startswith("M"):
         return True
+    before = "".join(each for each in before if not _is_format(each))
     apart = unicodedata.normalize("NFKC", before) + unicodedata.normalize("NFKC", character)
     return unicodedata.normalize("NFKC", before + character) != apart

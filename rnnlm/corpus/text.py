@@ -19,6 +19,7 @@ from rnnlm.corpus.ids import Ids, open_ids
 from rnnlm.corpus.normalizer import END, UNKNOWN, CleanRule
 from rnnlm.corpus.settings import WORD_KINDS
 from rnnlm.corpus.tokenizer import END_ID, UNKNOWN_ID, byte_characters, pre_tokenizer, shown, tokens_by_id
+from rnnlm.corpus.unseen import UnseenCharacters
 from rnnlm.errors import InputError
 
 _CACHE_WORDS = 500_000
@@ -144,6 +145,7 @@ class EncodedText:
     out_of_vocabulary_tokens: int
     raw_sha256: str
     cleaned_sha256: str
+    unseen: UnseenCharacters
 
 
 def encode_text(
@@ -156,6 +158,7 @@ def encode_text(
     names = tokens_by_id(rules.tokenizer)
     segmenter = Segmenter(rules.kind, rules.rule, rules.tokenizer if rules.kind in ("bpe", "imported") else None)
     table = IdTable(names, rules.kind)
+    unseen = UnseenCharacters(rules.kind, names)
     raw, cleaned = hashlib.sha256(), hashlib.sha256()
     characters = size = total = unknown = outside = lines = 0
     name = "text"
@@ -175,6 +178,7 @@ def encode_text(
 
         for block in clean_blocks(hashed(), rules.rule, rules.units):
             cleaned.update(block.text)
+            unseen.add(block.text)
             characters += len(block.text if block.text.isascii() else block.text.decode())
             size += len(block.text)
             encoded = table.block(segmenter.block(block.text))
@@ -190,4 +194,4 @@ def encode_text(
     if total == 0:
         raise InputError("the text has nothing to predict", "give text with at least one word in it")
     opened = open_ids(directory, name, len(names), documents_path)
-    return EncodedText(opened, characters, size, unknown, outside, raw.hexdigest(), cleaned.hexdigest())
+    return EncodedText(opened, characters, size, unknown, outside, raw.hexdigest(), cleaned.hexdigest(), unseen)

@@ -14,6 +14,7 @@ from rnnlm.corpus.ids import Ids
 from rnnlm.corpus.labels.labelled import LabelledText
 from rnnlm.corpus.padded import Sentences
 from rnnlm.corpus.text import TextRules
+from rnnlm.corpus.tokenizer import FIRST_OUTPUT, UNKNOWN_ID
 from rnnlm.model.network import Network
 from rnnlm.model.sealed import text_description
 from rnnlm.tables.series import Series
@@ -126,8 +127,10 @@ class LanguageData(Data):
             network.start_bias(self.counts)
 
     def report(self, network: Network, deadline: float | None) -> dict[str, Any]:
-        """The exact perplexity of the validation split."""
-        return language_report(network, self.valid, self._context, deadline)
+        """The exact perplexity of the validation split, and how much of train is unknown."""
+        unknown = int(self.counts[UNKNOWN_ID - FIRST_OUTPUT]) / len(self.train.ids)
+        report = language_report(network, self.valid, self._context, deadline)
+        return {**report, "train_unknown_fraction": round(unknown, 6)}
 
     def calibrate(self, network: Network) -> float | None:
         """The best temperature on validation."""

@@ -1,13 +1,15 @@
 """Which text a language model is measured on: a workspace's split or a file."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from rnnlm.corpus.decoding import Decoding
 from rnnlm.corpus.sources import split_blocks, text_blocks
 from rnnlm.errors import InputError, UsageError
 from rnnlm.model.finding import FoundModel
+from rnnlm.screen import Screen
 from rnnlm.workspace import Workspace
 
 
@@ -33,6 +35,14 @@ def choose_text(found: FoundModel, split: str | None, text: str | None, reading:
     chosen, path = choose_split(workspace, split)
     digest = str(workspace.verified("raw").settings.get("corpus_sha256"))
     return ChosenText(f"{chosen} split", split_blocks(workspace, chosen), chosen, path, digest)
+
+
+def tell_unknown(screen: Screen, found: FoundModel, name: str, metrics: Mapping[str, Any]) -> None:
+    """A notice where a text has 5 points more unknown tokens than train had."""
+    of_train = found.model.report.get("train_unknown_fraction")
+    fraction = metrics["unknown_tokens"] / metrics["tokens"] if metrics["tokens"] else 0.0
+    if isinstance(of_train, float) and fraction >= of_train + 0.05:
+        screen.notice(f"{name}: {fraction:.1%} of its tokens are unknown, {of_train:.1%} of train's were")
 
 
 def choose_split(workspace: Workspace, wanted: str | None) -> tuple[str, Path]:

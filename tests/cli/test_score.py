@@ -232,11 +232,34 @@ def test_the_report_says_what_the_rows_do_not(trained: Path, run: Any, text: Pat
     report = tmp_path / "report.json"
     result = run("score", trained, text, "--level", "word", "--report", report).ok()
     found = json.loads(report.read_text())
+    assert found.pop("words_outside") == {"and": 1, "flying": 1, "frobnicator": 1}
     assert found == run("score", trained, text, "--json").ok().json | {"level": "word", "format": "tsv"}
     assert found["model_sha256"][:12] in result.err
     assert f"perplexity {found['perplexity']:.2f}" in result.err
     assert run("score", trained, text, "--quiet").ok().err == ""
     run("score", trained, text, "--report", tmp_path / "no" / "report.json").refused(5, "report.json")
+
+
+def test_characters_and_words_that_training_never_saw_are_noticed(trained: Path, run: Any, tmp_path: Path) -> None:
+    path = tmp_path / "text.txt"
+    path.write_text("the ćat sees the dog\nthe cat “sees” the ćat\n", "utf-8")
+    for command in (("score", trained, path), ("evaluate", trained, "--text", path)):
+        said = run(*command).ok().err
+        assert "2 characters that no token of the vocabulary has: ć (U+0107)" in said
+        assert "of its tokens are unknown, 0.0% of train's were" in said
+    path.write_text("the cat sees the dog\n")
+    for command in (("score", trained, path), ("evaluate", trained, "--text", path), ("evaluate", trained)):
+        assert "characters" not in run(*command).ok().err
+        assert "unknown," not in run(*command).ok().err
+
+
+def test_a_pair_with_an_unknown_word_is_noticed(trained: Path, run: Any, tmp_path: Path) -> None:
+    path = tmp_path / "pairs.tsv"
+    path.write_text("the cat sees\tthe cat see\nthe frobnicators see\tthe frobnicators sees\n")
+    assert "a word outside the vocabulary in 1 pairs" in run("pairs", trained, path).ok().err
+    assert run("pairs", trained, path, "--level", "corpus", "--json").ok().json["with_unknown_words"] == 1
+    path.write_text("the cat sees\tthe cat see\n")
+    assert "vocabulary" not in run("pairs", trained, path).ok().err
 
 
 def test_a_program_can_write_a_line_and_wait_for_its_figure(trained: Path, command: list[str]) -> None:

@@ -329,6 +329,20 @@ def test_regions_are_the_words_of_the_raw_line() -> None:
 
 
 @pytest.mark.parametrize("case", CASES)
+def test_no_word_of_the_model_is_cut_by_a_region(case: str) -> None:
+    """Whatever ends a word, a no-break space or a control character, every region has the costs of its own words."""
+    rules = rules_of(case)
+    text = "the\u00a0cat sees a\x01dog the\u2003cat"
+    (line,) = scored(network_of(rules), rules, f"{text}\n", wanted=ALL)
+    found = list(ScoreRows(rules, "region", ids=False).of(line))
+    assert all(row["words"] for row in found)
+    assert sum(row["bits"] for row in found) == pytest.approx(line.nats * BITS)
+    words = [line.span(word.first, word.last) for word in line.words()[:-1]]
+    for row in found[:-1]:
+        assert not any(start < row["start"] < end or start < row["end"] < end for start, end in words)
+
+
+@pytest.mark.parametrize("case", CASES)
 def test_words_are_shown_as_cleaning_left_them(case: str) -> None:
     """Whether or not the positions of their tokens in the raw text are known."""
     rules = rules_of(case)

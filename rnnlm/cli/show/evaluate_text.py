@@ -15,7 +15,7 @@ from rnnlm.screen import Grid, count, percent
 from rnnlm.use.evaluation.best_possible import best_possible_perplexity
 from rnnlm.use.evaluation.evaluate import evaluate
 from rnnlm.use.evaluation.settings import EvaluateSettings
-from rnnlm.use.texts import choose_text
+from rnnlm.use.texts import choose_text, tell_unknown
 
 
 def evaluate_language(request: Request, found: FoundModel, network: LanguageModel) -> None:
@@ -48,11 +48,15 @@ def evaluate_language(request: Request, found: FoundModel, network: LanguageMode
     if (best := report.get("best_possible_perplexity")) is not None:
         above = report["perplexity"] / best - 1
         words.append(f"best possible perplexity {best:.2f}; the model is {above:.1%} above it")
-    if report["unknown_tokens"] and report["perplexity_excluding_unknown"]:
+    if report["unknown_tokens"]:  # otherwise it is the same perplexity
+        known = report["perplexity_excluding_unknown"]
         words.append(
-            f"without unknown words: perplexity {report['perplexity_excluding_unknown']:.2f}; "
+            f"without unknown words: perplexity {'-' if known is None else f'{known:.2f}'}; "
             f"words outside the vocabulary: {report['out_of_vocabulary_tokens']:,}"
         )
     screen.result(report, view, *words)
+    if chosen.split is None:
+        text.unseen.tell(screen.notice, chosen.name)
+    tell_unknown(screen, found, chosen.name, report)
     if isinstance(network, Network) and network.feeds_back and network.architecture.forced:
         screen.notice("fed y(t−1) = x(t), its input: predictions depend on the last token only")

@@ -41,6 +41,8 @@ def pairs(request: Request) -> None:
         else:
             _show_tallies(screen, tallies)
     sys.stdout.flush()
+    if tallies.all.unknown:
+        screen.notice(f"{source}: a sentence has a word outside the vocabulary in {tallies.all.unknown:,} pairs")
     if given.report is not None:
         write_json(Path(given.report), report)
 

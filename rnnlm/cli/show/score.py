@@ -20,6 +20,7 @@ from rnnlm.use.scoring.plain import json_line, tsv_line
 from rnnlm.use.scoring.scorer import Scorer
 from rnnlm.use.scoring.settings import ScoreSettings
 from rnnlm.use.scoring.totals import Totals
+from rnnlm.use.texts import tell_unknown
 
 _PLAIN = ("tsv", "jsonl")
 
@@ -60,7 +61,12 @@ def score(request: Request) -> None:
     if level == "corpus" and name in _PLAIN:
         _write_row(name, report)
     out.flush()
-    _show_report(screen, given, report)
+    if given.report is not None:
+        write_json(Path(given.report), {**report, "words_outside": dict(totals.words_outside.most_common())})
+    _show_report(screen, report)
+    name = ", ".join("standard input" if file == "-" else file for file in files)
+    scorer.digests.unseen.tell(screen.notice, name)
+    tell_unknown(screen, found, name, {**report, "tokens": report["tokens"] + report["excluded_tokens"]})
 
 
 def _form_and_level(request: Request, given: ScoreSettings) -> tuple[str, str]:
@@ -98,12 +104,15 @@ def _write_row(name: str, report: dict[str, Any]) -> None:
     sys.stdout.write(tsv_line(row) + tsv_line(row.values()))
 
 
-def _show_report(screen: Terminal, given: ScoreSettings, report: dict[str, Any]) -> None:
-    """The report, to the file of --report, and as notices."""
-    if given.report is not None:
-        write_json(Path(given.report), report)
-    perplexity = "-" if report["perplexity"] is None else f"{report['perplexity']:.2f}"
+def _show_report(screen: Terminal, report: dict[str, Any]) -> None:
+    """The report as notices."""
+    perplexity, known = (
+        "-" if report[name] is None else f"{report[name]:.2f}"
+        for name in ("perplexity", "perplexity_excluding_unknown")
+    )
     words = f"words outside the vocabulary: {report['out_of_vocabulary_tokens']:,}"
+    if report["unknown_tokens"]:
+        words = f"{known} without unknown words; {words}"
     if report["excluded_tokens"]:
         words += ", excluded"
     screen.notice(

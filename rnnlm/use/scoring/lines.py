@@ -16,6 +16,7 @@ from rnnlm.corpus.normalizer import UNKNOWN
 from rnnlm.corpus.settings import WORD_KINDS
 from rnnlm.corpus.text import IdTable, Segmenter, TextRules
 from rnnlm.corpus.tokenizer import END_ID, UNKNOWN_ID, tokens_by_id
+from rnnlm.corpus.unseen import UnseenCharacters
 from rnnlm.errors import InputError
 
 _WINDOW = 2**18  # bytes of text in a window; a longer line makes a longer window
@@ -51,6 +52,7 @@ class Line:
 class Digests:
     """The text read so far, as `evaluate` counts it: characters and bytes of the cleaned text, digests of both."""
 
+    unseen: UnseenCharacters
     characters: int = 0
     bytes: int = 0
     raw: "hashlib._Hash" = field(default_factory=hashlib.sha256)
@@ -65,8 +67,9 @@ class LineReader:
         self._rules, self._ids = replace(rules, units=replace(rules.units, sentences=False)), ids
         learned = rules.tokenizer if rules.kind in ("bpe", "imported") else None
         self._segmenter = Segmenter(rules.kind, rules.rule, learned)
-        self._table = IdTable(tokens_by_id(rules.tokenizer), rules.kind)
-        self.digests = Digests()
+        names = tokens_by_id(rules.tokenizer)
+        self._table = IdTable(names, rules.kind)
+        self.digests = Digests(UnseenCharacters(rules.kind, names))
 
     def windows(self, blocks: Iterable[bytes]) -> Iterator[list[Line]]:
         """The lines of one text, given in blocks of whole lines; the first begins a document.
@@ -94,6 +97,7 @@ class LineReader:
             self.digests.characters += len(block.text if block.text.isascii() else block.text.decode())
             self.digests.bytes += len(block.text)
             self.digests.cleaned.update(block.text)
+            self.digests.unseen.add(block.text)
             starts = np.zeros(len(block.lines), bool)
             starts[block.documents] = True
             rows = self._rows(block.text, starts)

@@ -29,12 +29,13 @@ class MinimalPair:
 
 @dataclass(frozen=True)
 class ScoredPair:
-    """A pair, the cost of its lines in bits, and whether they have the same ids."""
+    """A pair, the cost of its lines in bits, whether they have the same ids, and whether one has an unknown word."""
 
     pair: MinimalPair
     good_bits: float
     bad_bits: float
     same: bool
+    unknown: bool
 
     @property
     def correct(self) -> bool:
@@ -77,16 +78,18 @@ def score_pairs(scorer: Scorer, pairs: Iterable[MinimalPair]) -> Iterator[Scored
             if not (len(good.line.ids) and len(bad.line.ids)):
                 raise InputError(f"line {pair.number:,}: nothing is left after cleaning", "write two texts with words")
             same = good.line.ids.tolist() == bad.line.ids.tolist()
-            yield ScoredPair(pair, good.nats * BITS, good.nats * BITS if same else bad.nats * BITS, same)
+            unknown = bool(good.line.unknown.any() or bad.line.unknown.any())
+            yield ScoredPair(pair, good.nats * BITS, good.nats * BITS if same else bad.nats * BITS, same, unknown)
 
 
 @dataclass
 class Tally:
-    """Counts of pairs: all, correct, and identical to the model; and the sum of their margins."""
+    """Counts of pairs: all, correct, identical to the model, with unknown words; and the sum of their margins."""
 
     pairs: int = 0
     correct: int = 0
     same: int = 0
+    unknown: int = 0
     margin_bits: float = 0.0
 
     def add(self, scored: ScoredPair) -> None:
@@ -94,13 +97,15 @@ class Tally:
         self.pairs += 1
         self.correct += scored.correct
         self.same += scored.same
+        self.unknown += scored.unknown
         self.margin_bits += scored.bad_bits - scored.good_bits
 
     def metrics(self) -> dict[str, Any]:
         """Counts, the fraction correct, and the mean margin of the better line in bits."""
         return {
             "pairs": self.pairs, "correct": self.correct, "accuracy": self.correct / self.pairs if self.pairs else None,
-            "same": self.same, "margin_bits": self.margin_bits / self.pairs if self.pairs else None,
+            "same": self.same, "with_unknown_words": self.unknown,
+            "margin_bits": self.margin_bits / self.pairs if self.pairs else None,
         }  # fmt: skip
 
 

@@ -3,7 +3,6 @@
 Costs are in bits and offsets in characters of the raw line. Field names and their meaning: docs/scoring.md.
 """
 
-import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,10 +11,9 @@ import numpy as np
 from rnnlm.corpus.normalizer import END
 from rnnlm.corpus.text import TextRules
 from rnnlm.corpus.tokenizer import END_ID, UNKNOWN_ID, shown, tokens_by_id
-from rnnlm.use.scoring.scored import BITS, ScoredLine, Word
+from rnnlm.use.scoring.scored import BITS, NO_SPACE, ScoredLine, Word
 
 Row = dict[str, Any]
-_REGION = re.compile(r"\S+")
 
 
 class WordTexts:
@@ -104,12 +102,21 @@ class ScoreRows:
             }
 
     def _regions(self, scored: ScoredLine) -> Iterator[Row]:
-        """A row for every whitespace-separated word of the raw line, with the bits of its words summed; then `</s>`."""
-        regions = [match.span() for match in _REGION.finditer(scored.line.text)]
+        """A row for every word of the raw line, with the bits of the model's words in it summed; then `</s>`.
+
+        Words end at white space, except inside one of the model's own.
+        """
         words = scored.words()
         end = words.pop() if words else None
-        starts = [scored.span(word.first, word.last)[0] for word in words]
-        region_of = np.searchsorted([start for start, _ in regions], starts, "right") - 1
+        spans = [scored.span(word.first, word.last) for word in words]
+        regions: list[tuple[int, int]] = []
+        inner = {position for first, last in spans for position in range(first + 1, last)}
+        for match in NO_SPACE.finditer(scored.line.text):
+            if regions and all(position in inner for position in range(regions[-1][1], match.start() + 1)):
+                regions[-1] = regions[-1][0], match.end()
+            else:
+                regions.append(match.span())
+        region_of = np.searchsorted([start for start, _ in regions], [start for start, _ in spans], "right") - 1
         inside: list[list[Word]] = [[] for _ in regions]
         for word, region in zip(words, region_of.tolist(), strict=True):
             inside[region].append(word)

@@ -4,6 +4,7 @@ The cost of a word's end counts for that word, not for the next one; sums over w
 """
 
 import math
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +14,7 @@ from rnnlm.use.scoring.batch_scorer import TokenScores
 from rnnlm.use.scoring.lines import Line
 
 BITS = 1 / math.log(2)  # bits in a nat
+NO_SPACE = re.compile(r"[^\s\x00-\x1f\x7f-\x9f]+")  # what cleaning does not take for a space
 LOG10 = 1 / math.log(10)  # decimal orders of magnitude in a nat
 
 
@@ -104,6 +106,6 @@ class ScoredLine:
         if last == len(self.line.ids):
             return len(text), len(text)
         spans = self.spans[first:last]
-        while len(spans) > 1 and text[slice(*spans[0])].isspace():
+        while len(spans) > 1 and not NO_SPACE.search(text[slice(*spans[0])]):
             del spans[0]
         return spans[0][0], spans[-1][1]

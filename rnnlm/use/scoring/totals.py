@@ -1,19 +1,24 @@
 """Sums over scored lines, and their report: the metrics of `evaluate`, by the same names."""
 
 import math
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 from typing import Any
+
+import numpy as np
 
 from rnnlm.model.likelihood import perplexity
 from rnnlm.use.scoring.lines import Digests
 from rnnlm.use.scoring.scored import BITS, ScoredLine
+
+_MOST_OUTSIDE = 100_000
 
 
 @dataclass
 class Totals:
     """Sums over lines. `nats` and `tokens` are of scored tokens, `known` and `known_nats` of those other than `<unk>`;
     `unknown` counts every `<unk>`, `outside` those that are words outside the vocabulary, `excluded` unscored tokens,
-    `excluded_words` words without a scored token."""
+    `excluded_words` words without a scored token, `words_outside` each of the words outside (the first 100,000)."""
 
     lines: int = 0
     units: int = 0
@@ -26,6 +31,7 @@ class Totals:
     outside: int = 0
     excluded: int = 0
     excluded_words: int = 0
+    words_outside: Counter[str] = field(default_factory=Counter)
 
     def add(self, scored: ScoredLine) -> None:
         """Count a line."""
@@ -40,7 +46,12 @@ class Totals:
         self.known += int(known.sum())
         self.known_nats += float(scored.scores.nats[known].sum())
         self.unknown += int((~known).sum())
-        self.outside += int(scored.line.outside.sum())
+        outside = np.flatnonzero(scored.line.outside).tolist()
+        self.outside += len(outside)
+        if outside and scored.line.pieces:
+            words = (scored.line.pieces[index] for index in outside)
+            full = len(self.words_outside) >= _MOST_OUTSIDE
+            self.words_outside.update(word for word in words if not full or word in self.words_outside)
         self.excluded += int(scored.excluded.sum())
         self.excluded_words += scored.excluded_words
 

@@ -1,0 +1,33 @@
+"""Characters of a text that no token of a vocabulary has."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+from rnnlm.corpus.normalizer import SPECIALS
+from rnnlm.corpus.settings import WORD_KINDS
+
+_SHOWN, _FOLDED = 8, set("‘’‚‛“”„‟‐‑‒–—―")
+
+
+class UnseenCharacters:
+    """Counts them in cleaned text; `names` are the tokens by id. Those of bytes and subwords have every character."""
+
+    def __init__(self, kind: str, names: Sequence[str]) -> None:
+        known = {" ", "\n", *"".join(names), *"".join(SPECIALS)}
+        self._known = known if kind in (*WORD_KINDS, "char") else None
+        self._counts: Counter[str] = Counter()
+
+    def add(self, cleaned: bytes) -> None:
+        """Count those of some text."""
+        if self._known is not None:
+            text = cleaned.decode()
+            self._counts.update({each: text.count(each) for each in set(text) - self._known})
+
+    def tell(self, notice: Callable[[str], None], name: str) -> None:
+        """One notice, if there are any."""
+        if not self._counts:
+            return
+        some = ", ".join(f"{each} (U+{ord(each):04X})" for each, _ in self._counts.most_common(_SHOWN))
+        more = ", …" if len(self._counts) > _SHOWN else ""
+        hint = "; train with --fold-quotes to write quotes and dashes in one way" if _FOLDED & set(self._counts) else ""
+        notice(f"{name}: {self._counts.total():,} characters that no token of the vocabulary has: {some}{more}{hint}")
