@@ -60,7 +60,7 @@ def open_windows(request: Request, screen: Screen) -> tuple[Pipeline, Built]:
         raise UsageError(f"--out {out} contains the table itself", "name another directory")
     with Workspace.claimed(out, force=request.run.force) as workspace:
         request.workspace = workspace
-        if read_into(workspace, path, force=request.run.force):
+        if read_into(workspace, path, screen.notice, force=request.run.force):
             request.forget()
         return _cut(workspace, request, screen)
 

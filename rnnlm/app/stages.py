@@ -320,7 +320,10 @@ class Window(PipelineStage):
     def build(self, directory: Path) -> dict[str, Any]:
         """Cut the table."""
         table = open_table(self.corpus.workspace.directory("table"))
-        return window(table, directory, self.corpus.settings(WindowSettings).settings)
+        report = window(table, directory, self.corpus.settings(WindowSettings).settings)
+        for notice in report["notices"]:
+            self.corpus.screen.notice(f"window: {notice}")
+        return report
 
     def view(self, report: Mapping[str, Any], directory: Path) -> list[View]:
         """Counts by split, the columns, and missing values."""
@@ -337,8 +340,7 @@ class Window(PipelineStage):
         if gaps:
             filled = _FILLED[self.corpus.settings(WindowSettings).settings.missing]
             lines.append(f"missing: {gaps}; inputs are {filled}, targets are not")
-        new = _listed(report["unknown_categories"])
-        return [view, "", *lines, *([f"not in train: {new}"] if new else [])]
+        return [view, "", *lines]
 
 
 def _listed(counts: Mapping[str, int]) -> str:

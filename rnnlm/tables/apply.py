@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from rnnlm.arrays import Floats
 from rnnlm.errors import InputError
+from rnnlm.tables.gaps import with_gaps
 from rnnlm.tables.rules import RowNumbers, SeriesRules
 from rnnlm.tables.series import Series
 from rnnlm.tables.table import Table
@@ -23,6 +24,8 @@ def apply_rules(table: Table, rules: SeriesRules, *, future: bool = False) -> Se
     """
     order, starts = sequence_rows(table, rules.group)
     check_time(table, rules.time, order, starts)
+    if rules.gap is not None and rules.time is not None and table.has(rules.time):
+        starts = with_gaps(table.moment(rules.time)[order], starts, rules.gap)
     inputs, incomplete = scaled_inputs(table, rules, order, starts)
     if future and not all(table.has(target) for target in rules.targets):
         targets = np.full((table.rows, len(rules.targets)), np.nan, np.float32)

@@ -1,7 +1,7 @@
-"""CSV, TSV and Parquet files as blocks of numbers and codes; what counts as a number, a date or missing.
+"""CSV, TSV and Parquet files as blocks of numbers and codes; what counts as missing.
 
 A file is read twice in bounded memory: once to learn what each column holds, once for the values. pyarrow splits
-files into cells; the standard library finds the line that an error names.
+files into cells; the standard library finds the line that an error names. Forms of numbers and dates: `forms.py`.
 """
 
 import contextlib
@@ -11,28 +11,34 @@ import itertools
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
 import numpy as np
 from numpy.typing import NDArray
 
+from rnnlm.corpus.delimited import SNIFFED, delimiter_of
 from rnnlm.errors import InputError
-from rnnlm.tables.table import Column, ColumnKind
+from rnnlm.tables.forms import DATE_FORMS, PLAIN, DateForm, Form, NumberForm, number_forms
+from rnnlm.tables.table import Column, ColumnKind, number_text
 
 MISSING = ("", "na", "n/a", "nan", "null", "?", "-")
-_NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 _BYTES = 8 * 2**20
 _ROWS = 2**16
 _TEXTS = 2**20
+_TRIED = 50  # values on which a form of date is tried before all
 _MICROSECONDS = 1e6
 Arrays = list[Any]  # a block of a file: for each column an arrow array of numbers, time stamps or texts
 Block = tuple[NDArray[np.float64], NDArray[np.int32]]  # (n, number and date columns), (n, text columns)
 
 
-def open_text_table(path: Path, delimiter: str) -> "ArrowSource":
-    """A file of delimited text with a header; InputError for one that is no such table."""
+def open_text_table(path: Path, delimiter: str | None) -> "ArrowSource":
+    """A file of text with a header and a `delimiter`, by default the one that it has; InputError for no such table."""
     with _explained(path):
+        if delimiter is None:
+            with _decoded(path), _open_text(path) as file:
+                delimiter = delimiter_of(list(itertools.islice(_bounded(file, path), SNIFFED)))
         names, lead = _header(path, delimiter)
 
         def read() -> Iterator[Arrays]:
@@ -57,7 +63,8 @@ def open_text_table(path: Path, delimiter: str) -> "ArrowSource":
                 raise _bad_text(path, delimiter, len(names), error) from None
 
         shown = [name.strip() or f"column_{index}" for index, name in enumerate(names, 1)]
-        return _scanned(path, shown, read, lambda row: _line_of(path, delimiter, len(names), row))
+        where = partial(_line_of, path, delimiter, len(names))
+        return _scanned(path, shown, read, where, number_forms(delimiter))
 
 
 def open_parquet(path: Path) -> "ArrowSource":
@@ -75,17 +82,23 @@ def open_parquet(path: Path) -> "ArrowSource":
                 for batch in file.iter_batches(batch_size=_ROWS, use_threads=False):
                     yield [_plain(array, path, name) for array, name in zip(batch.columns, names, strict=True)]
 
-        return _scanned(path, names, read, lambda row: f"row {row + 1:,}")
+        return _scanned(path, names, read, lambda row: f"row {row + 1:,}", number_forms(","))
 
 
 @dataclass
 class ArrowSource:
-    """A file after its first reading: the names and kinds of its columns, and how to read the values."""
+    """A file after its first reading: the names and kinds of its columns, and how to read the values.
+
+    `forms` are those of columns of numbers or dates that the file has as text; `readings` are other ones than plain
+    numbers and ISO dates in words: "volume: '1,000' is read as 1000".
+    """
 
     path: Path
     names: list[str]
     kinds: list[ColumnKind]
+    forms: list[Form | None]
     strays: list[tuple[str, str] | None]
+    readings: list[str]
     read: Callable[[], Iterator[Arrays]]
     sequence_column: str | None = None
     _values: list[dict[str, int]] = field(default_factory=list)  # the texts of each column, read by `blocks`
@@ -105,9 +118,9 @@ class ArrowSource:
         """The rows, a block of the file at a time."""
         with _explained(self.path):
             for arrays in self.read():
-                columns = list(enumerate(zip(arrays, self.kinds, strict=True)))
-                numbers = [_numbers(array, kind) for _, (array, kind) in columns if kind != "text"]
-                codes = [self._codes(array, index) for index, (array, kind) in columns if kind == "text"]
+                columns = list(enumerate(zip(arrays, self.kinds, self.forms, strict=True)))
+                numbers = [_numbers(array, form) for _, (array, kind, form) in columns if kind != "text"]
+                codes = [self._codes(array, index) for index, (array, kind, _) in columns if kind == "text"]
                 rows = len(arrays[0])
                 yield (
                     np.stack(numbers, 1) if numbers else np.empty((rows, 0)),
@@ -164,12 +177,18 @@ def _header(path: Path, delimiter: str) -> tuple[list[str], int]:
 
 def _text_rows(path: Path, delimiter: str) -> Iterator[tuple[int, list[str]]]:
     """(line, cells) of each row that is not empty, for the header and for messages."""
+    with _decoded(path), _open_text(path) as file:
+        reader = csv.reader(_bounded(file, path), delimiter=delimiter)
+        for cells in reader:
+            if cells:
+                yield reader.line_num, cells
+
+
+@contextlib.contextmanager
+def _decoded(path: Path) -> Iterator[None]:
+    """InputErrors for what is no table of text."""
     try:
-        with _open_text(path) as file:
-            reader = csv.reader(_bounded(file, path), delimiter=delimiter)
-            for cells in reader:
-                if cells:
-                    yield reader.line_num, cells
+        yield
     except UnicodeDecodeError:
         raise InputError(f"{path} is not UTF-8", f"convert it first, as in: iconv -f LATIN1 -t UTF-8 {path}") from None
     except csv.Error as error:
@@ -229,13 +248,15 @@ def _plain(array: Any, path: Path, name: str) -> Any:
 
 @dataclass
 class _Seen:
-    """What the first reading learns of a column."""
+    """What the first reading learns of a column: the forms that fit so far, with the values that a number form fits."""
 
+    numbers: dict[NumberForm, int]
+    dates: list[DateForm] = field(default_factory=lambda: list(DATE_FORMS))
     known: int = 0
-    numbers: int = 0
+    example: str | None = None
     typed: ColumnKind | None = None  # the kind of a column that is no text in the file
-    zones: tuple[str | None, ...] = (None, "UTC")  # the forms of date that all values so far have
-    stray: tuple[int, str] | None = None  # the first value that is no number, and its row
+    strays: dict[NumberForm, tuple[int, str]] = field(default_factory=dict)  # the first misfit, and its row
+    latest: dict[DateForm, int] = field(default_factory=dict)  # of the forms in which dates increase so far
 
     def add(self, array: Any, first_row: int) -> None:
         """Take in a block that begins at `first_row`."""
@@ -245,31 +266,83 @@ class _Seen:
             self.typed = "date" if types.is_timestamp(array.type) else "number"
             return
         known = _known(array)
-        number = compute.match_substring_regex(known, _NUMBER)
-        self.known += len(known) - known.null_count
-        self.numbers += number.true_count
-        if number.true_count:  # no ISO date is a number, and trying them all takes most of the time of reading
-            self.zones = ()
-        self.zones = tuple(zone for zone in self.zones if _dates(known, zone) is not None)
-        if self.stray is None and number.false_count:
-            index = number.index(False).as_py()
-            self.stray = first_row + index, known[index].as_py()
+        count = len(known) - known.null_count
+        if not count:
+            return
+        plain = PLAIN.fits(known)
+        for form, before in self.numbers.items():
+            if before < self.known == self.numbers[PLAIN] and plain.true_count == count:
+                continue  # out of the question
+            # What is plain fits the other forms too; where the comma is the point, without one.
+            fits = plain if form is PLAIN or (plain.true_count == count and not form.comma) else form.fits(known)
+            self.numbers[form] += fits.true_count
+            if fits.true_count < count:
+                index = fits.index(False).as_py()
+                self.strays.setdefault(form, (first_row + index, known[index].as_py()))
+        if self.example is None:
+            self.example = compute.drop_null(known)[0].as_py()
+        self.known += count
+        if plain.true_count:  # no date is a plain number, and trying all forms takes most of the time of reading
+            self.dates = []
+        some = compute.drop_null(known)[:_TRIED]
+        self.dates = [form for form in self.dates if form.fits(some).false_count == 0]
+        self.dates = [form for form in self.dates if self._increases(form, form.read(known), count)]
+
+    def _increases(self, form: DateForm, dates: Any, count: int) -> bool:
+        """Whether all values of a block are dates of this form; notes whether they increase."""
+        import pyarrow as pa  # noqa: PLC0415
+        from pyarrow import compute  # noqa: PLC0415
+
+        if len(dates) - dates.null_count < count:
+            return False
+        moments = compute.drop_null(dates).cast(pa.int64()).to_numpy(zero_copy_only=False)
+        if self.known == count or form in self.latest:
+            before = self.latest.pop(form, moments[0])
+            if before <= moments[0] and (np.diff(moments) >= 0).all():
+                self.latest[form] = int(moments[-1])
+        return True
+
+    @property
+    def form(self) -> Form | None:
+        """The first form that every known value has, of dates the first that increases; plain for no value."""
+        numbers: list[Form] = [form for form, count in self.numbers.items() if count == self.known]
+        return next(iter([*numbers, *(form for form in self.dates if form in self.latest), *self.dates]), None)
 
     @property
     def kind(self) -> ColumnKind:
-        """The kind that every known value has; that of a column without any is number."""
+        """The kind of the column."""
+        form = self.form
         if self.typed is not None:
             return self.typed
-        if self.numbers == self.known:
-            return "number"
-        return "date" if self.zones else "text"
+        return "text" if form is None else "number" if isinstance(form, NumberForm) else "date"
+
+    @property
+    def stray(self) -> tuple[int, str] | None:
+        """The first value of a text column that is no number, and its row, where most are."""
+        form = max(self.numbers, key=self.numbers.__getitem__)
+        return self.strays[form] if self.kind == "text" and 2 * self.numbers[form] > self.known else None
+
+    @property
+    def reading(self) -> str | None:
+        """How a form that could be read in another way is read, in words."""
+        import pyarrow as pa  # noqa: PLC0415
+
+        form = self.form
+        if self.example is None or form in (None, PLAIN) or (isinstance(form, DateForm) and form.format is None):
+            return None
+        value = form.read(pa.array([self.example]))[0].as_py()
+        return f"{self.example!r} is read as {number_text(value) if isinstance(value, float) else value}"
 
 
 def _scanned(
-    path: Path, names: list[str], read: Callable[[], Iterator[Arrays]], where: Callable[[int], str]
+    path: Path,
+    names: list[str],
+    read: Callable[[], Iterator[Arrays]],
+    where: Callable[[int], str],
+    numbers: tuple[NumberForm, ...],
 ) -> ArrowSource:
     """A source after its first reading; `where` names the position of a row in the file."""
-    seen = [_Seen() for _ in names]
+    seen = [_Seen(dict.fromkeys(numbers, 0)) for _ in names]
     rows = 0
     for arrays in read():
         for column, array in zip(seen, arrays, strict=True):
@@ -277,13 +350,10 @@ def _scanned(
         rows += len(arrays[0])
     if not rows:
         raise InputError(f"{path} has no rows", "give a table with rows")
-    strays = [
-        (where(column.stray[0]), column.stray[1])
-        if column.stray is not None and column.kind == "text" and 2 * column.numbers > column.known
-        else None
-        for column in seen
-    ]
-    return ArrowSource(path, names, [column.kind for column in seen], strays, read)
+    strays = [None if column.stray is None else (where(column.stray[0]), column.stray[1]) for column in seen]
+    readings = [f"{name}: {column.reading}" for name, column in zip(names, seen, strict=True) if column.reading]
+    kinds, forms = [column.kind for column in seen], [column.form for column in seen]
+    return ArrowSource(path, names, kinds, forms, strays, readings, read)
 
 
 def _known(array: Any) -> Any:
@@ -296,28 +366,14 @@ def _known(array: Any) -> Any:
     return compute.if_else(missing, pa.scalar(None, pa.string()), trimmed)
 
 
-def _dates(known: Any, zone: str | None) -> Any | None:
-    """Texts as time stamps; None where one is no ISO date with (`zone` UTC) or without (None) an offset."""
-    import pyarrow as pa  # noqa: PLC0415
-
-    try:
-        return known.cast(pa.timestamp("us", zone))
-    except pa.ArrowInvalid:
-        return None
-
-
-def _numbers(array: Any, kind: ColumnKind) -> NDArray[np.float64]:
+def _numbers(array: Any, form: Form | None) -> NDArray[np.float64]:
     """(n,) numbers, or seconds since 1970; NaN where missing."""
     import pyarrow as pa  # noqa: PLC0415
     from pyarrow import types  # noqa: PLC0415
 
     if types.is_string(array.type):
-        known = _known(array)
-        if kind == "date":
-            plain = _dates(known, None)
-            array = _dates(known, "UTC") if plain is None else plain
-        else:
-            array = known.cast(pa.float64())
+        assert form is not None
+        array = form.read(_known(array))
     if types.is_timestamp(array.type):
         array = array.cast(pa.int64()).cast(pa.float64(), safe=False)
         return np.asarray(array.to_numpy(zero_copy_only=False), np.float64) / _MICROSECONDS

@@ -25,7 +25,7 @@ class SeriesRules:
     and cosine (`cycles`: column → period). A missing one is filled (`missing`), the first of a sequence by
     `input_fill` (F,), then x → (x - input_mean) / input_scale (F,). Targets are never filled: (y - target_mean) /
     target_scale (K,). A window has `steps` rows, or is a whole sequence (None); its target lies `horizon` rows after
-    its last. `group` distinguishes sequences, `time` orders rows.
+    its last. `group` distinguishes sequences, `time` orders rows; no window runs over a step in it above `gap`.
     """
 
     columns: tuple[str, ...]
@@ -44,6 +44,7 @@ class SeriesRules:
     input_scale: tuple[float, ...] = ()
     target_mean: tuple[float, ...] = ()
     target_scale: tuple[float, ...] = ()
+    gap: float | None = None
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -88,7 +89,8 @@ class SeriesRules:
     def from_json(cls, content: Mapping[str, Any], *, remedy: str = "copy the model again") -> "SeriesRules":
         """The rules that `to_json` gave; ArtifactError for anything else."""
         try:
-            values = {each.name: content[each.name] for each in fields(cls)}
+            values = {"gap": None, **content}
+            values = {each.name: values[each.name] for each in fields(cls)}
             for name in ("columns", "targets"):
                 values[name] = tuple(map(str, values[name]))
             for name in ("input_fill", "input_mean", "input_scale", "target_mean", "target_scale"):
@@ -105,6 +107,7 @@ class SeriesRules:
                 and {len(rules.target_mean), len(rules.target_scale)} == {len(rules.targets)}
                 and np.isfinite([*rules.input_fill, *rules.input_mean, *rules.target_mean]).all()
                 and all(0 < scale < np.inf for scale in (*rules.input_scale, *rules.target_scale))
+                and (rules.gap is None or (isinstance(rules.gap, float) and 0 < rules.gap < np.inf))
                 and rules.missing in get_args(Missing)
                 and rules.scaling in get_args(Scaling)
                 and all(name is None or isinstance(name, str) for name in (rules.group, rules.time))

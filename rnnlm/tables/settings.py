@@ -77,6 +77,10 @@ class WindowSettings:
     time: str | None = setting(
         None, "a column of numbers or dates in which the rows must increase", auto="none", basic=True
     )
+    gaps: Literal["skip", "cross"] | None = setting(
+        None, "windows that run over a gap in --time: skip or keep them",
+        auto="skip, where that leaves 80 % of the windows",
+    )  # fmt: skip
     group: str | None = setting(None, "a column whose values distinguish several sequences", auto="none", basic=True)
     categories: str | None = setting(
         None, "columns whose numbers are names of categories", _read_by(column_names), auto="columns of text"

@@ -31,6 +31,7 @@ class Source(Protocol):
     name: str
     sequence_column: str | None
     widths: tuple[int, int]  # number and date columns, text columns
+    readings: list[str]  # forms of numbers and dates that could be read in another way, in words
 
     def columns(self) -> tuple[Column, ...]:
         """The columns in the order of the file."""
@@ -65,7 +66,8 @@ def write_table(path: Path, directory: Path) -> dict[str, Any]:
             codes.append(code_block)
     columns = source.columns()
     write_json(directory / DESCRIPTION, describe(source.name, columns, source.sequence_column))
-    return {"rows": numbers.rows, "columns": {column.name: column.kind for column in columns}}
+    kinds = {column.name: column.kind for column in columns}
+    return {"rows": numbers.rows, "columns": kinds, "readings": list(source.readings)}
 
 
 def table_digest(path: Path) -> str:
@@ -91,7 +93,7 @@ def _find(path: Path) -> Source:
     if path.is_dir() or name.endswith(".npy"):
         return _FrameSource(path)
     if name.endswith((".csv", ".csv.gz")):
-        return open_text_table(path, ",")
+        return open_text_table(path, None)
     if name.endswith((".tsv", ".tsv.gz")):
         return open_text_table(path, "\t")
     if name.endswith(".parquet"):
@@ -111,6 +113,7 @@ class _FrameSource:
 
     def __init__(self, path: Path) -> None:
         self.name = path.name
+        self.readings: list[str] = []
         self.sequence_column: str | None = _SEQUENCE_COLUMN
         self._files = sorted(path.glob("*.npy")) if path.is_dir() else [path]
         if not self._files:

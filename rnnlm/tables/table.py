@@ -104,7 +104,7 @@ class Table:
         """(rows,) a column of numbers or dates that orders the rows; InputError for texts."""
         column = self.column(name)
         if column.kind == "text":
-            raise InputError(f"{self.source}: column {name} holds texts", "--time takes numbers, or dates in ISO form")
+            raise InputError(f"{self.source}: column {name} holds texts", "--time takes numbers, or dates in one form")
         return np.array(self.numbers[:, self._index(column)])
 
     def labels(self, name: str) -> tuple[NDArray[np.int64], tuple[str, ...]]:

@@ -22,12 +22,13 @@ from rnnlm.tables.apply import (
     scaled_targets,
     sequence_rows,
 )
+from rnnlm.tables.gaps import in_words, longest_step, with_gaps
 from rnnlm.tables.rules import RowNumbers, SeriesRules
 from rnnlm.tables.series import DESCRIPTION
 from rnnlm.tables.settings import STEPS, Scaling, WindowSettings, column_names, column_periods
 from rnnlm.tables.table import Table
 
-_CATEGORIES = 1000
+_CATEGORIES, _FEW = 1000, 10
 _LARGEST = 1e30  # larger ones, or their squares, exceed the range of the arithmetic
 
 
@@ -50,7 +51,16 @@ def window(table: Table, directory: Path, settings: WindowSettings) -> dict[str,
     order, starts = sequence_rows(table, rules.group)
     check_time(table, rules.time, order, starts)
     parts = split_rows(table.rows, starts, settings.fractions, grouped=rules.group is not None)
+    notices = _left_out(table, rules, settings)
+    if settings.steps is None and rules.steps is not None:
+        smallest = min(part.rows.stop - part.rows.start for part in parts.values() if len(part.starts))
+        if smallest < rules.steps + rules.horizon + 1:
+            rules = replace(rules, steps=max(1, (smallest - rules.horizon) // 2))
+            notices.append(f"--steps {rules.steps}, since a split has only {smallest:,} rows")
     rules = fit(table, rules, order[parts["train"].rows])
+    if rules.time is not None and rules.steps is not None:
+        rules, parts, said = _about_gaps(table, rules, order, starts, parts, settings.gaps)
+        notices += said
     inputs, incomplete = scaled_inputs(table, rules, order, starts)
     targets = scaled_targets(table, rules, order)
     report: dict[str, Any] = {}
@@ -75,10 +85,12 @@ def window(table: Table, directory: Path, settings: WindowSettings) -> dict[str,
             "left_out_with_missing_inputs": found.with_missing_inputs,
         }  # fmt: skip
     counts = {"missing_values": _missing(table, rules), "unknown_categories": _unknown(table, rules)}
+    notices += [f"{name}: {n:,} values are none of train's" for name, n in counts["unknown_categories"].items() if n]
+    notices += _counters(table, rules, order[parts["train"].rows])
     write_json(directory / DESCRIPTION, {**rules.to_json(), **counts})
     return {
         "steps": rules.steps, "horizon": rules.horizon, "features": rules.features, "inputs": list(rules.inputs),
-        "targets": list(rules.targets), **counts, "splits": report,
+        "targets": list(rules.targets), **counts, "splits": report, "notices": notices,
     }  # fmt: skip
 
 
@@ -100,6 +112,7 @@ def choose(table: Table, settings: WindowSettings) -> SeriesRules:
     columns = column_names(settings.inputs)
     if not columns:
         others = {*ignored, settings.time, group, table.sequence_column, *(targets if settings.horizon == 0 else ())}
+        others |= {column.name for column in table.columns if column.kind == "date" and column.name not in categories}
         columns = tuple(column.name for column in table.columns if column.name not in others)
     if not columns:
         raise InputError(f"{table.source} has no column left that could be an input", "name some with --inputs")
@@ -116,12 +129,74 @@ def choose(table: Table, settings: WindowSettings) -> SeriesRules:
             )
         if column.kind == "text" and column.stray is None and name not in cycles:
             texts.append(name)
+            if name not in categories and table.rows >= _FEW and 2 * len(column.values) > table.rows:
+                raise InputError(
+                    f"{table.source}: column {name} has {len(column.values):,} different texts in {table.rows:,} rows, "
+                    f"such as {column.values[0]!r}: no number, no date, no category",
+                    "name it with --ignore, --group or --categories",
+                )
     return SeriesRules(
         columns=columns, categories={name: () for name in columns if name in texts or name in categories},
         cycles={name: cycles[name] for name in columns if name in cycles}, targets=targets, group=group,
         time=settings.time, steps=settings.steps or (STEPS if group is None else None), horizon=settings.horizon,
         stride=settings.stride, missing=settings.missing, scaling=settings.scaling,
     )  # fmt: skip
+
+
+def _left_out(table: Table, rules: SeriesRules, settings: WindowSettings) -> list[str]:
+    """Notices for columns of dates that have no role."""
+    named = {rules.time, rules.group, *rules.columns, *column_names(settings.ignore)}
+    dates = [column.name for column in table.columns if column.kind == "date" and column.name not in named]
+    if not dates or settings.inputs is not None:
+        return []
+    return [f"{', '.join(dates)}: dates are no input; --time {dates[0]} checks their order"]
+
+
+def _counters(table: Table, rules: SeriesRules, train: RowNumbers) -> list[str]:
+    """Notices for inputs that only count the rows."""
+    found = []
+    for name in rules.columns:
+        if name not in (*rules.categories, *rules.cycles, *rules.targets) and len(train) > _FEW:
+            steps = np.diff(table.number(name)[train])
+            if steps[0] and (steps == steps[0]).all():
+                found.append(f"{name} only counts the rows, and later ones are beyond train's: --ignore {name}")
+    return found
+
+
+def _about_gaps(
+    table: Table, rules: SeriesRules, order: RowNumbers, starts: RowNumbers, parts: dict[str, SplitRows],
+    wanted: str | None,
+) -> tuple[SeriesRules, dict[str, SplitRows], list[str]]:  # fmt: skip
+    """Rules and splits whose windows skip gaps, if that is wanted or leaves 80 % of the windows; and a notice."""
+    assert rules.time is not None
+    dates, moments = table.column(rules.time).kind == "date", table.moment(rules.time)[order]
+    longest = longest_step(moments, starts, dates=dates)
+    begins = with_gaps(moments, starts, longest)
+    count = len(begins) - len(starts)
+    if not count:
+        return rules, parts, []
+    apart = {}
+    for split, part in parts.items():
+        inside = begins[(begins > part.rows.start) & (begins < part.rows.stop)] - part.rows.start
+        apart[split] = SplitRows(part.rows, np.union1d(part.starts, inside))
+    crossing, skipping = ([_possible(rules, part) for part in each.values()] for each in (parts, apart))
+    steps = np.diff(moments)
+    what = f"{rules.time}: {count:,} gap{'s' * (count > 1)} above the usual step of "
+    what += in_words(float(np.median(steps)), dates=dates)
+    lost = all(after or not before for before, after in zip(crossing, skipping, strict=True))
+    if wanted == "skip" or (wanted is None and lost and sum(skipping) >= 0.8 * sum(crossing)):
+        fewer = sum(crossing) - sum(skipping)
+        return replace(rules, gap=longest), apart, [f"{what}; the {fewer:,} windows over them are left out"]
+    if wanted == "cross":
+        return rules, parts, []
+    left = f"{sum(skipping):,} of {sum(crossing):,} windows"
+    return rules, parts, [f"{what}, over which windows run; --gaps skip leaves {left}, --gaps cross omits this line"]
+
+
+def _possible(rules: SeriesRules, part: SplitRows) -> int:
+    """How many windows with a target fit into the sequences of a split."""
+    rows = np.diff(part.starts, append=part.rows.stop - part.rows.start)
+    return int(np.maximum((rows - (rules.steps or 1) - rules.horizon) // rules.stride + 1, 0).sum())
 
 
 def split_rows(rows: int, starts: RowNumbers, fractions: str, *, grouped: bool) -> dict[str, SplitRows]:

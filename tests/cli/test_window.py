@@ -201,7 +201,7 @@ def test_kinds_of_file_give_the_same_windows(
         ((), 2, ("no --target", "when, level, rain, wind")),
         (("--target", "levle"), 3, ("no column 'levle'", "did you mean level?")),
         (("--target", "wind"), 3, ("wind holds texts, not numbers",)),
-        (("--target", "level"), 3, ("when holds dates", "--time or --ignore")),
+        (("--target", "level", "--inputs", "when"), 3, ("when holds dates", "--time or --ignore")),
         (("--target", "level", "--ignore", "when", "--steps", 0), 2, ("--steps",)),
         (("--target", "level", "--ignore", "when", "--horizon", -1), 2, ("--horizon",)),
         (("--target", "level", "--ignore", "when", "--steps", 60), 3, ("valid has no window", "20 rows")),

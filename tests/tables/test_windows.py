@@ -338,8 +338,11 @@ def test_columns_that_are_no_inputs_are_named(cut: Any) -> None:
     y = np.arange(2000.0)
     with pytest.raises(InputError, match="x has no known value in the training rows"):
         cut(table(y=y, x=np.where(y < 1500, NAN, 1)), steps=2)
+    names = [f"n{row}" for row in range(2000)]
+    with pytest.raises(InputError, match="column x has 2,000 different texts in 2,000 rows, such as 'n0'"):
+        cut(table(y=y, x=names), steps=2)
     with pytest.raises(InputError, match="1,400 different values"):
-        cut(table(y=y, x=[f"n{row}" for row in range(2000)]), steps=2)
+        cut(table(y=y, x=names), steps=2, categories="x")
     with pytest.raises(InputError, match="row 4: s is missing"):
         cut(table(y=y, s=[*["a"] * 3, None, *["b"] * 1996]), group="s", steps=2)
     with pytest.raises(InputError, match="of 1,399 windows 1,399 have no known target"):
@@ -348,6 +351,50 @@ def test_columns_that_are_no_inputs_are_named(cut: Any) -> None:
         cut(table(y=y * 1e36, x=np.where(y == 1999, 1e39, 1)), target="x", inputs="x", steps=1, scaling="none")
     with pytest.raises(InputError, match="above 1e\\+30"):
         cut(table(y=y * 1e200), steps=1)
+
+
+def gappy(rows: int, *missing: int) -> Table:
+    """y over an hourly time t that lacks some hours."""
+    at = np.delete(np.arange(float(rows)), missing)
+    return table(t=at, y=np.sin(at))
+
+
+def test_windows_skip_a_gap_in_time_where_few_are_lost(cut: Any) -> None:
+    splits, report = cut(gappy(400, *range(100, 150)), time="t", steps=5)
+    assert report["notices"] == ["t: 1 gap above the usual step of 1; the 5 windows over them are left out"]
+    starts, windows = splits["train"].starts.tolist(), splits["train"].windows
+    assert starts == [0, 100]
+    assert not ((windows[:, 0] < 100) & (windows[:, 1] + 1 > 100)).any()
+    again = apply_rules(gappy(60, *range(20, 25)), splits["train"].rules)
+    assert again.starts.tolist() == [0, 20]
+    _, report = cut(gappy(400, *range(100, 150)), time="t", steps=5, gaps="cross")
+    assert report["notices"] == []
+    assert report["splits"]["train"]["sequences"] == 1
+
+
+def test_windows_cross_gaps_that_are_everywhere(cut: Any) -> None:
+    often = gappy(600, *range(0, 600, 10))
+    splits, report = cut(often, time="t", steps=8)
+    assert len(splits["train"].starts) == 1
+    (said,) = report["notices"]
+    assert said.startswith("t: 59 gaps above the usual step of 1, over which windows run; --gaps skip leaves")
+    splits, report = cut(often, time="t", steps=8, gaps="skip")
+    assert len(splits["train"].starts) > 30
+
+
+def test_inputs_that_teach_nothing_are_noticed(cut: Any) -> None:
+    at = np.arange(100.0)
+    _, report = cut(table(y=np.sin(at), No=at + 1, x=np.cos(at)), steps=3)
+    assert report["notices"] == ["No only counts the rows, and later ones are beyond train's: --ignore No"]
+    wind = ["a" if row < 90 else "b" for row in range(100)]
+    _, report = cut(table(y=np.sin(at), wind=wind), steps=3)
+    assert report["notices"] == ["wind: 10 values are none of train's"]
+
+
+def test_a_short_table_has_shorter_windows(cut: Any) -> None:
+    splits, report = cut(table(y=np.sin(np.arange(100.0))))
+    assert report["notices"] == ["--steps 4, since a split has only 10 rows"]
+    assert splits["valid"].rules.steps == 4
 
 
 @pytest.mark.parametrize(
