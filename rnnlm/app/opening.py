@@ -12,9 +12,9 @@ from rnnlm.artifacts import Manifest
 from rnnlm.corpus.decoding import Decoding
 from rnnlm.corpus.labels.raw import split_labelled, spool_labelled
 from rnnlm.corpus.labels.sources import LabelledReading
+from rnnlm.corpus.paths import CorpusFiles, find_corpus
 from rnnlm.corpus.raw import corpus_digest, split_raw
 from rnnlm.corpus.settings import CleanSettings, Labels, RawSettings, ReadingSettings, TokenizeSettings, VocabSettings
-from rnnlm.corpus.sources import CorpusFiles, find_corpus
 from rnnlm.errors import InputError, UsageError
 from rnnlm.graph import chain
 from rnnlm.screen import Screen

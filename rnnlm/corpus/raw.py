@@ -11,8 +11,9 @@ from typing import Any
 
 from rnnlm.artifacts import durable
 from rnnlm.corpus.decoding import Decoding
+from rnnlm.corpus.paths import CorpusFiles
 from rnnlm.corpus.settings import SPLITS, parse_fractions, split_ends
-from rnnlm.corpus.sources import BLOCK, CorpusFiles, read_blocks
+from rnnlm.corpus.sources import BLOCK, read_blocks
 from rnnlm.errors import InputError
 from rnnlm.files import Advance
 

@@ -9,79 +9,20 @@ import io
 import json
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from rnnlm.builtin.melodies import melody_lines
-from rnnlm.builtin.stories import corpus_lines
 from rnnlm.corpus.compressed import ENDINGS, expanded
 from rnnlm.corpus.decoding import Decoding
+from rnnlm.corpus.paths import BUILTIN, BUILTIN_TEXTS, check_path
 from rnnlm.corpus.settings import FIELD
 from rnnlm.errors import ArtifactError, InputError
 from rnnlm.files import open_input
 from rnnlm.workspace import Workspace
 
 BLOCK = 4 * 2**20
-BUILTIN = "builtin:"
-BUILTIN_TEXTS: dict[str, Callable[[], Iterator[str]]] = {"stories": corpus_lines, "melodies": melody_lines}
 JSON_LINES = (".jsonl", ".ndjson")
-_SPLIT_NAMES = {"train": "train", "training": "train", "valid": "valid", "validation": "valid", "val": "valid",
-                "dev": "valid", "test": "test"}  # fmt: skip
-
-
-@dataclass(frozen=True)
-class CorpusFiles:
-    """The parts of a corpus in reading order: one stream, or a path for each split.
-
-    With `label_files` each file of the stream holds the texts of the label that it is named after.
-    """
-
-    stream: tuple[str, ...] = ()
-    splits: tuple[tuple[str, tuple[str, ...]], ...] = ()
-    label_files: bool = False
-
-
-def find_corpus(paths: list[str], *, label_files: bool = False) -> CorpusFiles:
-    """What the paths on a command line name; InputError for one that does not exist or holds no corpus.
-
-    With `label_files` a directory without a train file has one file for each label.
-    """
-    if not paths:
-        raise InputError("no corpus given", "name a text file, a directory, builtin:stories, or - for standard input")
-    for name in paths:
-        if name.startswith(BUILTIN) and name.removeprefix(BUILTIN) not in BUILTIN_TEXTS:
-            known = " and ".join(f"{BUILTIN}{each}" for each in BUILTIN_TEXTS)
-            raise InputError(f"there is no built-in corpus {name!r}", f"there are {known}")
-        if name != "-" and not name.startswith(BUILTIN) and not Path(name).exists():
-            raise InputError(f"{name} does not exist", "check the path of the corpus")
-    directories = [name for name in paths if name != "-" and Path(name).is_dir()]
-    if not directories:
-        return CorpusFiles(stream=tuple(paths))
-    if len(paths) > 1:
-        raise InputError(f"{directories[0]} is a directory among several paths", "name one directory, or files")
-    found: dict[str, list[str]] = {}
-    files = []
-    for entry in sorted(Path(paths[0]).iterdir()):
-        words = re.split(r"[._\-]", entry.name.lower())
-        split = next((_SPLIT_NAMES[word] for word in words if word in _SPLIT_NAMES), None)
-        leftover = entry.name.startswith(".") or entry.name.endswith(("~", ".bak", ".orig", ".tmp"))
-        if entry.is_file() and not leftover:
-            files.append(str(entry))
-            if split:
-                found.setdefault(split, []).append(str(entry))
-    if label_files and files and "train" not in found:
-        return CorpusFiles(stream=tuple(files), label_files=True)
-    if "train" not in found:
-        raise InputError(
-            f"{paths[0]} has no train file",
-            "name the files train.txt, valid.txt and test.txt, list the files themselves, or, where each file is "
-            "a label, use --task classify",
-        )
-    return CorpusFiles(
-        splits=tuple((split, tuple(found[split])) for split in ("train", "valid", "test") if split in found)
-    )
 
 
 def read_blocks(name: str, field: str | None, decoding: Decoding | None = None) -> Iterator[bytes]:
@@ -132,7 +73,7 @@ def check_text(name: str) -> None:
     """InputError for a text, not `-`, that does not exist or is a directory."""
     if name != "-" and Path(name).is_dir():
         raise InputError(f"{name} is a directory", "name one text file")
-    find_corpus([name])
+    check_path(name)
 
 
 def plain_name(name: str) -> str:

@@ -192,7 +192,7 @@ def test_a_damaged_labelled_corpus_is_read_anew_with_force(
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ("a\tX\n\nNew York\tY\n", ["bad.tsv, line 3", "'New York'"]),
+        ("a\tX\n\nb\tX Y\n", ["bad.tsv, line 3", "'X Y'"]),
         ("a\tX\nb\n", ["bad.tsv, line 2", "1 column"]),
         ("\n\n", ["empty"]),
     ],

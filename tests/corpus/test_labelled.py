@@ -1,6 +1,7 @@
 """Labeled corpora: one result for every format, splits that share no text, labels that stay with their text."""
 
 import gzip
+import itertools
 import json
 from collections import Counter
 from dataclasses import dataclass
@@ -12,14 +13,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rnnlm.corpus.clean import UnitRule, clean
+from rnnlm.corpus.decoding import Decoding
 from rnnlm.corpus.ids import open_ids
 from rnnlm.corpus.labels.labelled import LabelledText, encode_labelled, encode_split, label_set, open_labelled
 from rnnlm.corpus.labels.raw import labels_file, split_labelled, spool_labelled
 from rnnlm.corpus.labels.sources import LabelledReading, labelled_lines
 from rnnlm.corpus.normalizer import CleanRule
+from rnnlm.corpus.paths import CorpusFiles, find_corpus
 from rnnlm.corpus.raw import corpus_digest, join_splits
 from rnnlm.corpus.settings import SPLITS, CleanSettings, Labels, RawSettings, parse_fractions
-from rnnlm.corpus.sources import CorpusFiles, find_corpus, read_blocks
+from rnnlm.corpus.sources import read_blocks
 from rnnlm.corpus.text import TextRules
 from rnnlm.corpus.tokenize import tokenize
 from rnnlm.corpus.tokenizer import END_ID, UNKNOWN_ID, load_tokenizer, tokens_by_id
@@ -121,7 +124,7 @@ def test_a_directory_is_a_file_a_label_unless_it_has_a_train_file(tmp_path: Path
     write(names / "New Zealand.txt.gz", gzip.compress(b"Abel\n"))
     write(names / ".hidden", b"\xff")
     corpus = find_corpus([str(names)], label_files=True)
-    pairs = [pair for name in corpus.stream for pair in labelled_lines(name, TEXT, label_file=True)]
+    pairs = [pair for name in corpus.stream for pair in labelled_lines(name, TEXT, labels_in="names")]
     assert pairs == [("Abel", "English"), ("", ""), ("Smith", "English"), ("Abel", "New Zealand")]
     with pytest.raises(InputError, match=r"no train file.*--task classify"):
         find_corpus([str(names)])
@@ -137,9 +140,6 @@ def test_both_built_in_texts_are_read_and_named() -> None:
 
 
 UNREADABLE: dict[str, tuple[str, str, LabelledReading, list[str]]] = {
-    "space in a word": ("a.tsv", "a\tX\n\nNew York\tY\n", TOKEN, ["line 3", "'New York'", "space"]),
-    "no-break space": ("a.tsv", "a\tX\n10\u00a0000\tY\n", TOKEN, ["line 2", "space"]),
-    "control character": ("a.tsv", "a\u0085b\tY\n", TOKEN, ["line 1", "space"]),
     "space in a tag": ("a.tsv", "a\tX Y\n", TOKEN, ["line 1", "the tag 'X Y'", "space"]),
     "no tag": ("a.tsv", "a\tX\nb\t\n", TOKEN, ["line 2", "no tag"]),
     "no word": ("a.tsv", "a\tX\n\tX\n", TOKEN, ["line 2", "no word"]),
@@ -175,6 +175,54 @@ def test_what_cannot_be_read_is_named_by_its_line(tmp_path: Path, case: str) -> 
         read(path, reading)
     for word in words:
         assert word in str(error.value)
+
+
+WILD = {
+    "comments of CoNLL-2012": ("#begin document (a/b); part 000\nx 0 a X\nx 1 b Y\n\n#end document\n", "a b/X Y"),
+    "comments of CoNLL-U": ("# sent_id = 1\n# text = a\tb\n#\na\tX\nb\tY\n\n# newdoc\na\tZ\n", "a b/X Y|a/Z"),
+    "a number sign is a word": ("#\tSYM\n1\tNUM\n\n#tag\tX\n", "# 1/SYM NUM|#tag/X"),
+    "a number sign between spaces": ("# SYM\n1 NUM\n", "# 1/SYM NUM"),
+    "a comment between spaces": ("# a sentence of two\na X\nb Y\n", "a b/X Y"),
+    "a comment that looks like a word": ("# id = 3\na X\n", "a/X"),
+    "words with spaces": ("a\tX\nNew York\tY\n\n10\u00a0000\tZ\n", "a New_York/X Y|10_000/Z"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", WILD)
+def test_tagged_words_in_the_wild(tmp_path: Path, case: str) -> None:
+    content, expected = WILD[case]
+    said: list[str] = []
+    fields = ("3", "4") if "2012" in case else ("text", "label")
+    reading = LabelledReading("token", *fields, Decoding(notice=said.append))
+    pairs = list(labelled_lines(str(write(tmp_path / "a.txt", content)), reading))
+    assert "|".join(f"{words}/{tags}" for words, tags in pairs) == expected
+    assert said == ([f"{tmp_path / 'a.txt'}: 2 words with a space in them are read with _ for it"] * ("with" in case))
+
+
+def test_folders_are_labels(tmp_path: Path) -> None:
+    for split, label, number in itertools.product(("train", "test"), ("pos", "neg"), range(2)):
+        path = tmp_path / split / label / f"{number}.txt"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"{split} {label}\nline {number}\n")
+    alone, both = (find_corpus([str(path)], label_files=True) for path in (tmp_path / "train", tmp_path))
+    assert (len(alone.stream), alone.splits, alone.labels_in) == (4, (), "folders")
+    assert [(split, len(names)) for split, names in both.splits] == [("train", 4), ("test", 4)]
+    pairs = [pair for name in alone.stream for pair in labelled_lines(name, TEXT, labels_in="folders")]
+    assert pairs[0] == ("train neg line 0", "neg")
+    assert sorted({label for _, label in pairs}) == ["neg", "pos"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.csv", 'text;label\n"x, y; z";pos\nb c;neg\n'),
+        ("a.csv", "\ufefflabel;text\npos;x, y; z\n".replace("x, y; z", '"x, y; z"') + "neg;b c\n"),
+        ("a.txt", "__label__pos x, y; z\n\nb c __label__neg\n"),
+    ],
+)
+def test_other_forms_of_labeled_texts(tmp_path: Path, name: str, content: str) -> None:
+    pairs = [pair for pair in labelled_lines(str(write(tmp_path / name, content)), TEXT) if pair[0]]
+    assert pairs == [("x, y; z", "pos"), ("b c", "neg")]
 
 
 @pytest.mark.parametrize(

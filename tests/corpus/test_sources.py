@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rnnlm.corpus import sources
-from rnnlm.corpus.sources import find_corpus, line_blocks, read_blocks
+from rnnlm.corpus.paths import find_corpus
+from rnnlm.corpus.sources import line_blocks, read_blocks
 from rnnlm.errors import InputError
 
 TEXT = "The cat,\nthe café\n\nand Σας.\n"

@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from rnnlm.corpus import clean as cleaning
 from rnnlm.corpus.clean import UnitRule, clean, clean_blocks
 from rnnlm.corpus.normalizer import CleanRule
+from rnnlm.corpus.paths import CorpusFiles
 from rnnlm.corpus.raw import corpus_digest, split_raw
 from rnnlm.corpus.sentences import sentences_of, split_sentences
 from rnnlm.corpus.settings import SPLITS, CleanSettings, parse_fractions
-from rnnlm.corpus.sources import CorpusFiles, line_blocks
+from rnnlm.corpus.sources import line_blocks
 from rnnlm.errors import InputError, UsageError
 
 

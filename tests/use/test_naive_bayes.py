@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from rnnlm.corpus.labels.labelled import label_set
 from rnnlm.corpus.labels.raw import labels_file, split_labelled, spool_labelled
 from rnnlm.corpus.labels.sources import LabelledReading
-from rnnlm.corpus.sources import find_corpus
+from rnnlm.corpus.paths import find_corpus
 from rnnlm.use.labels import naive_bayes
 from rnnlm.use.labels.metrics import Confusion
 from rnnlm.use.labels.naive_bayes import fit

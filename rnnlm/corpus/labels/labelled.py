@@ -16,8 +16,9 @@ from rnnlm.corpus.decoding import Decoding
 from rnnlm.corpus.ids import Ids
 from rnnlm.corpus.labels.raw import labels_file, spool_labelled
 from rnnlm.corpus.labels.sources import LabelledReading
+from rnnlm.corpus.paths import find_corpus
 from rnnlm.corpus.settings import FIELD, LABEL
-from rnnlm.corpus.sources import find_corpus, line_blocks
+from rnnlm.corpus.sources import line_blocks
 from rnnlm.corpus.text import TextRules, encode_text
 from rnnlm.corpus.tokenizer import PAD_ID
 from rnnlm.errors import ArtifactError, InputError

@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 
 from rnnlm.artifacts import durable
 from rnnlm.corpus.labels.sources import LabelledReading, labelled_lines
+from rnnlm.corpus.paths import CorpusFiles
 from rnnlm.corpus.raw import cut, size_of
 from rnnlm.corpus.settings import SPLITS, Labels, parse_fractions, split_ends
-from rnnlm.corpus.sources import CorpusFiles
 from rnnlm.errors import InputError
 from rnnlm.files import Advance
 
@@ -51,7 +51,7 @@ def spool_labelled(corpus: CorpusFiles, reading: LabelledReading, spool: Path, p
         digest.update(f"{part}\n".encode() if corpus.splits else b"")
         with durable(spool / f"{part}.txt") as texts, durable(labels_file(spool, part)) as labels:
             for name in names:
-                for text, label in labelled_lines(name, reading, label_file=corpus.label_files):
+                for text, label in labelled_lines(name, reading, labels_in=corpus.labels_in):
                     line, label_line = f"{text}\n".encode(), f"{label}\n".encode()
                     progress(len(line) + len(label_line))
                     if not text:

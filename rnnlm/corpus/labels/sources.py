@@ -6,16 +6,20 @@ and what ids they become, is not known here.
 
 import csv
 import dataclasses
+import itertools
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from rnnlm.builtin.stories import tagged_lines
 from rnnlm.corpus.decoding import Decoding
+from rnnlm.corpus.delimited import SNIFFED, delimiter_of
+from rnnlm.corpus.paths import BUILTIN
 from rnnlm.corpus.settings import FIELD, LABEL, Labels
-from rnnlm.corpus.sources import BUILTIN, JSON_LINES, plain_name, read_lines
+from rnnlm.corpus.sources import JSON_LINES, plain_name, read_lines
 from rnnlm.errors import InputError
 
 LabelledPair = tuple[str, str]
@@ -23,6 +27,8 @@ BUILTIN_TAGGED: dict[str, Callable[[], Iterator[list[LabelledPair]]]] = {"storie
 _SPACE = re.compile(r"[\s\x00-\x1f\x7f-\x9f]")  # what cleaning reads as a space
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _RANGE = re.compile(r"\d+[-.]\d+")
+_KEY = re.compile(r"# *[^\s=]+\s*=")  # of a comment in CoNLL-U
+_FASTTEXT = "__label__"
 _CONLLU_COLUMNS = 10
 _LONGEST_FIELD = 64 * 2**20  # characters; a quote that is never closed would otherwise take the whole file
 
@@ -46,16 +52,17 @@ class LabelledReading:
         return (int(self.field) - 1, int(self.label) - 1) if numbered else None
 
 
-def labelled_lines(name: str, reading: LabelledReading, *, label_file: bool = False) -> Iterator[LabelledPair]:
+def labelled_lines(
+    name: str, reading: LabelledReading, *, labels_in: Literal["names", "folders"] | None = None
+) -> Iterator[LabelledPair]:
     """Each sentence or text of one source with its tags or its label; of a blank text both are ''.
 
-    A `label_file` holds the texts of the label that it is named after. Raises InputError, with the line's number,
-    for what cannot be read.
+    `labels_in` as in `CorpusFiles`. Raises InputError, with the line's number, for what cannot be read.
     """
     if reading.labels == "token":
         yield from _sentences(name, reading)
         return
-    for number, text, label in _texts(name, reading, label_file):
+    for number, text, label in _texts(name, reading, labels_in):
         text, label = (reading.decoding.line(each, f"{name}, line {number}") for each in (text, label))
         line, kept = _LINE_END.sub(" ", text).strip(), " ".join(label.split())
         if line and not kept:
@@ -66,9 +73,9 @@ def labelled_lines(name: str, reading: LabelledReading, *, label_file: bool = Fa
 def _sentences(name: str, reading: LabelledReading) -> Iterator[LabelledPair]:
     """Sentences of tagged words, a word a line, ended by a blank line, a `-DOCSTART-` line or the end of the source.
 
-    The first word's line decides whether columns are separated by tabs or by spaces. Word and tag are the two columns
-    between tabs, the first and the last between spaces, or those that --field and --label number. Lines
-    that begin with `# ` are comments before the first word, and all through where tabs separate.
+    The first word's line decides whether columns are separated by tabs or by spaces. Word and tag are the two
+    columns between tabs, the first and the last between spaces, or those that --field and --label number. In a word
+    between tabs a space becomes _, with a notice.
     """
     if name.startswith(BUILTIN):
         sentences = BUILTIN_TAGGED.get(name.removeprefix(BUILTIN))
@@ -78,33 +85,55 @@ def _sentences(name: str, reading: LabelledReading) -> Iterator[LabelledPair]:
         return
     if plain_name(name).endswith((*JSON_LINES, ".csv")):
         raise InputError(f"{name} is not a file of tagged words", "give a word and its tag a line, separated by a tab")
-    words: list[LabelledPair] = []
-    separator, indices = "", reading.columns
-    for number, line in enumerate(read_lines(name, reading.decoding), 1):
-        if not line.strip() or line.startswith("-DOCSTART-"):
-            if words:
-                yield _joined(words)
-            words = []
-            continue
-        if line.startswith("# ") and separator != " " and "\t" not in line:
-            continue
-        separator = separator or ("\t" if "\t" in line else " ")
-        columns = [column.strip() for column in line.split(separator) if column or separator == "\t"]
-        if len(columns) == _CONLLU_COLUMNS and _RANGE.fullmatch(columns[0]):
-            continue  # CoNLL-U: a row for several words that have rows too, or for a word that is not in the text
-        word, tag = columns[0], columns[-1]
-        if indices is not None:
-            word, tag = (columns[index] if index < len(columns) else "" for index in indices)
-        if len(columns) < 2 or (separator == "\t" and len(columns) > 2 and indices is None):
-            raise InputError(
-                f"{name}, line {number}: {len(columns)} column{'s' * (len(columns) != 1)}",
-                "a line is a word, a tab and its tag; of more columns, number the two: --field 2 --label 4",
-            )
-        if not word or not tag or _SPACE.search(word) or _SPACE.search(tag):
-            raise _no_pair(word, tag, f"{name}, line {number}")
-        words.append((word, tag))
-    if words:
-        yield _joined(words)
+    separator, indices, spaces = "", reading.columns, 0
+    for rows in _blocks(read_lines(name, reading.decoding)):
+        usual = next((line for _, line in rows if not line.startswith("# ")), rows[-1][1])
+        separator = separator or ("\t" if "\t" in usual else " ")
+        width = len(_columns(usual, separator))
+        words: list[LabelledPair] = []
+        for number, line in rows:
+            columns = _columns(line, separator)
+            if line.startswith("# ") and (
+                (not words and (_KEY.match(line) or len(columns) != width)) or (separator == "\t" and "\t" not in line)
+            ):
+                continue  # a comment
+            if len(columns) == _CONLLU_COLUMNS and _RANGE.fullmatch(columns[0]):
+                continue  # CoNLL-U: a row for several words that have rows too, or for a word that is not in the text
+            word, tag = columns[0], columns[-1]
+            if indices is not None:
+                word, tag = (columns[index] if index < len(columns) else "" for index in indices)
+            if len(columns) < 2 or (separator == "\t" and len(columns) > 2 and indices is None):
+                raise InputError(
+                    f"{name}, line {number}: {len(columns)} column{'s' * (len(columns) != 1)}",
+                    "a line is a word, a tab and its tag; of more columns, number the two: --field 2 --label 4",
+                )
+            spaces += bool(_SPACE.search(word))
+            word = _SPACE.sub("_", word)
+            if not word or not tag or _SPACE.search(tag):
+                raise _no_pair(word, tag, f"{name}, line {number}")
+            words.append((word, tag))
+        if words:
+            yield _joined(words)
+    if spaces:
+        reading.decoding.notice(f"{name}: {spaces:,} words with a space in them are read with _ for it")
+
+
+def _blocks(lines: Iterable[str]) -> Iterator[list[tuple[int, str]]]:
+    """The lines of each sentence with their numbers, without those that are comments wherever they stand."""
+    rows: list[tuple[int, str]] = []
+    for number, line in enumerate(lines, 1):
+        if line.strip() and not line.startswith("-DOCSTART-"):
+            if line.strip() != "#" and not line.startswith(("#begin document", "#end document")):
+                rows.append((number, line))
+        elif rows:
+            yield rows
+            rows = []
+    if rows:
+        yield rows
+
+
+def _columns(line: str, separator: str) -> list[str]:
+    return [column.strip() for column in line.split(separator) if column or separator == "\t"]
 
 
 def _no_pair(word: str, tag: str, where: str) -> InputError:
@@ -121,24 +150,38 @@ def _joined(words: list[LabelledPair]) -> LabelledPair:
     return " ".join(word for word, _ in words), " ".join(tag for _, tag in words)
 
 
-def _texts(name: str, reading: LabelledReading, label_file: bool) -> Iterator[tuple[int, str, str]]:
+def _texts(name: str, reading: LabelledReading, labels_in: str | None) -> Iterator[tuple[int, str, str]]:
     """Line number, text and label of each record."""
     if name.startswith(BUILTIN):
         raise InputError(f"{name} has no labels for its texts", "rnnlm corpus lists what is built in")
     plain = plain_name(name)
-    if label_file:
+    if labels_in == "names":
         label, lines = Path(plain).stem, read_lines(name, reading.decoding)
         yield from ((number, line, label) for number, line in enumerate(lines, 1))
+    elif labels_in == "folders":
+        yield 1, " ".join(read_lines(name, reading.decoding)), Path(name).parent.name
     elif plain.endswith(JSON_LINES):
         yield from _json_records(name, reading)
     elif plain.endswith((".csv", ".tsv")) or name == "-":
         rows = (_csv_rows if plain.endswith(".csv") else _tsv_rows)(name, reading)
         yield from _table_records(name, rows, reading)
     else:
-        raise InputError(
-            f"{name} is no table of texts and labels",
-            "give a .tsv, .csv or .jsonl file, or a directory with one file a label",
-        )
+        yield from _fasttext_records(name, reading)
+
+
+def _fasttext_records(name: str, reading: LabelledReading) -> Iterator[tuple[int, str, str]]:
+    """Lines of fastText, `__label__pos a good film`."""
+    for number, line in enumerate(read_lines(name, reading.decoding), 1):
+        labels = [word for word in line.split() if word.startswith(_FASTTEXT)]
+        if line.strip() and not labels:
+            raise InputError(
+                f"{name}, line {number} is no table of texts and labels",
+                "give a .tsv, .csv or .jsonl file, lines with __label__NAME, or a directory with files or folders",
+            )
+        if len(labels) > 1:
+            raise InputError(f"{name}, line {number}: {len(labels)} labels", "a text has one")
+        text = " ".join(word for word in line.split() if not word.startswith(_FASTTEXT))
+        yield number, text, labels[0].removeprefix(_FASTTEXT) if labels else ""
 
 
 def _json_records(name: str, reading: LabelledReading) -> Iterator[tuple[int, str, str]]:
@@ -171,9 +214,11 @@ def _tsv_rows(name: str, reading: LabelledReading) -> Iterator[tuple[int, list[s
 
 
 def _csv_rows(name: str, reading: LabelledReading) -> Iterator[tuple[int, list[str]]]:
-    """Columns between commas, quoted as in RFC 4180, each row with the number of its first line."""
+    """Columns between commas or semicolons, quoted as in RFC 4180, each row with the number of its first line."""
     csv.field_size_limit(_LONGEST_FIELD)
-    rows = csv.reader((line + "\n" for line in read_lines(name, reading.decoding)), strict=True)
+    lines = (line + "\n" for line in read_lines(name, reading.decoding))
+    first_lines = list(itertools.islice(lines, SNIFFED))
+    rows = csv.reader(itertools.chain(first_lines, lines), delimiter=delimiter_of(first_lines), strict=True)
     first = 1
     try:
         for row in rows:
