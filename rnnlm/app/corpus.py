@@ -5,12 +5,14 @@ from pathlib import Path
 from typing import TypeVar
 
 from rnnlm.app.request import Request
+from rnnlm.artifacts import Manifest
 from rnnlm.config import WORKSPACE, Resolved, files_of
 from rnnlm.corpus.clean import UnitRule
 from rnnlm.corpus.foreign.idempotence import settle
 from rnnlm.corpus.foreign.imported import Imported, take_over
 from rnnlm.corpus.ids import Ids, open_ids
 from rnnlm.corpus.labels.labelled import LabelledText, label_set, open_labelled
+from rnnlm.corpus.look import unlike
 from rnnlm.corpus.normalizer import CleanRule
 from rnnlm.corpus.settings import (
     LABELS_OF,
@@ -84,9 +86,20 @@ class Corpus:
         return self.settings(TokenizeSettings).settings.kind or ("whitespace" if prepared else "word")
 
     @functools.cached_property
+    def cleans_as_earlier(self) -> bool:
+        """Whether the workspace was cleaned by an earlier version, whose manifests do not name their rules."""
+        cleaned = None if self.request.run.force else self.workspace.manifest("clean")
+        return cleaned is not None and "rules" not in cleaned.settings
+
+    @functools.cached_property
     def rule(self) -> CleanRule:
-        """The rules of cleaning for this kind of token, followed by those of an imported tokenizer."""
+        """The rules of cleaning for this kind of token, followed by those of an imported tokenizer.
+
+        A workspace keeps those of an earlier version until it is rebuilt with --force.
+        """
         rule = CleanRule.of(self.settings(CleanSettings).settings, self.kind, tagged=self.labels == "token")
+        if self.cleans_as_earlier:
+            rule = rule.earlier()
         if self.imported is None:
             return rule
         return settle(rule, self.imported.normalizer, str(self.settings(TokenizeSettings).settings.tokenizer))
@@ -157,6 +170,14 @@ class Corpus:
                 f"--task {task}, but the corpus of {self.workspace.path} has no label for each {each}",
                 f"read it again: rnnlm clean CORPUS --task {task} --out ANOTHER",
             )
+
+
+def tell_split(raw: Path, manifest: Manifest, screen: Screen) -> None:
+    """Notices about a text that was split here: cut within its only line, or into parts of different kinds."""
+    if manifest.report.get("one_line"):
+        screen.notice("raw: the text is one line, cut at spaces")
+    if manifest.settings["fractions"] is not None and unlike(raw / "train.txt", raw / "valid.txt"):
+        screen.notice("raw: the lines of valid are unlike those of train, as in a sorted corpus; --shuffle mixes them")
 
 
 def refuse_forecast(task: Task | None) -> None:

@@ -5,15 +5,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from rnnlm.app.corpus import refuse_counting, refuse_for_labels, refuse_forecast
+from rnnlm.app.corpus import refuse_counting, refuse_for_labels, refuse_forecast, tell_split
 from rnnlm.app.pipeline import Pipeline
 from rnnlm.app.request import Request
 from rnnlm.artifacts import Manifest
 from rnnlm.corpus.decoding import Decoding
+from rnnlm.corpus.delimited import refuse_numbers
 from rnnlm.corpus.labels.raw import split_labelled, spool_labelled
 from rnnlm.corpus.labels.sources import LabelledReading
 from rnnlm.corpus.paths import CorpusFiles, find_corpus
-from rnnlm.corpus.raw import corpus_digest, split_raw
+from rnnlm.corpus.raw import corpus_digest, raw_settings, split_raw
 from rnnlm.corpus.settings import CleanSettings, Labels, RawSettings, ReadingSettings, TokenizeSettings, VocabSettings
 from rnnlm.errors import InputError, UsageError
 from rnnlm.graph import chain
@@ -36,6 +37,8 @@ def open_pipeline(request: Request, screen: Screen) -> Pipeline:
     _check_sections(request, labels)
     corpus = find_corpus(paths, label_files=labels == "text")
     _refuse_overlap(corpus, out)
+    for name in corpus.stream if labels is None else ():
+        refuse_numbers(name)
     with Workspace.claimed(out, force=request.run.force) as workspace:
         request.workspace = workspace
         other = _read_corpus(workspace, corpus, labels, request, screen)
@@ -146,11 +149,11 @@ def _read_corpus(
             workspace.forget()
             request.forget()
             given = request.settings(RawSettings).settings
-        settings = _raw_settings(digest, given, labels, cut=bool(corpus.stream))
+        settings = raw_settings(digest, given, labels, cut=bool(corpus.stream))
 
         def build(directory: Path) -> dict[str, Any]:
             if labels is None:
-                report = split_raw(spool, directory, given.fractions)
+                report = split_raw(spool, directory, given)
             else:
                 report = split_labelled(spool, directory, labels, given.fractions, given.split_seed, blank_texts=blank)
             return report | ({"replaced_sequences": reading.replaced} if reading.errors == "replace" else {})
@@ -158,23 +161,17 @@ def _read_corpus(
         built = workspace.build("raw", settings, build, force=force)
         if replaced:
             workspace.record({})
+        if built.fresh and (files := corpus.listed()):
+            screen.notice(f"raw: {files}")
         if built.fresh and labels == "text":
             screen.notice(_skipped_notice(built.manifest.report))
+        if built.fresh and labels is None:
+            tell_split(workspace.directory("raw"), built.manifest, screen)
         if built.stale and not replaced:
             screen.notice(f"raw: split again, so these are stale now: {', '.join(built.stale)}")
         return replaced
     finally:
         shutil.rmtree(spool, ignore_errors=True)
-
-
-def _raw_settings(digest: str, given: RawSettings, labels: Labels | None, *, cut: bool) -> dict[str, Any]:
-    """The settings of the `raw` stage: the corpus, and how it is split if it did not come in splits."""
-    settings: dict[str, Any] = {"corpus_sha256": digest, "fractions": given.fractions if cut else None}
-    if labels is not None:
-        settings["labels"] = labels
-    if labels == "text":
-        settings["split_seed"] = given.split_seed if cut else None
-    return settings
 
 
 def _skipped_notice(report: Mapping[str, Any]) -> str:

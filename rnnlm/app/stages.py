@@ -16,11 +16,11 @@ from rnnlm.corpus.clean import clean
 from rnnlm.corpus.labels.raw import split_labelled
 from rnnlm.corpus.normalizer import normalizer_json
 from rnnlm.corpus.pad import pad, padded_size
-from rnnlm.corpus.raw import join_splits, split_raw
+from rnnlm.corpus.raw import join_splits, raw_settings, split_raw
 from rnnlm.corpus.settings import SPLITS, EmbedSettings, PadSettings, RawSettings, TokenizeSettings
 from rnnlm.corpus.tokenize import SAMPLE_MEGABYTES, tokenize
 from rnnlm.corpus.vocabulary import vocab
-from rnnlm.errors import InputError
+from rnnlm.errors import InputError, UsageError
 from rnnlm.screen import Grid, View, count, percent
 from rnnlm.tables.settings import WindowSettings
 from rnnlm.tables.table import open_table
@@ -67,10 +67,11 @@ class Raw(PipelineStage):
             raise InputError(
                 f"{workspace.path} holds no corpus yet", f"name one: rnnlm clean CORPUS --out {workspace.path}"
             )
-        given = self.corpus.settings(RawSettings).settings
-        cut = {"fractions": given.fractions, "split_seed": given.split_seed}
-        return {name: cut[name] if value is not None and name in cut else value
-                for name, value in manifest.settings.items()}  # fmt: skip
+        recorded, given = manifest.settings, self.corpus.settings(RawSettings).settings
+        cut = recorded["fractions"] is not None
+        if recorded.get("shuffle") and not given.shuffle:
+            raise UsageError("--no-shuffle for a corpus that was shuffled", "read it again: rnnlm clean CORPUS --force")
+        return raw_settings(recorded["corpus_sha256"], given, self.corpus.labels, cut=cut)
 
     def build(self, directory: Path) -> dict[str, Any]:
         """Join the splits, which restores the corpus, and split it again."""
@@ -78,9 +79,9 @@ class Raw(PipelineStage):
         given, before = self.corpus.settings(RawSettings).settings, workspace.verified("raw").report
         spool, raw = directory / ".spool", workspace.directory("raw")
         spool.mkdir()
-        join_splits(raw, spool)
+        join_splits(raw, spool, one_line=bool(before.get("one_line")))
         if labels is None:
-            report = split_raw(spool, directory, given.fractions)
+            report = split_raw(spool, directory, given)
         else:
             join_splits(raw, spool, ".labels.txt")
             skipped = {name: before[name] for name in ("blank_texts", "duplicates") if name in before}
@@ -115,7 +116,8 @@ class Clean(_TextStage):
         """The rules of cleaning and of units."""
         rule = self.corpus.rule
         normalizer = sha256_bytes(normalizer_json(rule.normalizer()).encode())
-        return {"rule": rule.described(), "units": asdict(self.corpus.units), "normalizer": normalizer}
+        settings = {"rule": rule.described(), "units": asdict(self.corpus.units), "normalizer": normalizer}
+        return settings if self.corpus.cleans_as_earlier else {**settings, "rules": 2}
 
     def fill(self, source: Path, directory: Path, advance: Any) -> dict[str, Any]:
         """Clean every split."""

@@ -7,7 +7,7 @@ looks further than the spaces around a word; where a line may begin with `<s>` o
 
 import json
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from tokenizers import NormalizedString, Regex, Tokenizer, normalizers
@@ -91,7 +91,14 @@ class CleanRule:
 
     def described(self) -> dict[str, Any]:
         """The rule as JSON; an imported normalizer, which can be a megabyte, by its digest."""
-        return asdict(self) | ({"then": sha256_bytes(self.then.encode())} if self.then else {})
+        later = [name for name in ("markup", "invisible", "quotes") if not getattr(self, name)]
+        rule = {name: value for name, value in asdict(self).items() if name not in later}
+        return rule | ({"then": sha256_bytes(self.then.encode())} if self.then else {})
+
+    def earlier(self) -> "CleanRule":
+        """The rule by which earlier versions cleaned with these settings."""
+        special = self.special or (self.markup and self.punctuation == "keep")
+        return replace(self, special=special, markup=False, invisible=False)
 
     @property
     def steps(self) -> list[normalizers.Normalizer]:

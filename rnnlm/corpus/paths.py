@@ -20,6 +20,7 @@ _NO_TEXT = re.compile(
     r"npz|pt|pth|bin|pkl|pickle|h5|parquet|safetensors|zip|tar|tgz|7z|sha256|md5|lock)$"
 )
 _SHOWN = 6
+_ORDER = ("train", "valid", "test")
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,7 @@ def _of_directory(directory: Path, *, label_files: bool) -> CorpusFiles:
         shapes = {re.sub(r"\d+", "0", Path(name).name) for name in names}
         odd = [name for name in names if _NO_TEXT.search(name.lower())]
         if len(shapes) > 1 or odd:
-            one = " ".join(f"{split}=FILE" for split in found)
+            one = " ".join(f"{each}=FILE" for each in _ORDER if each in found)
             raise InputError(f"{directory}: {split} could be {_sized(map(Path, names))}", f"name the files: {one}")
     return _of_splits(found)
 
@@ -132,7 +133,7 @@ def _texts_in(directory: Path) -> list[str]:
 
 
 def _of_splits(found: dict[str, list[str]]) -> CorpusFiles:
-    ordered = [(split, tuple(found[split])) for split in ("train", "valid", "test") if split in found]
+    ordered = [(split, tuple(found[split])) for split in _ORDER if split in found]
     return CorpusFiles(splits=tuple(ordered))
 
 

@@ -66,7 +66,8 @@ class RawSettings:
         auto="language, or what the workspace's corpus is labeled for", basic=True,
     )  # fmt: skip
     label: str = setting(LABEL, "the field or column that holds the label")
-    split_seed: int = setting(1, "seed of the split of labeled texts", between(0, 2**63 - 1))
+    shuffle: bool = setting(False, "shuffle the documents, or the lines of a text that is one, before the split")
+    split_seed: int = setting(1, "seed of --shuffle, and of the split of labeled texts", between(0, 2**63 - 1))
 
     def check(self) -> None:
         """Columns go by name or by number; those of tagged words have no names."""

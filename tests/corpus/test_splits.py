@@ -14,7 +14,7 @@ from rnnlm.corpus.normalizer import CleanRule
 from rnnlm.corpus.paths import CorpusFiles
 from rnnlm.corpus.raw import corpus_digest, split_raw
 from rnnlm.corpus.sentences import sentences_of, split_sentences
-from rnnlm.corpus.settings import SPLITS, CleanSettings, parse_fractions
+from rnnlm.corpus.settings import SPLITS, CleanSettings, RawSettings, parse_fractions
 from rnnlm.corpus.sources import line_blocks
 from rnnlm.errors import InputError, UsageError
 
@@ -26,7 +26,7 @@ def split(directory: Path, text: bytes, fractions: str) -> dict[str, bytes]:
     spool.mkdir()
     target.mkdir()
     corpus_digest(CorpusFiles(stream=(str(source),)), "text", spool, lambda count: None)
-    split_raw(spool, target, fractions)
+    split_raw(spool, target, RawSettings(fractions))
     return {name: (target / f"{name}.txt").read_bytes() for name in ("train", "valid", "test")}
 
 
@@ -76,7 +76,7 @@ def given_splits(directory: Path, **texts: bytes) -> dict[str, Any]:
         (directory / f"{name}.txt").write_bytes(text)
     files = tuple((name, (str(directory / f"{name}.txt"),)) for name in texts)
     corpus_digest(CorpusFiles(splits=files), "text", directory / "spool", lambda count: None)
-    report = split_raw(directory / "spool", directory / "raw", "0.9,0.05,0.05")
+    report = split_raw(directory / "spool", directory / "raw", RawSettings())
     return {**report, **{name: (directory / "raw" / f"{name}.txt").read_bytes() for name in SPLITS}}
 
 

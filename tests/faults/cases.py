@@ -83,7 +83,7 @@ def done(command: Callable[[Place], list[Any]], holds: Callable[[Place, Finished
 
 REPLACED = GOOD + b"caf\xe9\n\xff\xfe x\n" + "a true \ufffd\n".encode()
 SURROGATES = b'{"text": "the \\ud800 cat"}\n' * 40
-SPECIALS = b"<s> the </s> cat <pad> sat <unk>\n" * 60
+SPECIALS = b"<s> the <s> </s> cat <pad> sat <unk> </s>\n" * 60
 NFD = GOOD.decode().replace("cat", "cafe\u0301").encode()
 NFC = GOOD.decode().replace("cat", "caf\u00e9").encode()
 
