@@ -280,7 +280,7 @@ def read_settings_file(path: Path, sections: Mapping[str, type[Any]]) -> dict[st
     not TOML, UsageError for a section or name that does not exist.
     """
     try:
-        content = tomllib.loads(read_input(path).decode())
+        content = tomllib.loads(read_input(path).decode("utf-8-sig"))
     except OSError as error:
         raise InputError(f"cannot read the settings file {path}", error.strerror or str(error)) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:

@@ -14,10 +14,19 @@ from rnnlm.artifacts import sha256_bytes
 from rnnlm.config import as_dict
 from rnnlm.corpus.clean import clean
 from rnnlm.corpus.labels.raw import split_labelled
+from rnnlm.corpus.look import TextLook, first_lines
 from rnnlm.corpus.normalizer import normalizer_json
 from rnnlm.corpus.pad import pad, padded_size
 from rnnlm.corpus.raw import join_splits, raw_settings, split_raw
-from rnnlm.corpus.settings import SPLITS, EmbedSettings, PadSettings, RawSettings, TokenizeSettings
+from rnnlm.corpus.settings import (
+    SPLITS,
+    WORD_KINDS,
+    CleanSettings,
+    EmbedSettings,
+    PadSettings,
+    RawSettings,
+    TokenizeSettings,
+)
 from rnnlm.corpus.tokenize import SAMPLE_MEGABYTES, tokenize
 from rnnlm.corpus.vocabulary import vocab
 from rnnlm.errors import InputError, UsageError
@@ -121,7 +130,12 @@ class Clean(_TextStage):
 
     def fill(self, source: Path, directory: Path, advance: Any) -> dict[str, Any]:
         """Clean every split."""
-        report = clean(source, directory, self.corpus.rule, self.corpus.units, advance)
+        corpus = self.corpus
+        report = clean(source, directory, corpus.rule, corpus.units, advance)
+        lines_of_words = corpus.kind in WORD_KINDS and not corpus.units.sentences and corpus.labels is None
+        prepared = corpus.settings(CleanSettings).settings.prepared
+        if lines_of_words and not prepared and TextLook.of(first_lines(source / "train.txt")).wrapped:
+            corpus.screen.notice("clean: the lines look like wrapped prose; --sentences makes each sentence a unit")
         specials = sum(counts["special_strings"] for counts in report["splits"].values())
         if specials:
             self.corpus.screen.notice(

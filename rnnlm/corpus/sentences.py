@@ -9,8 +9,10 @@ from collections.abc import Iterable, Iterator
 
 _BREAK = re.compile(r"([.!?…]+[\"'”’)\]]*)\s+(?=[\"'“‘(\[]*[A-ZÀ-ÖØ-ÞΑ-ΩА-Я\d])")
 _ABBREVIATION = re.compile(
-    r"(?:^|[\s(\[\"'“‘])(?:[A-Z]|Mr|Mrs|Ms|Dr|Prof|St|Jr|Sr|vs|etc|e\.g|i\.e|cf|No|Fig|Vol|pp|ca|Capt|Col|Gen|Lt|Rev)\.$"
+    r"(?:^|[\s(\[\"'“‘])(?:(?:[A-Z]\.)*[A-Z]|Mr|Mrs|Ms|Dr|Prof|St|Jr|Sr|vs|etc|e\.g|i\.e|cf|No|Fig|Vol|pp|ca|Capt|Col|Gen|Lt|Rev)\.$"
 )
+_HYPHEN = re.compile(r"(?<=[a-zà-öø-ÿ])-\n\s*(?=[a-zà-öø-ÿ])")  # a word that is wrapped at its hyphen goes on
+_WRAPPED = "\0"  # where a line ended inside a word: no text has this character
 _LONGEST_PARAGRAPH = 2**20
 
 
@@ -51,11 +53,12 @@ def _numbered(held: list[tuple[int, str]]) -> Iterator[tuple[int, str]]:
     """Each sentence with the raw line in which it begins."""
     ends: list[tuple[int, int]] = []  # (number of non-space characters up to the end of the line, line number)
     count = 0
-    for number, line in held:
+    text = _HYPHEN.sub(_WRAPPED, "\n".join(line.rstrip() for _, line in held))
+    for (number, _), line in zip(held, text.replace(_WRAPPED, "\n").split("\n"), strict=True):
         count += len("".join(line.split()))
         ends.append((count, number))
     seen, index = 0, 0
-    for sentence in split_sentences(" ".join(line for _, line in held)):
+    for sentence in split_sentences(text.replace(_WRAPPED, "")):
         while index + 1 < len(ends) and ends[index][0] <= seen:
             index += 1
         yield ends[index][1], sentence

@@ -3,6 +3,7 @@
 NumPy only; `E` is (V, D), one row per id, the row of `<pad>` zero.
 """
 
+import codecs
 import gzip
 import zlib
 from collections.abc import Mapping, Sequence
@@ -66,7 +67,8 @@ def read_vectors(path: Path, ids: Mapping[str, int]) -> TokenVectors:
     try:
         with open_input(path) as whole, gzip.open(whole) if path.suffix == ".gz" else whole as file:
             for number, line in enumerate(iter(lambda: file.readline(_LONGEST), b""), 1):
-                parts = line.rstrip().split(b" ")
+                line = line.removeprefix(codecs.BOM_UTF8) if number == 1 else line
+                parts = line.rstrip().split(b" " if b" " in line else b"\t")
                 if number == 1 and len(parts) == 2 and all(part.isdigit() for part in parts):
                     continue
                 dimensions = dimensions or len(parts) - 1

@@ -3,7 +3,7 @@
 import itertools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 from rnnlm.corpus.labels.labelled import NO_LABEL
 from rnnlm.corpus.tokenizer import PAD_ID
 
+T = TypeVar("T")
 LINES = 4096  # read at once, so that lines of similar length share a batch
 
 
-def blocks(lines: Iterable[str]) -> Iterator[list[str]]:
-    """The same lines, `LINES` at a time."""
+def blocks(lines: Iterable[T]) -> Iterator[list[T]]:
+    """The same lines or records, `LINES` at a time."""
     source = iter(lines)
     while block := list(itertools.islice(source, LINES)):
         yield block

@@ -104,11 +104,14 @@ def test_precision_and_engine_change_no_figure_by_more_than_rounding(trained: Pa
 
 def test_identifiers_pass_through(trained: Path, run: Any) -> None:
     stdin = b"utt-7\tthe cat sees milk\nutt-3\tthe dog\n"
-    assert [row["id"] for row in rows(run("score", trained, "--ids", stdin=stdin).ok().out)] == ["utt-7", "utt-3"]
-    words = rows(run("score", trained, "--ids", "--level", "word", stdin=stdin).ok().out)
+    assert [row["id"] for row in rows(run("score", trained, "--ids", "tab", stdin=stdin).ok().out)] == [
+        "utt-7",
+        "utt-3",
+    ]
+    words = rows(run("score", trained, "--ids", "tab", "--level", "word", stdin=stdin).ok().out)
     assert [row["id"] for row in words] == ["utt-7"] * 5 + ["utt-3"] * 3
     assert words[0]["start"] == "0"
-    run("score", trained, "--ids", stdin=b"utt-7\tthe\nthe dog\n").refused(3, "line 2", "--ids")
+    run("score", trained, "--ids", "tab", stdin=b"utt-7\tthe\nthe dog\n").refused(3, "line 2", "--ids")
 
 
 def test_unknown_words_under_each_policy(trained: Path, run: Any, text: Path) -> None:
@@ -238,6 +241,53 @@ def test_the_report_says_what_the_rows_do_not(trained: Path, run: Any, text: Pat
     assert f"perplexity {found['perplexity']:.2f}" in result.err
     assert run("score", trained, text, "--quiet").ok().err == ""
     run("score", trained, text, "--report", tmp_path / "no" / "report.json").refused(5, "report.json")
+
+
+ITEMS = {
+    "items.tsv": 'item\tcondition\tsentence\n1\tgood\tThe cat sees milk.\n1\tbad\t"Milk," said the cat.\n',
+    "items.csv": 'item;condition;sentence\n1;good;The cat sees milk.\n1;bad;"""Milk,"" said the cat."\n',
+    "items.jsonl": '{"item": 1, "condition": "good", "sentence": "The cat\\nsees milk."}\n'
+                   '{"condition": "bad", "sentence": "\\"Milk,\\" said the cat.", "item": 1}\n',
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ITEMS)
+def test_columns_are_named_and_kept(trained: Path, run: Any, tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.write_text(ITEMS[name], "utf-8")
+    found = rows(run("score", trained, path, "--field", "sentence", "--keep", "item,condition").ok().out)
+    plain = rows(run("score", trained, stdin=b'The cat sees milk.\n"Milk," said the cat.\n').ok().out)
+    assert [(row["line"], row["item"], row["condition"]) for row in found] == [("1", "1", "good"), ("2", "1", "bad")]
+    assert [row["bits"] for row in found] == [row["bits"] for row in plain]
+    words = run("score", trained, path, "--field", "sentence", "--keep", "condition", "--level", "region", "--json")
+    told = [json.loads(line) for line in words.ok().out.splitlines()]
+    assert [row["condition"] for row in told] == ["good"] * 5 + ["bad"] * 5
+    run("score", trained, path).refused(3, name, "--field")
+    run("score", trained, path, "--field", "text").refused(3, name, "text")
+    run("score", trained, path, "--keep", "item").refused(2, "--keep")
+
+
+def test_identifiers_may_end_with_a_blank(trained: Path, run: Any) -> None:
+    found = rows(run("score", trained, "--ids", "blank", stdin=b"utt-7 the cat\nutt-3\n\nutt-9   sees\n").ok().out)
+    assert [(row["id"], row["tokens"]) for row in found] == [("utt-7", "3"), ("utt-3", "0"), ("", "0"), ("utt-9", "2")]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("pairs.tsv", "good\tbad\ttype\nthe cat sees\tthe cat see\tagreement\n"),
+        ("pairs.tsv", "sentence_good\tsentence_bad\tUID\nthe cat sees\tthe cat see\tagreement\n"),
+        ("blimp.jsonl", '{"sentence_bad": "the cat see", "sentence_good": "the cat sees", "UID": "agreement"}\n'),
+    ],
+)
+def test_pairs_with_a_header_and_those_of_blimp(
+    trained: Path, run: Any, tmp_path: Path, name: str, content: str
+) -> None:
+    (tmp_path / name).write_text(content)
+    found = run("pairs", trained, tmp_path / name, "--json").ok().json
+    assert (found["pairs"], list(found["types"])) == (1, ["agreement"])
+    (tmp_path / "bad.jsonl").write_text('{"good": "a"}\n')
+    run("pairs", trained, tmp_path / "bad.jsonl").refused(3, "line 1", "sentence_good")
 
 
 def test_characters_and_words_that_training_never_saw_are_noticed(trained: Path, run: Any, tmp_path: Path) -> None:

@@ -149,6 +149,22 @@ def test_ids_are_ours_and_then_the_sources_in_their_order(name: str) -> None:
     assert [ours.id_to_token(number) for number in range(ours.get_vocab_size())] == [*SPECIALS, *kept]
 
 
+@pytest.mark.parametrize("prepend", [True, False])
+def test_spaces_that_a_normalizer_marks_are_marked_by_a_pre_tokenizer(prepend: bool) -> None:
+    """The form in which Llama and Gemma are published: the same ids for cleaned text."""
+    source = llama()
+    parts = [{"type": "Prepend", "prepend": "▁"}] * prepend
+    parts.append({"type": "Replace", "pattern": {"String": " "}, "content": "▁"})
+    content = json.loads(source.to_str()) | {"pre_tokenizer": None}
+    content["normalizer"] = {"type": "Sequence", "normalizers": parts}
+    theirs = Tokenizer.from_str(json.dumps(content))
+    imported = take_over(json.dumps(content).encode(), "t.json")
+    assert imported.normalizer == ""
+    ours = Tokenizer.from_str(imported.tokenizer_json)
+    for text in ("the cat sees", "x é 🚀", "a"):
+        assert ours.encode(text).tokens == theirs.encode(text, add_special_tokens=False).tokens
+
+
 @pytest.mark.parametrize("name", SOURCES)
 def test_nothing_acts_on_text_unseen(name: str) -> None:
     """No added tokens, truncation, padding, post-processor or normalizer stay; the digest is the source's."""

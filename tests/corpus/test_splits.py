@@ -233,6 +233,7 @@ def test_a_special_string_can_be_made_an_error() -> None:
         ("J. S. Bach wrote it. Yes.", ["J. S. Bach wrote it.", "Yes."]),
         ("It cost 3.5 pounds. Really?! Yes…", ["It cost 3.5 pounds.", "Really?!", "Yes…"]),
         ("“Go.” She went. 'No.' he said.", ["“Go.”", "She went.", "'No.' he said."]),
+        ("The U.S. Army and the U.K. left. It won.", ["The U.S. Army and the U.K. left.", "It won."]),
         ("e.g. this. etc. and so on.", ["e.g. this. etc. and so on."]),
         ("Élan vital. École. Öl.", ["Élan vital.", "École.", "Öl."]),
         ("", []),
@@ -252,6 +253,13 @@ def test_sentences_run_over_lines_and_end_with_the_paragraph() -> None:
     assert units(text, sentences=True)[:3] == (
         ["the cat sat on the mat", "the dog ran", "and", "then it rained"], [1, 2, 3, 5], [0, 3],
     )  # fmt: skip
+
+
+def test_a_word_wrapped_at_its_hyphen_is_one_word() -> None:
+    lines = ["An exam-", "  ple of a well-known Anglo-", "Saxon word -", "that is. It -- the ex-", "ample. Too."]
+    assert list(sentences_of(enumerate(lines, 1))) == [
+        (1, "An example of a well-known Anglo- Saxon word - that is."), (4, "It -- the example."), (5, "Too."),
+    ]  # fmt: skip
 
 
 @given(st.text(st.sampled_from("Ab. !?\n'"), max_size=60))

@@ -69,6 +69,11 @@ def test_a_space_at_line_ends_and_a_missing_last_line_end(tmp_path: Path) -> Non
     assert read(tmp_path, "2 3\nthe 0.5 -1 2 \ncat 0.1 0 3 ") == read(tmp_path, "the 0.5 -1 2\ncat 0.1 0 3")
 
 
+def test_tabs_and_a_byte_order_mark(tmp_path: Path) -> None:
+    assert read(tmp_path, "\ufeffthe\t0.5\t-1\t2\ncat\t0.1\t0\t3\n") == read(tmp_path, "the 0.5 -1 2\ncat 0.1 0 3")
+    assert read(tmp_path, "\ufeff2 3\nthe 0.5 -1 2\ncat 0.1 0 3") == read(tmp_path, "the 0.5 -1 2\ncat 0.1 0 3")
+
+
 def test_a_word_may_hold_spaces(tmp_path: Path) -> None:
     found = read(tmp_path, "the 1 2 3\nnew york 4 5 6\nwww a b 7 8 9\n")
     assert found == {4: [1, 2, 3], 7: [4, 5, 6]}

@@ -40,7 +40,7 @@ FORMS = [
 def scored_lines(*, exclude: bool) -> list[ScoredLine]:
     """The lines of `TEXT` with the costs of `LOG10_P`; ranks and entropies are made up of them."""
     rules = rules_of("whitespace prepared")
-    (window,) = LineReader(rules, ids=False).windows([TEXT.encode()])
+    (window,) = LineReader(rules, ids=None).windows([TEXT.encode()])
     found = []
     for line, costs in zip(window, LOG10_P, strict=True):
         nats = np.array(costs) / LOG10

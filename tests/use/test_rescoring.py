@@ -220,3 +220,20 @@ def test_word_rates_are_of_the_first_the_chosen_and_the_best_hypothesis() -> Non
 def test_srilm_scores_are_read_as_natural_logarithms() -> None:
     (found,) = SrilmLists().read("u1.nbest", ["-100 -9.5 2 the cat"])
     assert found.scores == pytest.approx({"acoustic": -100 * math.log(10), "lm": -9.5 * math.log(10)})
+
+
+@pytest.mark.parametrize(
+    ("lines", "acoustic", "lm"),
+    [
+        (["NBestList1.0", "(-7000) <s> the cat"], -7000, 0),
+        (["NBestList2.0", "(-7000) the ( st: 0 et: 9 g: -8 a: -70 ) cat ( st: 10 et: 19 g: -9 a: -80 )"], -150, -17),
+    ],
+)
+def test_the_older_lists_of_srilm_are_in_bytelogs(lines: list[str], acoustic: int, lm: int) -> None:
+    (found,) = SrilmLists().read("u1.nbest", lines)
+    bytelog = 1024 * math.log(1.0001)
+    assert found.scores == pytest.approx({"acoustic": acoustic * bytelog, "lm": lm * bytelog}, abs=1e-4)
+    assert found.text == "the cat"
+    assert found.line.split()[3 if "<s>" in lines[1] else 2 :][-2:] == ["the", "cat"]
+    with pytest.raises(InputError, match="line 2 does not begin with three numbers"):
+        list(SrilmLists().read("u1.nbest", [lines[0], "the cat"]))

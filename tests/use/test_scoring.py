@@ -263,7 +263,7 @@ def test_identifiers_go_through_unread_and_one_that_is_missing_is_named() -> Non
     rules = rules_of("word")
     model = network_of(rules)
     text = "u-1\tthe cat\n\nu 2\tsees\ta dog\nu3\t\n"
-    found = scored(model, rules, text, ids=True, wanted=ALL)
+    found = scored(model, rules, text, ids="tab", wanted=ALL)
     assert [each.line.id for each in found] == ["u-1", "", "u 2", "u3"]
     assert [each.nats for each in found] == pytest.approx(
         [each.nats for each in scored(model, rules, "the cat\n\nsees a dog\n\n")], abs=1e-5

@@ -10,13 +10,17 @@ from rnnlm.app.opening import decoding
 from rnnlm.app.request import Request
 from rnnlm.artifacts import write_json
 from rnnlm.cli.terminal import Terminal, terminal
-from rnnlm.corpus.sources import check_text, text_blocks
-from rnnlm.errors import UsageError
+from rnnlm.corpus.decoding import Decoding
+from rnnlm.corpus.delimited import records
+from rnnlm.corpus.sources import JSON_LINES, check_text, plain_name, text_blocks
+from rnnlm.errors import InputError, UsageError
 from rnnlm.model.finding import FoundModel
 from rnnlm.model.likelihood import LanguageModel
 from rnnlm.model.network import Network
+from rnnlm.use.lines import blocks
 from rnnlm.use.scoring.forms import make_form, wanted_of
 from rnnlm.use.scoring.plain import json_line, tsv_line
+from rnnlm.use.scoring.rows import Kept
 from rnnlm.use.scoring.scorer import Scorer
 from rnnlm.use.scoring.settings import ScoreSettings
 from rnnlm.use.scoring.totals import Totals
@@ -33,13 +37,16 @@ def score(request: Request) -> None:
     files = request.arguments["files"] or ["-"]
     for file in files:
         check_text(file)
+        if given.field is None and given.ids is None and plain_name(file).endswith((".tsv", ".csv", *JSON_LINES)):
+            raise InputError(f"{file} has columns", "name that of the text with --field, as in --field sentence")
     found, network = open_exact(request, given.precision, given.engine)
     rules = found.model.rules
     scorer = Scorer(
         network, rules, context=given.context, batch_size=given.batch_size, unknown=unknown, ids=given.ids,
         wanted=wanted_of(name, level),
     )  # fmt: skip
-    form = make_form(name, level, rules, ids=given.ids)
+    kept = Kept(tuple(each.strip() for each in (given.keep or "").split(",") if each.strip()))
+    form = make_form(name, level, rules, ids=given.ids is not None, kept=kept)
     screen, out, totals = terminal(request), sys.stdout, Totals()
     reading = decoding(request, screen)
     if rules.units.sentences:
@@ -47,7 +54,8 @@ def score(request: Request) -> None:
     out.write(form.start())
     with screen.rate_progress("scoring", "predictions") as advance:
         for file in files:
-            for scored in scorer.lines(_sent_on(text_blocks(file, reading))):
+            text = text_blocks(file, reading) if given.field is None else _texts(file, given.field, kept, reading)
+            for scored in scorer.lines(_sent_on(text)):
                 out.write(form.line(scored))
                 totals.add(scored)
                 advance(scored.tokens)
@@ -93,6 +101,13 @@ def _sent_on(blocks: Iterable[bytes]) -> Iterator[bytes]:
     while (block := next(source, None)) is not None:
         yield block
         sys.stdout.flush()
+
+
+def _texts(file: str, field: str, kept: Kept, reading: Decoding) -> Iterator[bytes]:
+    """The text of each record as a line, some at a time; the values to pass through are added to `kept`."""
+    for some in blocks(records(file, (field, *kept.names), reading)):
+        kept.lines.extend(tuple(values) for _, *values in some)
+        yield "".join(" ".join(str(text).split()) + "\n" for text, *_ in some).encode()
 
 
 def _write_row(name: str, report: dict[str, Any]) -> None:

@@ -102,7 +102,20 @@ def _parse(content: bytes, origin: str) -> dict[str, Any]:
     if len(added) + len(vocabulary) > MAX_IDS:
         raise refusal(origin, "model.vocab", f"has {len(vocabulary):,} tokens, more than {MAX_IDS:,}")
     sections = ("normalizer", "pre_tokenizer", "decoder", "post_processor", "padding", "model")
-    return {name: source.get(name) for name in sections} | {"added_tokens": added}
+    return _with_metaspace({name: source.get(name) for name in sections}) | {"added_tokens": added}
+
+
+def _with_metaspace(source: dict[str, Any]) -> dict[str, Any]:
+    """A normalizer that writes spaces as `▁`, after a first one or not, as the pre-tokenizer that does the same."""
+    prepend = {"type": "Prepend", "prepend": "▁"}
+    replace = {"type": "Replace", "pattern": {"String": " "}, "content": "▁"}
+    whole = source["normalizer"]
+    parts = whole.get("normalizers") if isinstance(whole, dict) and whole.get("type") == "Sequence" else [whole]
+    if source["pre_tokenizer"] is not None or parts not in ([prepend, replace], [replace]):
+        return source
+    scheme = "always" if parts == [prepend, replace] else "never"
+    metaspace = {"type": "Metaspace", "replacement": "▁", "prepend_scheme": scheme, "split": False}
+    return source | {"normalizer": None, "pre_tokenizer": metaspace}
 
 
 def _document(source: Mapping[str, Any], model: Any, added_tokens: Any) -> str:

@@ -4,9 +4,7 @@ The line of a sentence is its words joined by one space, that of its labels the 
 and what ids they become, is not known here.
 """
 
-import csv
 import dataclasses
-import itertools
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator
@@ -16,7 +14,7 @@ from typing import Literal
 
 from rnnlm.builtin.stories import tagged_lines
 from rnnlm.corpus.decoding import Decoding
-from rnnlm.corpus.delimited import SNIFFED, delimiter_of
+from rnnlm.corpus.delimited import csv_rows, tsv_rows
 from rnnlm.corpus.paths import BUILTIN
 from rnnlm.corpus.settings import FIELD, LABEL, Labels
 from rnnlm.corpus.sources import JSON_LINES, plain_name, read_lines
@@ -30,7 +28,6 @@ _RANGE = re.compile(r"\d+[-.]\d+")
 _KEY = re.compile(r"# *[^\s=]+\s*=")  # of a comment in CoNLL-U
 _FASTTEXT = "__label__"
 _CONLLU_COLUMNS = 10
-_LONGEST_FIELD = 64 * 2**20  # characters; a quote that is never closed would otherwise take the whole file
 
 
 @dataclass(frozen=True)
@@ -163,7 +160,8 @@ def _texts(name: str, reading: LabelledReading, labels_in: str | None) -> Iterat
     elif plain.endswith(JSON_LINES):
         yield from _json_records(name, reading)
     elif plain.endswith((".csv", ".tsv")) or name == "-":
-        rows = (_csv_rows if plain.endswith(".csv") else _tsv_rows)(name, reading)
+        lines = read_lines(name, reading.decoding)
+        rows = csv_rows(name, lines) if plain.endswith(".csv") else tsv_rows(lines)
         yield from _table_records(name, rows, reading)
     else:
         yield from _fasttext_records(name, reading)
@@ -204,31 +202,6 @@ def _json_records(name: str, reading: LabelledReading) -> Iterator[tuple[int, st
                 "a label is text, a whole number or true or false; name it with --label",
             )
         yield number, text, label if isinstance(label, str) else json.dumps(label)
-
-
-def _tsv_rows(name: str, reading: LabelledReading) -> Iterator[tuple[int, list[str]]]:
-    """Columns between tabs; a quotation mark is an ordinary character."""
-    for number, line in enumerate(read_lines(name, reading.decoding), 1):
-        if line.strip():
-            yield number, line.split("\t")
-
-
-def _csv_rows(name: str, reading: LabelledReading) -> Iterator[tuple[int, list[str]]]:
-    """Columns between commas or semicolons, quoted as in RFC 4180, each row with the number of its first line."""
-    csv.field_size_limit(_LONGEST_FIELD)
-    lines = (line + "\n" for line in read_lines(name, reading.decoding))
-    first_lines = list(itertools.islice(lines, SNIFFED))
-    rows = csv.reader(itertools.chain(first_lines, lines), delimiter=delimiter_of(first_lines), strict=True)
-    first = 1
-    try:
-        for row in rows:
-            if row:
-                yield first, row
-            first = rows.line_num + 1
-    except csv.Error as error:
-        raise InputError(
-            f"{name}, line {first}: {error}", "quote fields with commas, marks or line ends in them"
-        ) from None
 
 
 def _table_records(

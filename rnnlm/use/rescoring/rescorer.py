@@ -93,7 +93,7 @@ class Rescorer:
         models = [model] if ngram is None else [model, ngram]
         self._readers = [PrefixReader(each) for each in models]
         self._begins = [reader.start() for reader in self._readers]
-        self._lines = LineReader(rules, ids=False)
+        self._lines = LineReader(rules, ids=None)
         self._weights, self._carry, self._batch_size, self._unknown = weights, carry, batch_size, unknown
 
     def rescored(self, utterances: Iterable[Utterance]) -> Iterator[Rescored]:

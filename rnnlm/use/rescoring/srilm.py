@@ -1,9 +1,11 @@
 """SRILM's n-best lists (nbest-format(5)): one file per utterance, `acoustic lm words w1 w2 …` on a line, in log10.
 
-The output is that of `nbest-rescore`: the language model's score replaced by ours.
+The output is that of `nbest-rescore`: the language model's score replaced by ours. The older forms NBestList1.0 and
+NBestList2.0, `(score) w1 w2 …` with scores in bytelogs, are read too, and come out in the newer form.
 """
 
 import math
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import ClassVar
 
@@ -14,6 +16,19 @@ from rnnlm.use.rescoring.rescorer import Rescored
 from rnnlm.use.scoring.scored import LOG10
 
 _SILENT = {"<s>", "</s>", "-pau-"}  # not read by language models, as in SRILM
+
+
+_BYTELOG = 1024 * math.log(1.0001)  # nats in a bytelog
+
+
+def _newer(line: str, version: str) -> str:
+    """A line of NBestList1.0, `(score) w1 w2 …`, or 2.0, where `( st: 0 et: 9 g: -8 a: -70 )` follows each word."""
+    whole, words = re.match(r"\((-?\d+)\)", line), re.sub(r"\([^()]*\)", " ", line).split()
+    acoustic, lm = (sum(map(int, re.findall(rf"\b{name}: (-?\d+)", line))) for name in ("a", "g"))
+    if version == "1":
+        acoustic, lm = int(whole[1]) if whole else 0, 0
+    head = f"{acoustic * _BYTELOG * LOG10:.6f} {lm * _BYTELOG * LOG10:.6f} {len(words)}" if whole else ""
+    return f"{head} {' '.join(words)}"
 
 
 class SrilmLists(ListForm):
@@ -28,7 +43,12 @@ class SrilmLists(ListForm):
         silence and sentence marks.
         """
         utterance = "-" if file == "-" else stem(file)
+        older = None
         for number, line in enumerate(lines, 1):
+            if number == 1 and (match := re.fullmatch(r"NBestList([12])\.0\s*", line)):
+                older = match[1]
+                continue
+            line = line if older is None else _newer(line, older)
             fields = line.split()
             try:
                 acoustic, lm, count = float(fields[0]), float(fields[1]), int(fields[2])

@@ -5,15 +5,15 @@ from rnnlm.use.scoring.form import Form
 from rnnlm.use.scoring.kenlm import Kenlm
 from rnnlm.use.scoring.mikolov import MikolovForm
 from rnnlm.use.scoring.plain import JsonLines, Tsv
-from rnnlm.use.scoring.rows import ScoreRows, WordTexts
+from rnnlm.use.scoring.rows import Kept, ScoreRows, WordTexts
 from rnnlm.use.scoring.scorer import Wanted
 from rnnlm.use.scoring.srilm import SrilmForm
 
 _DEBUG = {"corpus": 0, "line": 1, "word": 2}
 
 
-def make_form(name: str, level: str, rules: TextRules, *, ids: bool) -> Form:
-    """The format `name` at `level`; TSV and JSON Lines write a corpus from its report."""
+def make_form(name: str, level: str, rules: TextRules, *, ids: bool, kept: Kept | None = None) -> Form:
+    """The format `name` at `level`; TSV and JSON Lines write a corpus from its report, and what was `kept` of lines."""
     texts = WordTexts(rules)
     if name == "srilm":
         return SrilmForm(texts, _DEBUG[level])
@@ -23,7 +23,7 @@ def make_form(name: str, level: str, rules: TextRules, *, ids: bool) -> Form:
         return MikolovForm(texts, level)
     if level == "corpus":
         return Form()
-    return (Tsv if name == "tsv" else JsonLines)(ScoreRows(rules, level, ids=ids))
+    return (Tsv if name == "tsv" else JsonLines)(ScoreRows(rules, level, ids=ids, kept=kept))
 
 
 def wanted_of(name: str, level: str) -> Wanted:

@@ -60,9 +60,12 @@ class Digests:
 
 
 class LineReader:
-    """Windows of lines of a raw text, by a model's rules. With `ids` every line begins with an identifier and a tab."""
+    """Windows of lines of a raw text, by a model's rules.
 
-    def __init__(self, rules: TextRules, *, ids: bool) -> None:
+    With `ids` every line begins with an identifier and a 'tab' or a 'blank'.
+    """
+
+    def __init__(self, rules: TextRules, *, ids: str | None) -> None:
         # Lines are scored, also if the model was trained on sentences.
         self._rules, self._ids = replace(rules, units=replace(rules.units, sentences=False)), ids
         learned = rules.tokenizer if rules.kind in ("bpe", "imported") else None
@@ -114,10 +117,13 @@ class LineReader:
         """A line's identifier and its text."""
         if not self._ids:
             return None, line
-        name, tab, text = line.partition("\t")
+        if self._ids == "blank":
+            name, *text = line.split(maxsplit=1) or [""]
+            return name, "".join(text)
+        name, tab, rest = line.partition("\t")
         if not tab and line.strip():
             raise InputError(f"line {number:,} has no identifier and tab before its text", "omit --ids")
-        return name, text
+        return name, rest
 
     def _rows(self, cleaned: bytes, starts: NDArray[np.bool_]) -> list[_Row]:
         """The row of each cleaned line."""

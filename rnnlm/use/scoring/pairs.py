@@ -4,17 +4,25 @@ A pair is correct if the whole first line, `</s>` included, is more likely than 
 BLiMP); equal costs are not correct.
 """
 
+import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
+from rnnlm.corpus.sources import JSON_LINES, plain_name
 from rnnlm.errors import InputError
 from rnnlm.use.scoring.scored import BITS
 from rnnlm.use.scoring.scorer import Scorer
 
 _TOGETHER = 1024  # pairs scored at once
+# A header's cell: a name of a column, and no sentence that anyone would ask a model about.
+_NAME = re.compile(
+    r"(sentence|text)?[ _-]?(good|bad|better|worse|(un)?grammatical|(in)?correct|(un)?acceptable|type|uid|phenomenon|"
+    r"condition|item)([ _-]?(sentence|text))?",
+    re.I,
+)
 
 
 @dataclass(frozen=True)
@@ -51,20 +59,39 @@ class ScoredPair:
 
 
 def read_pairs(lines: Iterable[str], name: str) -> Iterator[MinimalPair]:
-    """Pairs from lines `better<TAB>worse` or `better<TAB>worse<TAB>type`; blank lines are skipped.
+    """Pairs from lines `better<TAB>worse` or `better<TAB>worse<TAB>type`, or from JSON Lines as in BLiMP.
 
-    Raises InputError, with the line's number, for any other line.
+    Blank lines are skipped, and a first line of names: `good`, `bad` and the like. Raises InputError, with the line's
+    number, for any other line.
     """
+    json_lines = plain_name(name).endswith(JSON_LINES)
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
+        if json_lines:
+            yield _from_json(line, number, name)
+            continue
         cells = line.split("\t")
+        if number == 1 and all(_NAME.fullmatch(cell.strip()) for cell in cells):
+            continue
         if len(cells) not in (2, 3) or not all(cell.strip() for cell in cells[:2]):
             raise InputError(
                 f"{name}, line {number:,}: {len(cells)} {'column' if len(cells) == 1 else 'columns'}, or one empty",
                 "write the better text, a tab, the worse text, and optionally a tab and the type of the pair",
             )
         yield MinimalPair(number, cells[0], cells[1], cells[2].strip() if len(cells) == 3 else "")
+
+
+def _from_json(line: str, number: int, name: str) -> MinimalPair:
+    """A record of BLiMP; its type is the phenomenon, here `UID`."""
+    try:
+        record = json.loads(line)
+        good, bad, kind = record["sentence_good"], record["sentence_bad"], record.get("UID", "")
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        good, bad, kind = None, None, ""
+    if not all(isinstance(each, str) for each in (good, bad, kind)):
+        raise InputError(f"{name}, line {number:,}: no pair", "write sentence_good, sentence_bad and optionally UID")
+    return MinimalPair(number, *(" ".join(str(each).split()) for each in (good, bad, kind)))
 
 
 def score_pairs(scorer: Scorer, pairs: Iterable[MinimalPair]) -> Iterator[ScoredPair]:

@@ -3,7 +3,9 @@
 Costs are in bits and offsets in characters of the raw line. Field names and their meaning: docs/scoring.md.
 """
 
+from collections import deque
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -39,19 +41,31 @@ class WordTexts:
         return str(tokenizer.decode(ids, skip_special_tokens=False)).strip()
 
 
+@dataclass
+class Kept:
+    """Values that are passed through, by the names of their columns: those of each line that is still to be scored."""
+
+    names: tuple[str, ...] = ()
+    lines: deque[tuple[Any, ...]] = field(default_factory=deque)
+
+
 class ScoreRows:
     """Rows of one level: 'line', 'word', 'token' or 'region'; with `ids`, all include the line's identifier."""
 
-    def __init__(self, rules: TextRules, level: str, *, ids: bool) -> None:
+    def __init__(self, rules: TextRules, level: str, *, ids: bool, kept: Kept | None = None) -> None:
         self._texts, self._ids = WordTexts(rules), ids
         self._names = [shown(name, rules.kind) for name in tokens_by_id(rules.tokenizer)]
         self._names[END_ID] = END
         self._make = {"line": self._line, "word": self._words, "token": self._tokens, "region": self._regions}[level]
-        self.fields = _FIELDS[level] if not ids or level == "line" else ("line", "id", *_FIELDS[level][1:])
+        self._kept = kept or Kept()
+        named = ("id",) if ids and level != "line" else ()
+        self.fields = ("line", *self._kept.names, *named, *_FIELDS[level][1:])
 
     def of(self, scored: ScoredLine) -> Iterator[Row]:
         """The rows of a line, each with the fields in `fields`."""
         head: Row = {"line": scored.line.number}
+        if self._kept.names:
+            head |= zip(self._kept.names, self._kept.lines.popleft(), strict=True)
         if self._ids:
             head["id"] = scored.line.id
         return ({**head, **row} for row in self._make(scored))

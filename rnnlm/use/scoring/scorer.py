@@ -49,7 +49,7 @@ class Scorer:
         context: str = "sentence",
         batch_size: int = 64,
         unknown: Unknown = "score",
-        ids: bool = False,
+        ids: str | None = None,
         wanted: Wanted | None = None,
     ) -> None:
         wanted = wanted or Wanted()

@@ -28,9 +28,17 @@ class ScoreSettings:
         None, "words outside the vocabulary: score as <unk>, exclude, or stop with an error",
         auto="score; exclude for srilm and mikolov", record=False
     )  # fmt: skip
-    ids: bool = setting(
-        False, "each line begins with an identifier and a tab, which are passed through", record=False, switch=True
+    ids: Literal["tab", "blank"] | None = setting(
+        None, "each line begins with an identifier, which is passed through, and a tab or a blank as in Kaldi's files",
+        auto="none", record=False,
+    )  # fmt: skip
+    field: str | None = setting(
+        None, "of .tsv, .csv and .jsonl files, the column or field with the text", auto="none", record=False, basic=True
     )
+    keep: str | None = setting(
+        None, "with --field: columns or fields to pass through, with commas between them", auto="none", record=False,
+        basic=True,
+    )  # fmt: skip
     report: str | None = setting(
         None, "write totals, context and digests to this file as JSON", auto="none", record=False, file="written",
         basic=True,
@@ -42,7 +50,11 @@ class ScoreSettings:
     )
 
     def check(self) -> None:
-        """A level that the format has."""
+        """A level that the format has, and columns where there are some."""
+        if self.keep is not None and self.field is None:
+            raise UsageError("--keep without --field", "name the column with the text too")
+        if self.field is not None and (self.ids is not None or self.format in ("srilm", "kenlm", "mikolov")):
+            raise UsageError("--field with --ids, or with another tool's --format", "omit one of them")
         if self.format in ("srilm", "kenlm", "mikolov") and self.level in ("token", "region"):
             raise UsageError(f"--level {self.level} with --format {self.format}", "it has corpus, line and word")
 
