@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from rnnlm.cli.streams import showing_controls
+
 if TYPE_CHECKING:
     from rnnlm.app.request import Request
 
@@ -32,7 +34,8 @@ class Command:
         """Import its function, and run it; with --dry-run, show what it would run."""
         function = "stages:show_dry_run" if request.arguments.get("dry_run") else self.function
         module, _, name = function.partition(":")
-        getattr(importlib.import_module(f"rnnlm.cli.show.{module}"), name)(request)
+        with showing_controls():
+            getattr(importlib.import_module(f"rnnlm.cli.show.{module}"), name)(request)
 
     def build(self) -> Any:
         """The command with its options, as Typer calls it."""

@@ -1,11 +1,13 @@
 """The one function that turns an error into a line and an exit code."""
 
+import contextlib
 import os
 import sys
 import traceback
 from typing import Any
 
 from rnnlm.cli.signals import Leave, raise_for_signals
+from rnnlm.cli.streams import prepare, visible
 from rnnlm.errors import RnnlmError, is_out_of_memory
 from rnnlm.renamed import MOVED_COMMANDS, instead_of
 
@@ -15,6 +17,7 @@ def run(arguments: list[str], leave: Leave | None = None) -> int:
 
     `leave` ends the process if a signal must not become an exception.
     """
+    prepare()
     if os.environ.get("NO_COLOR") or not sys.stdout.isatty():
         # Typer's help would keep its colors in a pipe when a CI variable is set.
         os.environ["_TYPER_FORCE_DISABLE_TERMINAL"] = "1"
@@ -102,6 +105,7 @@ def _instead(flag: str, message: str, callback: Any) -> str | None:
 
 
 def _report(text: str, code: int) -> int:
-    if sys.stderr is not None:
-        sys.stderr.write("rnnlm: " + " ".join(text.split()) + "\n")
+    text = " ".join(text.split())
+    with contextlib.suppress(OSError):  # the exit code says it too
+        sys.stderr.write(f"rnnlm: {visible(text) if sys.stderr.isatty() else text}\n")
     return code

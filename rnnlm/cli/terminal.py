@@ -17,12 +17,13 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 from rich.table import Table
 
 from rnnlm.app.request import Request
+from rnnlm.cli.streams import plain, visible
 from rnnlm.screen import Grid, View
 
 
 def console(stream: TextIO) -> Console:
     """A console that writes plain text unless `stream` is a terminal."""
-    terminal = stream.isatty()
+    stream, terminal = plain(stream), stream.isatty()
     return Console(
         file=stream, force_terminal=terminal, no_color=bool(os.environ.get("NO_COLOR")),
         width=None if terminal else 100, highlight=False, emoji=False, soft_wrap=not terminal,
@@ -42,13 +43,19 @@ class Terminal:
             sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
         else:
             for view in views:
-                self._out.print(_table(view, self._out.width) if isinstance(view, Grid) else view, markup=False)
+                shown = _table(view, self._out.width) if isinstance(view, Grid) else self._shown(view)
+                self._out.print(shown, markup=False)
         sys.stdout.flush()
 
     def notice(self, text: str) -> None:
         """A line for the person, not part of the result."""
         if not self.quiet:
-            self.errors.print(text, markup=False)
+            with contextlib.suppress(OSError):  # a notice is no result
+                self.errors.print(visible(text) if sys.stderr.isatty() else text, markup=False)
+
+    @staticmethod
+    def _shown(text: str) -> str:
+        return visible(text) if sys.stdout.isatty() else text
 
     @contextlib.contextmanager
     def bytes_progress(self, label: str, total: int | None) -> Iterator[Callable[[int], None]]:
@@ -111,8 +118,9 @@ def _table(grid: Grid, width: int) -> Table:
         left = grid.left or column in (0, moved)
         wraps = column == moved or (grid.prose and column > 0)
         view.add_column(grid.columns[column], justify="left" if left else "right", overflow="fold", no_wrap=not wraps)
+    terminal = sys.stdout.isatty()
     for row in grid.rows:
-        view.add_row(*(row[column] for column in order))
+        view.add_row(*(visible(row[column]) if terminal else row[column] for column in order))
     return view
 
 
