@@ -89,6 +89,7 @@ def check_directory_name(name: str | None) -> None:
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(s|m|h)?")
 _SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}
+_LONGEST = 100 * 365.25 * 86_400.0
 
 
 def seconds(text: str) -> float:
@@ -96,7 +97,10 @@ def seconds(text: str) -> float:
     match = _DURATION.fullmatch(text.strip())
     if match is None:
         raise UsageError(f"{text!r} is not a duration", "write it as 60s, 10m or 1.5h")
-    return float(match[1]) * _SECONDS[match[2]]
+    found = float(match[1]) * _SECONDS[match[2]]
+    if found > _LONGEST:
+        raise UsageError(f"{text[:40]!r} is more than a hundred years", "write it as 60s, 10m or 1.5h")
+    return found
 
 
 def duration(value: str) -> str | None:
@@ -202,6 +206,8 @@ def coerce(name: str, annotation: Any, value: Any, origin: str, *, rare: bool = 
             number = kind(value)
         except (TypeError, ValueError, OverflowError):
             raise wrong(f"must be {'a whole number' if kind is int else 'a number'}") from None
+        if kind is int and abs(number) >= 2**63:
+            raise wrong("is too large")
         if not math.isfinite(number):
             raise wrong("must be a finite number")
         return number

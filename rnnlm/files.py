@@ -21,6 +21,13 @@ def is_regular(path: Path) -> bool:
     return stat.S_ISREG(path.stat().st_mode)
 
 
+def own(path: Path) -> Path:
+    """The same path; OSError where something else than a file stands in the place of one of ours: it could block."""
+    if path.exists() and not is_regular(path):
+        raise OSError(0, "it is a device or a pipe")
+    return path
+
+
 def open_input(path: Path) -> BinaryIO:
     """A file, device or pipe opened for reading; OSError, also for a named pipe that nobody opens for writing."""
     if not stat.S_ISFIFO(path.stat().st_mode):

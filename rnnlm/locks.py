@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TextIO
 
 from rnnlm.artifacts import storage_error
-from rnnlm.errors import ArtifactError, UsageError
+from rnnlm.errors import ArtifactError, StorageError, UsageError
+from rnnlm.files import own
 
 
 @contextlib.contextmanager
@@ -30,7 +31,7 @@ def _acquired(path: Path, message: str) -> TextIO:
     """The file of a lock that is now held; it is released when the file is closed."""
     while True:
         try:
-            file = path.open("a")
+            file = own(path).open("a")
         except FileNotFoundError:
             raise ArtifactError(f"{path.parent} is gone: it was removed or moved meanwhile", "check the path") from None
         except OSError as error:
@@ -41,6 +42,9 @@ def _acquired(path: Path, message: str) -> TextIO:
                 return file
         except OSError as error:
             file.close()
+            if error.errno in (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP):
+                hint = "choose a directory on another one"
+                raise StorageError(f"cannot lock {path}: its file system has no locks", hint) from None
             if error.errno not in (errno.EWOULDBLOCK, errno.EACCES):
                 raise storage_error(error, path) from None
             raise UsageError(message, "wait for it, or stop it") from None

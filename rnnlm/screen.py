@@ -41,9 +41,14 @@ class Grid:
 View = Grid | str
 
 
-def count(value: int | float) -> str:
+def number(value: object, form: str) -> str:
+    """A number in a form; '-' for anything else, which a report that came from elsewhere may hold."""
+    return format(value, form) if isinstance(value, int | float) else "-"
+
+
+def count(value: object) -> str:
     """A number with thousands separators."""
-    return f"{value:,}"
+    return number(value, ",")
 
 
 def percent(part: int, whole: int) -> str:

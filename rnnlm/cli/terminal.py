@@ -18,7 +18,7 @@ from rich.table import Table
 
 from rnnlm.app.request import Request
 from rnnlm.cli.streams import plain, visible
-from rnnlm.screen import Grid, View
+from rnnlm.screen import Grid, View, number
 
 
 def console(stream: TextIO) -> Console:
@@ -127,11 +127,9 @@ def _table(grid: Grid, width: int) -> Table:
 def valid_metric(report: dict[str, Any]) -> tuple[str, str]:
     """The validation metric of a finished run's report: its name and its value ('-' without a split)."""
     if "valid_accuracy" in report:
-        accuracy = report["valid_accuracy"]
-        return "valid accuracy", "-" if accuracy is None else f"{accuracy:.2%}"
+        return "valid accuracy", number(report["valid_accuracy"], ".2%")
     if "valid_root_mean_square_error" in report:
         errors = report["valid_root_mean_square_error"]
-        shown = "-" if errors is None else ", ".join(f"{name} {error:.4g}" for name, error in errors.items())
-        return "valid RMSE", shown
-    perplexity = report.get("valid_perplexity")  # a model made from another has none
-    return "valid perplexity", "-" if perplexity is None else f"{perplexity:.2f}"
+        each = [f"{name} {number(error, '.4g')}" for name, error in errors.items()] if isinstance(errors, dict) else []
+        return "valid RMSE", ", ".join(each) or "-"
+    return "valid perplexity", number(report.get("valid_perplexity"), ".2f")

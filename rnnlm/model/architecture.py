@@ -85,7 +85,7 @@ class Architecture:
             and self.feedback in ("probabilities", "logits")
             and not (self.tied and self.task != "language")
             and (not self.cuts or self.tied)
-            and list(self.cuts) == sorted(set(self.cuts) & set(range(1, self.outputs)))
+            and list(self.cuts) == sorted({cut for cut in self.cuts if 1 <= cut < self.outputs})
             and len(self.widths) == len(self.cuts)
             and all(1 <= width <= self.embedding for width in self.widths)
             and (self.read_out == "linear" or (self.read_out == "tanh" and self.projected))

@@ -47,6 +47,13 @@ def perplexity(nats_per_token: float) -> float:
     return math.exp(nats_per_token)
 
 
+def numbers(values: Tensor) -> Tensor:
+    """The same values; DivergenceError where one is NaN, as the weights are of no use then."""
+    if bool(values.isnan().any()):
+        raise DivergenceError("what the network computes is not a number", "it diverged: train it again")
+    return values
+
+
 def log_total(logits: Tensor) -> Tensor:
     """log Σ exp(logits) over the last dimension, float64.
 
@@ -61,7 +68,7 @@ def log_probabilities(model: LanguageModel, hidden: Tensor) -> Tensor:
     if isinstance(model, NgramModel):
         return model.log_p(hidden)
     logits = model.logits(hidden)
-    return logits.double() - log_total(logits).unsqueeze(-1)
+    return numbers(logits.double() - log_total(logits).unsqueeze(-1))
 
 
 def target_nats(model: LanguageModel, hidden: Tensor, targets: Tensor) -> Tensor:

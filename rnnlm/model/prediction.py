@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from rnnlm.corpus.sequences import Sequences
-from rnnlm.model.likelihood import log_probabilities
+from rnnlm.model.likelihood import log_probabilities, numbers
 from rnnlm.model.network import ForcedInput, Network
 from rnnlm.model.pooling import summarised
 
@@ -63,7 +63,7 @@ def predictions(
         if network.architecture.summary != "steps":
             output = summarised(output, torch.from_numpy(long).to(device), network.architecture.summary)
         if network.architecture.task == "forecast":
-            found = network.logits(output).double()
+            found = numbers(network.logits(output).double())
         else:
             found = log_probabilities(network, output)
         yield Predicted(rows, long, targets, found.cpu().numpy())

@@ -75,7 +75,10 @@ def seal_quantized(sealed: Sealed, directory: Path, report: Mapping[str, Any]) -
     its own. Raises UsageError as `check_quantizable` does.
     """
     check_quantizable(sealed)
-    write_tensors(directory / WEIGHTS, quantize(sealed_weights(sealed)[0]))
+    weights = sealed_weights(sealed)[0]
+    if not all(np.isfinite(array).all() for array in weights.values()):
+        raise ArtifactError(f"{sealed.path / WEIGHTS} holds numbers that are not finite", REMEDY)
+    write_tensors(directory / WEIGHTS, quantize(weights))
     with sealed.opening():
         tokenizer = (sealed.path / TOKENIZER).read_bytes()
     write_bytes(directory / TOKENIZER, tokenizer)

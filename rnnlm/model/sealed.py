@@ -238,6 +238,7 @@ def _text_rules(path: Path, text: Mapping[str, Any], vocabulary: int) -> TextRul
     if rule.then:  # config.json has only the digest of an imported normalizer; tokenizer.json has all the cleaning
         whole = normalizer_json(tokenizer.normalizer)
         rule = CleanRule("keep", "keep", "keep", "none", False, fold=False, special=False, then=whole)
-    if sorted(tokenizer.get_vocab().values()) != list(range(vocabulary)):
+    ids = sorted(tokenizer.get_vocab().values())
+    if len(ids) != vocabulary or ids != list(range(vocabulary)):
         raise ArtifactError(f"{path / TOKENIZER} does not have the {vocabulary:,} ids of {CONFIG}", REMEDY)
     return TextRules(kind, rule, units, tokenizer)

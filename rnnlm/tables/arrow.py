@@ -9,6 +9,7 @@ import csv
 import gzip
 import itertools
 import zlib
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
@@ -18,6 +19,7 @@ from typing import Any, TextIO
 import numpy as np
 from numpy.typing import NDArray
 
+from rnnlm.corpus.compressed import expanded
 from rnnlm.corpus.delimited import SNIFFED, delimiter_of
 from rnnlm.errors import InputError
 from rnnlm.tables.forms import DATE_FORMS, PLAIN, DateForm, Form, NumberForm, number_forms
@@ -27,6 +29,7 @@ MISSING = ("", "na", "n/a", "nan", "null", "?", "-")
 _BYTES = 8 * 2**20
 _ROWS = 2**16
 _TEXTS = 2**20
+_EXPANSION = 200  # largest decompression ratio of more than 64 MB
 _TRIED = 50  # values on which a form of date is tried before all
 _MICROSECONDS = 1e6
 Arrays = list[Any]  # a block of a file: for each column an arrow array of numbers, time stamps or texts
@@ -36,6 +39,8 @@ Block = tuple[NDArray[np.float64], NDArray[np.int32]]  # (n, number and date col
 def open_text_table(path: Path, delimiter: str | None) -> "ArrowSource":
     """A file of text with a header and a `delimiter`, by default the one that it has; InputError for no such table."""
     with _explained(path):
+        if path.name.lower().endswith(".gz"):
+            _refuse_bomb(path)
         if delimiter is None:
             with _decoded(path), _open_text(path) as file:
                 delimiter = delimiter_of(list(itertools.islice(_bounded(file, path), SNIFFED)))
@@ -73,9 +78,7 @@ def open_parquet(path: Path) -> "ArrowSource":
         from pyarrow import parquet  # noqa: PLC0415
 
         names: list[str] = parquet.read_schema(str(path)).names
-        twice = next((name for name in names if names.count(name) > 1), None)
-        if twice is not None:
-            raise InputError(f"{path} has two columns named {twice!r}", "rename one of them")
+        _refuse_twins(path, names)
 
         def read() -> Iterator[Arrays]:
             with parquet.ParquetFile(str(path)) as file:
@@ -160,6 +163,15 @@ def _first_line(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0]
 
 
+def _refuse_bomb(path: Path) -> None:
+    """InputError for a file that expands beyond all measure, before it fills memory and disk."""
+    try:
+        with path.open("rb") as packed:
+            deque(expanded(packed, str(path), _EXPANSION, _BYTES), maxlen=0)
+    except InputError as error:
+        raise InputError(error.message, "fetch it again, or give it uncompressed") from None
+
+
 def _header(path: Path, delimiter: str) -> tuple[list[str], int]:
     """The names of the columns as written in the file, and the number of empty lines before them."""
     rows = _text_rows(path, delimiter)
@@ -168,11 +180,14 @@ def _header(path: Path, delimiter: str) -> tuple[list[str], int]:
         raise InputError(f"{path} is empty", "give a table with a header and rows")
     if next(rows, None) is None:
         raise InputError(f"{path} has a header and no rows", "give a table with rows")
-    stripped = [name.strip() for name in names]
-    for index, name in enumerate(stripped):
-        if name and name in stripped[:index]:
-            raise InputError(f"{path} has two columns named {name!r}", "rename one of them")
+    _refuse_twins(path, [name.strip() for name in names])
     return names, line - 1
+
+
+def _refuse_twins(path: Path, names: list[str]) -> None:
+    twice = next((name for name, count in Counter(filter(None, names)).items() if count > 1), None)
+    if twice is not None:
+        raise InputError(f"{path} has two columns named {twice!r}", "rename one of them")
 
 
 def _text_rows(path: Path, delimiter: str) -> Iterator[tuple[int, list[str]]]:

@@ -5,6 +5,7 @@ They are learned in `windows.py` and applied in `apply.py`; nothing is computed 
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
+from functools import cached_property
 from typing import Any, get_args
 
 import numpy as np
@@ -46,7 +47,7 @@ class SeriesRules:
     target_scale: tuple[float, ...] = ()
     gap: float | None = None
 
-    @property
+    @cached_property
     def inputs(self) -> tuple[str, ...]:
         """The names of the F inputs."""
         names: list[str] = []
@@ -68,8 +69,9 @@ class SeriesRules:
     def target_inputs(self) -> tuple[int | None, ...]:
         """(K,) for each target the index of its column among the inputs, or None."""
         indices: dict[str, int] = {}
+        columns = set(self.columns)
         for index, name in enumerate(self.inputs):
-            if name in self.columns and name not in self.categories and name not in self.cycles:
+            if name in columns and name not in self.categories and name not in self.cycles:
                 indices[name] = index
         return tuple(indices.get(target) for target in self.targets)
 

@@ -5,6 +5,7 @@ How a file becomes a table is known in `source.py`; what its columns mean to a m
 
 import difflib
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -53,14 +54,24 @@ class Table:
         """Number of rows."""
         return len(self.numbers)
 
+    @cached_property
+    def _places(self) -> dict[str, tuple[Column, int]]:
+        """Each column by its name, with its index in `numbers` or `codes`."""
+        counts = {False: 0, True: 0}
+        places = {}
+        for column in self.columns:
+            text = column.kind == "text"
+            places[column.name] = column, counts[text]
+            counts[text] += 1
+        return places
+
     def has(self, name: str) -> bool:
         """Whether there is a column of that name."""
-        return any(column.name == name for column in self.columns)
+        return name in self._places
 
     def column(self, name: str) -> Column:
         """The column of that name; InputError with the names there are."""
-        found = next((column for column in self.columns if column.name == name), None)
-        if found is None:
+        if name not in self._places:
             names = [column.name for column in self.columns]
             more = f" and {len(names) - _NAMES_SHOWN:,} more" if len(names) > _NAMES_SHOWN else ""
             close = difflib.get_close_matches(name, names, 1)
@@ -68,12 +79,12 @@ class Table:
             raise InputError(
                 f"{self.source} has no column {name!r}", f"{meant}It has {', '.join(names[:_NAMES_SHOWN])}{more}"
             )
-        return found
+        return self._places[name][0]
 
     def missing(self, name: str) -> int:
         """How many values of a column are missing."""
         column = self.column(name)
-        index = self._index(column)
+        index = self._places[name][1]
         if column.kind == "text":
             return int((self.codes[:, index] < 0).sum())
         return int(np.isnan(self.numbers[:, index]).sum())
@@ -94,7 +105,7 @@ class Table:
             raise InputError(
                 f"{self.source}: column {name} holds {column.kind}s, not numbers", "choose a numeric column"
             )
-        values: NDArray[np.float64] = np.array(self.numbers[:, self._index(column)])
+        values: NDArray[np.float64] = np.array(self.numbers[:, self._places[name][1]])
         infinite = np.flatnonzero(np.isinf(values))
         if len(infinite):
             raise InputError(f"{self.source}, row {infinite[0] + 1:,}: {name} is infinite", "fix or empty it")
@@ -105,7 +116,7 @@ class Table:
         column = self.column(name)
         if column.kind == "text":
             raise InputError(f"{self.source}: column {name} holds texts", "--time takes numbers, or dates in one form")
-        return np.array(self.numbers[:, self._index(column)])
+        return np.array(self.numbers[:, self._places[name][1]])
 
     def labels(self, name: str) -> tuple[NDArray[np.int64], tuple[str, ...]]:
         """(rows,) a column of any kind as indices into the texts returned with it, -1 where missing.
@@ -114,18 +125,13 @@ class Table:
         """
         column = self.column(name)
         if column.kind == "text":
-            return self.codes[:, self._index(column)].astype(np.int64), column.values
-        values = np.array(self.numbers[:, self._index(column)])
+            return self.codes[:, self._places[name][1]].astype(np.int64), column.values
+        values = np.array(self.numbers[:, self._places[name][1]])
         known = ~np.isnan(values)
         different, indices = np.unique(values[known], return_inverse=True)
         codes = np.full(len(values), -1, np.int64)
         codes[known] = indices
         return codes, tuple(number_text(float(value)) for value in different)
-
-    def _index(self, column: Column) -> int:
-        """The index of a column in `numbers` or `codes`."""
-        text = column.kind == "text"
-        return [each.name for each in self.columns if (each.kind == "text") == text].index(column.name)
 
 
 def number_text(value: float) -> str:

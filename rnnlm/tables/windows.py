@@ -116,8 +116,8 @@ def choose(table: Table, settings: WindowSettings) -> SeriesRules:
         columns = tuple(column.name for column in table.columns if column.name not in others)
     if not columns:
         raise InputError(f"{table.source} has no column left that could be an input", "name some with --inputs")
-    for flag, named in (("--cycle", tuple(cycles)), ("--categories", categories)):
-        for name in named:
+    for flag, wanted in (("--cycle", tuple(cycles)), ("--categories", categories)):
+        for name in wanted:
             if table.column(name).name not in columns:
                 raise InputError(f"{flag} {name}: that column is no input", "omit it, or name it with --inputs")
     texts = []
@@ -135,8 +135,9 @@ def choose(table: Table, settings: WindowSettings) -> SeriesRules:
                     f"such as {column.values[0]!r}: no number, no date, no category",
                     "name it with --ignore, --group or --categories",
                 )
+    named = {*texts, *categories}
     return SeriesRules(
-        columns=columns, categories={name: () for name in columns if name in texts or name in categories},
+        columns=columns, categories=dict.fromkeys([name for name in columns if name in named], ()),
         cycles={name: cycles[name] for name in columns if name in cycles}, targets=targets, group=group,
         time=settings.time, steps=settings.steps or (STEPS if group is None else None), horizon=settings.horizon,
         stride=settings.stride, missing=settings.missing, scaling=settings.scaling,
@@ -228,7 +229,8 @@ def fit(table: Table, rules: SeriesRules, train: RowNumbers) -> SeriesRules:
     """
     categories = {name: _categories(table, name, train) for name in rules.categories}
     rules = replace(rules, categories=categories)
-    plain = [name in rules.columns and name not in rules.cycles and name not in categories for name in rules.inputs]
+    columns = set(rules.columns)
+    plain = [name in columns and name not in rules.cycles and name not in categories for name in rules.inputs]
     fills, means, scales = [], [], []
     for name, values, scaled in zip(rules.inputs, encoded(table, rules), plain, strict=True):
         known = _known(values[train], name)

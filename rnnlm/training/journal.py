@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from rnnlm.artifacts import storage_error, write_bytes
 from rnnlm.errors import ArtifactError
-from rnnlm.files import read_input
+from rnnlm.files import own, read_input
 
 JOURNAL, REPLAY = "journal.tsv", "replay.toml"  # and the settings with which it is replayed
 _FORMAT, _VERSION = "rnnlm journal", 1
@@ -73,8 +73,11 @@ class Journal:
         if not path.exists():
             write_bytes(path, (header.line() + _COLUMNS).encode())
         self._path = path
-        with path.open("rb") as file:
-            self.header = _header(file.readline(), path)
+        try:
+            with own(path).open("rb") as file:
+                self.header = _header(file.readline(), path)
+        except OSError as error:
+            raise storage_error(error, path) from error
         self._file = path.open("ab")
 
     def write(self, step: int, fraction: float, rate: float, length: int) -> None:

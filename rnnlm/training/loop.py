@@ -202,16 +202,16 @@ class Trainer:
     def _validate(self, log: Log) -> float | None:
         """The metric of the validation split, None if it is empty; keeps the best weights, or the last ones."""
         state, learner = self._state, self._learner
-        with learner.in_use() as model:
-            cost = self._objective.validate(model)
+        try:
+            with learner.in_use() as model:
+                cost = self._objective.validate(model)
+            metric = math.inf if cost is None else self._objective.metric(cost)
+        except DivergenceError:  # it overflows
+            cost = metric = math.inf
         if cost is None:
             if learner.finite():
                 self._good, state.good_step = learner.weights(), state.step
             return None
-        try:
-            metric = self._objective.metric(cost)
-        except DivergenceError:  # it overflows
-            metric = math.inf
         if not math.isfinite(metric):
             self._go_back(log)
             return None

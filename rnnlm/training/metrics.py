@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Any
 
 from rnnlm.artifacts import storage_error
+from rnnlm.files import own
 
 METRICS, TIMING = "metrics.jsonl", "timing.jsonl"  # no manifest has the times, since they are not reproducible
 
@@ -20,8 +21,12 @@ class Log:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
-        self._metrics = (directory / METRICS).open("a", 1, encoding="utf-8")
-        self._timing = (directory / TIMING).open("a", 1, encoding="utf-8")
+        try:
+            self._metrics, self._timing = (
+                own(directory / name).open("a", 1, encoding="utf-8") for name in (METRICS, TIMING)
+            )
+        except OSError as error:
+            raise storage_error(error, directory) from error
 
     def write(self, line: dict[str, Any], seconds: float) -> None:
         """Add a line, with its `step`, reached after `seconds` of training."""
@@ -54,7 +59,7 @@ def cut_log(path: Path, step: int) -> None:
 
     The file is truncated in place, so that the lines that stay are never lost.
     """
-    if not path.exists():
+    if not path.is_file():
         return
     end = 0
     with path.open("r+b") as file:

@@ -17,6 +17,7 @@ from rnnlm.arrays import write_tensors
 from rnnlm.artifacts import storage_error, write_bytes
 from rnnlm.directories import move_in, place_of, rebuilt, standing
 from rnnlm.errors import ArtifactError, UsageError
+from rnnlm.files import own
 from rnnlm.model.peak import matrix_peak
 from rnnlm.model.sealed import WEIGHTS, is_sealed, seal_model
 from rnnlm.training.identity import CHECKPOINTS, Identity, LaterVersionError, read_begun, write_begun, write_rules
@@ -206,7 +207,8 @@ def read_timing(directory: Path) -> dict[str, Any]:
     """The run's totals; None if the log is not with the model."""
     totals: dict[str, Any] = dict.fromkeys(("seconds", "tokens_per_second", "peak_fraction"))
     try:
-        last = json.loads((directory / TIMING).read_text("utf-8").splitlines()[-1])
-        return totals | {key: value for key, value in last.items() if key in totals}
-    except (OSError, ValueError, IndexError):
+        last = json.loads(own(directory / TIMING).read_text("utf-8").splitlines()[-1])
+        known = {key: value for key, value in last.items() if key in totals and isinstance(value, int | float)}
+        return totals | known
+    except (OSError, ValueError, IndexError, AttributeError, RecursionError):
         return totals

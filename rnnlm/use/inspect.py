@@ -22,6 +22,7 @@ from rnnlm.model.dynamics.measures import (
     weight_spectra,
 )
 from rnnlm.model.dynamics.positions import Windows
+from rnnlm.model.likelihood import numbers
 from rnnlm.model.network import Network, States
 from rnnlm.use.settings import InspectSettings
 
@@ -159,6 +160,8 @@ def inspect(exact: Network, windows: Windows, settings: InspectSettings) -> Insp
     windows = windows.to(exact)
     starts, directions = (np.random.Generator(np.random.PCG64([settings.seed, use])) for use in range(2))
     traced = trace(exact, windows)
+    for part in (part for state in traced.after for part in state):
+        numbers(part)
     layers = list(enumerate(traced.layers, 1))
     run = None
     if settings.free_run is not None:

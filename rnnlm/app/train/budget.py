@@ -21,6 +21,7 @@ from rnnlm.training.temperature import CALIBRATION_TOKENS
 _EVALUATION = 0.02  # of the budget for the temperature and the validation metric, at most a minute
 _AS_TRAINING = 1.5  # times the seconds of a trained token for one that is only read: the weights are read each time
 _MEASURING = 0.01  # of the budget for the machine's speed, from half a second to three
+_LEAST = 1.0  # seconds to train in
 _EXIT = 0.7  # seconds for the machine's peak, and for Python to leave
 _BYTES_PER_SECOND = 60e6  # of weights that are written, read back for digests and sealed
 
@@ -70,7 +71,11 @@ def chosen(pipeline: Pipeline, given: TrainSettings, data: Data, directory: Path
     whole = seconds(given.budget or "")
     speed = recurrent_speed(device, min(max(_MEASURING * whole, 0.5), 3.0))
     spent = time.monotonic() - _start_of(pipeline.request)
-    left = max(0.0, whole - spent - Reserved.of(whole, 5_000_000).seconds)
+    left = whole - spent - Reserved.of(whole, 5_000_000).seconds
+    if left < _LEAST:
+        raise UsageError(
+            f"--budget {given.budget}: {spent:.0f} s have gone for reading, which leaves none", "give more"
+        )
     situation = Situation(left, speed, data.size.tokens, data.size.kind, data.counts, data.new)
     if directory is None:
         return choose(given, embedding, situation)

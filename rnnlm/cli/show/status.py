@@ -13,7 +13,7 @@ from rnnlm.config import as_dict, outer_name
 from rnnlm.errors import RnnlmError
 from rnnlm.graph import STAGES, chain
 from rnnlm.model.sealed import is_sealed, read_sealed
-from rnnlm.screen import Grid
+from rnnlm.screen import Grid, count
 from rnnlm.training.run import has_successor, model_directories
 from rnnlm.workspace import Workspace
 
@@ -66,7 +66,7 @@ def _model(path: Path, identities: Mapping[str, str]) -> dict[str, Any]:
 def _holds(found: dict[str, Any]) -> str:
     """A model's metric in words, or its error."""
     if "ngrams" in found:
-        return f"{found['ngrams']:,} n-grams, order {found['order']}"
+        return f"{count(found['ngrams'])} n-grams, order {count(found.get('order'))}"
     return " ".join(valid_metric(found)) if "task" in found else found.get("error", "-")
 
 

@@ -19,7 +19,7 @@ from rnnlm.app.train.run import described, train_or_find
 from rnnlm.cli.signals import SIGNALS
 from rnnlm.cli.terminal import Terminal, terminal, valid_metric
 from rnnlm.model.sealed import just_sealed, read_sealed
-from rnnlm.screen import Grid
+from rnnlm.screen import Grid, count, number
 from rnnlm.training.progress import Progress as RunProgress
 from rnnlm.training.run import LATEST, Place, read_timing
 from rnnlm.training.settings import TrainSettings
@@ -60,14 +60,13 @@ def _show_model(pipeline: Pipeline, screen: Terminal, place: Place) -> None:
     name, metric = valid_metric(report)
     calibrated = ["temperature"] if "temperature" in report else []
     view = Grid("model", "parameters", "epochs", "tokens/s", "of peak", *calibrated, name, named=0)
-    fraction = report["peak_fraction"]
     view.add_row(
         str(directory),
-        f"{report['parameters']:,}",
-        f"{report['epochs']:g}",
-        "-" if report["tokens_per_second"] is None else f"{report['tokens_per_second']:,.0f}",
-        "-" if fraction is None else f"{fraction:.0%}",
-        *(f"{report[each]:.3g}" for each in calibrated),
+        count(report.get("parameters")),
+        number(report.get("epochs"), "g"),
+        number(report["tokens_per_second"], ",.0f"),
+        number(report["peak_fraction"], ".0%"),
+        *(number(report[each], ".3g") for each in calibrated),
         metric,
     )
     screen.result(report, view)

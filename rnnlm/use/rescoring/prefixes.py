@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from rnnlm.corpus.tokenizer import FIRST_OUTPUT, START_ID
-from rnnlm.model.likelihood import LanguageModel, target_nats
+from rnnlm.model.likelihood import LanguageModel, numbers, target_nats
 from rnnlm.model.network import Network, States
 from rnnlm.model.states import taken
 
@@ -96,7 +96,7 @@ class PrefixReader:
     def _fill(self, costs: list[NDArray[np.float64]], waiting: list[tuple[int, Level, Tensor]]) -> None:
         """Fill in the costs of some levels, given the input of the output layer for each, (nodes, ·)."""
         targets = self._tensor(np.concatenate([level.tokens for _, level, _ in waiting])) - FIRST_OUTPUT
-        nats = target_nats(self._model, torch.cat([hidden for _, _, hidden in waiting]), targets).cpu().numpy()
+        nats = numbers(target_nats(self._model, torch.cat([hidden for _, _, hidden in waiting]), targets)).cpu().numpy()
         first = 0
         for depth, level, hidden in waiting:
             here = nats[first : first + len(hidden)][level.nodes]

@@ -15,7 +15,7 @@ from torch import Tensor
 from rnnlm.arrays import Floats
 from rnnlm.corpus.tokenizer import FIRST_OUTPUT, PAD_ID, START_ID
 from rnnlm.model.details import details
-from rnnlm.model.likelihood import LanguageModel, target_nats
+from rnnlm.model.likelihood import LanguageModel, numbers, target_nats
 from rnnlm.model.network import Network, States
 
 _SEGMENT = 4096  # steps of all sequences together in one call
@@ -124,7 +124,7 @@ class BatchScorer:
 
     def _metrics(self, hidden: Tensor, wanted: Tensor) -> list[Tensor]:
         """Nats, and rank, entropy and boundary if requested, each (rows,)."""
-        metrics: list[Tensor | None] = [target_nats(self._model, hidden, wanted - FIRST_OUTPUT)]
+        metrics: list[Tensor | None] = [numbers(target_nats(self._model, hidden, wanted - FIRST_OUTPUT))]
         if self._ranks or self._begins is not None:
             found = details(self._model, hidden, wanted, spread=self._ranks, chosen=self._begins)
             metrics += [found.rank, found.entropy, found.chosen]
