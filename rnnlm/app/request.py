@@ -38,6 +38,7 @@ from rnnlm.use.rescoring.settings import RescoreSettings
 from rnnlm.use.scoring.settings import PairSettings, ScoreSettings
 from rnnlm.use.settings import (
     InspectSettings,
+    LookSettings,
     ModelSettings,
     NeighborSettings,
     NgramSettings,
@@ -67,6 +68,7 @@ class RunSettings:
 SECTIONS: dict[str, type[Any]] = {
     "run": RunSettings,
     "corpus": CorpusSettings,
+    "look": LookSettings,
     "reading": ReadingSettings,
     "raw": RawSettings,
     "clean": CleanSettings,

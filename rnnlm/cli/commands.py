@@ -92,6 +92,11 @@ COMMANDS = (
             "study": (_option(bool, "--study", "train networks on the task at each lag, and compare them"), False),
         },
     ),
+    Command(
+        "look", "Prepare", "Say what a file or folder is, and the command to type; writes nothing.", "look:show_look",
+        ("rnnlm look corpus.txt", "rnnlm look new.txt --model work"), ("look",),
+        {"paths": (_argument(list[str], "text files, tables or directories"), ...)},
+    ),
     _stage(
         "clean", "Read a corpus, split it into train, valid and test, and clean it.",
         ("rnnlm clean corpus.txt --out work", "rnnlm clean ptb/ --prepared --out ptb-work"),

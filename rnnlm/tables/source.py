@@ -51,6 +51,13 @@ def read_table(path: Path) -> Table:
     return Table(source.name, source.columns(), numbers, codes, source.sequence_column)
 
 
+def describe_source(path: Path) -> tuple[tuple[Column, ...], list[str], int]:
+    """The columns of a table, how its numbers and dates are read, and its rows; InputError as `read_table`."""
+    source = _find(path)
+    rows = sum(len(numbers) for numbers, _ in source.blocks())
+    return source.columns(), source.readings, rows
+
+
 def write_table(path: Path, directory: Path) -> dict[str, Any]:
     """Fill a `table` stage from a file, or from a directory of `.npy` files, in bounded memory; the report.
 

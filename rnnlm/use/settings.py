@@ -61,6 +61,16 @@ class ModelSettings:
 
 
 @dataclass(frozen=True)
+class LookSettings:
+    """What a text is looked at with."""
+
+    model: str | None = setting(
+        None, "a model or workspace: how much of the text its vocabulary has", auto="none", record=False, basic=True,
+        file="read",
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
 class NgramSettings:
     """An n-gram model."""
 
