@@ -12,7 +12,7 @@ from rnnlm.cli.terminal import Terminal, terminal
 from rnnlm.errors import UsageError
 from rnnlm.model.finding import FoundModel
 from rnnlm.model.network import Network
-from rnnlm.screen import Grid, count
+from rnnlm.screen import Grid, View, count
 from rnnlm.use.evaluation.settings import EvaluateSettings
 from rnnlm.use.labels.choice import prior_offsets
 from rnnlm.use.labels.data import choose_labelled
@@ -69,8 +69,15 @@ def _show(screen: Terminal, report: dict[str, Any], confusion: Confusion, what: 
     for score in confusion.per_label():
         fractions = (f"{each:.3f}" for each in (score.precision, score.recall, score.f1))
         labels.add_row(score.label, *fractions, count(score.support), count(score.predicted))
+    more: list[View] = []
+    if "spans" in report:
+        spans = Grid("span", "precision", "recall", "F1", "true", "predicted", named=0)
+        for name, each in [*report["spans"]["types"].items(), ("all", report["spans"])]:
+            fractions = (f"{each[key]:.3f}" for key in ("precision", "recall", "f1"))
+            spans.add_row(name, *fractions, count(each["true"]), count(each["predicted"]))
+        more = [spans, f"ill-formed sequences of tags: {report['spans']['ill_formed_sequences']:,}", ""]
     words = f"{what}: {report['predictions']:,} labels, {report['unseen']:,} of them never seen in training"
-    screen.result(report, view, "", labels, "", _confusions(confusion), words)
+    screen.result(report, view, "", labels, "", *more, _confusions(confusion), words)
 
 
 def _confusions(confusion: Confusion) -> Grid:

@@ -14,14 +14,16 @@ from rnnlm.model.network import Network
 from rnnlm.model.prediction import label_nats, predictions
 from rnnlm.use.labels.metrics import Confusion
 from rnnlm.use.labels.naive_bayes import fit
+from rnnlm.use.labels.spans import SpanCounts, are_span_tags
 
 
 @dataclass(frozen=True)
 class LabelEvaluation:
-    """The counts, and `nats` summed over the labels that the network knows."""
+    """The counts, and `nats` summed over the labels that the network knows; `spans` of tags in BIO or BIOES."""
 
     confusion: Confusion
     nats: float
+    spans: SpanCounts | None = None
 
     def report(self) -> dict[str, Any]:
         """The metrics by their full names; nats skip labels that training never saw, accuracy does not."""
@@ -31,6 +33,7 @@ class LabelEvaluation:
             **self.confusion.report(),
             "nats_per_label": per_label,
             "perplexity_of_labels": None if per_label is None else perplexity(per_label),
+            **({} if self.spans is None else {"spans": self.spans.report()}),
         }
 
 
@@ -42,10 +45,14 @@ def evaluate_labels(
     `forced` feeds the previous true label back to a network that otherwise feeds back its own output.
     """
     confusion, nats = Confusion(data.labels), 0.0
+    spans = SpanCounts(data.labels) if data.per_token and are_span_tags(data.labels) else None
     for piece in predictions(model, data, batch_size, forced=forced):
-        confusion.add(piece.targets, (piece.outputs + offsets).argmax(-1))
+        found = (piece.outputs + offsets).argmax(-1)
+        confusion.add(piece.targets, found)
+        if spans is not None:
+            spans.add(piece.targets, found)
         nats += float(label_nats(piece.outputs, piece.targets).sum())
-    return LabelEvaluation(confusion, nats)
+    return LabelEvaluation(confusion, nats, spans)
 
 
 def naive_bayes_confusion(raw: Path, split: str, labels: tuple[str, ...]) -> Confusion:
