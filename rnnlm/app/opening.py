@@ -19,7 +19,7 @@ from rnnlm.corpus.settings import CleanSettings, Labels, RawSettings, ReadingSet
 from rnnlm.errors import InputError, UsageError
 from rnnlm.graph import chain
 from rnnlm.screen import Screen
-from rnnlm.tables.reading import read_into
+from rnnlm.tables.source import read_into
 from rnnlm.training.defaults import refuse_endless
 from rnnlm.training.settings import TrainSettings, check_forms
 from rnnlm.workspace import Built, Workspace

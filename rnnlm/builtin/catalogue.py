@@ -8,11 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from rnnlm.artifacts import durable, sha256_file, storage_error, write_bytes
-from rnnlm.builtin.adding import adding_lines
 from rnnlm.builtin.agreement import pair_lines
-from rnnlm.builtin.copying import copy_lines
 from rnnlm.builtin.melodies import MELODIES_SHA256, MELODY_COUNT, melody_lines
-from rnnlm.builtin.recall import recall_lines
+from rnnlm.builtin.memory_tasks import adding_lines, copy_lines, recall_lines
 from rnnlm.builtin.settings import CorpusSettings
 from rnnlm.builtin.stories import STORIES_SHA256, STORY_COUNT, corpus_lines, tagged_lines
 from rnnlm.errors import UsageError

@@ -125,7 +125,7 @@ COMMANDS = (
     ),
     Command(
         "window", "Prepare", "Cut a table of time series into windows (N, T, F) and the targets to forecast from each.",
-        "window:window",
+        "stages:window",
         ("rnnlm window weather.csv --out air --target pm2.5 --steps 24", "rnnlm window air --horizon 24"),
         ("window",), {"paths": (_argument(list[str] | None, _TABLE), None), "out": (_OUT, None)},
     ),

@@ -16,7 +16,7 @@ from tokenizers import Tokenizer
 from rnnlm.arrays import npy_writer
 from rnnlm.corpus.clean import UnitRule, clean_blocks
 from rnnlm.corpus.ids import Ids, open_ids
-from rnnlm.corpus.normalizer import END, UNKNOWN, CleanRule
+from rnnlm.corpus.normalizer import END, SPECIALS, UNKNOWN, Cleaner, CleanRule
 from rnnlm.corpus.settings import WORD_KINDS
 from rnnlm.corpus.tokenizer import END_ID, UNKNOWN_ID, byte_characters, pre_tokenizer, shown, tokens_by_id
 from rnnlm.corpus.unseen import UnseenCharacters
@@ -195,3 +195,11 @@ def encode_text(
         raise InputError("the text has nothing to predict", "give text with at least one word in it")
     opened = open_ids(directory, name, len(names), documents_path)
     return EncodedText(opened, characters, size, unknown, outside, raw.hexdigest(), cleaned.hexdigest(), unseen)
+
+
+def unreachable(kind: str, rule: CleanRule, words: Sequence[str]) -> list[str]:
+    """Those of `words` that cleaning and splitting change, such as 'The' where case is removed."""
+    plain = [word for word in words if word not in SPECIALS]
+    text = "".join(f"{word}\n" for word in plain).encode()
+    tokens = Segmenter(kind, rule).block(Cleaner(rule).block(text)).decode().split("\n")
+    return [word for word, token in zip(plain, tokens, strict=False) if word != token]

@@ -19,7 +19,7 @@ from rnnlm.corpus.tokenizer import FIRST_OUTPUT, PAD_ID
 from rnnlm.errors import DivergenceError, UsageError
 from rnnlm.model.network import Network, States
 from rnnlm.model.ngram.model import NgramModel
-from rnnlm.model.outputs.factor import SoftmaxFactor
+from rnnlm.model.outputs.loss import SoftmaxFactor
 from rnnlm.model.outputs.product import product
 
 LanguageModel = Network | NgramModel

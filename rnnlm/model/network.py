@@ -20,8 +20,7 @@ from rnnlm.model.dropout import Dropout
 from rnnlm.model.embedding import INIT_STD
 from rnnlm.model.int8 import Int8Rows
 from rnnlm.model.outputs.clusters import Clusters
-from rnnlm.model.outputs.factor import SoftmaxFactor
-from rnnlm.model.outputs.loss import linear_squared_error
+from rnnlm.model.outputs.loss import SoftmaxFactor, linear_squared_error
 from rnnlm.model.outputs.product import linear
 
 States = tuple[State, ...]

@@ -1,10 +1,10 @@
-"""Where a table comes from: a file, or a directory of arrays of frames; read in blocks, in memory or to disk.
+"""Where a table comes from: a file, or a directory of arrays of frames; read in blocks, in memory or into a workspace.
 
 What a CSV or Parquet file holds is read in `arrow.py`. What the columns mean is not known here.
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from tokenize import TokenError
 from typing import Any, Protocol
@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 
 from rnnlm.arrays import npy_writer
 from rnnlm.artifacts import sha256_bytes, sha256_file, write_json
-from rnnlm.errors import InputError
+from rnnlm.errors import InputError, UsageError
 from rnnlm.files import is_regular
 from rnnlm.tables.arrow import Block, open_parquet, open_text_table
 from rnnlm.tables.table import CODES, DESCRIPTION, NUMBERS, Column, Table, describe
+from rnnlm.workspace import Workspace
 
 _SEQUENCE_COLUMN = "file"
 _ROWS = 2**16
@@ -163,3 +164,26 @@ def _open_frames(path: Path) -> NDArray[Any]:
     if array.dtype.kind not in "fiu" or array.ndim not in (1, 2) or 0 in array.shape:
         raise InputError(f"{path} holds {array.dtype} of shape {array.shape}", "give numbers (T,) or (T, F), T above 0")
     return array[:, None] if array.ndim == 1 else array
+
+
+def read_into(workspace: Workspace, path: Path, notice: Callable[[str], None], *, force: bool) -> bool:
+    """Read a table into the workspace's `table` stage, unless it is what the workspace holds already.
+
+    Whether it replaces another table, whose settings are forgotten then; UsageError for that without `force`. A notice
+    says how numbers and dates were read that could be read in another way.
+    """
+    digest = table_digest(path)
+    manifest = None if force and workspace.state("table") != "current" else workspace.manifest("table")
+    replaced = manifest is not None and manifest.settings.get("source_sha256") != digest
+    if replaced and not force:
+        raise UsageError(
+            f"{workspace.path} is the workspace of another table",
+            "name another directory with --out, or replace the table with --force",
+        )
+    source = {"source_sha256": digest}
+    built = workspace.build("table", source, lambda directory: write_table(path, directory), force=force)
+    if built.fresh and (readings := built.manifest.report["readings"]):
+        notice(f"{path.name}: {'; '.join(readings)}")
+    if replaced:
+        workspace.record({"window": {}})
+    return replaced

@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rnnlm.corpus.good_turing import probability_of_new
-from rnnlm.corpus.ids import Ids
+from rnnlm.corpus.ids import Ids, probability_of_new
 from rnnlm.corpus.labels.labelled import LabelledText
 from rnnlm.corpus.padded import Sentences
 from rnnlm.corpus.text import TextRules

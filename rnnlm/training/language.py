@@ -1,4 +1,4 @@
-"""The next token of a text: maximum likelihood over streams or sentences."""
+"""The next token of a text: maximum likelihood over streams or sentences, validated by stripes."""
 
 import math
 import time
@@ -11,15 +11,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from rnnlm.corpus.batches import SentenceBatches, StreamBatches, TokenBatch
-from rnnlm.corpus.ids import Ids
+from rnnlm.corpus.ids import Ids, shifted
 from rnnlm.corpus.padded import CutLines, Sentences
-from rnnlm.corpus.tokenizer import FIRST_OUTPUT, PAD_ID
+from rnnlm.corpus.tokenizer import END_ID, FIRST_OUTPUT, PAD_ID, START_ID
 from rnnlm.model.dropout import Dropout
-from rnnlm.model.likelihood import SpanNats, perplexity, text_nats
+from rnnlm.model.likelihood import SpanNats, perplexity, segment_nats, text_nats
 from rnnlm.model.network import ForcedInput, Network, States
 from rnnlm.training.objective import BatchCounts, Cost
 from rnnlm.training.settings import SettledSettings
-from rnnlm.training.validation import striped_nats
 
 _LINES = 512  # evaluated between two checks of the clock
 
@@ -121,3 +120,30 @@ def _in_order(model: Network, valid: Ids, context: str, deadline: float | None) 
         yield from text_nats(model, valid.part(first, first + step), context, 64)
         if deadline is not None and time.monotonic() >= deadline:
             return
+
+
+_VALIDATION_TOKENS = 50_000
+_STRIPES = 20
+
+
+@torch.inference_mode()
+def striped_nats(model: Network, ids: Ids, most: int | None = None) -> float:
+    """Nats per token for selecting the best weights: 20 stripes of at most 50,000 tokens, or `most`, side by side.
+
+    Each stripe starts from the zero state in the middle of the text, so this is not comparable with `evaluate`.
+    """
+    model.eval()
+    tokens = np.asarray(ids.ids[: most or _VALIDATION_TOKENS]).astype(np.int64)
+    stripes = min(_STRIPES, len(tokens))
+    length = len(tokens) // stripes
+    targets = tokens[: stripes * length].reshape(stripes, length).T
+    before = shifted(tokens, length * np.arange(stripes) + np.arange(length)[:, None], 0)
+    before[0] = np.where(before[0] == END_ID, START_ID, before[0])
+    states = model.initial_state(stripes)
+    total = 0.0
+    for start in range(0, length, 64):
+        inputs = torch.from_numpy(before[start : start + 64]).to(model.bias.device)
+        wanted = torch.from_numpy(np.ascontiguousarray(targets[start : start + 64])).to(model.bias.device)
+        nats, states = segment_nats(model, inputs, wanted, states)
+        total += float(nats.sum())
+    return total / targets.size

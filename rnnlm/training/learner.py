@@ -14,10 +14,9 @@ from torch import Tensor
 from rnnlm.arrays import Tensors
 from rnnlm.model.network import Network, States
 from rnnlm.training.average import Average
-from rnnlm.training.clipping import clip_gradients
 from rnnlm.training.gradients import Computed, Gradients
 from rnnlm.training.objective import Batch, Objective
-from rnnlm.training.optimizer import load_optimizer, make_optimizer, optimizer_tensors, set_rate
+from rnnlm.training.optimizer import clip_gradients, load_optimizer, make_optimizer, optimizer_tensors, set_rate
 from rnnlm.training.settings import SettledSettings
 
 

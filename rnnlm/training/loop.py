@@ -15,17 +15,16 @@ from rnnlm.model.network import Network
 from rnnlm.training.average import may_begin
 from rnnlm.training.budget_clock import Budget, BudgetClock, ReplayedClock
 from rnnlm.training.checkpoint import Checkpoint, Checkpoints, Good
-from rnnlm.training.divergence import TRIES, lower_rate, step_dropped, step_taken
 from rnnlm.training.identity import CHECKPOINTS, Identity
 from rnnlm.training.journal import Journal, Record
 from rnnlm.training.learner import Learner
 from rnnlm.training.machine import no_promise
 from rnnlm.training.metrics import METRICS, Log, cut_log
 from rnnlm.training.objective import Objective
+from rnnlm.training.optimizer import rate_at
 from rnnlm.training.progress import Observer, Outcome, Progress, Stopped
-from rnnlm.training.schedule import rate_at
 from rnnlm.training.settings import SettledSettings
-from rnnlm.training.state import RunState
+from rnnlm.training.state import TRIES, RunState, lower_rate, step_dropped, step_taken
 
 _LOGS = 200  # approximate lines of metrics.jsonl per run
 _VALIDATIONS = 10  # minimum, in a run of few epochs

@@ -1,5 +1,6 @@
-"""The optimizers: which parameters decay, the rate of the embedding, and the state as arrays for a checkpoint."""
+"""One update: the learning rate over a run, the bound on the gradient, and the optimizer."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +12,45 @@ from torch import nn
 from rnnlm.errors import ArtifactError
 from rnnlm.model.network import Network
 from rnnlm.training.settings import SettledSettings
+
+
+def rate_at(settings: SettledSettings, fraction: float, epoch: float) -> float:
+    """The rate after `fraction` (0 to 1) of training and `epoch` epochs.
+
+    Linear up to the peak over `warmup`, then, by `--schedule`: half a cosine or a line down to 0; constant; or
+    constant for `decay_after` epochs, and multiplied by `decay` at the beginning of each later one.
+    """
+    peak = settings.learning_rate
+    if fraction < settings.warmup:
+        return peak * fraction / settings.warmup
+    left = min(1.0, (fraction - settings.warmup) / max(1e-12, 1 - settings.warmup))
+    if settings.schedule == "cosine":
+        return peak * 0.5 * (1 + math.cos(math.pi * left))
+    if settings.schedule == "linear":
+        return peak * (1 - left)
+    if settings.schedule == "epochs":
+        return peak * settings.decay ** max(0, math.floor(epoch) + 1 - settings.decay_after)
+    return peak
+
+
+def clip_gradients(parameters: list[nn.Parameter], norm: float, value: float) -> tuple[float, bool]:
+    """Clip the gradients; returns their global norm before that, and whether anything was clipped.
+
+    With `value` > 0 each entry is clipped to [−value, value]; otherwise, with `norm` > 0, all are scaled so that
+    their global norm is at most `norm` (Pascanu et al. 2013). By norm, infinite and NaN gradients stay as is; the norm
+    shows them.
+    """
+    gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+    before = float(torch.nn.utils.get_total_norm(gradients))
+    if value:
+        clipped = any(float(gradient.abs().max()) > value for gradient in gradients)
+        torch.nn.utils.clip_grad_value_(parameters, value)
+        return before, clipped
+    clipped = 0 < norm < before
+    if clipped and before < torch.inf:
+        torch._foreach_mul_(gradients, norm / before)
+    return before, clipped
+
 
 _PARTS = ("step", "exp_avg", "exp_avg_sq")
 

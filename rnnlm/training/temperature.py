@@ -15,7 +15,7 @@ import torch
 from rnnlm.corpus.ids import Ids
 from rnnlm.model.likelihood import text_outputs
 from rnnlm.model.network import Network
-from rnnlm.model.outputs.factor import SoftmaxFactor
+from rnnlm.model.outputs.loss import SoftmaxFactor
 from rnnlm.model.outputs.product import product
 
 CALIBRATION_TOKENS = 20_000  # of validation; for three networks T was within 0.003 of that of 73,760 tokens

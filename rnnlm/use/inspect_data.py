@@ -10,10 +10,10 @@ from rnnlm.errors import UsageError
 from rnnlm.model.dynamics.positions import Windows, sequence_windows, text_windows
 from rnnlm.model.finding import FoundModel
 from rnnlm.model.network import Network
-from rnnlm.use.forecasts.data import choose_windows
+from rnnlm.use.forecasts.evaluate import choose_windows
 from rnnlm.use.generation.prompt import check_unicode
 from rnnlm.use.inspect import columns
-from rnnlm.use.labels.data import choose_labelled
+from rnnlm.use.labels.evaluate import choose_labelled
 from rnnlm.use.settings import InspectSettings
 from rnnlm.use.texts import choose_text
 

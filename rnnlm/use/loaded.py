@@ -33,7 +33,7 @@ from rnnlm.use.generation.streams import read
 from rnnlm.use.loaded_tasks import LoadedForecaster, LoadedLabeller
 from rnnlm.use.rescoring.lists import Hypothesis, Utterance
 from rnnlm.use.rescoring.rescorer import Rescorer, Weights
-from rnnlm.use.scoring.forms import wanted_of
+from rnnlm.use.scoring.formats import wanted_of
 from rnnlm.use.scoring.rows import Row, ScoreRows
 from rnnlm.use.scoring.scorer import Scorer, Unknown
 from rnnlm.use.scoring.totals import Totals

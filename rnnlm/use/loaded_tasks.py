@@ -10,8 +10,7 @@ from rnnlm.tables.rules import SeriesRules
 from rnnlm.tables.source import read_table
 from rnnlm.use.forecasts.rows import ForecastRow, forecast_table
 from rnnlm.use.generation.prompt import check_unicode
-from rnnlm.use.labels.choice import prior_offsets
-from rnnlm.use.labels.predict import Labelled, Labeller
+from rnnlm.use.labels.predict import Labelled, Labeller, prior_offsets
 from rnnlm.use.settings import BALANCE
 
 _BATCH = 64

@@ -8,7 +8,7 @@ import numpy as np
 
 from rnnlm.model.dynamics.free_run import FreeRun
 from rnnlm.model.dynamics.measures import BlockSpectrum, LagGradients, StepSpectrum
-from rnnlm.views.picture import picture
+from rnnlm.views.charts import picture
 
 _PANEL = 5.0  # inches
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from rnnlm.model.architecture import Architecture
-from rnnlm.views.picture import picture
+from rnnlm.views.charts import picture
 
 _RADIUS = 0.27
 _ARROW: dict[str, Any] = {"arrowstyle": "-|>", "mutation_scale": 11, "linewidth": 1.1, "color": "black"}

@@ -8,10 +8,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rnnlm.builtin.adding import adding, adding_lines
-from rnnlm.builtin.copying import NOTHING_ASKED, copy, copy_lines
-from rnnlm.builtin.draws import fractions, integers
-from rnnlm.builtin.recall import recall, recall_lines
+from rnnlm.builtin.memory_tasks import (
+    NOTHING_ASKED,
+    adding,
+    adding_lines,
+    copy,
+    copy_lines,
+    fractions,
+    integers,
+    recall,
+    recall_lines,
+)
 from rnnlm.errors import UsageError
 
 TASKS: list[Callable[..., tuple[Any, Any]]] = [recall, copy, adding]

@@ -178,10 +178,10 @@ def test_onnx_that_differs_is_not_kept(
     run: Any, workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     needs("onnx")
-    monkeypatch.setattr("rnnlm.use.export.onnx_check.largest_difference", lambda *_: 2e-4)
+    monkeypatch.setattr("rnnlm.use.export.onnx_export.largest_difference", lambda *_: 2e-4)
     flags = ("export", workspace, "--model", "lstm", "--to", "onnx", "--out", tmp_path / "graphs")
     run(*flags).refused(4, "0.0002 nats", "nothing was kept")
-    monkeypatch.setattr("rnnlm.use.export.onnx_check.largest_difference", lambda *_: math.nan)
+    monkeypatch.setattr("rnnlm.use.export.onnx_export.largest_difference", lambda *_: math.nan)
     run(*flags).refused(4, "nan")
     assert not list(tmp_path.iterdir())
 

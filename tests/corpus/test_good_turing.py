@@ -5,8 +5,8 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from rnnlm.corpus import good_turing
-from rnnlm.corpus.good_turing import probability_of_new
+from rnnlm.corpus import ids as ids_of_splits
+from rnnlm.corpus.ids import probability_of_new
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 5])
@@ -25,5 +25,5 @@ def test_a_text_of_one_word_has_nothing_new_and_one_too_short_nothing_old() -> N
 
 
 def test_of_a_long_text_the_beginning_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(good_turing, "_TOKENS", 5)
+    monkeypatch.setattr(ids_of_splits, "_TOKENS", 5)
     assert probability_of_new(np.array([1, 2, 3, 4, 5, 1, 2, 3], np.uint16)) == 1

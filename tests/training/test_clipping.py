@@ -13,9 +13,8 @@ from rnnlm.errors import UsageError
 from rnnlm.model.architecture import Architecture
 from rnnlm.model.network import Network, SegmentOutput
 from rnnlm.training.average import Average
-from rnnlm.training.clipping import clip_gradients
 from rnnlm.training.objective import BatchCounts, penalties
-from rnnlm.training.optimizer import make_optimizer
+from rnnlm.training.optimizer import clip_gradients, make_optimizer
 from rnnlm.training.settings import TrainSettings, check_forms
 
 

@@ -8,9 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from rnnlm.builtin.adding import adding
-from rnnlm.builtin.copying import copy
-from rnnlm.builtin.recall import recall
+from rnnlm.builtin.memory_tasks import adding, copy, recall
 from rnnlm.corpus.sequences import Sequences
 from rnnlm.errors import UsageError
 from rnnlm.model.network import Network

@@ -12,7 +12,7 @@ from rnnlm.corpus.ids import Ids
 from rnnlm.model.architecture import Architecture
 from rnnlm.model.likelihood import log_probabilities, text_nats
 from rnnlm.model.network import Network
-from rnnlm.model.outputs.factor import SoftmaxFactor
+from rnnlm.model.outputs.loss import SoftmaxFactor
 from rnnlm.training import temperature
 from rnnlm.training.temperature import best_temperature, calibrate, fold
 

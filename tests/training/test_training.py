@@ -16,12 +16,11 @@ from rnnlm.model.architecture import Architecture
 from rnnlm.model.device import using_threads
 from rnnlm.model.network import Network
 from rnnlm.training.defaults import fill_in
-from rnnlm.training.language import LanguageObjective
+from rnnlm.training.language import LanguageObjective, striped_nats
 from rnnlm.training.loop import Trainer
+from rnnlm.training.optimizer import rate_at
 from rnnlm.training.progress import Outcome, Progress, Stopped
-from rnnlm.training.schedule import rate_at
 from rnnlm.training.settings import SettledSettings, TrainSettings
-from rnnlm.training.validation import striped_nats
 
 ARCHITECTURE = Architecture("lstm", 24, 8, 10, 2, True)
 

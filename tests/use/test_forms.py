@@ -14,9 +14,8 @@ from speakers import rules_of
 from rnnlm.corpus.alignment import Alignment
 from rnnlm.corpus.wording import token_ranges, word_marks
 from rnnlm.use.scoring.batch_scorer import TokenScores
-from rnnlm.use.scoring.forms import make_form
+from rnnlm.use.scoring.formats import make_form, tsv_line
 from rnnlm.use.scoring.lines import LineReader
-from rnnlm.use.scoring.plain import tsv_line
 from rnnlm.use.scoring.rows import ScoreRows
 from rnnlm.use.scoring.scored import BITS, LOG10, ScoredLine
 from rnnlm.use.scoring.totals import Totals, ten_to_the

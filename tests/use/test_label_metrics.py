@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rnnlm.use.labels.choice import prior_offsets
 from rnnlm.use.labels.metrics import Confusion
+from rnnlm.use.labels.predict import prior_offsets
 
 LABELS = tuple("abcde")
 pairs = st.lists(st.tuples(st.integers(-2, 4), st.integers(0, 4)), max_size=40)

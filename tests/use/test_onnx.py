@@ -17,7 +17,7 @@ from rnnlm.model.architecture import Architecture
 from rnnlm.model.likelihood import log_probabilities
 from rnnlm.model.network import Network
 from rnnlm.training.settings import CellName
-from rnnlm.use.export.onnx_check import Graph, largest_difference
+from rnnlm.use.export.onnx_export import Graph, largest_difference
 from rnnlm.use.export.onnx_graph import OnnxModel
 
 BASE = Architecture("lstm", 40, 10, 14, 1, True)

@@ -22,8 +22,7 @@ from rnnlm.use.rescoring.prefixes import PrefixReader, levels
 from rnnlm.use.rescoring.rescorer import Costs, Rescored, Rescorer, Weights
 from rnnlm.use.rescoring.srilm import SrilmLists
 from rnnlm.use.rescoring.tuning import Chooser, Features, tuned
-from rnnlm.use.rescoring.word_errors import edit_distances, read_references
-from rnnlm.use.rescoring.word_rates import WordRates
+from rnnlm.use.rescoring.word_errors import WordRates, edit_distances, read_references
 
 SEQUENCES = [[5, 6, 7, 2], [5, 6, 2], [5, 6, 7, 2], [2], [8, 6, 7, 2], [5, 6, 7, 9, 9, 2]]
 

@@ -7,7 +7,7 @@ import pytest
 from conftest import needs
 
 from rnnlm.errors import InputError, StorageError
-from rnnlm.views.forecast_plot import draw_forecast
+from rnnlm.views.charts import draw_forecast
 
 MAGIC = {".png": b"\x89PNG", ".svg": b"<?xml", ".pdf": b"%PDF"}
 

@@ -13,9 +13,8 @@ from rnnlm.tables.rules import SeriesRules
 from rnnlm.tables.series import Series
 from rnnlm.use.evaluation.settings import EvaluateSettings
 from rnnlm.use.forecasts.baselines import Baseline, baselines
-from rnnlm.use.forecasts.data import choose_windows
-from rnnlm.use.forecasts.evaluate import Errors, errors, forecasts
-from rnnlm.views.forecast_plot import draw_forecast
+from rnnlm.use.forecasts.evaluate import Errors, choose_windows, errors, forecasts
+from rnnlm.views.charts import draw_forecast
 
 _PLOTTED = 500  # rows of a picture
 

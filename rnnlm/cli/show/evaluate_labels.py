@@ -14,10 +14,9 @@ from rnnlm.model.finding import FoundModel
 from rnnlm.model.network import Network
 from rnnlm.screen import Grid, View, count
 from rnnlm.use.evaluation.settings import EvaluateSettings
-from rnnlm.use.labels.choice import prior_offsets
-from rnnlm.use.labels.data import choose_labelled
-from rnnlm.use.labels.evaluate import evaluate_labels, naive_bayes_confusion
+from rnnlm.use.labels.evaluate import choose_labelled, evaluate_labels, naive_bayes_confusion
 from rnnlm.use.labels.metrics import Confusion
+from rnnlm.use.labels.predict import prior_offsets
 
 _WHOLE_MATRIX = 12  # most labels whose matrix fits on a screen
 _WORST = 10

@@ -12,7 +12,7 @@ from rnnlm.screen import Grid, count
 from rnnlm.training.lags.settings import LagSettings, parse_cells, parse_lags
 from rnnlm.training.lags.study import TESTED, LagRun, lag_study
 from rnnlm.training.lags.tasks import LAG_TASKS
-from rnnlm.views.lag_plot import lag_plot
+from rnnlm.views.charts import lag_plot
 
 
 def study_lags(request: Request) -> None:

@@ -20,7 +20,7 @@ from rnnlm.use.settings import NeighborSettings
 from rnnlm.use.summaries import lines_near
 from rnnlm.use.texts import choose_text
 from rnnlm.use.words import Near, WordVectors
-from rnnlm.views.embedding_map import draw_map
+from rnnlm.views.charts import draw_map
 from rnnlm.workspace import Workspace
 
 _SHOWN = 100  # characters of a line on a screen

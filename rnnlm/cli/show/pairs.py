@@ -11,8 +11,8 @@ from rnnlm.cli.terminal import Terminal, terminal
 from rnnlm.corpus.sources import check_text, read_lines
 from rnnlm.errors import InputError
 from rnnlm.screen import Grid, count
+from rnnlm.use.scoring.formats import json_line, tsv_line
 from rnnlm.use.scoring.pairs import Tallies, read_pairs, score_pairs
-from rnnlm.use.scoring.plain import json_line, tsv_line
 from rnnlm.use.scoring.scorer import Scorer
 from rnnlm.use.scoring.settings import PairSettings
 

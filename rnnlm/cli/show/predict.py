@@ -16,10 +16,9 @@ from rnnlm.model.sealed import Sealed
 from rnnlm.tables.rules import SeriesRules
 from rnnlm.tables.source import read_table
 from rnnlm.use.forecasts.rows import forecast_table
-from rnnlm.use.labels.choice import prior_offsets
-from rnnlm.use.labels.predict import LabelChoice, Labelled, Labeller
+from rnnlm.use.labels.predict import LabelChoice, Labelled, Labeller, prior_offsets
 from rnnlm.use.settings import PredictSettings
-from rnnlm.views.forecast_plot import draw_forecast
+from rnnlm.views.charts import draw_forecast
 
 _PLOTTED = 500  # rows of a picture
 

@@ -18,8 +18,7 @@ from rnnlm.model.finding import FoundModel
 from rnnlm.model.likelihood import LanguageModel
 from rnnlm.model.network import Network
 from rnnlm.use.lines import blocks
-from rnnlm.use.scoring.forms import make_form, wanted_of
-from rnnlm.use.scoring.plain import json_line, tsv_line
+from rnnlm.use.scoring.formats import json_line, make_form, tsv_line, wanted_of
 from rnnlm.use.scoring.rows import Kept
 from rnnlm.use.scoring.scorer import Scorer
 from rnnlm.use.scoring.settings import ScoreSettings

@@ -18,7 +18,7 @@ from rnnlm.use.evaluation.keystrokes import OFFERS
 from rnnlm.use.evaluation.settings import SliceSettings
 from rnnlm.use.evaluation.sliced import Sliced, evaluate_slices
 from rnnlm.use.texts import choose_text
-from rnnlm.views.reliability_plot import reliability_plot
+from rnnlm.views.charts import reliability_plot
 
 
 def slices(request: Request) -> None:

@@ -11,9 +11,8 @@ from rnnlm.artifacts import read_manifest, write_bytes, write_json
 from rnnlm.config import to_toml
 from rnnlm.corpus.ids import Ids
 from rnnlm.corpus.normalizer import SPECIALS
-from rnnlm.corpus.reachable import unreachable
 from rnnlm.corpus.settings import WORD_KINDS
-from rnnlm.corpus.text import TextRules
+from rnnlm.corpus.text import TextRules, unreachable
 from rnnlm.corpus.tokenizer import build_tokenizer, tokens_by_id
 from rnnlm.directories import replacement, size_of
 from rnnlm.errors import ArtifactError

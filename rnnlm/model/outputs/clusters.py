@@ -15,7 +15,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from rnnlm.model.outputs.factor import SoftmaxFactor
+from rnnlm.model.outputs.loss import SoftmaxFactor
 
 
 class Cluster(nn.Module):

@@ -5,6 +5,7 @@ still in the cache, and the two products that need this gradient follow at once.
 memory traffic of softmax and its backward pass.
 """
 
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -12,6 +13,27 @@ from torch import Tensor
 from torch.nn import functional
 
 from rnnlm.model.outputs.product import add_product, product, zeros
+
+
+@dataclass(frozen=True)
+class SoftmaxFactor:
+    """A softmax that is a factor of the probability of some rows.
+
+    h (rows, width), V (choices, width), c (choices,); `targets` (rows,) are numbers of choices, negative where there
+    is nothing to predict; `rows` are their indices in the whole, None for all of it.
+    """
+
+    h: Tensor
+    V: Tensor
+    c: Tensor
+    targets: Tensor
+    rows: Tensor | None = None
+
+    @property
+    def loss(self) -> Tensor:
+        """Σ −log softmax(V h + c)[target], a scalar."""
+        return linear_cross_entropy(self.h, self.V, self.c, self.targets)
+
 
 # Logits at once: 16 MB. Steps of 1 × 512 with 10,000 outputs, half of the batch on each of two cores with AVX2, in
 # GFLOPS, twice: 97 and 106, 113 and 110, 122 and 115, 108 and 106 with blocks of 4, 8, 16 and 32 MB. AVX-512 and a

@@ -7,9 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rnnlm.builtin.adding import adding
-from rnnlm.builtin.copying import SYMBOLS, copy
-from rnnlm.builtin.recall import CUES, recall
+from rnnlm.builtin.memory_tasks import CUES, SYMBOLS, adding, copy, recall
 from rnnlm.model.architecture import Architecture
 
 _CHUNK = 1024  # sequences sampled at once

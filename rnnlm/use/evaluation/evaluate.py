@@ -1,12 +1,59 @@
-"""Evaluation of a language model on a text: perplexity and related metrics, all from one sum of nats."""
+"""Evaluation of a language model on a text: perplexity and the like, all from one sum of nats; the best possible."""
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from rnnlm.corpus.text import EncodedText
+import numpy as np
+import torch
+from torch import Tensor
+
+from rnnlm.builtin.stories import STORIES_SHA256, cross_entropy
+from rnnlm.corpus.clean import clean_blocks
+from rnnlm.corpus.ids import Ids, shifted
+from rnnlm.corpus.normalizer import CleanRule
+from rnnlm.corpus.settings import CleanSettings
+from rnnlm.corpus.sources import line_blocks
+from rnnlm.corpus.text import EncodedText, TextRules
 from rnnlm.corpus.tokenizer import UNKNOWN_ID
-from rnnlm.model.likelihood import LanguageModel, perplexity, text_nats
+from rnnlm.model.likelihood import LanguageModel, perplexity, spans_of, text_nats
+
+
+def best_possible_perplexity(corpus_sha256: str, split: Path, rules: TextRules, context: str) -> float | None:
+    """exp of the grammar's cross-entropy on a raw split of the corpus with this digest; None where it is not known.
+
+    It is known for default-cleaned words in one stream: other tokens are other events, and other contexts
+    hide from the model what the grammar sees.
+    """
+    usual = CleanRule.of(CleanSettings(), "word")
+    # The stories hold nothing on which earlier rules differ.
+    plain = rules.kind == "word" and rules.rule in (usual, usual.earlier()) and not rules.units.sentences
+    if corpus_sha256 != STORIES_SHA256 or context != "stream" or not plain:
+        return None
+    blocks = clean_blocks(line_blocks(split), rules.rule, rules.units)
+    nats, predictions = cross_entropy(line for block in blocks for line in block.text.decode().splitlines())
+    return math.exp(nats / predictions) if math.isfinite(nats) else None  # the grammar may not generate an edited story
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Tokens from `start` on: `inputs` (time, 1) and `targets` (time,) of ids; `fresh` where the state is reset."""
+
+    start: int
+    inputs: Tensor
+    targets: Tensor
+    fresh: bool
+
+
+def stretches(ids: Ids, context: str, steps: int) -> Iterator[Stretch]:
+    """The text in stretches of at most `steps` tokens, none across a border at which `context` resets the state."""
+    for first, end in spans_of(ids, context):
+        for start in range(int(first), int(end), steps):
+            targets = np.asarray(ids.ids[start : min(start + steps, end)], np.int64)
+            inputs = shifted(ids.ids, np.arange(start, start + len(targets)), first)
+            yield Stretch(start, torch.from_numpy(inputs).unsqueeze(1), torch.from_numpy(targets), start == first)
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,7 @@ from rnnlm.model.likelihood import LanguageModel, log_probabilities
 from rnnlm.model.network import Network
 from rnnlm.model.ngram.scratch import Scratch
 from rnnlm.use.comparison.spelling import unknown_words
-from rnnlm.use.evaluation.evaluate import Evaluation
-from rnnlm.use.evaluation.in_order import stretches
+from rnnlm.use.evaluation.evaluate import Evaluation, stretches
 from rnnlm.use.evaluation.keystrokes import Keystrokes
 from rnnlm.use.evaluation.reliability import Reliability
 from rnnlm.use.evaluation.slices import RANKED_KINDS, SlicedLines, Slices, make_slices

@@ -1,6 +1,6 @@
-"""Labels for raw lines, in their order: one for each text, or one for each word."""
+"""Labels for texts and words: the most probable ones, with an optional correction for how frequent they were."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +13,16 @@ from rnnlm.model.network import Network
 from rnnlm.model.prediction import predictions
 from rnnlm.use.generation.prompt import line_ids
 from rnnlm.use.lines import LINES, IdLines, blocks
+
+
+def prior_offsets(counts: Sequence[int], balance: float) -> NDArray[np.float64]:
+    """(labels,) −balance · log P(y), to be added to log p(y | x) before the largest is chosen.
+
+    p(y | x) / P(y) is the evidence of x for a label, independent of its frequency (Saerens et al. 2002, Menon et al.
+    2021). One is added to each of the training `counts` (labels,).
+    """
+    frequency = np.array(counts, np.float64) + 1
+    return np.asarray(-balance * np.log(frequency / frequency.sum()))
 
 
 @dataclass(frozen=True)

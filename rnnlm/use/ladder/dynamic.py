@@ -16,7 +16,7 @@ from rnnlm.corpus.ids import Ids
 from rnnlm.corpus.tokenizer import FIRST_OUTPUT
 from rnnlm.model.likelihood import SpanNats, target_nats
 from rnnlm.model.network import Network, States
-from rnnlm.use.evaluation.in_order import stretches
+from rnnlm.use.evaluation.evaluate import stretches
 
 RATES = (0.03, 0.1, 0.3, 1.0)
 DECAYS = (3e-3, 1e-2, 3e-2)

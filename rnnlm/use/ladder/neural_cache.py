@@ -19,7 +19,7 @@ from rnnlm.corpus.ids import Ids
 from rnnlm.corpus.tokenizer import FIRST_OUTPUT
 from rnnlm.model.likelihood import target_nats
 from rnnlm.model.network import Network
-from rnnlm.use.evaluation.in_order import stretches
+from rnnlm.use.evaluation.evaluate import stretches
 
 _STEPS = 256  # tokens whose similarities with the window are in memory at once
 

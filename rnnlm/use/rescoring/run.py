@@ -21,8 +21,7 @@ from rnnlm.use.rescoring.rescorer import Rescored, Rescorer, Weights
 from rnnlm.use.rescoring.settings import RescoreSettings
 from rnnlm.use.rescoring.srilm import SrilmLists
 from rnnlm.use.rescoring.tuning import MIXTURES, Features, tuned
-from rnnlm.use.rescoring.word_errors import read_references
-from rnnlm.use.rescoring.word_rates import WordRates
+from rnnlm.use.rescoring.word_errors import WordRates, read_references
 
 
 class ListRescoring:

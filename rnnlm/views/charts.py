@@ -1,0 +1,127 @@
+"""Pictures of one chart: a map of tokens, a forecast, the reliability of probabilities, accuracy by lag."""
+
+import contextlib
+import io
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from rnnlm.artifacts import write_bytes
+from rnnlm.errors import InputError
+
+# Without these, and a salt, a file would hold the time of its creation, and an SVG random identifiers.
+_METADATA: dict[str, dict[str, Any]] = {".png": {}, ".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
+
+
+@contextlib.contextmanager
+def picture(path: Path, width: float, height: float) -> Iterator[Any]:
+    """A matplotlib figure of a size in inches to draw on, written as PNG, SVG or PDF when the block succeeds.
+
+    Raises InputError for another ending, or where the `plots` extra is not installed.
+    """
+    ending = path.suffix.lower()
+    if ending not in _METADATA:
+        raise InputError(f"{path} has no ending of a picture", "end its name in .png, .svg or .pdf")
+    try:
+        import matplotlib as mpl  # noqa: PLC0415
+        from matplotlib.figure import Figure  # noqa: PLC0415
+    except ImportError:
+        raise InputError("a picture needs matplotlib", "pip install 'rnnlm[plots]'") from None
+    with mpl.rc_context({"svg.hashsalt": "rnnlm"}):
+        figure = Figure(figsize=(width, height), layout="constrained")
+        yield figure
+        content = io.BytesIO()
+        figure.savefig(content, format=ending[1:], dpi=150, metadata=_METADATA[ending])
+    write_bytes(path, content.getvalue())
+
+
+def draw_map(path: Path, points: NDArray[Any], names: list[str]) -> None:
+    """Write `names` at `points` (n, 2) as PNG, SVG or PDF, by the file's ending.
+
+    Raises InputError for another ending, or where the `plots` extra is not installed.
+    """
+    with picture(path, 10, 8) as figure:
+        axes = figure.subplots()
+        axes.scatter(points[:, 0], points[:, 1], s=4, color="0.7")
+        for (x, y), name in zip(points, names, strict=True):
+            axes.text(x, y, name, fontsize=7, parse_math=False)
+        axes.set_xlabel("first principal component")
+        axes.set_ylabel("second principal component")
+
+
+def draw_forecast(
+    path: Path, truth: NDArray[Any], forecast: NDArray[Any], baseline: NDArray[Any] | None = None, title: str = ""
+) -> None:
+    """Write `truth`, `forecast` and a `baseline`, (rows,) each, over time as PNG, SVG or PDF, by the file's ending.
+
+    NaN leaves a gap. Raises InputError for another ending, or where the `plots` extra is not installed.
+    """
+    with picture(path, 10, 4) as figure:
+        axes = figure.subplots()
+        axes.plot(truth, color="black", linewidth=1, label="measured")
+        if baseline is not None:
+            axes.plot(baseline, color="0.6", linewidth=1, linestyle="--", label="baseline")
+        axes.plot(forecast, color="tab:blue", linewidth=1, label="forecast")
+        axes.set_xlabel("row")
+        axes.set_title(title, parse_math=False)
+        axes.legend()
+
+
+def reliability_plot(path: Path, bins: Sequence[Mapping[str, float]]) -> None:
+    """Draw accuracy and the number of predictions of each bin (`from`, `to`, `confidence`, `accuracy`, `predictions`).
+
+    PNG, SVG or PDF by the file's ending. Raises InputError for another, or without the `plots` extra.
+    """
+    with picture(path, 5, 5.5) as figure:
+        above, below = figure.subplots(2, 1, sharex=True, height_ratios=(4, 1))
+        above.plot([0, 1], [0, 1], color="0.6", linestyle=":", label="perfectly calibrated")
+        above.plot([row["confidence"] for row in bins], [row["accuracy"] for row in bins], marker="o", label="model")
+        above.set_ylabel("accuracy of the top prediction")
+        above.set_xlim(0, 1)
+        above.set_ylim(0, 1)
+        above.legend()
+        width = [row["to"] - row["from"] for row in bins]
+        below.bar([row["from"] for row in bins], [row["predictions"] for row in bins], width, align="edge")
+        below.set_yscale("log")
+        below.set_xlabel("confidence: probability of the top prediction")
+        below.set_ylabel("predictions")
+
+
+Curves = Mapping[str, Sequence[float]]
+
+_MARKERS = "osD^v"
+
+
+@contextlib.contextmanager
+def lag_plot(path: Path) -> Iterator[Callable[[str, str, Sequence[int], Curves, float], None]]:
+    """A function that draws, once: (task, measure, lags, its value at each lag by network, its value for a guess).
+
+    PNG, SVG or PDF by the file's ending. Raises InputError for another ending, or where the `plots` extra is not
+    installed, on entering, before hours of training. NaN leaves a gap.
+    """
+    with picture(path, 7, 4.5) as figure:
+        yield lambda *drawn: _draw(figure.subplots(), *drawn)
+
+
+def _draw(axes: Any, task: str, measure: str, lags: Sequence[int], curves: Curves, guess: float) -> None:
+    order = sorted(range(len(lags)), key=lambda index: lags[index])
+    for number, (name, values) in enumerate(curves.items()):
+        # The lines of networks that remember everything coincide: later ones are drawn smaller.
+        axes.plot(
+            [lags[index] for index in order], [values[index] for index in order], label=name,
+            marker=_MARKERS[number % len(_MARKERS)], markersize=max(4, 11 - 2 * number), linewidth=max(1, 4.5 - number),
+        )  # fmt: skip
+    axes.axhline(guess, color="0.6", linestyle=":", label="a guess")
+    axes.set_xscale("log")
+    axes.set_xticks(sorted(lags), [f"{lag:,}" for lag in sorted(lags)])
+    axes.minorticks_off()
+    axes.set_title(task)
+    axes.set_xlabel("lag, steps")
+    axes.set_ylabel(measure)
+    if measure == "accuracy":
+        axes.set_ylim(0, 1.03)
+    else:
+        axes.set_yscale("log")
+    axes.legend()
