@@ -207,6 +207,15 @@ def test_a_plan_has_no_less_than_no_time(
     assert plan["reasons"][1] == "128 units: the fewest there are; the time is short"
 
 
+def test_a_budget_that_reading_has_spent_is_refused_before_more_is(
+    tmp_path: Path, run: Any, monkeypatch: pytest.MonkeyPatch, corpus: Path
+) -> None:
+    monkeypatch.setattr(budget_run, "started_at", lambda: time.monotonic() - 30)
+    ended = run("train", corpus, "--out", tmp_path / "work", "--budget", "10s")
+    assert (ended.code, "30 s of it went for reading" in ended.err) == (2, True)
+    assert not list((tmp_path / "work" / "models").glob("*"))
+
+
 def test_less_is_dropped_of_a_text_that_says_the_same_again(
     tmp_path: Path, run: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -72,11 +72,9 @@ def chosen(pipeline: Pipeline, given: TrainSettings, data: Data, directory: Path
     speed = recurrent_speed(device, min(max(_MEASURING * whole, 0.5), 3.0))
     spent = time.monotonic() - _start_of(pipeline.request)
     left = whole - spent - Reserved.of(whole, 5_000_000).seconds
-    if left < _LEAST:
-        raise UsageError(
-            f"--budget {given.budget}: {spent:.0f} s have gone for reading, which leaves none", "give more"
-        )
-    situation = Situation(left, speed, data.size.tokens, data.size.kind, data.counts, data.new)
+    if left < _LEAST and directory is None and not given.plan:
+        raise UsageError(f"--budget {given.budget}: {spent:.0f} s of it went for reading, none is left", "give more")
+    situation = Situation(max(0.0, left), speed, data.size.tokens, data.size.kind, data.counts, data.new)
     if directory is None:
         return choose(given, embedding, situation)
     begun, embedding = _begun(given, directory)
