@@ -12,7 +12,7 @@ ifneq ($(TORCH_INDEX),)
 torch-first = $(1)/bin/pip install --quiet --no-deps --index-url $(TORCH_INDEX) "$$(grep '^torch==' $(2))"
 endif
 
-.PHONY: demo test test-lowest test-core lint types check audit bench soak soak-kills soak-mutations clean
+.PHONY: demo test test-lowest test-core lint types check audit bench soak soak-kills soak-mutations soak-together clean
 
 .venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -75,13 +75,16 @@ audit:
 
 # The long forms of what `make test` does in short: 200 kills and as many signals, every system call of a run failing;
 # 100,000 changes of artifacts, a line of 100 MB.
-soak: soak-kills soak-mutations
+soak: soak-kills soak-mutations soak-together
 
 soak-kills: .venv/ready
 	RNNLM_KILLS=200 $(BIN)/python -m pytest tests/faults/test_kills.py tests/faults/test_saves.py
 
 soak-mutations: .venv/ready
 	RNNLM_MUTATIONS=100000 RNNLM_LINE_BYTES=100000000 $(BIN)/python -m pytest tests/faults/test_mutations.py tests/faults/test_cases.py
+
+soak-together: .venv/ready
+	RNNLM_PAIRS=5 RNNLM_FLAGS=500 $(BIN)/python -m pytest tests/faults/test_together.py
 
 bench: .venv/ready
 	$(BIN)/python benchmarks/reading.py
