@@ -15,13 +15,13 @@ class UnseenCharacters:
     def __init__(self, kind: str, names: Sequence[str]) -> None:
         known = {" ", "\n", *"".join(names), *"".join(SPECIALS)}
         self._known = known if kind in (*WORD_KINDS, "char") else None
+        self._plain = "".join(filter(str.isascii, known)).encode()
         self._counts: Counter[str] = Counter()
 
     def add(self, cleaned: bytes) -> None:
         """Count those of some text."""
-        if self._known is not None:
-            text = cleaned.decode()
-            self._counts.update({each: text.count(each) for each in set(text) - self._known})
+        if self._known is not None and (rest := cleaned.translate(None, self._plain)):
+            self._counts.update(each for each in rest.decode() if each not in self._known)
 
     def tell(self, notice: Callable[[str], None], name: str) -> None:
         """One notice, if there are any."""
