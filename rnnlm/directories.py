@@ -21,6 +21,7 @@ _MARGIN = 2**20  # bytes: manifests, logs and the blocks of a file system
 
 def _aside(directory: Path) -> Path:
     """Where the old directory is between the two renames."""
+    directory = directory if directory.name else directory.resolve()  # `.` has no name
     return directory.with_name(f".{directory.name}.old")
 
 

@@ -264,3 +264,15 @@ def test_tags_need_no_padding(tmp_path: Path, run: Any) -> None:
     flags = ("--task", "tag", "--batching", "sentences", "--max-length", "2", "--long-lines", "split", "--steps", "2")
     run("train", tmp_path / "tagged.txt", "--out", tmp_path / "work", *flags).ok()
     assert not (tmp_path / "work" / "pad").exists()
+
+
+def test_a_model_and_a_workspace_may_be_the_current_directory(
+    run: Any, trained: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(trained / "models" / "lstm")
+    text = trained / "raw" / "test.txt"
+    assert run("evaluate", ".", "--text", text, "--json").ok().json["tokens"] > 0
+    run("evaluate", "", "--text", text).ok()
+    monkeypatch.chdir(trained)
+    run("status", ".").ok()
+    run("evaluate", ".").ok()
