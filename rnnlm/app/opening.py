@@ -10,7 +10,6 @@ from rnnlm.app.pipeline import Pipeline
 from rnnlm.app.request import Request
 from rnnlm.artifacts import Manifest
 from rnnlm.corpus.decoding import Decoding
-from rnnlm.corpus.delimited import refuse_numbers
 from rnnlm.corpus.labels.raw import split_labelled, spool_labelled
 from rnnlm.corpus.labels.sources import LabelledReading
 from rnnlm.corpus.paths import CorpusFiles, find_corpus
@@ -37,8 +36,6 @@ def open_pipeline(request: Request, screen: Screen) -> Pipeline:
     _check_sections(request, labels)
     corpus = find_corpus(paths, label_files=labels == "text")
     _refuse_overlap(corpus, out)
-    for name in corpus.stream if labels is None else ():
-        refuse_numbers(name)
     with Workspace.claimed(out, force=request.run.force) as workspace:
         request.workspace = workspace
         other = _read_corpus(workspace, corpus, labels, request, screen)

@@ -17,7 +17,7 @@ from rnnlm.artifacts import durable
 from rnnlm.corpus.decoding import Decoding
 from rnnlm.corpus.paths import CorpusFiles
 from rnnlm.corpus.settings import SPLITS, Labels, RawSettings, parse_fractions, split_ends
-from rnnlm.corpus.sources import BLOCK, read_blocks
+from rnnlm.corpus.sources import BLOCK, read_blocks, refuse_numbers
 from rnnlm.errors import InputError
 from rnnlm.files import Advance
 
@@ -35,7 +35,9 @@ def corpus_digest(
         digest.update(f"{part}\n".encode() if corpus.splits else b"")
         with durable(spool / f"{part}.txt") as file:
             for name in names:
-                for block in read_blocks(name, field, decoding):
+                for number, block in enumerate(read_blocks(name, field, decoding)):
+                    if number == 0:
+                        refuse_numbers(name, block)
                     digest.update(block)
                     file.write(block)
                     progress(len(block))

@@ -5,6 +5,7 @@ which `</s>` ends every line. The stages (clean, tokenize, vocab) give the same 
 """
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,8 +20,34 @@ from rnnlm.corpus.ids import Ids, open_ids
 from rnnlm.corpus.normalizer import END, SPECIALS, UNKNOWN, Cleaner, CleanRule
 from rnnlm.corpus.settings import WORD_KINDS
 from rnnlm.corpus.tokenizer import END_ID, UNKNOWN_ID, byte_characters, pre_tokenizer, shown, tokens_by_id
-from rnnlm.corpus.unseen import UnseenCharacters
 from rnnlm.errors import InputError
+
+_SHOWN, _FOLDED = 8, set("‘’‚‛“”„‟‐‑‒–—―")
+
+
+class UnseenCharacters:
+    """Counts them in cleaned text; `names` are the tokens by id. Those of bytes and subwords have every character."""
+
+    def __init__(self, kind: str, names: Sequence[str]) -> None:
+        known = {" ", "\n", *"".join(names), *"".join(SPECIALS)}
+        self._known = known if kind in (*WORD_KINDS, "char") else None
+        self._plain = "".join(filter(str.isascii, known)).encode()
+        self._counts: Counter[str] = Counter()
+
+    def add(self, cleaned: bytes) -> None:
+        """Count those of some text."""
+        if self._known is not None and (rest := cleaned.translate(None, self._plain)):
+            self._counts.update(each for each in rest.decode() if each not in self._known)
+
+    def tell(self, notice: Callable[[str], None], name: str) -> None:
+        """One notice, if there are any."""
+        if not self._counts:
+            return
+        some = ", ".join(f"{each} (U+{ord(each):04X})" for each, _ in self._counts.most_common(_SHOWN))
+        more = ", …" if len(self._counts) > _SHOWN else ""
+        hint = "; train with --fold-quotes to write quotes and dashes in one way" if _FOLDED & set(self._counts) else ""
+        notice(f"{name}: {self._counts.total():,} characters that no token of the vocabulary has: {some}{more}{hint}")
+
 
 _CACHE_WORDS = 500_000
 _BATCH_CHARACTERS = 2**20

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rnnlm.corpus.compressed import expanded
-from rnnlm.corpus.delimited import SNIFFED, delimiter_of
+from rnnlm.corpus.sources import SNIFFED, delimiter_of
 from rnnlm.errors import InputError
 from rnnlm.tables.forms import DATE_FORMS, PLAIN, DateForm, Form, NumberForm, number_forms
 from rnnlm.tables.table import Column, ColumnKind, number_text

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from rnnlm.corpus.delimited import refuse_numbers
 from rnnlm.corpus.look import TextLook, unlike
 from rnnlm.corpus.paths import find_corpus
 from rnnlm.corpus.raw import join_splits, split_raw
 from rnnlm.corpus.settings import SPLITS, RawSettings
+from rnnlm.corpus.sources import refuse_numbers
 from rnnlm.errors import InputError
 
 DRAW = random.Random(5)
@@ -143,10 +143,9 @@ def test_splits_are_named_on_the_command_line(tmp_path: Path) -> None:
         ("a.csv", "1\n2\n", False),
     ],
 )
-def test_a_table_of_numbers_is_no_text(tmp_path: Path, name: str, text: str, numbers: bool) -> None:
-    (tmp_path / name).write_text(text)
+def test_a_table_of_numbers_is_no_text(name: str, text: str, numbers: bool) -> None:
     if numbers:
         with pytest.raises(InputError, match="rnnlm window"):
-            refuse_numbers(str(tmp_path / name))
+            refuse_numbers(name, text.encode())
     else:
-        refuse_numbers(str(tmp_path / name))
+        refuse_numbers(name, text.encode())

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from conftest import needs
 
-from rnnlm.corpus.delimited import delimiter_of
+from rnnlm.corpus.sources import delimiter_of
 from rnnlm.tables.gaps import in_words, longest_step
 from rnnlm.tables.source import read_table, write_table
 

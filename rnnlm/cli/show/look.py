@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from rnnlm.app.looking import look
 from rnnlm.app.request import Request
 from rnnlm.cli.terminal import terminal
 from rnnlm.model.finding import find_sealed
 from rnnlm.screen import Grid, View
+from rnnlm.use.looking import look
 from rnnlm.use.settings import LookSettings
 
 

@@ -11,8 +11,7 @@ from rnnlm.app.request import Request
 from rnnlm.artifacts import write_json
 from rnnlm.cli.terminal import Terminal, terminal
 from rnnlm.corpus.decoding import Decoding
-from rnnlm.corpus.delimited import records
-from rnnlm.corpus.sources import JSON_LINES, check_text, plain_name, text_blocks
+from rnnlm.corpus.sources import JSON_LINES, check_text, plain_name, records, text_blocks
 from rnnlm.errors import InputError, UsageError
 from rnnlm.model.finding import FoundModel
 from rnnlm.model.likelihood import LanguageModel

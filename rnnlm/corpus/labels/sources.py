@@ -14,10 +14,9 @@ from typing import Literal
 
 from rnnlm.builtin.stories import tagged_lines
 from rnnlm.corpus.decoding import Decoding
-from rnnlm.corpus.delimited import csv_rows, tsv_rows
 from rnnlm.corpus.paths import BUILTIN
 from rnnlm.corpus.settings import FIELD, LABEL, Labels
-from rnnlm.corpus.sources import JSON_LINES, plain_name, read_lines
+from rnnlm.corpus.sources import JSON_LINES, csv_rows, plain_name, read_lines, tsv_rows
 from rnnlm.errors import InputError
 
 LabelledPair = tuple[str, str]

@@ -14,9 +14,8 @@ from numpy.typing import NDArray
 from rnnlm.corpus.clean import clean_blocks
 from rnnlm.corpus.normalizer import UNKNOWN
 from rnnlm.corpus.settings import WORD_KINDS
-from rnnlm.corpus.text import IdTable, Segmenter, TextRules
+from rnnlm.corpus.text import IdTable, Segmenter, TextRules, UnseenCharacters
 from rnnlm.corpus.tokenizer import END_ID, UNKNOWN_ID, tokens_by_id
-from rnnlm.corpus.unseen import UnseenCharacters
 from rnnlm.errors import InputError
 
 _WINDOW = 2**18  # bytes of text in a window; a longer line makes a longer window
