@@ -179,7 +179,7 @@ def _checked_blocks(file: BinaryIO, path: Path, size: int) -> Iterator[bytes]:
 SNIFFED, _SNIFFED_BYTES = 50, 2**20  # lines read to find the separator, and their bytes
 _LONGEST_FIELD = 64 * 2**20  # characters; a quote that is never closed would otherwise take the whole file
 _DELIMITERS = ",;\t|"
-_NUMBER = re.compile(r"[\d.,:/T +-]*\d[\d.,:/T +-]*([eE][+-]?\d+)?%?|NA|nan|NaN")  # or a date, or missing
+_NUMBER = re.compile(r"(?=[^\d]*\d)[\d.,:/T +-]+([eE][+-]?\d+)?%?|NA|nan|NaN")  # or a date, or missing
 
 
 def delimiter_of(lines: Sequence[str]) -> str:
@@ -187,6 +187,7 @@ def delimiter_of(lines: Sequence[str]) -> str:
 
     It must be more than one; a comma if there is no such character.
     """
+    csv.field_size_limit(_LONGEST_FIELD)
     for delimiter in _DELIMITERS:
         widths = [len(row) for row in csv.reader(lines, delimiter=delimiter) if row]
         if len(lines) == SNIFFED and len(widths) > 1:
@@ -197,20 +198,24 @@ def delimiter_of(lines: Sequence[str]) -> str:
 
 
 def records(name: str, columns: Sequence[str], decoding: Decoding) -> Iterator[list[Any]]:
-    """The values of some columns of each record of a .csv, .tsv or JSON Lines file; of an empty line none, as ''.
+    """The values of some columns of each record of a .csv, .tsv or JSON Lines file, the first of which is text.
 
-    In .tsv a quotation mark is an ordinary character. Raises InputError for a column that is not there.
+    Of an empty line of JSON Lines they are ''. In .tsv a quotation mark is an ordinary character. Raises InputError for
+    a column that is not there.
     """
     lines = read_lines(name, decoding)
     if plain_name(name).endswith(JSON_LINES):
         for number, line in enumerate(lines, 1):
             try:
                 record = json.loads(line) if line.strip() else dict.fromkeys(columns, "")
-                yield [record[column] for column in columns]
+                values = [record[column] for column in columns]
             except (ValueError, KeyError, TypeError, RecursionError):
                 raise InputError(
                     f"{name}, line {number:,}: no JSON object with {', '.join(columns)}", "name its fields"
                 ) from None
+            if not isinstance(values[0], str):
+                raise InputError(f"{name}, line {number:,}: the field {columns[0]!r} is not text", "name another")
+            yield [decoding.line(values[0], f"{name}, line {number:,}"), *values[1:]]
         return
     rows = tsv_rows(lines) if plain_name(name).endswith(".tsv") else csv_rows(name, lines)
     _, header = next(rows, (0, []))
@@ -231,7 +236,6 @@ def tsv_rows(lines: Iterator[str]) -> Iterator[tuple[int, list[str]]]:
 
 def csv_rows(name: str, lines: Iterator[str]) -> Iterator[tuple[int, list[str]]]:
     """Rows with the number of their first line, columns between commas or semicolons, quoted as in RFC 4180."""
-    csv.field_size_limit(_LONGEST_FIELD)
     lines = (f"{line}\n" for line in lines)
     first_lines = list(itertools.islice(lines, SNIFFED))
     rows = csv.reader(itertools.chain(first_lines, lines), delimiter=delimiter_of(first_lines), strict=True)

@@ -1,6 +1,6 @@
 """Text to tokens, as `tokenizers` objects: one builder for each kind, and the ids that all of them share.
 
-The object built here becomes `tokenizer.json`, which defines tokens and ids for every command; `encoder.py` has a
+The object built here becomes `tokenizer.json`, which defines tokens and ids for every command; `text.py` has a
 faster way to the same result.
 """
 

@@ -44,7 +44,10 @@ def _table(path: Path) -> dict[str, Any]:
             lines, whole = _first_lines(str(path))
             part = Path(directory, plain_name(path.name))
             part.write_text("".join(f"{line}\n" for line in lines), "utf-8")
-        columns, readings, rows = describe_source(part)
+        try:
+            columns, readings, rows = describe_source(part)
+        except InputError as error:
+            raise InputError(error.message.replace(str(part), str(path)), error.hint) from None
     kinds = {column.name: column.kind for column in columns}
     found: dict[str, Any] = {
         "what": "a table", "read": "all" if whole else _PART, "rows": rows, "columns": _listed(kinds),

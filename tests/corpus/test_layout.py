@@ -141,6 +141,8 @@ def test_splits_are_named_on_the_command_line(tmp_path: Path) -> None:
         ("a.csv", "text,label\nthe cat sat,1\na dog,2\n", False),
         ("a.txt", "1,2\n3,4\n", False),
         ("a.csv", "1\n2\n", False),
+        ("a.csv", f"a,b\n{'x' * 200_000},y\n", False),
+        ("a.csv", f"a,b\n{'1' * 200_000}x,y\n", False),
     ],
 )
 def test_a_table_of_numbers_is_no_text(name: str, text: str, numbers: bool) -> None:

@@ -105,7 +105,7 @@ def _texts(file: str, field: str, kept: Kept, reading: Decoding) -> Iterator[byt
     """The text of each record as a line, some at a time; the values to pass through are added to `kept`."""
     for some in blocks(records(file, (field, *kept.names), reading)):
         kept.lines.extend(tuple(values) for _, *values in some)
-        yield "".join(" ".join(str(text).split()) + "\n" for text, *_ in some).encode()
+        yield "".join(" ".join(text.split()) + "\n" for text, *_ in some).encode()
 
 
 def _write_row(name: str, report: dict[str, Any]) -> None:
