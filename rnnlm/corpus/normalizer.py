@@ -168,7 +168,7 @@ def load_normalizer(text: str) -> normalizers.Normalizer:
 
 
 _UNKNOWN_BYTE = b"\xff"  # for `<unk>` in ASCII
-_BRACKETS = re.compile("[<＜﹤].*[>＞﹥]")
+_OPENING, _CLOSING = re.compile("[<＜﹤]"), re.compile("[>＞﹥]")
 
 
 @dataclass(frozen=True)
@@ -226,14 +226,14 @@ class Cleaner:
     def _by_words(self, lines: bytes) -> bytes:
         """Each distinct space-separated word goes through the normalizer once."""
         text = lines.decode()
-        whole = self._marks is not None and _BRACKETS.search(text)
+        whole = self._marks is not None and _has_brackets(text)
         if len(self._cache) > _CACHE_WORDS:
             self._cache.clear()
         for word in set(text.split()).difference(self._cache):
             self._cache[word] = normalize(self._normalizer, word)
         known = self._cache.__getitem__
         cleaned = [
-            self._whole(line) if whole and _BRACKETS.search(line) else " ".join(filter(None, map(known, line.split())))
+            self._whole(line) if whole and _has_brackets(line) else " ".join(filter(None, map(known, line.split())))
             for line in text.split("\n")
         ]
         return "\n".join(cleaned).encode()
@@ -257,6 +257,11 @@ class Cleaner:
         if self._rule.special and b"<" in lines:
             lines = re.sub(rb"(?<![^ \n])(?:<pad>|<s>|</s>)(?![^ \n])", UNKNOWN.encode(), lines)
         return lines.replace(_UNKNOWN_BYTE, UNKNOWN.encode())
+
+
+def _has_brackets(text: str) -> bool:
+    """Whether a special string may be in it: its brackets are, in any form that becomes them."""
+    return bool(_OPENING.search(text) and _CLOSING.search(text))
 
 
 def _ascii_table(rule: CleanRule) -> bytes:

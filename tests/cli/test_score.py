@@ -265,6 +265,7 @@ def test_columns_are_named_and_kept(trained: Path, run: Any, tmp_path: Path, nam
     run("score", trained, path).refused(3, name, "--field")
     run("score", trained, path, "--field", "text").refused(3, name, "text")
     run("score", trained, path, "--keep", "item").refused(2, "--keep")
+    run("score", trained, path, "--field", "sentence", "--keep", "item,bits").refused(2, "--keep bits")
     bad = tmp_path / "bad.jsonl"
     for value, word in (("null", "not text"), ("3", "not text"), ('"the \\ud800 cat"', "surrogate")):
         bad.write_text(f'{{"sentence": {value}}}\n')

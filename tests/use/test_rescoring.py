@@ -234,5 +234,6 @@ def test_the_older_lists_of_srilm_are_in_bytelogs(lines: list[str], acoustic: in
     assert found.scores == pytest.approx({"acoustic": acoustic * bytelog, "lm": lm * bytelog}, abs=1e-4)
     assert found.text == "the cat"
     assert found.line.split()[3 if "<s>" in lines[1] else 2 :][-2:] == ["the", "cat"]
-    with pytest.raises(InputError, match="line 2 does not begin with three numbers"):
-        list(SrilmLists().read("u1.nbest", [lines[0], "the cat"]))
+    for wrong in ("the cat", f"({'9' * 5000}) the cat"):
+        with pytest.raises(InputError, match="line 2 does not begin with three numbers"):
+            list(SrilmLists().read("u1.nbest", [lines[0], wrong]))

@@ -23,8 +23,8 @@ _BYTELOG = 1024 * math.log(1.0001)  # nats in a bytelog
 
 def _newer(line: str, version: str) -> str:
     """A line of NBestList1.0, `(score) w1 w2 …`, or 2.0, where `( st: 0 et: 9 g: -8 a: -70 )` follows each word."""
-    whole, words = re.match(r"\((-?\d+)\)", line), re.sub(r"\([^()]*\)", " ", line).split()
-    acoustic, lm = (sum(map(int, re.findall(rf"\b{name}: (-?\d+)", line))) for name in ("a", "g"))
+    whole, words = re.match(r"\((-?\d{1,15})\)", line), re.sub(r"\([^()]*\)", " ", line).split()
+    acoustic, lm = (sum(map(int, re.findall(rf"\b{name}: (-?\d{{1,15}})\b", line))) for name in ("a", "g"))
     if version == "1":
         acoustic, lm = int(whole[1]) if whole else 0, 0
     head = f"{acoustic * _BYTELOG * LOG10:.6f} {lm * _BYTELOG * LOG10:.6f} {len(words)}" if whole else ""

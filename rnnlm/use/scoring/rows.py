@@ -13,6 +13,7 @@ import numpy as np
 from rnnlm.corpus.normalizer import END
 from rnnlm.corpus.text import TextRules
 from rnnlm.corpus.tokenizer import END_ID, UNKNOWN_ID, shown, tokens_by_id
+from rnnlm.errors import UsageError
 from rnnlm.use.scoring.scored import BITS, NO_SPACE, ScoredLine, Word
 
 Row = dict[str, Any]
@@ -58,6 +59,9 @@ class ScoreRows:
         self._names[END_ID] = END
         self._make = {"line": self._line, "word": self._words, "token": self._tokens, "region": self._regions}[level]
         self._kept = kept or Kept()
+        twice = next((name for name in self._kept.names if name in ("id", *_FIELDS[level])), None)
+        if twice is not None:
+            raise UsageError(f"--keep {twice}: the rows have a column of that name", "rename it in the file")
         named = ("id",) if ids and level != "line" else ()
         self.fields = ("line", *self._kept.names, *named, *_FIELDS[level][1:])
 
