@@ -1,7 +1,7 @@
-"""CSV, TSV and Parquet files as blocks of numbers and codes; what counts as missing.
+"""CSV, TSV and Parquet files as blocks of numbers and codes.
 
 A file is read twice in bounded memory: once to learn what each column holds, once for the values. pyarrow splits
-files into cells; the standard library finds the line that an error names. Forms of numbers and dates: `forms.py`.
+files into cells; the standard library finds the line that an error names. What a column is: `columns.py`.
 """
 
 import contextlib
@@ -22,15 +22,14 @@ from numpy.typing import NDArray
 from rnnlm.corpus.compressed import expanded
 from rnnlm.corpus.sources import SNIFFED, delimiter_of
 from rnnlm.errors import InputError
-from rnnlm.tables.forms import DATE_FORMS, PLAIN, DateForm, Form, NumberForm, number_forms
-from rnnlm.tables.table import Column, ColumnKind, number_text
+from rnnlm.tables.columns import Seen, known
+from rnnlm.tables.forms import Form, NumberForm, number_forms
+from rnnlm.tables.table import Column, ColumnKind
 
-MISSING = ("", "na", "n/a", "nan", "null", "?", "-")
 _BYTES = 8 * 2**20
 _ROWS = 2**16
 _TEXTS = 2**20
 _EXPANSION = 200  # largest decompression ratio of more than 64 MB
-_TRIED = 50  # values on which a form of date is tried before all
 _MICROSECONDS = 1e6
 Arrays = list[Any]  # a block of a file: for each column an arrow array of numbers, time stamps or texts
 Block = tuple[NDArray[np.float64], NDArray[np.int32]]  # (n, number and date columns), (n, text columns)
@@ -131,7 +130,7 @@ class ArrowSource:
                 )
 
     def _codes(self, array: Any, index: int) -> NDArray[np.int32]:
-        encoded = _known(array).dictionary_encode()
+        encoded = known(array).dictionary_encode()
         values = self._values[index]
         met = [values.setdefault(text, len(values)) for text in encoded.dictionary.to_pylist()]
         if len(values) > _TEXTS:
@@ -261,94 +260,6 @@ def _plain(array: Any, path: Path, name: str) -> Any:
     raise InputError(f"{path}: column {name} holds values of type {kind}", "write the table without it")
 
 
-@dataclass
-class _Seen:
-    """What the first reading learns of a column: the forms that fit so far, with the values that a number form fits."""
-
-    numbers: dict[NumberForm, int]
-    dates: list[DateForm] = field(default_factory=lambda: list(DATE_FORMS))
-    known: int = 0
-    example: str | None = None
-    typed: ColumnKind | None = None  # the kind of a column that is no text in the file
-    strays: dict[NumberForm, tuple[int, str]] = field(default_factory=dict)  # the first misfit, and its row
-    latest: dict[DateForm, int] = field(default_factory=dict)  # of the forms in which dates increase so far
-
-    def add(self, array: Any, first_row: int) -> None:
-        """Take in a block that begins at `first_row`."""
-        from pyarrow import compute, types  # noqa: PLC0415
-
-        if not types.is_string(array.type):
-            self.typed = "date" if types.is_timestamp(array.type) else "number"
-            return
-        known = _known(array)
-        count = len(known) - known.null_count
-        if not count:
-            return
-        plain = PLAIN.fits(known)
-        for form, before in self.numbers.items():
-            if before < self.known == self.numbers[PLAIN] and plain.true_count == count:
-                continue  # out of the question
-            # What is plain fits the other forms too; where the comma is the point, without one.
-            fits = plain if form is PLAIN or (plain.true_count == count and not form.comma) else form.fits(known)
-            self.numbers[form] += fits.true_count
-            if fits.true_count < count:
-                index = fits.index(False).as_py()
-                self.strays.setdefault(form, (first_row + index, known[index].as_py()))
-        if self.example is None:
-            self.example = compute.drop_null(known)[0].as_py()
-        self.known += count
-        if plain.true_count:  # no date is a plain number, and trying all forms takes most of the time of reading
-            self.dates = []
-        some = compute.drop_null(known)[:_TRIED]
-        self.dates = [form for form in self.dates if form.fits(some).false_count == 0]
-        self.dates = [form for form in self.dates if self._increases(form, form.read(known), count)]
-
-    def _increases(self, form: DateForm, dates: Any, count: int) -> bool:
-        """Whether all values of a block are dates of this form; notes whether they increase."""
-        import pyarrow as pa  # noqa: PLC0415
-        from pyarrow import compute  # noqa: PLC0415
-
-        if len(dates) - dates.null_count < count:
-            return False
-        moments = compute.drop_null(dates).cast(pa.int64()).to_numpy(zero_copy_only=False)
-        if self.known == count or form in self.latest:
-            before = self.latest.pop(form, moments[0])
-            if before <= moments[0] and (np.diff(moments) >= 0).all():
-                self.latest[form] = int(moments[-1])
-        return True
-
-    @property
-    def form(self) -> Form | None:
-        """The first form that every known value has, of dates the first that increases; plain for no value."""
-        numbers: list[Form] = [form for form, count in self.numbers.items() if count == self.known]
-        return next(iter([*numbers, *(form for form in self.dates if form in self.latest), *self.dates]), None)
-
-    @property
-    def kind(self) -> ColumnKind:
-        """The kind of the column."""
-        form = self.form
-        if self.typed is not None:
-            return self.typed
-        return "text" if form is None else "number" if isinstance(form, NumberForm) else "date"
-
-    @property
-    def stray(self) -> tuple[int, str] | None:
-        """The first value of a text column that is no number, and its row, where most are."""
-        form = max(self.numbers, key=self.numbers.__getitem__)
-        return self.strays[form] if self.kind == "text" and 2 * self.numbers[form] > self.known else None
-
-    @property
-    def reading(self) -> str | None:
-        """How a form that could be read in another way is read, in words."""
-        import pyarrow as pa  # noqa: PLC0415
-
-        form = self.form
-        if self.example is None or form in (None, PLAIN) or (isinstance(form, DateForm) and form.format is None):
-            return None
-        value = form.read(pa.array([self.example]))[0].as_py()
-        return f"{self.example!r} is read as {number_text(value) if isinstance(value, float) else value}"
-
-
 def _scanned(
     path: Path,
     names: list[str],
@@ -357,7 +268,7 @@ def _scanned(
     numbers: tuple[NumberForm, ...],
 ) -> ArrowSource:
     """A source after its first reading; `where` names the position of a row in the file."""
-    seen = [_Seen(dict.fromkeys(numbers, 0)) for _ in names]
+    seen = [Seen(dict.fromkeys(numbers, 0)) for _ in names]
     rows = 0
     for arrays in read():
         for column, array in zip(seen, arrays, strict=True):
@@ -371,16 +282,6 @@ def _scanned(
     return ArrowSource(path, names, kinds, forms, strays, readings, read)
 
 
-def _known(array: Any) -> Any:
-    """Texts without spaces at their ends, null for those in `MISSING`."""
-    import pyarrow as pa  # noqa: PLC0415
-    from pyarrow import compute  # noqa: PLC0415
-
-    trimmed = compute.utf8_trim_whitespace(array)
-    missing = compute.is_in(compute.utf8_lower(trimmed), value_set=pa.array(MISSING))
-    return compute.if_else(missing, pa.scalar(None, pa.string()), trimmed)
-
-
 def _numbers(array: Any, form: Form | None) -> NDArray[np.float64]:
     """(n,) numbers, or seconds since 1970; NaN where missing."""
     import pyarrow as pa  # noqa: PLC0415
@@ -388,7 +289,7 @@ def _numbers(array: Any, form: Form | None) -> NDArray[np.float64]:
 
     if types.is_string(array.type):
         assert form is not None
-        array = form.read(_known(array))
+        array = form.read(known(array))
     if types.is_timestamp(array.type):
         array = array.cast(pa.int64()).cast(pa.float64(), safe=False)
         return np.asarray(array.to_numpy(zero_copy_only=False), np.float64) / _MICROSECONDS
