@@ -37,6 +37,12 @@ def test_parts_of_two_languages_are_unlike_and_an_alphabet_is_not(tmp_path: Path
     assert not unlike(train, written(tmp_path / "few", other[:5]))
 
 
+def test_a_long_list_in_alphabetical_order_is_of_one_kind(tmp_path: Path) -> None:
+    """Only letters after the second are compared: the last lines begin as no other does."""
+    lines = sorted(name.capitalize() for name in names("aabcdeefghiijklmnoopqrstuuvwxyz", 4000))
+    assert not unlike(written(tmp_path / "t", lines[:3800]), written(tmp_path / "v", lines[3800:]))
+
+
 def test_wrapped_prose_is_told_from_verse_and_from_lines_of_tokens() -> None:
     words = names("abcdefgh", 3000)
     prose = textwrap.wrap(" ".join(words), 70)
