@@ -18,6 +18,8 @@ RENAMED = {
 }
 # Settings that are constants now or were removed; dropped where they were recorded.
 GONE = ("sample_megabytes", "stretch", "candidates", "samples", "sampled_share")
+_FORMS = {("tanh", False): "lstm", ("tanh", True): "lstm-peephole", ("none", False): "lstm-plain",
+          ("none", True): "lstm-plain-peephole"}  # fmt: skip
 # Old flags, and the commands that replace them.
 MOVED = {
     "ladder": "rnnlm ladder",
@@ -31,14 +33,24 @@ MOVED = {
 MOVED_COMMANDS = {
     "recipes": "rnnlm config --recipes",
     "accept": "rnnlm status WORK --accept",
-    "lags": "rnnlm corpus TASK --study",
+    "lags": "rnnlm corpus recall --out DIR, and train each cell on it",
 }
 _VALUES = {("schedule", "passes"): "epochs"}
 
 
 def renamed(values: Mapping[str, Any]) -> dict[str, Any]:
     """Settings by their present names, without those that were removed."""
+    values = without_forms(values)
     return {RENAMED.get(name, name): _value(name, value) for name, value in values.items() if name not in GONE}
+
+
+def without_forms(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The same with forms of the LSTM, once settings of their own, as cells; TypeError for forms that never were."""
+    kept = {name: value for name, value in values.items() if name not in ("activation", "peepholes")}
+    form = values.get("activation", "tanh"), values.get("peepholes", False)
+    if form not in _FORMS:
+        raise TypeError
+    return kept if _FORMS[form] == "lstm" else {**kept, "cell": _FORMS[form]}
 
 
 def _value(name: str, value: Any) -> Any:
@@ -50,4 +62,6 @@ def instead_of(name: str, *, negated: bool = False) -> str | None:
     if name in RENAMED:
         new = RENAMED[name].replace("_", "-")
         return f"has another name now: use --{'no-' * negated}{new}"
+    if name in ("activation", "peepholes"):
+        return "is a cell now: use --cell lstm-plain, lstm-peephole or lstm-plain-peephole"
     return f"is a command now: use {MOVED[name]}" if name in MOVED else "was removed" if name in GONE else None

@@ -5,11 +5,12 @@ Nothing of rnnlm is used by the runner; it reads the files by their bytes.
 
 import hashlib
 import json
+import re
 import shutil
 import struct
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,10 +26,10 @@ from rnnlm.corpus.settings import CleanSettings
 from rnnlm.corpus.text import TextRules
 from rnnlm.corpus.tokenizer import build_tokenizer
 from rnnlm.model.architecture import Architecture
+from rnnlm.model.cells.library import shipped
 from rnnlm.model.network import Network
 from rnnlm.model.quantized import seal_quantized
 from rnnlm.model.sealed import model_config, read_sealed, seal_model, text_description
-from rnnlm.training.settings import CellName
 
 DOCUMENT = (Path(__file__).resolve().parents[1] / "docs" / "model-format.md").read_text("utf-8")
 Array = np.ndarray[Any, np.dtype[np.float64]]
@@ -89,8 +90,10 @@ class Runner:
         return rows if up is None else rows @ up.T
 
     def start(self) -> list[dict[str, Array]]:
-        H, outputs = self.a["hidden"], self.a["vocabulary"] - 2
-        return [{"h": np.zeros(H), "s": np.zeros(H), "y": np.zeros(outputs)} for _ in range(self.a["layers"])]
+        names = re.findall(r"(\w+)\(t-1\)", self.a["equations"])
+        sizes = {"yhat": self.a["vocabulary"] - 2, "x": self.a["embedding"]}
+        H, layers = self.a["hidden"], self.a["layers"]
+        return [{name: np.zeros(sizes.get(name, H)) for name in names} for _ in range(layers)]
 
     def output(self, h: Array) -> Array:
         """o(t), or log p with clusters."""
@@ -110,30 +113,54 @@ class Runner:
         """Read one id, changing the state; log p of the outputs."""
         x = self.E[number]
         for i, own in enumerate(state):
-            U, W, b, P = (self.w.get(f"layers.{i}.{letter}", np.zeros(1)) for letter in "UWbP")
-            cell, h, s = self.a["cell"], own["h"], own["s"]
-            if cell in ("elman", "elman-relu"):
-                a = b + U @ x + W @ h
-                h = np.tanh(a) if cell == "elman" else np.maximum(0, a)
-            elif cell == "gru":
-                (ur, uz, un), (wr, wz, wn) = np.split(b + U @ x, 3), np.split(W @ h, 3)
-                r, z = sigmoid(ur + wr), sigmoid(uz + wz)
-                h = (1 - z) * np.tanh(un + r * wn) + z * h
-            elif cell == "lstm":
-                g, f, c, q = np.split(b + U @ x + W @ h, 4)
-                Pg, Pf, Pq = P if self.a["peepholes"] else np.zeros((3, len(h)))
-                g, f = sigmoid(g + Pg * s), sigmoid(f + Pf * s)
-                s = f * s + g * (np.tanh(c) if self.a["activation"] == "tanh" else c)
-                h = np.tanh(s) * sigmoid(q + Pq * s)
-            else:
-                fed = W @ own["y"]
-                if self.a["forced"]:
-                    fed = W[:, number - 2] if number >= 2 else 0
-                h = np.tanh(b + U @ x + fed)
-                o = self.output(h)
-                own["y"] = np.exp(log_softmax(o)) if self.a["feedback"] == "probabilities" else o
-            own["h"], own["s"], x = h, s, h
+            own = self.equations(i, x, own, number)
+            state[i], x = own, own["h"]
         return log_softmax(self.output(x))
+
+    def equations(self, layer: int, x: Array, before: dict[str, Array], number: int) -> dict[str, Array]:
+        """Every name of a layer's equations in one step."""
+        now: dict[str, Any] = {"x": x}
+        if self.a["forced"]:
+            before["yhat"] = np.eye(self.a["vocabulary"] - 2)[number - 2] * (number >= 2)
+        blocks = self.blocks(layer)
+        space = {"before": before, "now": now, "sigmoid": sigmoid, "tanh": np.tanh, "exp": np.exp, "max": np.maximum,
+                 "relu": lambda a: np.maximum(0, a), "softplus": lambda a: np.log1p(np.exp(a)), **blocks}  # fmt: skip
+        for line in self.lines:
+            name, _, term = line.partition("(t) = ")
+            term = re.sub(r"([A-Z]\w*) (\w+\(t(-1)?\)|\(.*?\)\))", r"(\1 @ \2)", term)  # a matrix by a vector
+            term = re.sub(r"(\w+)\(t-1\)", r"before['\1']", term)
+            now[name] = eval(re.sub(r"(\w+)\(t\)", r"now['\1']", term), {}, space)  # noqa: S307
+        if "yhat" in self.a["equations"]:
+            o = self.output(now["h"])
+            now["yhat"] = np.exp(log_softmax(o)) if self.a["feedback"] == "probabilities" else o
+        return now
+
+    @property
+    def lines(self) -> list[str]:
+        """The equations, each after those that it reads within a step."""
+        left = [line for line in self.a["equations"].splitlines() if not line.startswith("start ")]
+        names = [line.partition("(t)")[0] for line in left]
+        order: list[str] = []
+        while left:
+            known = [line.partition("(t)")[0] for line in order]
+            line = next(
+                line for line in left
+                if all(u in known or u not in names for u in re.findall(r"(\w+)\(t\)", line.partition("=")[2]))
+            )  # fmt: skip
+            order.append(line)
+            left.remove(line)
+        return order
+
+    def blocks(self, layer: int) -> dict[str, Array]:
+        """U_g, U_f, … from the rows of U, as many as units each, in the order in which the equations have them."""
+        found: dict[str, Array] = {}
+        names = re.findall(r"[A-Za-z]\w*(?!\w|\()", self.a["equations"])
+        for name in dict.fromkeys(names):
+            weights = self.w.get(f"layers.{layer}.{name.partition('_')[0]}")
+            if weights is not None:
+                same = [each for each in dict.fromkeys(names) if each.partition("_")[0] == name.partition("_")[0]]
+                found[name] = np.split(weights, len(same))[same.index(name)]
+        return found
 
     def nats(self, text: str, context: str) -> list[float]:
         """−log p of every token of a text, line ends included."""
@@ -158,16 +185,17 @@ BASE = Architecture("lstm", 4 + len(WORDS), 6, 9, 1, True)
 FORMS = {
     "lstm": replace(BASE, layers=2),
     "lstm, untied": replace(BASE, tied=False),
-    "lstm, peepholes": replace(BASE, peepholes=True, activation="none"),
+    "lstm, peepholes": replace(BASE, equations="", cell="lstm-plain-peephole"),
     "lstm, clusters": replace(BASE, cuts=(10, 20), widths=(6, 3)),
-    "gru": replace(BASE, cell="gru", layers=2),
-    "gru, no projection": replace(BASE, cell="gru", embedding=9),
-    "gru, tanh of a projection": replace(BASE, cell="gru", read_out="tanh"),
-    "elman": replace(BASE, cell="elman"),
-    "elman-relu": replace(BASE, cell="elman-relu"),
-    "output-recurrent": replace(BASE, cell="output-recurrent"),
-    "output-recurrent, logits": replace(BASE, cell="output-recurrent", feedback="logits"),
-    "output-recurrent, forced": replace(BASE, cell="output-recurrent", forced=True),
+    "gru": replace(BASE, equations="", cell="gru", layers=2),
+    "gru, no projection": replace(BASE, equations="", cell="gru", embedding=9),
+    "gru, tanh of a projection": replace(BASE, equations="", cell="gru", read_out="tanh"),
+    "elman": replace(BASE, equations="", cell="elman"),
+    "elman-relu": replace(BASE, equations="", cell="elman-relu"),
+    "output-recurrent": replace(BASE, equations="", cell="output-recurrent"),
+    "output-recurrent, logits": replace(BASE, equations="", cell="output-recurrent", feedback="logits"),
+    **{name: replace(BASE, equations="", cell=name) for name in shipped()},
+    "output-recurrent, forced": replace(BASE, equations="", cell="output-recurrent", forced=True),
 }
 
 
@@ -272,7 +300,7 @@ def test_the_document_names_all_there_is() -> None:
     named = DOCUMENT[DOCUMENT.index("## architecture") : DOCUMENT.index("## weights.safetensors")]
     for field in fields(Architecture):
         assert f"`{field.name}`" in named, field.name
-    for cell in get_args(CellName):
+    for cell in shipped():
         assert f"`{cell}`" in named
     for kind in ("language", "tag", "classify", "forecast", "stream", "sentence", "document"):
         assert f"`{kind}`" in DOCUMENT

@@ -27,7 +27,6 @@ from rnnlm.corpus.settings import (
 from rnnlm.errors import ArtifactError, UsageError
 from rnnlm.renamed import GONE, RENAMED
 from rnnlm.tables.settings import WindowSettings
-from rnnlm.training.lags.settings import LagSettings
 from rnnlm.training.settings import TrainSettings
 from rnnlm.use.comparison.settings import CompareSettings
 from rnnlm.use.evaluation.settings import EvaluateSettings, SliceSettings
@@ -37,6 +36,7 @@ from rnnlm.use.ladder.settings import LadderSettings
 from rnnlm.use.rescoring.settings import RescoreSettings
 from rnnlm.use.scoring.settings import PairSettings, ScoreSettings
 from rnnlm.use.settings import (
+    CellsSettings,
     InspectSettings,
     LookSettings,
     ModelSettings,
@@ -78,7 +78,6 @@ SECTIONS: dict[str, type[Any]] = {
     "embed": EmbedSettings,
     "window": WindowSettings,
     "train": TrainSettings,
-    "lags": LagSettings,
     "ngram": NgramSettings,
     "model": ModelSettings,
     "evaluate": EvaluateSettings,
@@ -92,6 +91,7 @@ SECTIONS: dict[str, type[Any]] = {
     "chat": DrawSettings,
     "next": NextSettings,
     "predict": PredictSettings,
+    "cells": CellsSettings,
     "inspect": InspectSettings,
     "export": ExportSettings,
     "vectors": VectorSettings,

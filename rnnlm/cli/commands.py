@@ -81,15 +81,12 @@ def _use(
 
 COMMANDS = (
     Command(
-        "corpus", "Prepare", "List the built-in corpora and tasks, write one, or study how networks learn a task.",
-        "corpus:corpus",
-        ("rnnlm corpus stories --out data", "rnnlm corpus recall --study --lags 5,20 --plot lags.png"),
-        ("corpus", "lags"),
+        "corpus", "Prepare", "List the built-in corpora and tasks, or write one.", "corpus:corpus",
+        ("rnnlm corpus stories --out data", "rnnlm corpus recall --lag 30 --out recall"), ("corpus",),
         {
             "name": (_argument(str | None, "corpus or task; without it, all are listed"), None),
             "out": (_option(Path | None, "--out", "write to this directory instead of standard output"), None),
             "tagged": (_option(bool, "--tagged", "for stories: write a word and its part of speech per line"), False),
-            "study": (_option(bool, "--study", "train networks on the task at each lag, and compare them"), False),
         },
     ),
     Command(
@@ -136,6 +133,12 @@ COMMANDS = (
             "rnnlm train work --cell gru --hidden 256 --epochs 5 --name small",
         ),
         ("train", *_TEXT, "pad", "embed", "reading"), _CORPUS, also=("kind",),
+    ),
+    Command(
+        "cells", "Train", "List the recurrent cells, or show one: equations, weights, gates, costs, its graph.",
+        "cells:cells", ("rnnlm cells lstm --plot lstm.svg", 'rnnlm cells lstm --equation "f(t) = 1" --latex'),
+        ("cells",),
+        {"cell": (_argument(str | None, "a cell's name, or a file of equations; without it, all are listed"), None)},
     ),
     Command(
         "ngram", "Train", "Train an interpolated modified Kneser-Ney model, or read one from an ARPA file.",

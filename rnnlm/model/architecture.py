@@ -1,9 +1,14 @@
 """The architecture of a network; imports no torch."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import get_origin, get_type_hints
+from typing import Any, get_origin, get_type_hints
 
 from rnnlm.corpus.tokenizer import FIRST_OUTPUT
+from rnnlm.errors import UsageError
+from rnnlm.model.cells.form import Form, Layer, bare, read_form
+from rnnlm.model.cells.library import shipped
+from rnnlm.renamed import without_forms
 
 _LARGEST = 16384  # size of a layer, as in the settings
 
@@ -12,7 +17,8 @@ _LARGEST = 16384  # size of a layer, as in the settings
 class Architecture:
     """Everything that determines the shapes of a network and the meaning of its inputs and outputs.
 
-    It reads ids below `vocabulary`, or `features` real numbers per step where `vocabulary` is 0. `task` says what the
+    `equations` is the text of the cell; for a name of the library it may be left out. It reads ids below `vocabulary`,
+    or `features` real numbers per step where `vocabulary` is 0. `task` says what the
     outputs are: the next token ('language'), a label for each step ('tag') or sequence ('classify'), or real values
     ('forecast'); `labels` is their number where they are not tokens. `summary` is the pooling: 'steps' for an output at
     every step, otherwise how a sequence becomes one vector. `forced`: a cell that feeds the output back is given
@@ -31,17 +37,23 @@ class Architecture:
     features: int = 0
     labels: int = 0
     summary: str = "steps"
-    activation: str = "tanh"
-    peepholes: bool = False
     feedback: str = "probabilities"
     forced: bool = False
     direct: bool = False
     cuts: tuple[int, ...] = ()
     widths: tuple[int, ...] = ()
     read_out: str = "linear"
+    equations: str = ""
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> "Architecture":
+        """The architecture of a configuration, also of an earlier version; TypeError for other names."""
+        return cls(**without_forms(values))
 
     def __post_init__(self) -> None:
-        """JSON has no tuples."""
+        """JSON has no tuples, and earlier versions no equations."""
+        if not self.equations and self.cell in shipped():
+            object.__setattr__(self, "equations", bare(shipped()[self.cell].text))
         object.__setattr__(self, "cuts", tuple(self.cuts))
         object.__setattr__(self, "widths", tuple(self.widths))
 
@@ -62,6 +74,17 @@ class Architecture:
             return self.embedding
         return self.hidden + (self.features if self.direct else 0)
 
+    @property
+    def form(self) -> Form:
+        """The equations of its cell; CellError for a text that is none."""
+        return read_form(self.equations, self.cell)
+
+    @property
+    def recurrent_layers(self) -> list[Layer]:
+        """The sizes of each recurrent layer."""
+        widths = [self.embedding if self.vocabulary else self.features, *[self.hidden] * (self.layers - 1)]
+        return [self.form.layer(width, self.hidden, self.outputs) for width in widths]
+
     def fits(self) -> bool:
         """Whether a network can be built from these types, ranges and names, which may come from any file."""
         hints = get_type_hints(type(self))
@@ -81,7 +104,6 @@ class Architecture:
             and (self.labels > 0) == (self.task != "language")
             and self.summary in summaries.get(self.task, ("steps", "last", "mean", "max"))
             and self.task in ("language", "tag", "classify", "forecast")
-            and self.activation in ("tanh", "none")
             and self.feedback in ("probabilities", "logits")
             and not (self.tied and self.task != "language")
             and (not self.cuts or self.tied)
@@ -89,4 +111,12 @@ class Architecture:
             and len(self.widths) == len(self.cuts)
             and all(1 <= width <= self.embedding for width in self.widths)
             and (self.read_out == "linear" or (self.read_out == "tanh" and self.projected))
+            and self._has_a_cell()
         )
+
+    def _has_a_cell(self) -> bool:
+        try:
+            square = self.form.shapes.square
+        except UsageError:
+            return False
+        return not square or all(layer.inputs == layer.hidden for layer in self.recurrent_layers)

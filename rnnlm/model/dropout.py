@@ -48,7 +48,7 @@ class Dropout:
 
     def drop_weights(self, W: Tensor) -> Tensor:
         """W with a fraction `recurrent` of its numbers 0, the same for all steps of a batch."""
-        return W if self.recurrent == 0.0 else W * self._mask(W, W.shape, self.recurrent)
+        return W * self._mask(W, W.shape, self.recurrent)
 
     def steps(self, inputs: Tensor, fraction: float) -> Tensor:
         """(time, batch) of booleans for `inputs` of that shape, each true with probability `fraction`."""

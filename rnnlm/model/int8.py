@@ -41,9 +41,16 @@ class Int8Rows:
         """(rows, columns) float32: the matrix that the rows represent."""
         return self.numbers * self.scale.unsqueeze(1)
 
-    def after(self, first: int) -> "Int8Rows":
-        """The rows from number `first` on."""
-        return Int8Rows(self.numbers[first:], self.scale[first:])
+    def part(self, first: int, end: int | None = None) -> "Int8Rows":
+        """The rows from number `first` to before `end`, standing for the same part of the matrix."""
+        found = Int8Rows(self.numbers[first:end], self.scale[first:end])
+        found._version = self._version
+        return found
+
+    def belongs_to(self, whole: "Int8Rows") -> bool:
+        """Whether these are rows of `whole`, standing for the same matrix."""
+        same = self.numbers.untyped_storage().data_ptr() == whole.numbers.untyped_storage().data_ptr()
+        return same and self._version == whole._version
 
     def standing_for(self, matrix: Tensor) -> "Int8Rows":
         """The same rows, to be used as long as the float32 matrix made from them is not changed."""

@@ -3,7 +3,6 @@
 import torch
 
 from rnnlm.errors import ArtifactError
-from rnnlm.model.cells.registry import CELLS
 from rnnlm.model.likelihood import LanguageModel
 from rnnlm.model.network import Network
 from rnnlm.model.ngram.grams import read_grams
@@ -32,8 +31,6 @@ def load_network(sealed: Sealed, device: str = "cpu", *, int8: bool = False) -> 
     weights, rows = sealed_weights(sealed)
     if int8 and not rows:
         weights, rows = dequantize(quantize(weights), str(sealed.path / WEIGHTS))
-    if architecture.cell not in CELLS:
-        raise ArtifactError(f"{sealed.path}: there is no cell {architecture.cell!r}", "use the program that wrote it")
     if parameter_count(architecture) != sum(array.size for array in weights.values()):  # before memory is allocated
         raise ArtifactError(f"{sealed.path / WEIGHTS} holds other numbers than {CONFIG} asks for", REMEDY)
     model = Network(architecture, torch.Generator())

@@ -13,9 +13,8 @@ from torch.nn import functional
 from rnnlm.corpus.tokenizer import FIRST_OUTPUT, PAD_ID
 from rnnlm.errors import ArtifactError
 from rnnlm.model.architecture import Architecture
-from rnnlm.model.cells.cell import Cell, CellOptions, Output, State
-from rnnlm.model.cells.output_recurrent import OutputRecurrent
-from rnnlm.model.cells.registry import make_cell
+from rnnlm.model.cells.cell import Cell, CellOptions, Output
+from rnnlm.model.cells.engine import State, Weights
 from rnnlm.model.dropout import Dropout
 from rnnlm.model.embedding import INIT_STD
 from rnnlm.model.int8 import Int8Rows
@@ -89,11 +88,11 @@ class Network(nn.Module):
             table = torch.empty(rows, a.embedding).normal_(0, start.std, generator=generator)
             table[PAD_ID] = 0
             self.embedding = nn.Parameter(table)
-        options = CellOptions(a.activation, a.peepholes, a.feedback, start.recurrent, start.forget_bias)
+        options = CellOptions(a.feedback, start.recurrent, start.forget_bias)
         head = Output(a.outputs, lambda h: self.logits(self._read_out(h)))
         sizes = [width, *[a.hidden] * a.layers]
         self.layers = nn.ModuleList(
-            make_cell(a.cell, sizes[layer], a.hidden, options, generator, head) for layer in range(a.layers)
+            Cell(a.form, sizes[layer], a.hidden, options, generator, head) for layer in range(a.layers)
         )
         bound = a.hidden**-0.5
         if a.projected:
@@ -129,16 +128,17 @@ class Network(nn.Module):
         Returns the network itself; its outputs change only by rounding.
         """
         for number, cell in enumerate(self.cells):
-            own = {"U": cell.U, "W": cell.W}
-            names = {letter: f"layers.{number}.{letter}" for letter in own}
-            cell.int8 = {letter: rows[name].standing_for(own[letter]) for letter, name in names.items() if name in rows}
+            names = {letter: f"layers.{number}.{letter}" for letter in cell.matrices}
+            cell.int8 = {
+                letter: rows[name].standing_for(cell.matrices[letter]) for letter, name in names.items() if name in rows
+            }
         self._int8 = {}
         if self.projection is not None and "projection" in rows:
             self._int8["projection"] = rows["projection"].standing_for(self.projection)
         if self.output is not None and "output" in rows:
             self._int8["outputs"] = rows["output"].standing_for(self.output)
         elif self.output is None and self.bands is None and "embedding" in rows:
-            self._int8["outputs"] = rows["embedding"].after(FIRST_OUTPUT).standing_for(self.output_matrix)
+            self._int8["outputs"] = rows["embedding"].part(FIRST_OUTPUT).standing_for(self.output_matrix)
         return self
 
     def initial_state(self, batch: int) -> States:
@@ -168,8 +168,10 @@ class Network(nn.Module):
             x = dropout.drop(x, dropout.inputs)
         after = []
         for number, (layer, state) in enumerate(zip(self.cells, states, strict=True)):
-            W = None if dropout is None else dropout.drop_weights(layer.W)
-            h, state = self._run(layer, x, state, W, forced)
+            changed = None
+            if dropout is not None and dropout.recurrent:
+                changed = {letter: dropout.drop_weights(weights) for letter, weights in layer.recurrent.items()}
+            h, state = self._run(layer, x, state, changed, forced)
             after.append(state)
             last = number == a.layers - 1
             x = h if dropout is None else dropout.drop(h, dropout.outputs if last else dropout.between)
@@ -189,15 +191,15 @@ class Network(nn.Module):
         return self.bands.embed(x, ids - FIRST_OUTPUT).view(*inputs.shape, -1)
 
     def _run(
-        self, layer: Cell, x: Tensor, state: State, W: Tensor | None, forced: ForcedInput | None
+        self, layer: Cell, x: Tensor, state: State, changed: Weights | None, forced: ForcedInput | None
     ) -> tuple[Tensor, State]:
         """One layer over a segment."""
-        if forced is None or not isinstance(layer, OutputRecurrent):  # no other cell takes it
-            h, state = layer(x, state, W)
+        if forced is None or not layer.form.feeds_back:
+            h, state = layer(x, state, changed)
             return h, state
         if forced.given is None:
-            return layer.forced(x, forced.previous, W), state
-        return layer.guided(x, state, forced.previous, forced.given, W)
+            return layer.forced(x, state, forced.previous, changed)
+        return layer.guided(x, state, forced.previous, forced.given, changed)
 
     def _read_out(self, h: Tensor) -> Tensor:
         """(…, hidden) → (…, width)."""
@@ -240,7 +242,7 @@ class Network(nn.Module):
     @property
     def feeds_back(self) -> bool:
         """Whether the network's output is part of its state, so that forced input makes a difference."""
-        return any(cell.FEEDS_BACK for cell in self.cells)
+        return self.architecture.form.feeds_back
 
     @property
     def parameter_count(self) -> int:
@@ -292,6 +294,9 @@ class Network(nn.Module):
     def load(self, tensors: Mapping[str, NDArray[Any]], origin: str) -> None:
         """Load weights; ArtifactError when names, shapes or values do not fit."""
         own = self.state_dict()
+        # Earlier versions had peepholes as P (3, hidden).
+        tensors = {name.replace(".P", ".p"): array.reshape(-1) if name.endswith(".P") else array
+                   for name, array in tensors.items()}  # fmt: skip
         remedy = "the directory's files do not belong together; copy the model again"
         if set(own) != set(tensors):
             raise ArtifactError(f"{origin} holds other tensors than the configuration asks for", remedy)

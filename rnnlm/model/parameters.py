@@ -4,7 +4,6 @@ from itertools import pairwise
 
 from rnnlm.corpus.tokenizer import FIRST_OUTPUT
 from rnnlm.model.architecture import Architecture
-from rnnlm.model.cells.registry import CELLS
 
 
 def parameter_count(architecture: Architecture) -> int:
@@ -20,8 +19,5 @@ def parameter_count(architecture: Architecture) -> int:
 
 
 def layer_parameters(a: Architecture) -> int:
-    """The parameters of the recurrent layers: U, W, b, and peepholes."""
-    cell = CELLS[a.cell]
-    rows, fed = len(cell.BLOCKS) * a.hidden, a.outputs if cell.FEEDS_BACK else a.hidden
-    widths = [a.embedding if a.vocabulary else a.features, *[a.hidden] * (a.layers - 1)]
-    return sum(rows * (width + fed + 1) for width in widths) + (3 * a.hidden * a.layers if a.peepholes else 0)
+    """The parameters of the recurrent layers."""
+    return sum(layer.parameters for layer in a.recurrent_layers)

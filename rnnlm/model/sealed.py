@@ -188,7 +188,7 @@ def _read(path: Path, manifest: Manifest) -> Sealed:
     try:
         if "ngram" in config:
             return _read_ngram(path, config, manifest)
-        architecture = Architecture(**config["architecture"])
+        architecture = Architecture.of(config["architecture"])
         good = config["format"] == FORMAT and config["task"] == architecture.task and architecture.fits()
         good = good and WEIGHTS in manifest.outputs
         good = good and isinstance(config.get("data", {}), dict)

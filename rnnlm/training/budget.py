@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rnnlm.model.cells.registry import CELLS
+from rnnlm.model.cells.library import find_cell
 from rnnlm.model.outputs.cuts import output_operations
 from rnnlm.training.defaults import cut_of, fill_in
-from rnnlm.training.settings import FEEDS_BACK, OutputLayerName, SettledSettings, TrainSettings
+from rnnlm.training.settings import OutputLayerName, SettledSettings, TrainSettings, can_scale, feeds_back
 
 INIT_STD = 0.2  # of the embedding's initial numbers
 _SIZES = (128, 192, 256, 320, 384, 448, 512, 640, 768, 1024, 1280, 1536, 2048)
@@ -140,7 +140,7 @@ def _regularised(
         read_out=given.read_out or ("tanh" if some and projected else "linear"),
         activation_penalty=filled(given.activation_penalty, 2.0 if some else 0.0),
         temporal_penalty=filled(given.temporal_penalty, 1.0 if some else 0.0),
-        temperature_scaling=filled(given.temperature_scaling, given.cell not in FEEDS_BACK),
+        temperature_scaling=filled(given.temperature_scaling, can_scale(given)),
     )
 
 
@@ -151,16 +151,16 @@ def _dropout(epochs: float, hidden: int) -> float:
 
 def _output_layer(settings: TrainSettings, outputs: int) -> OutputLayerName:
     """Clusters for many outputs, with shorter rows of rare words for very many."""
-    if not settings.tied or settings.cell in FEEDS_BACK or outputs < _CLUSTERS:
+    if not settings.tied or feeds_back(settings) or outputs < _CLUSTERS:
         return "full"
     return "adaptive" if outputs >= _ADAPTIVE else "clusters"
 
 
 def operations_per_token(settings: SettledSettings, dimensions: int, situation: Situation) -> float:
     """Floating-point operations of the matrix products per training token, forward and backward."""
-    hidden, blocks = settings.hidden, len(CELLS[settings.cell].BLOCKS)
+    hidden, form = settings.hidden, find_cell(settings.cell, settings.equation).form
     widths = [dimensions, *[hidden] * (settings.layers - 1)]
-    forward: float = sum(2 * blocks * hidden * (width + hidden) for width in widths)
+    forward: float = sum(form.layer(width, hidden, len(situation.counts)).operations for width in widths)
     width = dimensions if settings.tied else hidden
     if settings.tied and hidden != dimensions:
         forward += 2 * hidden * dimensions

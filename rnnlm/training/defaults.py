@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from rnnlm.errors import InputError, UsageError
 from rnnlm.model.outputs.cuts import Cut, choose_cut, with_widths
-from rnnlm.training.settings import FEEDS_BACK, SettledSettings, TrainSettings, settled
+from rnnlm.training.settings import SettledSettings, TrainSettings, can_scale, feeds_back, settled
 
 _SMALL_UNITS = ("char", "byte")
 
@@ -60,7 +60,7 @@ def fill_in(
         learning_rate=rate,
         pooling=settings.pooling or ("last" if task == "classify" else "steps"),
         skip_connection=task == "forecast"
-        and settings.cell not in FEEDS_BACK
+        and not feeds_back(settings)
         and settings.pooling not in ("mean", "max")
         and settings.skip_connection is not False,
         # A real input set to zero is a different value, so real inputs are dropped only on request.
@@ -77,16 +77,17 @@ def _check_task(settings: TrainSettings, task: str) -> None:
         raise UsageError(f"--pooling {settings.pooling} with --task {task}", "it has an output at every step")
     if task == "classify" and settings.pooling == "steps":
         raise UsageError("--pooling steps with --task classify", "a text has one label; use last, mean or max")
-    if task == "classify" and settings.cell in FEEDS_BACK:
-        raise UsageError("--cell output-recurrent with --task classify", "it has no output to feed back before the end")
+    if task == "classify" and feeds_back(settings):
+        raise UsageError(f"--cell {settings.cell} with --task classify", "it has no output to feed back before the end")
     if settings.skip_connection and settings.pooling in ("mean", "max"):
         raise UsageError(
             f"--skip-connection with --pooling {settings.pooling}", "x(t) is read at the last step; use last or steps"
         )
-    if settings.temperature_scaling and (task != "language" or settings.cell in FEEDS_BACK):
+    if settings.temperature_scaling and (task != "language" or not can_scale(settings)):
         what = f"--task {task}" if task != "language" else f"--cell {settings.cell}"
         raise UsageError(
-            f"--temperature-scaling with {what}", "it is for language models that do not feed their output back"
+            f"--temperature-scaling with {what}",
+            "it is for language models that read x(t) by matrices alone, and no output of theirs",
         )
     if task != "forecast" and settings.skip_connection:
         raise UsageError(f"--skip-connection with --task {task}", "only a forecast reads the values that it continues")
@@ -99,7 +100,7 @@ def _check_output_layer(settings: TrainSettings, task: str, tied: bool) -> None:
         raise UsageError(f"--output-layer {kind} with --task {task}", "its outputs are few; omit it")
     if kind != "full" and not tied:
         raise UsageError(f"--output-layer {kind} without --tied", "inputs and outputs share the rows; add --tied")
-    if kind != "full" and settings.cell in FEEDS_BACK:
+    if kind != "full" and feeds_back(settings):
         raise UsageError(f"--output-layer {kind} with --cell {settings.cell}", "it feeds back all its outputs")
     if settings.cuts is not None and kind == "full":
         raise UsageError(f"--cuts with --output-layer {kind}", "they are cuts of clusters and adaptive layers")

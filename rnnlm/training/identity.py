@@ -6,7 +6,7 @@ an earlier one.
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +65,8 @@ class Identity:
         start = changed(EmbedSettings, embed)
         network = {name: value for name, value in config.items() if name not in _BESIDE}
         if "architecture" in network:
-            network["architecture"] = without_defaults(Architecture, network["architecture"])
+            known = Architecture.of(network["architecture"])
+            network["architecture"] = without_defaults(Architecture, asdict(known))
         parts: dict[str, dict[str, Any]] = {
             "settings": {**settings, **({"embed": start} if start else {})}, "config": _as_json(network),
             "inputs": dict(inputs),

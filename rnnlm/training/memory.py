@@ -11,7 +11,6 @@ for two, of 81 and 107 %; the last factor was then raised from 1.4 for longer ru
 """
 
 from rnnlm.model.architecture import Architecture
-from rnnlm.model.cells.registry import CELLS
 from rnnlm.model.parameters import layer_parameters, parameter_count
 from rnnlm.training.data_parallel import parts_of
 from rnnlm.training.settings import SettledSettings
@@ -30,11 +29,11 @@ def demand_bytes(architecture: Architecture, settings: SettledSettings, steps: i
     width = settings.batch_size
     parts = len(parts_of(width, threads))
     copies += 0 if parts == 1 else parts
-    rows, cell = steps * width, CELLS[a.cell]
+    rows, form = steps * width, a.form
     table = _FLOAT * a.vocabulary * a.embedding
     churn = (_CHURN if table < _SMALL else _CHURN_OF_LARGE) * table
-    per_row = a.layers * (2 * len(cell.BLOCKS) + 4) * a.hidden  # numbers kept for the backward pass
-    outputs = 0 if a.task == "language" and (a.forced or not cell.FEEDS_BACK) else 3 * rows * a.outputs
+    per_row = a.layers * form.kept * a.hidden  # numbers kept for the backward pass
+    outputs = 0 if a.task == "language" and (a.forced or not form.feeds_back) else 3 * rows * a.outputs
     floats = copies * parameter_count(a) + _LAYERS * layer_parameters(a) + _ROWS * rows * per_row + outputs
     return int(_KERNELS + churn + _FLOAT * floats)
 

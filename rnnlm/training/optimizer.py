@@ -58,7 +58,7 @@ _PARTS = ("step", "exp_avg", "exp_avg_sq")
 def make_optimizer(model: Network, settings: SettledSettings) -> torch.optim.Optimizer:
     """AdamW (Loshchilov & Hutter 2019), β₂ 0.99 for short runs, or stochastic gradient descent.
 
-    Matrices decay, biases and peepholes do not. AdamW's steps have the size of the rate whatever the weights are, and
+    Matrices decay, vectors do not. AdamW's steps have the size of the rate whatever the weights are, and
     the embedding's weights are many times as large as a layer's: they have their own rate.
     """
     words: list[nn.Parameter] = []
@@ -68,7 +68,7 @@ def make_optimizer(model: Network, settings: SettledSettings) -> torch.optim.Opt
         if name == "embedding" or name.endswith(".rows"):
             words.append(parameter)
         else:
-            (matrices if parameter.dim() > 1 and not name.endswith(".P") else others).append(parameter)
+            (matrices if parameter.dim() > 1 else others).append(parameter)
     decay, times = settings.weight_decay, settings.embedding_rate or 1.0
     groups = [
         {"params": words, "weight_decay": decay, "times": times},

@@ -6,13 +6,11 @@ from typing import Any, ClassVar, Literal
 
 from rnnlm.config import above, at_least, between, check_directory_name, duration, seconds, setting
 from rnnlm.errors import UsageError
+from rnnlm.model.cells.library import find_cell
 
-CellName = Literal["elman", "elman-relu", "output-recurrent", "lstm", "gru"]
 SHORTEST_BUDGET = 10
-FEEDS_BACK: tuple[CellName, ...] = ("output-recurrent",)  # cells whose state is the network's output
-# Settings that only some cells have, and those that are fixed for a cell that feeds its output back.
-_FORMS = {"peepholes": ("lstm",), "activation": ("lstm",), "feedback": FEEDS_BACK, "forcing": FEEDS_BACK,
-          "own_outputs": FEEDS_BACK}  # fmt: skip
+# Settings that only cells have that feed the network's output back, and those that are fixed for them.
+_FED_BACK = ("feedback", "forcing", "own_outputs")
 _NOT_FED_BACK = ("layers", "skip_connection", "pooling", "temperature_scaling")
 Pooling = Literal["steps", "last", "mean", "max"]
 OutputLayerName = Literal["full", "clusters", "adaptive"]
@@ -38,7 +36,12 @@ class NetworkSettings:
     """The network: its cell, its size and its forms."""
 
     panel: ClassVar[str] = "Network"
-    cell: CellName = setting("lstm", "the recurrent cell", basic=True)
+    cell: str = setting(
+        "lstm", "the recurrent cell: a name that `rnnlm cells` lists, or a file of equations", basic=True
+    )
+    equation: str | None = setting(
+        None, 'equations in place of the cell\'s own, as "f(t) = 1"; several have ; between', auto="none"
+    )
     hidden: int | None = setting(
         None, "hidden units of a layer (H)", between(1, 16384), auto="follows from the corpus", basic=True
     )
@@ -66,8 +69,6 @@ class NetworkSettings:
         auto="full; follows from the vocabulary with --budget",
     )
     cuts: str | None = setting(None, "first output of each later cluster, as 500,2500", _cuts, auto="chosen for speed")
-    activation: Literal["tanh", "none"] = setting("tanh", "activation of the LSTM's candidate")
-    peepholes: bool = setting(False, "connect the LSTM's gates to the cell state")
     feedback: Literal["probabilities", "logits"] = setting(
         "probabilities", "what an output-recurrent network feeds back to its input",
     )  # fmt: skip
@@ -257,8 +258,9 @@ class TrainSettings(
     def fitting(recorded: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
         """The recorded settings without those of cells other than the current one."""
         cell = given["cell"] or recorded.get("cell") or TrainSettings.cell
-        dropped = {name for name, cells in _FORMS.items() if cell not in cells}
-        dropped |= set(_NOT_FED_BACK) if cell in FEEDS_BACK else set()
+        other = given["cell"] not in (None, recorded.get("cell", TrainSettings.cell))
+        found = find_cell(cell, given["equation"] or (None if other else recorded.get("equation")))
+        dropped = {*(_NOT_FED_BACK if found.feeds_back else _FED_BACK), *(["equation"] if other else [])}
         return {name: value for name, value in recorded.items() if name not in dropped}
 
     def check(self) -> None:
@@ -318,25 +320,39 @@ def settled(settings: TrainSettings, **decided: Any) -> SettledSettings:
 
 def is_forced(settings: TrainSettings) -> bool:
     """Whether the network is trained on y(t−1) instead of its own output, at every step."""
-    return settings.cell in FEEDS_BACK and settings.forcing == "teacher"
+    return feeds_back(settings) and settings.forcing == "teacher"
+
+
+def feeds_back(settings: TrainSettings) -> bool:
+    """Whether the network's output is part of its state."""
+    return find_cell(settings.cell, settings.equation).feeds_back
+
+
+def can_scale(settings: TrainSettings) -> bool:
+    """Whether the weights can be scaled such that all logits are, and nothing else."""
+    found = find_cell(settings.cell, settings.equation)
+    return not found.feeds_back and found.form.input_blocks is not None
 
 
 def check_forms(settings: TrainSettings) -> None:
     """Raise UsageError for a setting of one cell with another cell, where it would have no effect."""
     if settings.from_ is not None:  # its cell decides
         return
-    if settings.cell != "lstm" and (settings.peepholes or settings.activation != "tanh"):
-        raise UsageError(f"--peepholes or --activation with --cell {settings.cell}", "they apply to --cell lstm only")
-    if settings.cell not in FEEDS_BACK and (settings.feedback != "probabilities" or settings.forcing != "teacher"):
+    form = find_cell(settings.cell, settings.equation).form
+    if form.keeping_bias is None and settings.forget_bias != TrainSettings.forget_bias:
+        remedy = "none of its gates keeps a state and has a bias; omit it, or write a start line"
+        raise UsageError(f"--forget-bias with --cell {settings.cell}", remedy)
+    if not form.feeds_back and (settings.feedback != "probabilities" or settings.forcing != "teacher"):
         raise UsageError(
-            f"--feedback or --forcing with --cell {settings.cell}", "only --cell output-recurrent feeds its output back"
+            f"--feedback or --forcing with --cell {settings.cell}",
+            "only cells with yhat(t-1), as output-recurrent, feed it back",
         )
-    if settings.cell in FEEDS_BACK and settings.layers > 1:
+    if form.feeds_back and settings.layers > 1:
         raise UsageError(
-            "--layers above 1 with --cell output-recurrent", "its output is fed back to one layer; use --layers 1"
+            f"--layers above 1 with --cell {settings.cell}", "its output is fed back to one layer; use --layers 1"
         )
-    if settings.cell in FEEDS_BACK and (settings.skip_connection or settings.pooling not in (None, "steps")):
+    if form.feeds_back and (settings.skip_connection or settings.pooling not in (None, "steps")):
         raise UsageError(
-            "--skip-connection or --pooling with --cell output-recurrent",
+            f"--skip-connection or --pooling with --cell {settings.cell}",
             "its state is its output at every step; omit it",
         )

@@ -94,7 +94,7 @@ def fold(network: Network, temperature: float) -> None:
     """Change the weights so that every logit is divided by `temperature`, and nothing else changes.
 
     V and c are divided by it, or the projection in place of V where V reads only that. Where V is the embedding, its
-    reader, U of the first layer, is multiplied by it.
+    reader, the matrices before x(t) in the first layer, is multiplied by it.
     """
     a = 1 / temperature
     network.bias.mul_(a)
@@ -107,7 +107,8 @@ def fold(network: Network, temperature: float) -> None:
     else:
         assert network.embedding is not None
         network.embedding.mul_(a)
-        network.cells[0].U.mul_(temperature)
+        for block in network.cells[0].input_blocks:
+            block.mul_(temperature)
         if network.bands is not None:
             network.bands.G.mul_(a)
             for _, _, cluster in network.bands:

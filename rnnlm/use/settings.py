@@ -112,6 +112,21 @@ class PredictSettings:
 
 
 @dataclass(frozen=True)
+class CellsSettings:
+    """What is shown of a cell."""
+
+    equation: str | None = setting(
+        None, 'equations in place of its own, as "f(t) = 1"; several have ; between', auto="none", record=False,
+        basic=True,
+    )  # fmt: skip
+    latex: bool = setting(False, "write the equations for LaTeX", record=False, basic=True, switch=True)
+    plot: str | None = setting(
+        None, "drawing of its graph, compact and unfolded, with gates and delays", picture, auto="none", record=False,
+        file="written", basic=True,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
 class InspectSettings(TextSettings):
     """The text that a network is inspected on, and what is measured."""
 

@@ -272,10 +272,10 @@ def test_forms_of_one_cell_are_not_asked_of_the_next(corpus: Path, tmp_path: Pat
     quick = ("--steps", "3", *QUICK)
     run("train", corpus, "--out", work, "--cell", "output-recurrent", "--forcing", "free", *quick).ok()
     run("train", work, "--forcing", "teacher", *quick).ok()
-    run("train", work, "--cell", "lstm", "--peepholes", "--layers", "2", *quick).ok()
+    run("train", work, "--cell", "lstm-peephole", "--layers", "2", *quick).ok()
     run("train", work, "--cell", "gru", *quick).ok()
     run("train", work, "--cell", "output-recurrent", *quick).ok()
-    run("train", work, "--cell", "gru", "--peepholes").refused(2, "--peepholes")
+    run("train", work, "--cell", "gru", "--peepholes").refused(2, "use --cell lstm-plain")
 
 
 def test_steps_of_training_are_not_those_of_windows(forecaster: Path, run: Any) -> None:
@@ -293,7 +293,7 @@ def test_a_model_goes_on_from_another_as_it_is_built(corpus: Path, tmp_path: Pat
     assert not json.loads((work / "models" / "free" / "config.json").read_text())["architecture"]["forced"]
     run("train", work, "--name", "forced", "--forcing", "teacher", *more).ok()
     assert json.loads((work / "models" / "forced" / "config.json").read_text())["architecture"]["forced"]
-    run("train", work, *more, "--peepholes").refused(2, "--peepholes with --from")
+    run("train", work, *more, "--equation", "h(t) = 1").refused(2, "--equation with --from")
 
 
 def reseal(model: Path, change: Callable[[dict[str, Any]], None]) -> None:
@@ -310,7 +310,8 @@ def reseal(model: Path, change: Callable[[dict[str, Any]], None]) -> None:
     ("name", "key", "value"),
     [
         *(("tagger", f"architecture.{key}", value) for key, value in [
-            ("cell", "foo"), ("cell", 3), ("hidden", "16"), ("hidden", -1), ("hidden", 10**7), ("layers", 10**6),
+            ("equations", "h(t) = foo(x(t))"), ("cell", 3), ("hidden", "16"), ("hidden", -1), ("hidden", 10**7),
+            ("layers", 10**6),
             ("direct", "yes"), ("summary", "foo"), ("feedback", "foo"), ("task", "forecast"), ("labels", 2),
         ]),
         ("tagger", "labels", [1, 2, 3]),

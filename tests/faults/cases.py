@@ -227,8 +227,8 @@ CASES: dict[str, Case] = {
         report_to(lambda place: place.work / "settings.toml"), 2, "settings.toml", "the workspace's own"),
     "a report over a device": refused(report_to(lambda place: Path("/dev/null")), 5, "/dev/null", "device"),
     "a picture into a directory that has gone": refused(
-        lambda place: ["corpus", "recall", "--study", "--plot", place.root / "gone" / "lags.png"], 5,
-        "cannot write", "gone/lags.png"),
+        lambda place: ["cells", "lstm", "--plot", place.root / "gone" / "lstm.png"], 5, "cannot write",
+        "gone/lstm.png"),
     # Artifacts that somebody has changed.
     "a workspace that is none": refused(lambda place: ["vocab", place.file("w/x").parent], 3, "no train file"),
     "a manifest that is a pipe": refused(piped_manifest, 4, "clean/manifest.json"),
@@ -272,7 +272,8 @@ CASES: dict[str, Case] = {
     "a network too large to be": refused(config_with(hidden=10**9), 4, "config.json"),
     "a network of no size": refused(config_with(layers=0), 4, "config.json"),
     "a network of another size": refused(config_with(hidden=25), 4, "weights.safetensors"),
-    "a cell that is not known": refused(config_with(cell="transformer"), 4, "lstm", "no cell 'transformer'"),
+    "a cell that is not known": refused(
+        config_with(cell="transformer", equations="h(t) = attention(x(t))"), 4, "config.json"),
     "a deep tokenizer": refused(fake_model("tokenizer.json", b'{"a":' * 200_000), 4, "tokenizer.json is damaged"),
     "a tokenizer that makes its library panic": refused(
         tokenizer_with(normalizer=PANICKING), 4, "tokenizer.json is damaged"),

@@ -22,7 +22,7 @@ ARCHITECTURES = {
     "equal sizes": Architecture("lstm", 300, 32, 32, 1, True),
     "not tied": Architecture("gru", 300, 24, 32, 3, False),
     "elman": Architecture("elman", 300, 24, 32, 1, False),
-    "peepholes": Architecture("lstm", 300, 24, 32, 2, True, peepholes=True),
+    "peepholes": Architecture("lstm-peephole", 300, 24, 32, 2, True),
     "output-recurrent": Architecture("output-recurrent", 300, 24, 32, 1, True),
     "bands": Architecture("lstm", 300, 24, 32, 1, True, cuts=(20, 100), widths=(24, 24)),
     "shorter rows": Architecture("lstm", 300, 24, 32, 1, True, cuts=(20, 100), widths=(12, 6)),

@@ -41,7 +41,7 @@ def elman_relu(x: Array, state: State, weights: Weights) -> Result:
 
 
 def lstm(x: Array, state: State, weights: Weights, activation: str = "tanh") -> Result:
-    """Rows of U, W, b in the order g, f, c, q; peepholes where there is a P, its rows g, f, q; state (h, s).
+    """Rows of U, W, b in the order g, f, c, q; peepholes where there is a p, its rows g, f, q; state (h, s).
 
     g = σ(bᵍ + Uᵍ x + Wᵍ h + Pᵍ∘s(t−1))
     f = σ(bᶠ + Uᶠ x + Wᶠ h + Pᶠ∘s(t−1))
@@ -53,7 +53,7 @@ def lstm(x: Array, state: State, weights: Weights, activation: str = "tanh") -> 
     Ug, Uf, Uc, Uq = np.split(weights["U"], 4)
     Wg, Wf, Wc, Wq = np.split(weights["W"], 4)
     bg, bf, bc, bq = np.split(weights["b"], 4)
-    Pg, Pf, Pq = weights.get("P", np.zeros((3, len(bg))))
+    Pg, Pf, Pq = np.split(weights.get("p", np.zeros(3 * len(bg))), 3)
 
     def step(x_t: Array, h: Array, s: Array) -> tuple[Array, ...]:
         g = _sigmoid(bg + Ug @ x_t + Wg @ h + Pg * s)
@@ -113,11 +113,124 @@ def output_recurrent_forced(x: Array, previous: Array, weights: Weights) -> Arra
     return np.array(h)
 
 
+def linear(x: Array, state: State, weights: Weights) -> Result:
+    """h(t) = U x(t) + W h(t−1)."""
+    return _run(lambda x_t, h: (weights["U"] @ x_t + weights["W"] @ h,), x, state)
+
+
+def indrnn(x: Array, state: State, weights: Weights) -> Result:
+    """h(t) = max(0, U x(t) + w∘h(t−1) + b) (Li et al. 2018, equation 2)."""
+    return _run(lambda x_t, h: (np.maximum(0, weights["U"] @ x_t + weights["w"] * h + weights["b"]),), x, state)
+
+
+def lstm_coupled(x: Array, state: State, weights: Weights) -> Result:
+    """An LSTM whose input gate is 1 − f; rows f, c, q (Greff et al. 2017, appendix A4)."""
+
+    def step(x_t: Array, h: Array, s: Array) -> tuple[Array, ...]:
+        f, c, q = np.split(weights["U"] @ x_t + weights["W"] @ h + weights["b"], 3)
+        s = _sigmoid(f) * s + (1 - _sigmoid(f)) * np.tanh(c)
+        return _sigmoid(q) * np.tanh(s), s
+
+    return _run(step, x, state)
+
+
+def mingru(x: Array, state: State, weights: Weights) -> Result:
+    """z, c of x(t) alone, h = (1 − z) h + z c (Feng et al. 2024, section 3.1)."""
+
+    def step(x_t: Array, h: Array) -> tuple[Array, ...]:
+        z, c = np.split(weights["U"] @ x_t + weights["b"], 2)
+        return (h + _sigmoid(z) * (c - h),)
+
+    return _run(step, x, state)
+
+
+def minlstm(x: Array, state: State, weights: Weights) -> Result:
+    """f' = f / (f + i), i' = i / (f + i), h = f' h + i' c (Feng et al. 2024, section 3.2)."""
+
+    def step(x_t: Array, h: Array) -> tuple[Array, ...]:
+        f, i, c = np.split(weights["U"] @ x_t + weights["b"], 3)
+        share = _sigmoid(f) / (_sigmoid(f) + _sigmoid(i))
+        return (share * h + (1 - share) * c,)
+
+    return _run(step, x, state)
+
+
+def qrnn(x: Array, state: State, weights: Weights) -> Result:
+    """Convolution over x(t−1) and x(t), fo-pooling (Bradbury et al. 2017, equations 2 and 4); state (h, x, c)."""
+
+    def step(x_t: Array, h: Array, last: Array, c: Array) -> tuple[Array, ...]:
+        z, f, o = np.split(weights["V"] @ last + weights["U"] @ x_t + weights["b"], 3)
+        c = _sigmoid(f) * c + (1 - _sigmoid(f)) * np.tanh(z)
+        return _sigmoid(o) * c, x_t, c
+
+    return _run(step, x, state)
+
+
+def sru(x: Array, state: State, weights: Weights) -> Result:
+    """Equations 1 to 4 of Lei et al. 2018, with U_h x(t) for x(t) in the highway; state (h, c)."""
+    v_f, v_r = np.split(weights["v"], 2)
+    b_f, b_r = np.split(weights["b"], 2)
+
+    def step(x_t: Array, h: Array, c: Array) -> tuple[Array, ...]:
+        f, r, new, skip = np.split(weights["U"] @ x_t, 4)
+        f, r = _sigmoid(f + v_f * c + b_f), _sigmoid(r + v_r * c + b_r)
+        c = f * c + (1 - f) * new
+        return r * c + (1 - r) * skip, c
+
+    return _run(step, x, state)
+
+
+def slstm(x: Array, state: State, weights: Weights) -> Result:
+    """Equations 8 to 17 of Beck et al. 2024 with f = σ, one head; state (h, m, c, n)."""
+
+    def step(x_t: Array, h: Array, m: Array, c: Array, n: Array) -> tuple[Array, ...]:
+        i, f, z, o = np.split(weights["U"] @ x_t + weights["W"] @ h + weights["b"], 4)
+        log_f = np.log(_sigmoid(f))
+        new = np.maximum(log_f + m, i)
+        i, f = np.exp(i - new), np.exp(log_f + m - new)
+        c, n = f * c + i * np.tanh(z), f * n + i
+        return _sigmoid(o) * (c / n), new, c, n
+
+    return _run(step, x, state)
+
+
+def mogrifier(x: Array, state: State, weights: Weights) -> Result:
+    """Equations 1 and 2 of Melis et al. 2020 with r = 4, then an LSTM; state (h, s)."""
+    (Q1, Q2), (R1, R2) = np.split(weights["Q"], 2), np.split(weights["R"], 2)
+
+    def step(x_t: Array, h: Array, s: Array) -> tuple[Array, ...]:
+        for Q, R in ((Q1, R1), (Q2, R2)):
+            x_t = 2 * _sigmoid(Q @ h) * x_t
+            h = 2 * _sigmoid(R @ x_t) * h
+        g, f, c, q = np.split(weights["U"] @ x_t + weights["W"] @ h + weights["b"], 4)
+        s = _sigmoid(f) * s + _sigmoid(g) * np.tanh(c)
+        return np.tanh(s) * _sigmoid(q), s
+
+    return _run(step, x, state)
+
+
+def lstm_plain(x: Array, state: State, weights: Weights) -> Result:
+    """The candidate without tanh."""
+    return lstm(x, state, weights, activation="none")
+
+
 REFERENCE: dict[str, Callable[..., Any]] = {
     "elman": elman,
     "elman-relu": elman_relu,
+    "linear": linear,
+    "indrnn": indrnn,
     "lstm": lstm,
+    "lstm-peephole": lstm,
+    "lstm-plain": lstm_plain,
+    "lstm-plain-peephole": lstm_plain,
+    "lstm-coupled": lstm_coupled,
     "gru": gru,
+    "mingru": mingru,
+    "minlstm": minlstm,
+    "qrnn": qrnn,
+    "sru": sru,
+    "slstm": slstm,
+    "mogrifier": mogrifier,
     "output-recurrent": output_recurrent,
 }
 

@@ -6,7 +6,7 @@ Everything is in float64, so that what must be equal is equal to ten digits.
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,9 +17,9 @@ from torch import Tensor
 from rnnlm.corpus.ids import Ids
 from rnnlm.errors import InputError
 from rnnlm.model.architecture import Architecture
-from rnnlm.model.cells.cell import CellOptions, Output
-from rnnlm.model.cells.elman import Elman
-from rnnlm.model.cells.registry import make_cell
+from rnnlm.model.cells.cell import Cell, CellOptions, Output
+from rnnlm.model.cells.form import read_form
+from rnnlm.model.cells.library import shipped
 from rnnlm.model.dynamics.free_run import free_run, random_states
 from rnnlm.model.dynamics.measures import (
     LayerTrace,
@@ -35,18 +35,10 @@ from rnnlm.model.dynamics.measures import (
 from rnnlm.model.dynamics.positions import Windows, sequence_windows, spread_places, text_windows
 from rnnlm.model.likelihood import spans_of, text_nats
 from rnnlm.model.network import Network
-from rnnlm.training.settings import CellName
 
 Array = NDArray[Any]
 HIDDEN, VOCABULARY = 6, 11
 EIGENVALUES = (1.1, 0.9, -0.7, 0.6, 0.5, -0.4)
-
-
-class Linear(Elman):
-    """h(t) = b + U x(t) + W h(t−1)."""
-
-    def act(self, a: Tensor) -> Tensor:
-        return a
 
 
 def generator(seed: int = 0) -> np.random.Generator:
@@ -76,7 +68,8 @@ def symmetric(eigenvalues: tuple[float, ...] = EIGENVALUES) -> tuple[Array, Arra
 def linear_network(W: Array, V: Array | None = None) -> Network:
     """A linear recurrence with this W, and an output layer with this V."""
     model = network("elman")
-    cell = Linear(4, HIDDEN, CellOptions(), torch.Generator(), Output(VOCABULARY - 2, lambda h: h)).double()
+    form = read_form("h(t) = U x(t) + W h(t-1) + b")
+    cell = Cell(form, 4, HIDDEN, CellOptions(), torch.Generator(), Output(VOCABULARY - 2, lambda h: h)).double()
     cell.engine = "readable"
     with torch.no_grad():
         cell.W.copy_(torch.from_numpy(W))
@@ -297,15 +290,15 @@ def test_the_jacobian_of_the_simple_recurrent_network_is_its_formula() -> None:
     torch.testing.assert_close(step_jacobian(cell, x, (h,)), expected.detach())
 
 
-FORMS = [(name, CellOptions()) for name in get_args(CellName)]
-FORMS += [("lstm", CellOptions(peepholes=True)), ("output-recurrent", CellOptions(feedback="logits"))]
+FORMS = [(name, CellOptions()) for name in shipped()]
+FORMS += [("output-recurrent", CellOptions(feedback="logits"))]
 
 
 @pytest.mark.parametrize(("name", "options"), FORMS)
 def test_jacobians_are_those_of_small_changes(name: str, options: CellOptions) -> None:
     draws = torch.Generator().manual_seed(4)
     V = torch.randn(5, HIDDEN, generator=draws).double()
-    cell = make_cell(name, 4, HIDDEN, options, draws, Output(5, lambda h: h @ V.T)).double()
+    cell = Cell(shipped()[name].form, 4, HIDDEN, options, draws, Output(5, lambda h: h @ V.T)).double()
     with torch.no_grad():
         for parameter in cell.parameters():
             parameter.copy_(torch.randn(parameter.shape, generator=draws))
@@ -379,11 +372,11 @@ def test_nothing_grows_where_the_state_is_not_read() -> None:
 def test_the_half_life_of_a_constant_gate_is_known(cell: str, keep: float, steps: float) -> None:
     model = network(cell)
     layer = model.cells[0]
-    assert layer.KEEPS is not None
+    assert layer.form.keeping_bias is not None
     with torch.no_grad():
         for parameter in layer.parameters():
             parameter.zero_()
-        layer.b[layer.KEEPS * HIDDEN : (layer.KEEPS + 1) * HIDDEN] = math.log(keep / (1 - keep))
+        layer.blocks("b")[layer.form.keeping_bias[0]].fill_(math.log(keep / (1 - keep)))
     windows = windows_of(model)
     found = {each.gate: each for each in gate_use(1, trace(model, windows).layers[0])}
     (kept,) = [name for name, each in found.items() if each.keeps]

@@ -23,12 +23,12 @@ BASE = Architecture("lstm", 60, 12, 20, 2, True)
 FORMS = {
     "lstm, tied, projected": BASE,
     "lstm, untied": replace(BASE, tied=False),
-    "lstm, peepholes": replace(BASE, peepholes=True, activation="none"),
+    "lstm, peepholes": replace(BASE, equations="", cell="lstm-plain-peephole"),
     "lstm, clusters": replace(BASE, cuts=(20, 40), widths=(6, 3)),
-    "gru": replace(BASE, cell="gru", embedding=20),
-    "elman": replace(BASE, cell="elman"),
-    "elman-relu": replace(BASE, cell="elman-relu"),
-    "output-recurrent": replace(BASE, cell="output-recurrent", layers=1),
+    "gru": replace(BASE, equations="", cell="gru", embedding=20),
+    "elman": replace(BASE, equations="", cell="elman"),
+    "elman-relu": replace(BASE, equations="", cell="elman-relu"),
+    "output-recurrent": replace(BASE, equations="", cell="output-recurrent", layers=1),
 }
 
 

@@ -100,7 +100,7 @@ def test_the_average_follows_its_equation_and_does_not_change_the_weights() -> N
 
 
 def test_only_matrices_decay() -> None:
-    model = Network(Architecture("lstm", 9, 4, 6, 1, True, peepholes=True), torch.Generator().manual_seed(1))
+    model = Network(Architecture("lstm-peephole", 9, 4, 6, 1, True), torch.Generator().manual_seed(1))
     optimizer = make_optimizer(model, settled_with(weight_decay=0.3))
     for group in optimizer.param_groups:
         group["lr"] = 0.1
@@ -108,8 +108,8 @@ def test_only_matrices_decay() -> None:
     for parameter in model.parameters():
         parameter.grad = torch.zeros_like(parameter)
     with torch.no_grad():
-        model.get_parameter("layers.0.P").fill_(1.0)
-    before["layers.0.P"].fill_(1.0)
+        model.get_parameter("layers.0.p").fill_(1.0)
+    before["layers.0.p"].fill_(1.0)
     optimizer.step()
     for name, parameter in model.named_parameters():
         wanted = (
@@ -123,8 +123,7 @@ def test_only_matrices_decay() -> None:
 @pytest.mark.parametrize(
     "given",
     [
-        {"cell": "gru", "peepholes": True},
-        {"cell": "elman", "activation": "none"},
+        {"cell": "elman", "forget_bias": 2.0},
         {"cell": "lstm", "feedback": "logits"},
         {"cell": "lstm", "forcing": "free"},
         {"cell": "output-recurrent", "layers": 2},

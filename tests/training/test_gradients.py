@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,8 +20,10 @@ from rnnlm.training.gradients import Computed, Gradients
 from rnnlm.training.language import LanguageObjective
 from rnnlm.training.objective import Objective
 from rnnlm.training.sequences import SequenceObjective
-from rnnlm.training.settings import CellName, SettledSettings
+from rnnlm.training.settings import SettledSettings
 
+# One for each way in which a segment is run.
+CELLS = ("elman", "elman-relu", "output-recurrent", "lstm", "gru", "lstm-peephole", "qrnn", "slstm")
 RANDOM = np.random.Generator(np.random.PCG64(7))
 WIDTH, STEPS, WORDS, HIDDEN = 49, 7, 40, 12
 NOTHING = Ids(np.empty(0, np.uint16), np.zeros(1, np.int64), np.empty(0, np.uint32))
@@ -142,7 +144,7 @@ def test_a_network_that_feeds_back_can_be_read_in_parts(forcing: str) -> None:
 
 
 @pytest.mark.parametrize("summary", ["last", "mean"])
-@pytest.mark.parametrize("cell", [cell for cell in get_args(CellName) if cell != "output-recurrent"])
+@pytest.mark.parametrize("cell", [cell for cell in CELLS if cell != "output-recurrent"])
 def test_labels_can_be_read_in_parts(cell: str, summary: str) -> None:
     settings = settled_with(batch_size=WIDTH, bptt="full", **EVERYTHING)
     lengths = RANDOM.integers(1, STEPS + 1, WIDTH)

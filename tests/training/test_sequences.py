@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,17 +21,19 @@ from rnnlm.training.defaults import fill_in
 from rnnlm.training.loop import Trainer
 from rnnlm.training.progress import Outcome, Stopped
 from rnnlm.training.sequences import SequenceObjective, label_counts
-from rnnlm.training.settings import CellName, SettledSettings, TrainSettings
+from rnnlm.training.settings import SettledSettings, TrainSettings
 
+# One for each way in which a segment is run.
+CELLS = ("elman", "elman-relu", "output-recurrent", "lstm", "gru", "lstm-peephole", "qrnn", "slstm")
 RANDOM = np.random.Generator(np.random.PCG64(4))
 HEADS = [("tag", "steps"), *(("forecast", head) for head in ("steps", "last", "mean", "max")),
          *(("classify", head) for head in ("last", "mean", "max"))]  # fmt: skip
-# An output-recurrent network has no output to feed back before the end of a text.
+# An output-recurrent network has no output to feed back before the end of a text, and a QRNN needs more steps to count.
 CELLS_OF_TASKS = [
     (task, cell)
     for task in ("tag", "classify", "forecast")
-    for cell in get_args(CellName)
-    if (task, cell) != ("classify", "output-recurrent")
+    for cell in CELLS
+    if (task, cell) not in (("classify", "output-recurrent"), ("classify", "qrnn"))
 ]
 SETTINGS = settled_with(steps=40, batch_size=8, bptt="full", learning_rate=0.02, dropout=0.0, checkpoint_every="1h")
 

@@ -2,7 +2,6 @@
 # ruff: noqa: E402
 
 from dataclasses import replace
-from typing import get_args
 
 import numpy as np
 import pytest
@@ -14,30 +13,34 @@ import onnx
 
 from rnnlm.errors import UsageError
 from rnnlm.model.architecture import Architecture
+from rnnlm.model.cells.library import shipped
 from rnnlm.model.likelihood import log_probabilities
 from rnnlm.model.network import Network
-from rnnlm.training.settings import CellName
 from rnnlm.use.export.onnx_export import Graph, largest_difference
 from rnnlm.use.export.onnx_graph import OnnxModel
 
 BASE = Architecture("lstm", 40, 10, 14, 1, True)
+OTHER = replace(BASE, cell="", equations="")
+OTHERS = sorted(set(shipped()) - {"lstm", "lstm-plain-peephole", "gru", "elman", "elman-relu", "output-recurrent"})
 FORMS = {
     "lstm, tied, projected": BASE,
     "lstm, two layers, untied": replace(BASE, layers=2, tied=False),
     "lstm, tied without projection": replace(BASE, embedding=14),
-    "lstm, peepholes, no candidate activation": replace(BASE, peepholes=True, activation="none", layers=2),
+    "lstm, peepholes, no candidate activation": replace(OTHER, cell="lstm-plain-peephole", layers=2),
     "lstm, clusters": replace(BASE, cuts=(12, 25), widths=(10, 4), layers=2),
     "lstm, tanh of a projection": replace(BASE, read_out="tanh"),
     "lstm, tanh before clusters": replace(BASE, cuts=(12, 25), widths=(10, 4), read_out="tanh"),
-    "gru, three layers": replace(BASE, cell="gru", layers=3),
-    "gru, untied": replace(BASE, cell="gru", tied=False),
-    "elman, two layers": replace(BASE, cell="elman", layers=2),
-    "elman-relu": replace(BASE, cell="elman-relu"),
-    "output-recurrent, free": replace(BASE, cell="output-recurrent"),
-    "output-recurrent, logits, untied": replace(BASE, cell="output-recurrent", feedback="logits", tied=False),
-    "output-recurrent, clusters": replace(BASE, cell="output-recurrent", cuts=(12, 25), widths=(10, 4)),
-    "output-recurrent, tanh of a projection": replace(BASE, cell="output-recurrent", read_out="tanh"),
-    "output-recurrent, forced": replace(BASE, cell="output-recurrent", forced=True),
+    "gru, three layers": replace(OTHER, cell="gru", layers=3),
+    "gru, untied": replace(OTHER, cell="gru", tied=False),
+    "elman, two layers": replace(OTHER, cell="elman", layers=2),
+    "elman-relu": replace(OTHER, cell="elman-relu"),
+    "output-recurrent, free": replace(OTHER, cell="output-recurrent"),
+    "output-recurrent, logits, untied": replace(OTHER, cell="output-recurrent", feedback="logits", tied=False),
+    "output-recurrent, clusters": replace(OTHER, cell="output-recurrent", cuts=(12, 25), widths=(10, 4)),
+    "output-recurrent, tanh of a projection": replace(OTHER, cell="output-recurrent", read_out="tanh"),
+    **{f"{name}, two layers": replace(OTHER, cell=name, layers=2) for name in OTHERS},
+    "mogrifier, bytes of another size": replace(OTHER, cell="mogrifier", layers=2, embedding=6),
+    "output-recurrent, forced": replace(OTHER, cell="output-recurrent", forced=True),
 }
 
 
@@ -52,7 +55,7 @@ def network_of(form: str) -> Network:
 
 
 def test_the_forms_cover_every_cell() -> None:
-    assert {each.cell for each in FORMS.values()} == set(get_args(CellName))
+    assert {each.cell for each in FORMS.values()} == set(shipped())
 
 
 @pytest.fixture(params=FORMS)
@@ -69,7 +72,8 @@ def exported(request: pytest.FixtureRequest) -> tuple[Network, OnnxModel, Graph,
 
 def test_both_graphs_say_what_the_network_says(exported: tuple[Network, OnnxModel, Graph, Graph]) -> None:
     network, _, step, sequence = exported
-    assert largest_difference(network, step, sequence) < 2e-5
+    near = 1e-4 if network.architecture.cell == "linear" else 2e-5  # which grows without bound
+    assert largest_difference(network, step, sequence) < near
     draws = np.random.default_rng(5)
     for batch in (1, 3):
         for length in (1, 2, 17):
@@ -78,7 +82,7 @@ def test_both_graphs_say_what_the_network_says(exported: tuple[Network, OnnxMode
             expected = log_probabilities(network, hidden).detach().numpy().swapaxes(0, 1)
             whole, states = sequence.run(ids, sequence.start(batch))
             assert whole.shape == (batch, length, 38) and whole.dtype == np.float32
-            np.testing.assert_allclose(whole, expected, rtol=0, atol=2e-5)
+            np.testing.assert_allclose(whole, expected, rtol=0, atol=near)
             np.testing.assert_allclose(np.exp(whole.astype(np.float64)).sum(-1), 1, atol=1e-5)
             parts = [part.detach().numpy() for state in after for part in state]
             for (name, mine), own in zip(states.items(), parts, strict=False):  # a forced network has none
@@ -86,7 +90,7 @@ def test_both_graphs_say_what_the_network_says(exported: tuple[Network, OnnxMode
             states = step.start(batch)
             for t in range(length):
                 one, states = step.run(ids[:, t], states)
-                np.testing.assert_allclose(one, expected[:, t], rtol=0, atol=2e-5)
+                np.testing.assert_allclose(one, expected[:, t], rtol=0, atol=near)
 
 
 def test_a_state_of_the_step_goes_on_in_the_sequence(exported: tuple[Network, OnnxModel, Graph, Graph]) -> None:

@@ -14,6 +14,8 @@ from rnnlm.config import FILE, FLAG, Resolved, as_dict
 from rnnlm.corpus.settings import EmbedSettings
 from rnnlm.errors import UsageError
 from rnnlm.model.architecture import Architecture
+from rnnlm.model.cells.form import bare
+from rnnlm.model.cells.library import cell_setting, find_cell
 from rnnlm.model.cooccurrence import cooccurrence_layer
 from rnnlm.model.embedding import INIT_STD, read_layer
 from rnnlm.model.loading import load_network
@@ -27,11 +29,11 @@ from rnnlm.training.defaults import cut_of, fill_in
 from rnnlm.training.identity import Identity
 from rnnlm.training.journal import Record, journal_of
 from rnnlm.training.run import begun_run
-from rnnlm.training.settings import FEEDS_BACK, SettledSettings, TrainSettings, is_forced
+from rnnlm.training.settings import SettledSettings, TrainSettings, is_forced
 
 # Settings that a model to start from determines.
 _OF_THE_NETWORK = (
-    "cell", "hidden", "layers", "tied", "read_out", "activation", "peepholes", "feedback", "pooling",
+    "cell", "equation", "hidden", "layers", "tied", "read_out", "feedback", "pooling",
     "skip_connection",
 )  # fmt: skip
 _IN_CONFIG = {"pooling": "summary", "skip_connection": "direct"}  # names that differ in `Architecture`
@@ -128,11 +130,11 @@ def _settled(
     wanted = choice.embedding if choice is not None else pipeline.settings(EmbedSettings).settings.embedding
     if base is not None:
         a = base.architecture
-        own = {name: getattr(a, _IN_CONFIG.get(name, name)) for name in _OF_THE_NETWORK}
-        given = replace(given, **own)
-        if a.cell not in FEEDS_BACK and given.forcing != "teacher":
+        own = {name: getattr(a, _IN_CONFIG.get(name, name)) for name in _OF_THE_NETWORK if name != "equation"}
+        given = replace(given, **{**own, "cell": cell_setting(a.cell, a.equations), "equation": None})
+        if not a.form.feeds_back and given.forcing != "teacher":
             raise UsageError(
-                f"--forcing with --from a model of {a.cell}", "it applies to output-recurrent networks only"
+                f"--forcing with --from a model of {a.cell}", "it applies to cells that feed the output back"
             )
         wanted = a.embedding
     layer = None
@@ -157,11 +159,12 @@ def _settled(
 def _architecture(settings: SettledSettings, data: Data, dimensions: int) -> Architecture:
     """The network that settled settings describe, for this data."""
     cut = cut_of(settings, data.counts, dimensions) if isinstance(data, LanguageData) else Cut((), ())
+    cell = find_cell(settings.cell, settings.equation)
     return Architecture(
-        settings.cell, data.size.vocabulary, dimensions if data.size.vocabulary else 0, settings.hidden,
+        cell.name, data.size.vocabulary, dimensions if data.size.vocabulary else 0, settings.hidden,
         settings.layers, settings.tied, task=data.task, features=data.size.features, labels=len(data.size.labels),
-        summary=settings.pooling, activation=settings.activation, peepholes=settings.peepholes,
-        feedback=settings.feedback, forced=is_forced(settings), direct=settings.skip_connection, cuts=cut.cuts,
+        summary=settings.pooling, equations=bare(cell.text), feedback=settings.feedback, forced=is_forced(settings),
+        direct=settings.skip_connection, cuts=cut.cuts,
         widths=cut.widths, read_out=settings.read_out,
     )  # fmt: skip
 

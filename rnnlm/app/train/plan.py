@@ -71,7 +71,7 @@ def plan_of(run: Run, device: str) -> dict[str, Any]:
         tokens = settings.tokens or taken * settings.batch_size * steps or (settings.epochs or 0) * data.size.tokens
         left = None if speed is None else tokens / speed
     report = {
-        "cell": settings.cell, "layers": settings.layers, "hidden": settings.hidden,
+        "cell": run.architecture.cell, "layers": settings.layers, "hidden": settings.hidden,
         "embedding": run.architecture.embedding, "tied": settings.tied, "output_layer": settings.output_layer,
         "cuts": ",".join(map(str, run.architecture.cuts)) or None, "batch_size": settings.batch_size,
         "bptt": settings.bptt, "dropout": settings.dropout, "learning_rate": settings.learning_rate,

@@ -91,7 +91,7 @@ def train_or_find(pipeline: Pipeline, run: Run, device: str, watch: Watch) -> Pl
 
     def find() -> Place:
         force = pipeline.request.run.force
-        return find_place(models, run.settings.cell, given.name, run.identity, resume=given.resume, force=force)
+        return find_place(models, run.architecture.cell, given.name, run.identity, resume=given.resume, force=force)
 
     place = find()
     if place.state != "sealed":

@@ -1,4 +1,4 @@
-"""`rnnlm corpus`: built-in corpora and tasks, listed or written; and a task's study of lags."""
+"""`rnnlm corpus`: built-in corpora and tasks, listed or written."""
 
 import sys
 
@@ -6,10 +6,8 @@ from rnnlm.app.request import Request
 from rnnlm.builtin.catalogue import CATALOGUE, TAGGED_STORIES
 from rnnlm.builtin.settings import CorpusSettings
 from rnnlm.cli.options import flag_name
-from rnnlm.cli.show.lags import study_lags
 from rnnlm.cli.terminal import terminal
 from rnnlm.errors import UsageError
-from rnnlm.training.lags.tasks import LAG_TASKS
 
 
 def corpus(request: Request) -> None:
@@ -26,13 +24,6 @@ def corpus(request: Request) -> None:
         owners = "stories" if given == ["--tagged"] else "recall, copy and adding"
         owners += " and to pairs" if given[0] in ("--count", "--seed") else ""
         raise UsageError(f"{given[0]} with {name or 'no corpus'}", f"it applies to {owners}")
-    if request.arguments["study"]:
-        if name not in LAG_TASKS or out is not None:
-            raise UsageError(
-                "--study with --out or no task", f"name one of {', '.join(LAG_TASKS)}: rnnlm corpus NAME --study"
-            )
-        study_lags(request)
-        return
     if name is None:
         rows = [
             {"name": key, "what": row.what, "use": row.use, key: row.count, "sha256": row.sha256}

@@ -17,7 +17,7 @@ from rnnlm.use.inspect import LONGEST_LIVED, QUANTILES, Inspection, check_inspec
 from rnnlm.use.inspect_data import read_windows
 from rnnlm.use.settings import InspectSettings
 from rnnlm.views.dynamics_plot import draw_dynamics
-from rnnlm.views.recurrence_graph import draw_recurrence, recurrence_name
+from rnnlm.views.graphs import draw_graph, network_graph, recurrence_name
 
 _LAGS = (0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 _BARS = "▁▂▃▄▅▆▇█"
@@ -51,8 +51,9 @@ def inspect_(request: Request) -> None:
             report["plot"] = given.plot
             screen.notice(f"{given.plot}: gradients, spectra" + (" and the free run" if given.free_run else ""))
     if given.graph is not None:
-        draw_recurrence(Path(given.graph), network.architecture)
-        name = recurrence_name(network.architecture)
+        a = network.architecture
+        name, layers = recurrence_name(a), "1 layer" if a.layers == 1 else f"{a.layers} layers"
+        draw_graph(Path(given.graph), network_graph(a), f"{name}\n{a.cell}, {layers} of {a.hidden} units")
         report["graph"] = {"path": given.graph, "recurrence": name}
         views.append(f"{given.graph}: recurrence {name}")
     screen.result(report, *views)

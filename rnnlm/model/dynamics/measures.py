@@ -15,7 +15,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from rnnlm.arrays import Floats
-from rnnlm.model.cells.cell import Cell, State
+from rnnlm.model.cells.cell import Cell
+from rnnlm.model.cells.engine import State
+from rnnlm.model.cells.notation import FED_BACK
 from rnnlm.model.device import using_threads
 from rnnlm.model.dynamics.positions import Windows
 from rnnlm.model.network import Network, States
@@ -122,8 +124,9 @@ class GateUse:
 
 
 def part_names(cell: Cell) -> tuple[str, ...]:
-    """The letters of the parts of the state: h, and s or ŷ."""
-    return ("h", "ŷ" if cell.FEEDS_BACK else "s")[: len(cell.initial_state(1))]
+    """The names of the parts of the state, h first."""
+    names = ((name if name != FED_BACK else "ŷ", k) for name, k in cell.form.slots)
+    return tuple(name if k == 1 else f"{name}(t-{k})" for name, k in names)
 
 
 def _restarted(states: States, begins: NDArray[np.bool_], network: Network) -> States:
@@ -190,15 +193,18 @@ def _norm(gradient: Tensor | None, places: int) -> Floats:
 
 
 def weight_spectra(network: Network) -> list[BlockSpectrum]:
-    """Each layer's W by block: g, f, c, q of an LSTM, r, z, n of a GRU; no eigenvalues where W is not square."""
+    """Each layer's recurrent matrices: W_g, W_f, W_c, W_q of an LSTM; no eigenvalues where one is not square."""
     found = []
     for number, cell in enumerate(network.cells):
-        for position, block in enumerate(cell.W.detach().chunk(len(cell.BLOCKS))):
+        blocks = [item for letter in cell.recurrent for item in cell.blocks(letter).items()]
+        for name, weights in blocks:
+            block = weights.detach()
             square = block.shape[0] == block.shape[1] <= LARGEST
             with using_threads(1):  # two threads on busy cores took 2 to 25 s where one takes 0.4 s
                 norm = float(torch.linalg.matrix_norm(block.double().cpu(), 2))
-            name = f"W {cell.BLOCKS[position]}" if len(cell.BLOCKS) > 1 else "W"
-            found.append(BlockSpectrum(number + 1, name, norm, _eigenvalues(block) if square else None))
+            found.append(
+                BlockSpectrum(number + 1, name.replace("_", " "), norm, _eigenvalues(block) if square else None)
+            )
     return found
 
 
@@ -293,12 +299,11 @@ def gate_use(number: int, layer: LayerTrace) -> list[GateUse]:
     sums: dict[str, list[Any]] = {}
     for step, x in enumerate(layer.x):
         inside = torch.from_numpy(layer.inside[step]).to(x.device)
-        gates = layer.cell.gates(layer.cell.drive(x[inside]), tuple(part[step][inside] for part in layer.before))
+        gates = layer.cell.gates(x[inside], tuple(part[step][inside] for part in layer.before))
         for name, gate in gates.items():
             measures = (gate, gate < _NEARLY_CLOSED, gate > _NEARLY_OPEN, gate.log())
             found = [measure.sum(0, dtype=gate.dtype).double().cpu().numpy() for measure in measures]
             sums[name] = [so_far + more for so_far, more in zip(sums.get(name, [0.0] * 4), found, strict=True)]
     steps = int(layer.inside.sum())
-    cell = layer.cell
-    kept = None if cell.KEEPS is None else cell.BLOCKS[cell.KEEPS]
-    return [GateUse(number, name, name == kept, *(total / steps for total in totals)) for name, totals in sums.items()]
+    kept = {gate.name: gate.keeps for gate in layer.cell.form.gates}
+    return [GateUse(number, name, kept[name], *(total / steps for total in totals)) for name, totals in sums.items()]

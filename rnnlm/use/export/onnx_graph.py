@@ -3,23 +3,21 @@
     step       ids (batch,) int64,      state → log_probabilities (batch, outputs),       state after it
     sequence   ids (batch, time) int64, state → log_probabilities (batch, time, outputs), state after it
 
-Output k is the id k + 2. The state of layer i is `h_i`, (batch, hidden), and `s_i` for an LSTM or `y_i` for an
-output-recurrent network; after the step it is `h_i_next`, and so on. The initial state is all zeros. Operators are of
-opset 17; the sequence is a `Scan` over the same step for each layer.
+Output k is the id k + 2. The state of layer i is `h_i`, (batch, hidden), and what else its equations read of the step
+before, as `s_i` of an LSTM or `y_i` of an output that is fed back; after the step it is `h_i_next`, and so on. The
+initial state is all zeros. Operators are of opset 17; the sequence is a `Scan` over the same step for each layer.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 from onnx import ModelProto, TensorProto, helper
 
-from rnnlm.corpus.tokenizer import FIRST_OUTPUT
 from rnnlm.errors import UsageError
 from rnnlm.model.architecture import Architecture
 from rnnlm.model.embedding import whole_layer
-from rnnlm.use.export.onnx_cells import STATE, STEPS, LayerWeights
+from rnnlm.use.export.onnx_cells import OnnxLayer
 from rnnlm.use.export.onnx_nodes import Nodes, tensor_info
 from rnnlm.use.export.onnx_output import EMBEDDING, OnnxOutput
 
@@ -36,7 +34,6 @@ class OnnxModel:
         size = sum(array.nbytes for array in weights.values())
         if size > _LARGEST:
             raise UsageError(f"the weights take {size:,} bytes", "an ONNX file holds at most 2 GB; use a smaller model")
-        self._forced = architecture.forced and architecture.cell == "output-recurrent"
         self._embedding = whole_layer(weights)
         self._output = OnnxOutput(architecture, weights)
         self._layers = [self._layer(number) for number in range(architecture.layers)]
@@ -44,11 +41,7 @@ class OnnxModel:
     @property
     def states(self) -> dict[str, int]:
         """The inputs that are the state and their sizes; none if the network depends on the last token only."""
-        if self._forced:
-            return {}
-        sizes = {"h": self._a.hidden, "s": self._a.hidden, "y": self._a.outputs}
-        letters = STATE[self._a.cell]
-        return {f"{letter}_{number}": sizes[letter] for number in range(self._a.layers) for letter in letters}
+        return {name: size for layer in self._layers for name, size in layer.states.values()}
 
     @property
     def outputs(self) -> int:
@@ -69,17 +62,14 @@ class OnnxModel:
         ids = "ids" if one else nodes.op("Transpose", "ids", perm=[1, 0])
         x = nodes.op("Gather", nodes.constant(EMBEDDING, self._embedding), ids)
         after: dict[str, str] = {}
-        for number, layer in enumerate(self._layers):
-            projected, names = layer.project(nodes, x), self._names(number)
-            if self._forced:
-                x = nodes.op("Tanh", nodes.op("Add", projected, self._fed(nodes, layer, ids)))
-                continue
-            if one:
-                state = [*STEPS[self._a.cell](nodes, layer, projected, names)]
-                x = state[0]
+        for layer in self._layers:
+            drives = layer.drives(nodes, x, ids)
+            names = {slot: name for slot, (name, _) in layer.states.items()}
+            if one or not names:
+                x, state = layer.step(nodes, x, [drive for drive, _ in drives], names)
             else:
-                *state, x = self._scan(nodes, layer, number, projected)
-            after |= dict(zip(names, state, strict=True))
+                *state, x = self._scan(nodes, layer, x, drives)
+            after |= dict(zip(names.values(), state, strict=True))
         log_p = nodes.op("LogSoftmax", self._output(nodes, x), axis=-1)
         nodes.named(log_p if one else nodes.op("Transpose", log_p, perm=[1, 0, 2]), "log_probabilities")
         inputs = [tensor_info("ids", shape, TensorProto.INT64)]
@@ -93,31 +83,26 @@ class OnnxModel:
         helper.set_model_props(model, dict(properties))
         return model
 
-    def _names(self, number: int) -> tuple[str, ...]:
-        return tuple(f"{letter}_{number}" for letter in STATE[self._a.cell])
-
-    def _layer(self, number: int) -> LayerWeights:
+    def _layer(self, number: int) -> OnnxLayer:
         start = f"layers.{number}."
         own = {name.removeprefix(start): array for name, array in self._weights.items() if name.startswith(start)}
-        return LayerWeights(f"layers.{number}", own, self._a, self._output)
+        return OnnxLayer(f"layers.{number}", number, own, self._a, self._output)
 
-    def _fed(self, nodes: Nodes, layer: LayerWeights, ids: str) -> str:
-        """W y(t−1) where y(t−1) is the last token, (…, hidden): a column of W; 0 for what is never predicted."""
-        W = layer.weights["W"].T
-        table = np.concatenate([np.zeros((FIRST_OUTPUT, W.shape[1]), W.dtype), W])
-        return nodes.op("Gather", nodes.constant(f"{layer.name}.W.fed", table), ids)
-
-    def _scan(self, nodes: Nodes, layer: LayerWeights, number: int, projected: str) -> list[str]:
-        """One layer over time: projected (time, batch, rows) → the state after it, and h (time, batch, hidden)."""
-        body, names = Nodes(nodes), self._names(number)
-        before = [f"{name}_before" for name in names]
-        state = STEPS[self._a.cell](body, layer, f"drive_{number}", tuple(before))
-        rows = len(layer.weights["b"])
-        inputs = [tensor_info(old, ("batch", self.states[name])) for old, name in zip(before, names, strict=True)]
-        after = [body.named(new, f"{name}_after") for new, name in zip(state, names, strict=True)]
-        outputs = [tensor_info(new, ("batch", self.states[name])) for new, name in zip(after, names, strict=True)]
-        output = tensor_info(body.named(state[0], f"h_{number}_said"), ("batch", self._a.hidden))
-        graph = body.body(
-            f"layer_{number}", [*inputs, tensor_info(f"drive_{number}", ("batch", rows))], [*outputs, output]
-        )
-        return nodes.ops("Scan", len(names) + 1, *names, projected, body=graph, num_scan_inputs=1)
+    def _scan(self, nodes: Nodes, layer: OnnxLayer, x: str, drives: list[tuple[str, int]]) -> list[str]:
+        """One layer over time: x and drives (time, batch, ·) → the state after it, and h (time, batch, hidden)."""
+        body, number = Nodes(nodes), layer.number
+        before = {slot: f"{name}_before" for slot, (name, _) in layer.states.items()}
+        driven = [f"drive_{number}_{k}" for k in range(len(drives))]
+        h, state = layer.step(body, f"x_{number}", driven, before)
+        names = [name for name, _ in layer.states.values()]
+        inputs = [tensor_info(f"{name}_before", ("batch", size)) for name, size in layer.states.values()]
+        inputs.append(tensor_info(f"x_{number}", ("batch", layer.layer.inputs)))
+        inputs += [tensor_info(name, ("batch", rows)) for name, (_, rows) in zip(driven, drives, strict=True)]
+        outputs = [
+            tensor_info(body.named(new, f"{name}_after"), ("batch", size))
+            for new, (name, size) in zip(state, layer.states.values(), strict=True)
+        ]
+        outputs.append(tensor_info(body.named(h, f"h_{number}_said"), ("batch", self._a.hidden)))
+        graph = body.body(f"layer_{number}", inputs, outputs)
+        sequences = [x, *(drive for drive, _ in drives)]
+        return nodes.ops("Scan", len(names) + 1, *names, *sequences, body=graph, num_scan_inputs=len(sequences))

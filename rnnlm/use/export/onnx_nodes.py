@@ -1,5 +1,6 @@
 """An ONNX graph under construction, one operator after the other."""
 
+import re
 from collections.abc import Iterator, Sequence
 from itertools import count
 from typing import Any
@@ -26,10 +27,12 @@ class Nodes:
 
     def constant(self, name: str, array: NDArray[Any]) -> str:
         """A constant tensor under its name; later calls with the name reuse it."""
-        name = name.replace(".", "_")
         if name not in self._constants:
-            self._constants[name] = numpy_helper.from_array(np.ascontiguousarray(array), name)
-        return name
+            plain = re.sub(r"\W", "_", name)
+            while any(plain == other.name for other in self._constants.values()):
+                plain += "_"
+            self._constants[name] = numpy_helper.from_array(np.ascontiguousarray(array), plain)
+        return str(self._constants[name].name)
 
     def op(self, kind: str, *inputs: str, **attributes: Any) -> str:
         """Add an operator; the name of its one output."""
@@ -40,10 +43,6 @@ class Nodes:
         names = [f"{kind.lower()}_{next(self._numbers)}" for _ in range(outputs)]
         self._nodes.append(helper.make_node(kind, inputs, names, name=names[0], **attributes))
         return names
-
-    def split(self, name: str, parts: int) -> list[str]:
-        """Equal parts of the last dimension."""
-        return self.ops("Split", parts, name, axis=-1)
 
     def named(self, name: str, given: str) -> str:
         """The value of `name` under the name of a graph's output."""

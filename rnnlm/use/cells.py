@@ -1,0 +1,93 @@
+"""What there is to say of a cell: its equations in several languages, weights, state, gates and costs."""
+
+from typing import Any
+
+from rnnlm.model.cells.form import Form
+from rnnlm.model.cells.kernels import kernel_of
+from rnnlm.model.cells.library import CellText
+from rnnlm.model.cells.notation import FED_BACK
+from rnnlm.model.cells.writing import Language, latex
+
+SIZE = 256  # of inputs and units, at which costs are given
+
+_BINARY = {"+": "add", "-": "sub", "*": "mul", "/": "div", "@": "product"}
+_JAVASCRIPT = Language(
+    {**{op: f"{name}({{}}, {{}})" for op, name in _BINARY.items()}, "neg": "neg({})", "T": "transposed({})",
+     "^": "power({}, {})", "()": "{}"},
+    lambda node: (
+        f"{node.of!r}" if node.op == "num" else f"w.{node.of}" if node.op != "ref" else _variable(*node.of)
+    ),
+    lambda name, args: f"{name}({', '.join(args)})",
+)  # fmt: skip
+
+
+def _variable(name: str, delay: int) -> str:
+    return f"v_{name}{'$' * delay}"
+
+
+def report_of_cell(cell: CellText) -> dict[str, Any]:
+    """The cell as JSON; its costs are those of a layer of as many inputs as units. Raises CellError."""
+    form = cell.form
+    layer = form.layer(SIZE, SIZE, SIZE)
+    weights = {
+        letter: {"blocks": names, "size": _shape(form, letter), "recurrent": letter in form.recurrent}
+        for letter, names in form.blocks.items()
+    }
+    return {
+        "name": cell.name, "title": cell.title, "equations": form.text.splitlines(), "weights": weights,
+        "state": [name if k == 1 else f"{name}(t-{k})" for name, k in form.slots],
+        "gates": [{"name": gate.name, "keeps": gate.keeps} for gate in form.gates],
+        "stages": [{"kind": stage.kind, "names": list(stage.equations)} for stage in form.stages[False]],
+        "kernel": (kernel_of(form.text) or (None,))[0], "feeds_back": form.feeds_back,
+        "inputs": SIZE, "units": SIZE, "parameters": layer.parameters, "operations_per_token": layer.operations,
+        "latex": latex(form.parsed), "javascript": javascript(form),
+    }  # fmt: skip
+
+
+def _shape(form: Form, letter: str) -> str:
+    """The size of a stored weight in letters, as '4H x D'."""
+    names = form.blocks[letter]
+    if names[0] in form.parsed.scalars:
+        return "1"
+    if names[0] not in form.shapes.matrices:
+        return f"{len(names)}H" if len(names) > 1 else form.shapes.vectors[names[0]]
+    rows = [form.shapes.matrices[name][0] for name in names]
+    alike = f"{len(rows)}{rows[0]}" if len(rows) > 1 and len(set(rows)) == 1 and len(rows[0]) == 1 else " + ".join(rows)
+    return f"{alike} x {form.shapes.matrices[names[0]][1]}"
+
+
+def javascript(form: Form) -> str:
+    """A step: `step(x, [h, …], w)` of arrays of numbers and weights by block, matrices as arrays of rows.
+
+    It returns [h, the parts of the state after it], but for the network's output, which the page adds. The functions
+    that it calls are in `JAVASCRIPT`.
+    """
+    lines = ["function step(v_x, [" + ", ".join(_variable(*slot) for slot in form.slots) + "], w) {"]
+    for name, expression in form.parsed.equations.items():
+        lines.append(f"  const v_{name} = {_JAVASCRIPT.write(expression)};")
+    after = (_variable(name, k - 1) if name != FED_BACK else "null" for name, k in form.slots)
+    return "\n".join([*lines, f"  return [v_h, [{', '.join(after)}]];", "}"])
+
+
+JAVASCRIPT = """const at = (a, i) => typeof a === "number" ? a : a.length === 1 ? a[0] : a[i];
+const both = f => (a, b) => {
+  if (typeof a === "number" && typeof b === "number") return f(a, b);
+  if (Array.isArray(a) && Array.isArray(a[0])) return a.map((row, i) => row.map((v, j) => f(v, b[i][j])));
+  const n = Math.max(a.length || 1, b.length || 1);
+  return Array.from({length: n}, (_, i) => f(at(a, i), at(b, i)));
+};
+const each = f => a => typeof a === "number" ? f(a) : a.map(f);
+const add = both((a, b) => a + b), sub = both((a, b) => a - b);
+const mul = both((a, b) => a * b), div = both((a, b) => a / b);
+const max = both(Math.max), min = both(Math.min), power = both(Math.pow), neg = each(v => -v);
+const sigmoid = each(v => 1 / (1 + Math.exp(-v))), tanh = each(Math.tanh), relu = each(v => Math.max(0, v));
+const exp = each(Math.exp), log = each(Math.log), sqrt = each(Math.sqrt);
+const softplus = each(v => Math.max(v, 0) + Math.log1p(Math.exp(-Math.abs(v))));
+const transposed = m => m[0].map((_, j) => m.map(row => row[j]));
+const product = (m, v) => m.map(row => row.reduce((sum, u, j) => sum + u * at(v, j), 0));
+const norm = v => {
+  const mean = v.reduce((a, b) => a + b) / v.length;
+  const spread = v.reduce((a, b) => a + (b - mean) ** 2, 0) / v.length;
+  return v.map(u => (u - mean) / Math.sqrt(spread + 1e-5));
+};
+"""
