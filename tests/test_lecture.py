@@ -182,13 +182,6 @@ def test_forcing_learns_sooner_and_leaves_a_gap(session: Session) -> None:
     assert rows(free, "who/models/free")[0][-1] + 30 < rows(forced, "who/models/forced")[0][-1]
 
 
-def test_gates_remember_where_the_plain_network_does_not(session: Session) -> None:
-    (lags,) = printed_by(session, "corpus recall --study")
-    ((near, far),) = rows(lags, "elman")
-    assert near > 90 > 30 > far
-    assert min(*rows(lags, "lstm")[0], *rows(lags, "gru")[0]) > 90
-
-
 def test_gradients_reach_back_through_a_gated_state_alone(session: Session) -> None:
     plain, gated = printed_by(session, "inspect far")
     (norms,) = rows(plain, "layer 1, h")

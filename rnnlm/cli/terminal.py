@@ -18,7 +18,7 @@ from rich.table import Table
 
 from rnnlm.app.request import Request
 from rnnlm.cli.streams import plain, visible
-from rnnlm.screen import Grid, View, number
+from rnnlm.screen import Grid, View, count, number
 
 
 def console(stream: TextIO) -> Console:
@@ -132,4 +132,6 @@ def valid_metric(report: dict[str, Any]) -> tuple[str, str]:
         errors = report["valid_root_mean_square_error"]
         each = [f"{name} {number(error, '.4g')}" for name, error in errors.items()] if isinstance(errors, dict) else []
         return "valid RMSE", ", ".join(each) or "-"
-    return "valid perplexity", number(report.get("valid_perplexity"), ".2f")
+    read, whole = report.get("valid_tokens"), report.get("valid_split_tokens")
+    part = f" of the first {count(read)} of {count(whole)} tokens" if whole is not None else ""
+    return f"valid perplexity{part}", number(report.get("valid_perplexity"), ".2f")

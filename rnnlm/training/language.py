@@ -96,13 +96,14 @@ def language_report(model: Network, valid: Ids, context: str, deadline: float | 
     """The exact perplexity of the validation split for a finished run; None if the split is empty.
 
     With a `deadline` on the monotonic clock it may cover only the split's first predictions; `valid_tokens` is their
-    number.
+    number, and `valid_split_tokens`, given only then, that of the whole split.
     """
     nats, tokens = 0.0, 0
     for piece in _in_order(model, valid, context, deadline):
         nats += float(piece.nats.sum())
         tokens += len(piece.nats)
-    return {"valid_perplexity": math.exp(nats / tokens) if tokens else None, "valid_tokens": tokens}
+    part = {"valid_split_tokens": len(valid.ids)} if tokens < len(valid.ids) else {}
+    return {"valid_perplexity": math.exp(nats / tokens) if tokens else None, "valid_tokens": tokens, **part}
 
 
 def _in_order(model: Network, valid: Ids, context: str, deadline: float | None) -> Iterator[SpanNats]:

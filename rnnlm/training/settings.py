@@ -261,6 +261,8 @@ class TrainSettings(
         other = given["cell"] not in (None, recorded.get("cell", TrainSettings.cell))
         found = find_cell(cell, given["equation"] or (None if other else recorded.get("equation")))
         dropped = {*(_NOT_FED_BACK if found.feeds_back else _FED_BACK), *(["equation"] if other else [])}
+        if "forget_bias" in recorded and found.form.keeping_bias is None:
+            dropped.add("forget_bias")
         return {name: value for name, value in recorded.items() if name not in dropped}
 
     def check(self) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 import shutil
 import subprocess
 import time
@@ -138,6 +139,22 @@ def test_an_equation_can_be_replaced() -> None:
         _ = find_cell("lstm", "f(t) = sgimoid(U_f x(t))").form
 
 
+DOCUMENT = (Path(__file__).resolve().parents[2] / "docs" / "cells.md").read_text("utf-8")
+FILES = dict(re.findall(r"^`([\w-]+)\.cell`:\n\n```text\n(.*?)\n```$", DOCUMENT, re.MULTILINE | re.DOTALL))
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_files_of_the_document_are_cells(name: str) -> None:
+    cell = find_cell(FILES[name])
+    assert cell.title and cell.form.layer(16, 32, 9).parameters > 0
+    check(FILES[name])
+
+
+def test_the_document_has_the_others() -> None:
+    assert len(FILES) == 10 and not set(FILES) & set(shipped())
+    assert all(f"| `{name}` |" in DOCUMENT for name in shipped())
+
+
 # Random cells
 
 INPUTS, HIDDEN, OUTPUTS, TIME, BATCH = 3, 4, 5, 6, 2
@@ -156,7 +173,7 @@ class Layers:
                 parameter.copy_(0.6 * self.normal(*parameter.shape))
 
     def normal(self, *shape: int) -> Tensor:
-        return torch.randn(*shape, generator=self.draws, dtype=torch.float64)
+        return torch.randn(shape, generator=self.draws, dtype=torch.float64)
 
 
 def check(text: str) -> None:

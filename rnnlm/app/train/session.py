@@ -13,6 +13,7 @@ from rnnlm.app.train.budget import budget_of, validated_tokens
 from rnnlm.app.train.describe import Run
 from rnnlm.app.train.plan import smaller
 from rnnlm.errors import OutOfMemoryError, StoppedError, StorageError, is_out_of_memory
+from rnnlm.model.cells.library import shipped
 from rnnlm.model.network import Network
 from rnnlm.training.journal import JOURNAL, REPLAY, Header, Journal
 from rnnlm.training.loop import Trainer
@@ -90,6 +91,11 @@ def _announce(pipeline: Pipeline, network: Network, run: Run, place: Place) -> N
         f"train: {place.target.name}, {network.parameter_count:,} parameters on {data.size.tokens:,} tokens, "
         f"batch {settings.batch_size} × {settings.bptt}, rate {settings.learning_rate:g}, dropout {settings.dropout:g}"
     )
+    if run.architecture.cell not in shipped():  # a name that was misspelt would be a weight
+        form = run.architecture.form
+        weights = ", ".join(" ".join(names) for names in form.blocks.values())
+        state = ", ".join(f"{name}(t-{delay})" for name, delay in form.slots)
+        screen.notice(f"train: the cell {run.architecture.cell} has weights {weights}; state {state}")
     for reason in run.choice.reasons if run.choice is not None else ():
         screen.notice(f"train: {reason}")
     if run.record is not None:

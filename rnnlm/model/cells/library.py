@@ -20,6 +20,7 @@ class CellText:
 
     name: str
     text: str
+    path: str = ""
 
     @property
     def title(self) -> str:
@@ -30,7 +31,7 @@ class CellText:
     @property
     def form(self) -> Form:
         """Its equations; CellError where the text has none."""
-        return read_form(self.text, self.name)
+        return read_form(self.text, self.path or self.name)
 
     @property
     def feeds_back(self) -> bool:
@@ -63,11 +64,11 @@ def cell_setting(name: str, text: str) -> str:
 def _from_file(cell: str) -> CellText:
     path = Path(cell)
     if not (cell.endswith(ENDING) or "/" in cell or path.is_file()):
-        close = difflib.get_close_matches(cell, shipped(), 1)
+        close = difflib.get_close_matches(cell.lower(), shipped(), 1)
         hint = f"did you mean {close[0]}?" if close else "rnnlm cells lists them; a file of equations ends in .cell"
         raise UsageError(f"there is no cell {cell!r}", hint)
     try:
-        return CellText(path.stem, read_input(path, 2**20).decode("utf-8-sig"))
+        return CellText(path.stem, read_input(path, 2**20).decode("utf-8-sig"), cell)
     except (OSError, ValueError) as error:
         why = "it is not text" if isinstance(error, ValueError) else getattr(error, "strerror", None) or str(error)
         raise InputError(f"cannot read the cell {cell}: {why}", "check its path") from None
