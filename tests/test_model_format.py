@@ -18,7 +18,7 @@ import torch
 from tokenizers import Tokenizer
 
 import rnnlm
-from rnnlm.arrays import write_tensors
+from rnnlm.arrays import read_tensors, write_tensors
 from rnnlm.artifacts import write_bytes, write_json
 from rnnlm.corpus.clean import UnitRule
 from rnnlm.corpus.normalizer import CleanRule
@@ -233,6 +233,31 @@ def same(path: Path) -> None:
 @pytest.mark.parametrize("form", FORMS)
 def test_a_program_written_from_the_document_says_the_same(tmp_path: Path, form: str) -> None:
     same(sealed(tmp_path / "model", FORMS[form]))
+
+
+@pytest.mark.parametrize(
+    ("peepholes", "activation"), [(True, "tanh"), (True, "none"), (False, "none"), (False, "tanh")]
+)
+def test_forms_of_the_lstm_of_earlier_versions_are_read(tmp_path: Path, peepholes: bool, activation: str) -> None:
+    cell = "lstm" + "-plain" * (activation == "none") + "-peephole" * peepholes
+    now = sealed(tmp_path / "now", replace(BASE, equations="", cell=cell, layers=2))
+    old = tmp_path / "old"
+    old.mkdir()
+    config = json.loads((now / "config.json").read_text("utf-8"))
+    del config["architecture"]["equations"]
+    config["architecture"] |= {"cell": "lstm", "peepholes": peepholes, "activation": activation}
+    weights = read_tensors(now / "weights.safetensors", remedy="")
+    write_json(old / "config.json", config)
+    write_bytes(old / "tokenizer.json", (now / "tokenizer.json").read_bytes())
+    write_tensors(
+        old / "weights.safetensors",
+        {name.replace(".p", ".P"): np.asarray(w).reshape(3, -1) if name.endswith(".p") else w
+         for name, w in weights.items()},
+    )  # fmt: skip
+    seal_model(old, settings={}, inputs={}, report={})
+    first, second = (rnnlm.load(path).score(TEXT, context="stream").rows for path in (now, old))
+    assert [row["bits"] for row in first] == [row["bits"] for row in second]
+    assert rnnlm.load(old).sealed.architecture == rnnlm.load(now).sealed.architecture
 
 
 @pytest.mark.parametrize("form", ["lstm", "gru", "lstm, clusters"])

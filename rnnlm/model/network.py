@@ -291,12 +291,19 @@ class Network(nn.Module):
         """The weights by name, as arrays."""
         return {name: tensor.detach().cpu().numpy().copy() for name, tensor in self.state_dict().items()}
 
+    def present(self, tensors: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        """Weights, and what a checkpoint has beside them, by present names: peepholes were once P (3, hidden)."""
+        own = any(name.endswith(".P") for name in self.state_dict())
+        return {
+            name[:-1] + "p" if old else name: array.reshape(-1) if old and array.ndim else array
+            for name, array in tensors.items()
+            for old in [name.endswith(".P") and not own]
+        }
+
     def load(self, tensors: Mapping[str, NDArray[Any]], origin: str) -> None:
         """Load weights; ArtifactError when names, shapes or values do not fit."""
         own = self.state_dict()
-        # Earlier versions had peepholes as P (3, hidden).
-        tensors = {name.replace(".P", ".p"): array.reshape(-1) if name.endswith(".P") else array
-                   for name, array in tensors.items()}  # fmt: skip
+        tensors = self.present(tensors)
         remedy = "the directory's files do not belong together; copy the model again"
         if set(own) != set(tensors):
             raise ArtifactError(f"{origin} holds other tensors than the configuration asks for", remedy)

@@ -117,6 +117,7 @@ class Learner:
 
         Raises ArtifactError, KeyError, TypeError, ValueError or RuntimeError if it does not fit.
         """
+        tensors = self.model.present(tensors)
         self.model.load(_group(tensors, "model"), "the checkpoint")
         load_optimizer(self.model, self._optimizer, tensors)
         if "average_updates" in tensors:

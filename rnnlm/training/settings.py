@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Literal
 
 from rnnlm.config import above, at_least, between, check_directory_name, duration, seconds, setting
-from rnnlm.errors import UsageError
+from rnnlm.errors import RnnlmError, UsageError
 from rnnlm.model.cells.library import find_cell
 
 SHORTEST_BUDGET = 10
@@ -259,7 +259,10 @@ class TrainSettings(
         """The recorded settings without those of cells other than the current one."""
         cell = given["cell"] or recorded.get("cell") or TrainSettings.cell
         other = given["cell"] not in (None, recorded.get("cell", TrainSettings.cell))
-        found = find_cell(cell, given["equation"] or (None if other else recorded.get("equation")))
+        try:
+            found = find_cell(cell, given["equation"] or (None if other else recorded.get("equation")))
+        except RnnlmError:  # a file that has gone; whoever needs the cell will say so
+            return dict(recorded)
         dropped = {*(_NOT_FED_BACK if found.feeds_back else _FED_BACK), *(["equation"] if other else [])}
         if "forget_bias" in recorded and found.form.keeping_bias is None:
             dropped.add("forget_bias")

@@ -108,7 +108,7 @@ def draw_graph(path: Path, graph: Graph, title: str) -> None:
     height = max(y for _, y in graph.places.values())
     centers = [graph.width / 2 + 2.2 + step * (k + 0.5) for k in range(3)]
     left, right = -graph.width / 2 - 1.0, centers[-1] + graph.width / 2 + 1.0
-    scale = 1.15 if graph.width < 4 else 1.0
+    scale = 0.95 if graph.width else 1.15
     with picture(path, scale * (right - left), scale * (height + 2.4)) as figure:
         axes = figure.subplots()
         axes.set(xlim=(left, right), ylim=(-1.2, height + 0.9), aspect="equal")
@@ -149,8 +149,10 @@ def _at(graph: Graph, name: str, center: float) -> Point:
 def _compact(axes: Any, graph: Graph) -> None:
     """One step; what is read later loops back, with a square that holds it for a step."""
     for edge in graph.edges:
-        _arrow(axes, _at(graph, edge.tail, 0), _at(graph, edge.head, 0), edge, bend=0.45 if edge.delay else 0.0,
-               looped=edge.delay > 0)  # fmt: skip
+        tail, head = _at(graph, edge.tail, 0), _at(graph, edge.head, 0)
+        outward = -0.45 if (head[0] > tail[0]) == (head[1] < tail[1]) else 0.45
+        outward *= 1.8 if head[0] == tail[0] else 1
+        _arrow(axes, tail, head, edge, bend=outward if edge.delay else 0.0, looped=edge.delay > 0)
     for name in graph.places:
         _node(axes, _at(graph, name, 0), name, name in graph.gates)
 
@@ -160,7 +162,7 @@ def _node(axes: Any, center: Point, name: str, gate: bool, time: str = "") -> No
 
     fill = _GATE if gate else "white"
     axes.add_patch(Circle(center, _RADIUS, facecolor=fill, edgecolor="black", linewidth=1.1, zorder=3))
-    axes.text(*center, _shown(name) + time, ha="center", va="center", fontsize=8, zorder=4)
+    axes.text(*center, _shown(name) + time, ha="center", va="center", fontsize=8 if time else 10, zorder=4)
 
 
 def _shown(name: str) -> str:
@@ -195,7 +197,7 @@ def _arrow(
     if few and edge.label:
         x, y = _bent(*points, bend, 0.28 if looped else 0.5)
         box = {"facecolor": "white", "edgecolor": "none", "pad": 0.4}
-        axes.text(x, y, _shown(edge.label), ha="center", va="center", fontsize=7, color=color, bbox=box,
+        axes.text(x, y, _shown(edge.label), ha="center", va="center", fontsize=8, color=color, bbox=box,
                   zorder=2.5)  # fmt: skip
 
 
