@@ -92,7 +92,9 @@ def _serve() -> None:
     import rnnlm.cli.app
     import rnnlm.cli.show.train
     from rnnlm.cli.run import run
+    from rnnlm.model.cells.library import find_cell
 
+    assert find_cell("lstm").form  # imports lark
     assert torch._dynamo and rnnlm.cli.app and rnnlm.cli.show.train
     # What nohup, or a shell that starts something in the background, has set to be ignored is not what is tested here.
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
