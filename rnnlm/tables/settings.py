@@ -62,7 +62,7 @@ class WindowSettings:
         auto="none; it must be named", basic=True,
     )  # fmt: skip
     steps: int | None = setting(
-        None, "rows in a window (T)", at_least(1), auto=f"{STEPS}; with --group the whole sequence", basic=True
+        None, "rows in a window (T)", at_least(1), auto=f"{STEPS}; the whole sequence where --cut is group", basic=True
     )
     horizon: int = setting(
         1, "rows from the last row of a window to its target; 0 is that row", at_least(0), basic=True
@@ -82,6 +82,10 @@ class WindowSettings:
         auto="skip, where that leaves 80 % of the windows",
     )  # fmt: skip
     group: str | None = setting(None, "a column whose values distinguish several sequences", auto="none", basic=True)
+    cut: Literal["group", "time"] | None = setting(
+        None, "what --fractions divide: the sequences of --group, or the rows of each in time",
+        auto="group; time, where they are too few", basic=True,
+    )  # fmt: skip
     categories: str | None = setting(
         None, "columns whose numbers are names of categories", _read_by(column_names), auto="columns of text"
     )
@@ -109,6 +113,8 @@ class WindowSettings:
             raise UsageError(
                 f"--target {both[0]} is among --inputs with --horizon 0", "the answer would stand in the question"
             )
+        if self.cut == "time" and self.group is None:
+            raise UsageError("--cut time without --group", "rows of one series are cut in time anyway; omit it")
         for name in column_periods(self.cycle):
             if name in column_names(self.categories):
                 raise UsageError(f"{name} is in --cycle and --categories", "name it in one of them")

@@ -34,7 +34,7 @@ _LARGEST = 1e30  # larger ones, or their squares, exceed the range of the arithm
 
 @dataclass(frozen=True)
 class SplitRows:
-    """A split: `rows` of the table in the order of its sequences, which begin at `starts` within them."""
+    """A split: `rows` in the order of splits and, within them, of sequences, which begin at `starts` within them."""
 
     rows: slice
     starts: RowNumbers
@@ -50,19 +50,27 @@ def window(table: Table, directory: Path, settings: WindowSettings) -> dict[str,
     rules = choose(table, settings)
     order, starts = sequence_rows(table, rules.group)
     check_time(table, rules.time, order, starts)
-    parts = split_rows(table.rows, starts, settings.fractions, grouped=rules.group is not None)
+    cut = None if rules.group is None else settings.cut or _cut_of(len(starts), settings)
+    if cut == "time" and rules.steps is None:
+        rules = replace(rules, steps=settings.steps or STEPS)
+    moved, parts = split_rows(table.rows, starts, settings.fractions, cut)
+    begins = starts if cut != "time" else np.concatenate([part.rows.start + part.starts for part in parts.values()])
     notices = _left_out(table, rules, settings)
+    if cut == "time" and settings.cut is None:
+        notices.append(f"{len(starts)} sequences are too few to be split; the rows of each are, in time (--cut time)")
     if settings.steps is None and rules.steps is not None:
         smallest = min(part.rows.stop - part.rows.start for part in parts.values() if len(part.starts))
         if smallest < rules.steps + rules.horizon + 1:
             rules = replace(rules, steps=max(1, (smallest - rules.horizon) // 2))
             notices.append(f"--steps {rules.steps}, since a split has only {smallest:,} rows")
-    rules = fit(table, rules, order[parts["train"].rows])
+    train = order[moved][parts["train"].rows]
+    rules = fit(table, rules, train)
     if rules.time is not None and rules.steps is not None:
-        rules, parts, said = _about_gaps(table, rules, order, starts, parts, settings.gaps)
+        rules, parts, said = _about_gaps(table, rules, order[moved], begins, parts, settings.gaps)
         notices += said
     inputs, incomplete = scaled_inputs(table, rules, order, starts)
-    targets = scaled_targets(table, rules, order)
+    inputs, incomplete = inputs[moved], incomplete[moved]
+    targets = scaled_targets(table, rules, order[moved])
     report: dict[str, Any] = {}
     for split, part in parts.items():
         found = find_windows(rules, part.starts, targets[part.rows], incomplete[part.rows])
@@ -86,7 +94,7 @@ def window(table: Table, directory: Path, settings: WindowSettings) -> dict[str,
         }  # fmt: skip
     counts = {"missing_values": _missing(table, rules), "unknown_categories": _unknown(table, rules)}
     notices += [f"{name}: {n:,} values are none of train's" for name, n in counts["unknown_categories"].items() if n]
-    notices += _counters(table, rules, order[parts["train"].rows])
+    notices += _counters(table, rules, train)
     write_json(directory / DESCRIPTION, {**rules.to_json(), **counts})
     return {
         "steps": rules.steps, "horizon": rules.horizon, "features": rules.features, "inputs": list(rules.inputs),
@@ -200,9 +208,25 @@ def _possible(rules: SeriesRules, part: SplitRows) -> int:
     return int(np.maximum((rows - (rules.steps or 1) - rules.horizon) // rules.stride + 1, 0).sum())
 
 
-def split_rows(rows: int, starts: RowNumbers, fractions: str, *, grouped: bool) -> dict[str, SplitRows]:
-    """Contiguous blocks of rows, or of whole sequences where there are several; InputError where one gets nothing."""
+def _cut_of(sequences: int, settings: WindowSettings) -> str:
+    """Whether sequences are split whole, or their rows in time because a split would get no sequence."""
+    parsed = parse_fractions(settings.fractions)
+    ends = [0, *split_ends(sequences, parsed)]
+    some = all(last > first for first, last, share in zip(ends, ends[1:], parsed, strict=False) if share)
+    return "group" if some else "time"
+
+
+def split_rows(
+    rows: int, starts: RowNumbers, fractions: str, cut: str | None = None
+) -> tuple[RowNumbers, dict[str, SplitRows]]:
+    """The rows (rows,) in the order of splits, and each split; InputError where one gets nothing.
+
+    A split is a block of rows, of whole sequences ('group'), or of the rows of every sequence in time ('time').
+    """
     parsed = parse_fractions(fractions)
+    if cut == "time":
+        return _in_time(rows, starts, parsed)
+    grouped = cut == "group"
     count = len(starts) if grouped else rows
     cuts = [0, *split_ends(count, parsed)]
     parts = {}
@@ -211,7 +235,9 @@ def split_rows(rows: int, starts: RowNumbers, fractions: str, *, grouped: bool) 
         if parsed[number] and first == last:
             raise InputError(
                 f"{count:,} {'sequences' if grouped else 'rows'} are too few to split: {split} gets none",
-                "give more, or all to training with --fractions 1,0,0",
+                "give more, cut each with --cut time, or give all to training with --fractions 1,0,0"
+                if grouped
+                else "give more, or all to training with --fractions 1,0,0",
             )
         if grouped:
             edges = np.append(starts, rows)
@@ -219,7 +245,28 @@ def split_rows(rows: int, starts: RowNumbers, fractions: str, *, grouped: bool) 
             parts[split] = SplitRows(part, starts[first:last] - part.start)
         else:
             parts[split] = SplitRows(slice(first, last), np.zeros(min(last - first, 1), np.int64))
-    return parts
+    return np.arange(rows), parts
+
+
+def _in_time(
+    rows: int, starts: RowNumbers, parsed: tuple[float, float, float]
+) -> tuple[RowNumbers, dict[str, SplitRows]]:
+    """Every sequence cut in time: the first part of each is train's, the last test's."""
+    lengths = np.diff(starts, append=rows)
+    ends = starts[:, None] + np.array([[0, *split_ends(int(length), parsed)] for length in lengths])
+    moved, parts, first = [], {}, 0
+    for number, split in enumerate(SPLITS):
+        blocks = [np.arange(a, b) for a, b in ends[:, number : number + 2] if a < b]
+        if parsed[number] and not blocks:
+            raise InputError(
+                f"sequences of at most {lengths.max(initial=0):,} rows are too short to be cut: {split} gets none",
+                "give longer ones, or use --cut group",
+            )
+        sizes = np.array([len(block) for block in blocks], np.int64)
+        parts[split] = SplitRows(slice(first, first + int(sizes.sum())), np.cumsum(sizes) - sizes)
+        moved += blocks
+        first = parts[split].rows.stop
+    return np.concatenate(moved), parts
 
 
 def fit(table: Table, rules: SeriesRules, train: RowNumbers) -> SeriesRules:

@@ -17,7 +17,7 @@ from rnnlm.tables.rules import SeriesRules
 from rnnlm.tables.series import Series, open_series
 from rnnlm.tables.settings import WindowSettings, column_names, column_periods
 from rnnlm.tables.table import Column, Table
-from rnnlm.tables.windows import window
+from rnnlm.tables.windows import split_rows, window
 
 NAN = np.nan
 
@@ -208,6 +208,53 @@ def test_sequences_without_steps_are_whole_and_may_differ_in_length(cut: Any) ->
     assert np.array_equal(targets[:, :, 0].T, [[11, NAN, NAN], [1, 2, 3]], equal_nan=True)
 
 
+def test_each_sequence_is_cut_in_time(cut: Any) -> None:
+    """Two stations side by side: train has the first rows of each, test the last, and no window runs over both."""
+    hours = np.arange(20.0)
+    y = np.stack([hours, 100 + hours], 1).ravel()
+    y[2 * 14] = NAN  # north's hour 14, the first of its valid
+    names = ["north", "south"] * 20
+    given = {"group": "s", "steps": 2, "fractions": "0.7,0.15,0.15", "scaling": "none", "inputs": "y"}
+    for more in ({"cut": "time"}, {}):
+        splits, report = cut(table(y=y, s=names), **given, **more)
+        rows = {split: series.targets[:, 0].tolist() for split, series in splits.items()}
+        assert rows["train"] == [*range(14), *range(100, 114)]
+        assert rows["test"] == [17, 18, 19, 117, 118, 119]
+        assert splits["test"].starts.tolist() == [0, 3]
+        assert splits["test"].inputs[:, 0].tolist() == rows["test"]
+        # A missing input is the last known value of its sequence, also where that is in the split before.
+        assert splits["valid"].inputs[:, 0].tolist() == [13, 15, 16, 114, 115, 116]
+        assert all(
+            len(series.windows) == 2 * (series.starts[1] - 2) for name, series in splits.items() if name == "train"
+        )
+        told = " ".join(report["notices"])
+        assert ("2 sequences are too few to be split" in told) == (not more)
+    with pytest.raises(InputError, match=r"too few to split.*--cut time"):
+        cut(table(y=y, s=names), **given, cut="group")
+    with pytest.raises(UsageError, match="--cut time without --group"):
+        WindowSettings(target="y", cut="time").check()
+
+
+@given(st.lists(st.integers(1, 30), min_size=1, max_size=6), st.sampled_from(["0.7,0.1,0.2", "0.5,0.5,0", "1,0,0"]))
+def test_a_cut_in_time_keeps_every_row_once(lengths: list[int], fractions: str) -> None:
+    starts = np.cumsum([0, *lengths[:-1]])
+    rows = sum(lengths)
+    try:
+        moved, parts = split_rows(rows, starts, fractions, "time")
+    except InputError:
+        return
+    assert sorted(moved.tolist()) == list(range(rows))
+    sequence = np.searchsorted(starts, np.arange(rows), "right") - 1
+    for earlier, later in (("train", "valid"), ("train", "test"), ("valid", "test")):
+        for number in range(len(lengths)):
+            first, second = (moved[parts[split].rows] for split in (earlier, later))
+            mine = first[sequence[first] == number], second[sequence[second] == number]
+            assert not len(mine[0]) or not len(mine[1]) or mine[0].max() < mine[1].min()
+    for part in parts.values():
+        block = moved[part.rows]
+        assert np.flatnonzero(np.diff(sequence[block], prepend=-1)).tolist() == part.starts.tolist()
+
+
 def test_the_target_of_the_same_row_is_no_input(cut: Any) -> None:
     """A task with one answer at the end of each sequence: adding."""
     sequence = np.repeat(np.arange(10), 4)
@@ -324,7 +371,11 @@ def test_time_must_increase_within_a_sequence(cut: Any) -> None:
         ({"cycle": "hour=24", "ignore": "hour"}, "that column is no input"),
         ({"steps": 90}, "train has no window"),
         ({"steps": 10, "horizon": 5}, "valid has no window: none of its sequences, of 10 rows"),
-        ({"group": "wind", "fractions": "0.4,0.3,0.3"}, "2 sequences are too few to split: valid gets none"),
+        ({"group": "wind", "cut": "group", "fractions": "0.4,0.3,0.3"}, "2 sequences are too few to split: valid gets"),
+        (
+            {"group": "wind", "cut": "time", "fractions": "0.998,0.001,0.001"},
+            "are too short to be cut: valid gets none",
+        ),
         ({"ignore": "x,hour,wind", "horizon": 0}, "no column left"),
     ],
 )
