@@ -102,6 +102,16 @@ def category_codes(table: Table, column: str, labels: tuple[str, ...]) -> RowNum
     return np.array([*met, -1], np.int64)[codes]
 
 
+def unknown_categories(table: Table, rules: SeriesRules) -> dict[str, int]:
+    """How many values of each column of categories are none of train's."""
+    return {name: int((category_codes(table, name, labels) < -1).sum()) for name, labels in rules.categories.items()}
+
+
+def unseen(table: Table, rules: SeriesRules) -> list[str]:
+    """A line for each column with such values."""
+    return [f"{name}: {n:,} values are none of train's" for name, n in unknown_categories(table, rules).items() if n]
+
+
 def _as_number(label: str) -> str | float:
     try:
         return float(label)

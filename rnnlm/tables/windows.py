@@ -14,13 +14,14 @@ from rnnlm.artifacts import write_json
 from rnnlm.corpus.settings import SPLITS, parse_fractions, split_ends
 from rnnlm.errors import InputError, UsageError
 from rnnlm.tables.apply import (
-    category_codes,
     check_time,
     encoded,
     find_windows,
     scaled_inputs,
     scaled_targets,
     sequence_rows,
+    unknown_categories,
+    unseen,
 )
 from rnnlm.tables.gaps import in_words, longest_step, with_gaps
 from rnnlm.tables.rules import RowNumbers, SeriesRules
@@ -92,8 +93,8 @@ def window(table: Table, directory: Path, settings: WindowSettings) -> dict[str,
             "shape": [len(found.windows), longest, rules.features], "left_out_without_target": found.without_target,
             "left_out_with_missing_inputs": found.with_missing_inputs,
         }  # fmt: skip
-    counts = {"missing_values": _missing(table, rules), "unknown_categories": _unknown(table, rules)}
-    notices += [f"{name}: {n:,} values are none of train's" for name, n in counts["unknown_categories"].items() if n]
+    counts = {"missing_values": _missing(table, rules), "unknown_categories": unknown_categories(table, rules)}
+    notices += unseen(table, rules)
     notices += _counters(table, rules, train)
     write_json(directory / DESCRIPTION, {**rules.to_json(), **counts})
     return {
@@ -331,8 +332,3 @@ def _categories(table: Table, name: str, train: RowNumbers) -> tuple[str, ...]:
 def _missing(table: Table, rules: SeriesRules) -> dict[str, int]:
     """How many values each input and target column lacks."""
     return {name: table.missing(name) for name in dict.fromkeys((*rules.columns, *rules.targets))}
-
-
-def _unknown(table: Table, rules: SeriesRules) -> dict[str, int]:
-    """How many values of each column of categories are none of train's."""
-    return {name: int((category_codes(table, name, labels) < -1).sum()) for name, labels in rules.categories.items()}

@@ -259,3 +259,16 @@ def test_weather_of_five_years(tmp_path: Path, run: Any, shared_data: Path) -> N
     assert sum(counts["rows"] for counts in report["splits"].values()) == 43824
     assert report["inputs"][-7:] == ["cbwd=NE", "cbwd=NW", "cbwd=SE", "cbwd=cv", "Iws", "Is", "Ir"]
     shutil.rmtree(tmp_path / "work")
+
+
+def test_categories_that_training_has_not_seen_are_told_of_any_table(run: Any, tmp_path: Path) -> None:
+    seen = [f"{'NSEW'[k % 4]},{k % 7}" for k in range(80)]
+    (tmp_path / "wind.csv").write_text("wind,speed\n" + "\n".join(seen) + "\n", "utf-8")
+    (tmp_path / "new.csv").write_text("wind,speed\n" + "\n".join([*seen[:30], "NNE,3", "NNE,4", "?,2"]) + "\n", "utf-8")
+    work = tmp_path / "work"
+    run("window", tmp_path / "wind.csv", "--out", work, "--target", "speed", "--steps", 4).ok()
+    run("train", work, "--hidden", 4, "--steps", 2, "--batch-size", 4).ok()
+    for command in (("predict", work, tmp_path / "new.csv"), ("evaluate", work, "--text", tmp_path / "new.csv")):
+        assert "new.csv: wind: 2 values are none of train's" in run(*command).ok().err
+        assert "none of train's" not in run(*command, "--quiet").ok().err
+    assert "none of train's" not in run("predict", work, tmp_path / "wind.csv").ok().err

@@ -44,6 +44,8 @@ def evaluate_forecast(request: Request, found: FoundModel, network: Network) -> 
         "table_sha256": chosen.table_sha256, "model_sha256": found.model.model_sha256,
     }  # fmt: skip
     screen = terminal(request)
+    for notice in chosen.notices:
+        screen.notice(f"{chosen.name}: {notice}")
     if given.plot is not None:
         _draw(Path(given.plot), series, truth, forecast, others, chosen.name)
         screen.notice(f"{given.plot}: the last {min(_PLOTTED, len(series)):,} windows of {chosen.name}")

@@ -13,6 +13,7 @@ from rnnlm.corpus.sources import text_lines
 from rnnlm.errors import UsageError
 from rnnlm.model.network import Network
 from rnnlm.model.sealed import Sealed
+from rnnlm.tables.apply import unseen
 from rnnlm.tables.rules import SeriesRules
 from rnnlm.tables.source import read_table
 from rnnlm.use.forecasts.rows import forecast_table
@@ -74,7 +75,10 @@ def predict_series(request: Request, model: Sealed, network: Network) -> None:
     given = request.settings(PredictSettings).settings
     rules = SeriesRules.from_json(model.config["series"])
     name = request.arguments["file"]
-    found = forecast_table(network, rules, read_table(Path(name)), name, given.batch_size, all=given.all)
+    table = read_table(Path(name))
+    found = forecast_table(network, rules, table, name, given.batch_size, all=given.all)
+    for notice in unseen(table, rules):
+        terminal(request).notice(f"{name}: {notice}")
     if not request.run.json:
         sys.stdout.write("\t".join([*([rules.group] if rules.group else []), "row", *rules.targets]) + "\n")
     for each in found.rows(all=given.all):

@@ -12,7 +12,7 @@ from rnnlm.errors import InputError, UsageError
 from rnnlm.model.finding import FoundModel
 from rnnlm.model.network import Network
 from rnnlm.model.prediction import predictions
-from rnnlm.tables.apply import apply_rules
+from rnnlm.tables.apply import apply_rules, unseen
 from rnnlm.tables.rules import SeriesRules
 from rnnlm.tables.series import Series, open_series
 from rnnlm.tables.source import read_table, table_digest
@@ -23,7 +23,8 @@ from rnnlm.use.forecasts.baselines import rmse_mae
 class ChosenWindows:
     """Windows, their name, the digest of their table, their `split` if they are one, and those of `train`, if any.
 
-    `before` are the splits whose rows precede these in the table, earliest first; none where sequences are whole.
+    `before` are the splits whose rows precede these in the table, earliest first; none where there are several
+    sequences. `notices` are lines about values that training has not seen.
     """
 
     series: Series
@@ -32,6 +33,7 @@ class ChosenWindows:
     split: str | None
     train: Series | None
     before: tuple[Series, ...] = ()
+    notices: tuple[str, ...] = ()
 
 
 def choose_windows(found: FoundModel, split: str | None, table: str | None) -> ChosenWindows:
@@ -47,8 +49,9 @@ def choose_windows(found: FoundModel, split: str | None, table: str | None) -> C
             train = open_series(directory, "train")
         train = train if train.rules == rules else None
     if table is not None:
-        path = Path(table)
-        return ChosenWindows(apply_rules(read_table(path), rules), table, table_digest(path), None, train)
+        path, read = Path(table), read_table(Path(table))
+        notices = tuple(unseen(read, rules))
+        return ChosenWindows(apply_rules(read, rules), table, table_digest(path), None, train, notices=notices)
     if workspace is None or train is None:
         other = "has no workspace" if workspace is None else "was trained on other windows"
         raise UsageError(f"{model.path} {other}", "name a table with --text TABLE")
