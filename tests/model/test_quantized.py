@@ -13,6 +13,7 @@ from rnnlm.arrays import read_tensors, write_tensors
 from rnnlm.artifacts import write_json
 from rnnlm.errors import ArtifactError, UsageError
 from rnnlm.model.architecture import Architecture
+from rnnlm.model.cells.library import shipped
 from rnnlm.model.likelihood import log_probabilities, segment_nats
 from rnnlm.model.loading import load_network
 from rnnlm.model.network import Network
@@ -195,3 +196,21 @@ def test_tensors_that_cannot_be_are_refused(quantized: Sealed, tmp_path: Path) -
         resealed(quantized, tmp_path / "unknown", weights="int4")
     with pytest.raises(ArtifactError):
         load_network(resealed(quantized, tmp_path / "other", weights="float32"))
+
+
+@pytest.mark.parametrize("cell", shipped())
+def test_every_cell_reads_its_rows_in_8_bits_token_by_token(cell: str) -> None:
+    """Also those of a part of a stored matrix, as the Mogrifier's."""
+    network = Network(Architecture(cell, 40, 24, 24, 1, True), torch.Generator().manual_seed(1)).eval()
+    weights, rows = dequantize(quantize(network.tensors()), "")
+    network.load(weights, "")
+    results = []
+    for known in ({}, rows):
+        states, read = network.use_int8(known).initial_state(1), []
+        with torch.no_grad():
+            for number in (5, 9, 31, 4, 17):
+                h, states = network(torch.tensor([[number]]), states)
+                read.append(h)
+        results.append(torch.cat(read))
+    assert not torch.equal(results[0], results[1])  # other arithmetic
+    torch.testing.assert_close(results[0], results[1], atol=2e-6, rtol=0)
