@@ -95,9 +95,11 @@ class Workspace:
     def open(cls, path: Path) -> "Workspace":
         """The workspace at `path`; InputError where there is none."""
         if not cls.exists(path):
+            if path.exists() and not path.is_dir():
+                raise InputError(f"{path} is no workspace and no model", f"see what it is: rnnlm look {path}")
             why = " (no workspace.json)" if path.exists() else ""
             raise InputError(
-                f"{path}: there is no workspace here{why}", f"make one with: rnnlm clean CORPUS --out {path}"
+                f"{path}: there is no workspace here{why}", f"make one with: rnnlm train CORPUS --out {path}"
             )
         return cls(path)
 

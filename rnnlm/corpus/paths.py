@@ -39,7 +39,7 @@ class CorpusFiles:
         """The files of a directory's splits with their sizes, where a split has several; None otherwise."""
         if self.labels_in is not None or all(len(names) == 1 for _, names in self.splits):
             return None
-        return "; ".join(f"{split} is {_sized(map(Path, names))}" for split, names in self.splits)
+        return "; ".join(f"{split} is {sized(map(Path, names))}" for split, names in self.splits)
 
 
 def find_corpus(paths: list[str], *, label_files: bool = False) -> CorpusFiles:
@@ -80,12 +80,16 @@ def check_path(name: str) -> None:
         raise InputError(f"{name} does not exist", "check the path")
 
 
+def names_split(name: str) -> str | None:
+    """The split that a file is named after, train for `ptb.train.txt`; None where it is after none."""
+    return next((_SPLIT_NAMES[word] for word in re.split(r"[._\-]", name.lower()) if word in _SPLIT_NAMES), None)
+
+
 def _of_directory(directory: Path, *, label_files: bool) -> CorpusFiles:
     found: dict[str, list[str]] = {}
     files, folders = [], []
     for entry in sorted(directory.iterdir()):
-        words = re.split(r"[._\-]", entry.name.lower())
-        split = next((_SPLIT_NAMES[word] for word in words if word in _SPLIT_NAMES), None)
+        split = names_split(entry.name)
         leftover = entry.name.startswith(".") or entry.name.endswith(("~", ".bak", ".orig", ".tmp"))
         if entry.is_dir() and not leftover:
             folders.append(entry)
@@ -111,7 +115,7 @@ def _of_directory(directory: Path, *, label_files: bool) -> CorpusFiles:
         odd = [name for name in names if _NO_TEXT.search(name.lower())]
         if len(shapes) > 1 or odd:
             one = " ".join(f"{each}=FILE" for each in _ORDER if each in found)
-            raise InputError(f"{directory}: {split} could be {_sized(map(Path, names))}", f"name the files: {one}")
+            raise InputError(f"{directory}: {split} could be {sized(map(Path, names))}", f"name the files: {one}")
     return _of_splits(found)
 
 
@@ -137,7 +141,7 @@ def _of_splits(found: dict[str, list[str]]) -> CorpusFiles:
     return CorpusFiles(splits=tuple(ordered))
 
 
-def _sized(paths: Iterable[Path]) -> str:
-    """Names of files with their sizes."""
+def sized(paths: Iterable[Path]) -> str:
+    """Names of files with their sizes, the first few of many."""
     named = [f"{path.name} ({path.stat().st_size:,} bytes)" for path in paths]
     return ", ".join(named[:_SHOWN]) + (f" and {len(named) - _SHOWN:,} more" if len(named) > _SHOWN else "")

@@ -52,11 +52,18 @@ def read_table(path: Path) -> Table:
     return Table(source.name, source.columns(), numbers, codes, source.sequence_column)
 
 
-def describe_source(path: Path) -> tuple[tuple[Column, ...], list[str], int]:
-    """The columns of a table, how its numbers and dates are read, and its rows; InputError as `read_table`."""
+def describe_source(path: Path) -> tuple[tuple[Column, ...], list[str], int, list[str]]:
+    """The columns of a table, how its numbers and dates are read, its rows, and the columns of numbers or dates that
+    do not increase from each row to the next; InputError as `read_table`.
+    """
     source = _find(path)
-    rows = sum(len(numbers) for numbers, _ in source.blocks())
-    return source.columns(), source.readings, rows
+    rows, falls, last = 0, np.zeros(source.widths[0], bool), np.full((1, source.widths[0]), -np.inf)
+    for numbers, _ in source.blocks():
+        falls |= ~(np.diff(numbers, axis=0, prepend=last) > 0).all(0)
+        rows, last = rows + len(numbers), numbers[-1:] if len(numbers) else last
+    columns = source.columns()
+    ordered = [column.name for column in columns if column.kind != "text"]
+    return columns, source.readings, rows, [name for name, fall in zip(ordered, falls, strict=True) if fall]
 
 
 def write_table(path: Path, directory: Path) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from rnnlm.app.request import Request
 from rnnlm.cli.terminal import terminal
 from rnnlm.model.finding import find_sealed
 from rnnlm.screen import Grid, View
-from rnnlm.use.looking import look
+from rnnlm.use.looking.look import look
 from rnnlm.use.settings import LookSettings
 
 

@@ -58,6 +58,11 @@ class ScoredPair:
         }  # fmt: skip
 
 
+def is_header(cells: Iterable[str]) -> bool:
+    """Whether cells are the names of a table of pairs: `good`, `bad` and the like."""
+    return all(_NAME.fullmatch(cell.strip()) for cell in cells)
+
+
 def read_pairs(lines: Iterable[str], name: str) -> Iterator[MinimalPair]:
     """Pairs from lines `better<TAB>worse` or `better<TAB>worse<TAB>type`, or from JSON Lines as in BLiMP.
 
@@ -72,7 +77,7 @@ def read_pairs(lines: Iterable[str], name: str) -> Iterator[MinimalPair]:
             yield _from_json(line, number, name)
             continue
         cells = line.split("\t")
-        if number == 1 and all(_NAME.fullmatch(cell.strip()) for cell in cells):
+        if number == 1 and is_header(cells):
             continue
         if len(cells) not in (2, 3) or not all(cell.strip() for cell in cells[:2]):
             raise InputError(
