@@ -30,11 +30,7 @@ _LONGER = 4  # changes that also run for ten minutes
 _KEPT = ("test", "valid", "epochs", "tokens_per_second", "peak_fraction")
 _LEGEND = {"the rule": "rnnlm train --budget", "naive loop": "a plain PyTorch training loop"}
 # Other programs on Penn Treebank on an earlier machine of the project: seconds and test perplexity.
-_OTHERS = {
-    "KenLM, 5-gram": (6, 141.2),
-    "PyTorch's example": (365, 147.2),
-    "Mikolov's rnnlm": (600, 148.5),
-}
+_OTHERS = {"KenLM, 5-gram": (6, 141.2), "PyTorch's example": (365, 147.2), "Mikolov's rnnlm": (600, 148.5)}
 
 
 @dataclass(frozen=True)

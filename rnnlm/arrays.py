@@ -44,11 +44,7 @@ class NpyWriter:
 
     def close(self) -> None:
         """Write the header for the rows written, padded to the space reserved for it."""
-        fields = {
-            "descr": npy.dtype_to_descr(self._dtype),
-            "fortran_order": False,
-            "shape": (self.rows, *self._row),
-        }
+        fields = {"descr": npy.dtype_to_descr(self._dtype), "fortran_order": False, "shape": (self.rows, *self._row)}
         text = repr(fields).encode("latin1")
         room = _HEADER - 10
         assert len(text) < room

@@ -19,15 +19,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from rnnlm.arrays import npy_writer, open_npy, read_tensors, write_npy, write_tensors
-from rnnlm.artifacts import (
-    changed_outputs,
-    durable,
-    read_json,
-    read_manifest,
-    seal,
-    write_bytes,
-    write_json,
-)
+from rnnlm.artifacts import changed_outputs, durable, read_json, read_manifest, seal, write_bytes, write_json
 from rnnlm.directories import rebuilt, recover
 from rnnlm.errors import ArtifactError, StorageError
 from rnnlm.locks import tidy

@@ -71,8 +71,7 @@ CATEGORIES = {
     "fine": _words("ADJ", "sunny bright windy clear cloudy fine pleasant"),
     "daytime": _words("NOUN", "morning afternoon day"),
     "kind": _words(
-        "ADJ",
-        "kind clever brave cheerful polite shy lively curious funny gentle quiet friendly merry bold careful",
+        "ADJ", "kind clever brave cheerful polite shy lively curious funny gentle quiet friendly merry bold careful"
     ),
     "nice": _words(
         "ADJ",

@@ -98,8 +98,7 @@ def _show_all(context: typer.Context, parameter: typer.CallbackParam, wanted: bo
 
 
 HELP_ALL = Annotated[
-    bool,
-    typer.Option("--help-all", help="Show every option.", callback=_show_all, is_eager=True, expose_value=False),
+    bool, typer.Option("--help-all", help="Show every option.", callback=_show_all, is_eager=True, expose_value=False)
 ]
 CONFIG = Annotated[
     Optional[Path],  # noqa: UP045

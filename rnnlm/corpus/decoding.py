@@ -52,8 +52,7 @@ class Decoding:
             raise InputError(f"{where}: a zero byte", "give text")
         if self.errors == "strict" and _SURROGATE.search(text):
             raise InputError(
-                f"{where}: half of a surrogate pair, which is no character",
-                "fix the line, or use --errors replace",
+                f"{where}: half of a surrogate pair, which is no character", "fix the line, or use --errors replace"
             )
         text, count = _SURROGATE.subn(_REPLACEMENT, text)
         self.replaced += count

@@ -113,8 +113,7 @@ def load_tokenizer(content: str, origin: str) -> Tokenizer:
         )
     if ids != [PAD_ID, START_ID, END_ID, UNKNOWN_ID]:
         raise ArtifactError(
-            f"{origin} does not have {', '.join(SPECIALS)} as ids 0 to 3",
-            "import it with: rnnlm tokenize --tokenizer",
+            f"{origin} does not have {', '.join(SPECIALS)} as ids 0 to 3", "import it with: rnnlm tokenize --tokenizer"
         )
     return tokenizer
 

@@ -83,12 +83,7 @@ def seal_quantized(sealed: Sealed, directory: Path, report: Mapping[str, Any]) -
         tokenizer = (sealed.path / TOKENIZER).read_bytes()
     write_bytes(directory / TOKENIZER, tokenizer)
     write_json(directory / CONFIG, {**sealed.config, "weights": "int8"})
-    seal_model(
-        directory,
-        settings={"weights": "int8"},
-        inputs={"model": sealed.model_sha256},
-        report=report,
-    )
+    seal_model(directory, settings={"weights": "int8"}, inputs={"model": sealed.model_sha256}, report=report)
     return read_sealed(directory)
 
 

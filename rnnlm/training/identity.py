@@ -54,11 +54,7 @@ class Identity:
 
     @classmethod
     def of(
-        cls,
-        train: Mapping[str, Any],
-        embed: Mapping[str, Any],
-        config: Mapping[str, Any],
-        inputs: Mapping[str, str],
+        cls, train: Mapping[str, Any], embed: Mapping[str, Any], config: Mapping[str, Any], inputs: Mapping[str, str]
     ) -> "Identity":
         """The identity of recorded settings, under current or former names, and a model's `config`."""
         settings = changed(TrainSettings, train)

@@ -262,11 +262,7 @@ class Trainer:
         if self._journal is not None:
             self._journal.sync()
         tensors = self._learner.gathered(self._objective.states)
-        state = {
-            "run": self._state.to_json(),
-            "batches": self._objective.batches.state(),
-            "pace": self._clock.state(),
-        }
+        state = {"run": self._state.to_json(), "batches": self._objective.batches.state(), "pace": self._clock.state()}
         self._checkpoints.write(self._state.step, tensors, state, self._last_good())
 
     def _restore(self, checkpoint: Checkpoint) -> None:

@@ -104,9 +104,7 @@ def words_of(story: list[Token]) -> list[str]:
     return [token.word for token in story]
 
 
-def test_small_grammar_is_ambiguous_and_sums_to_one(
-    enumerated: dict[tuple[str, ...], list[Fraction]],
-) -> None:
+def test_small_grammar_is_ambiguous_and_sums_to_one(enumerated: dict[tuple[str, ...], list[Fraction]]) -> None:
     assert sum(sum(chances) for chances in enumerated.values()) == 1
     assert sum(len(chances) > 1 for chances in enumerated.values()) > 50
 
@@ -137,9 +135,7 @@ def test_every_prefix_of_the_small_grammar_has_the_enumerated_next_words(
             assert found == pytest.approx(float(prefixes[*whole, word] / chance), abs=1e-12)
 
 
-def test_samples_follow_the_enumerated_probabilities(
-    enumerated: dict[tuple[str, ...], list[Fraction]],
-) -> None:
+def test_samples_follow_the_enumerated_probabilities(enumerated: dict[tuple[str, ...], list[Fraction]]) -> None:
     draws = 4000
     rng = np.random.Generator(np.random.PCG64(5))
     counts = Counter(tuple(words_of(sample(SMALL, rng))) for _ in range(draws))

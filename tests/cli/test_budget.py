@@ -153,18 +153,7 @@ def test_a_flag_stands_before_a_recipe(tmp_path: Path, run: Any, corpus: Path) -
 def test_every_output_layer_trains_and_is_exact_at_use(tmp_path: Path, run: Any, corpus: Path, layer: str) -> None:
     work = tmp_path / "work"
     cuts = ("--set", "cuts=8,20")
-    flags = (
-        "--steps",
-        "80",
-        "--hidden",
-        "24",
-        "--embedding",
-        "16",
-        "--batch-size",
-        "4",
-        "--bptt",
-        "9",
-    )
+    flags = ("--steps", "80", "--hidden", "24", "--embedding", "16", "--batch-size", "4", "--bptt", "9")
     run("train", corpus, "--out", work, "--output-layer", layer, *cuts, *flags).ok()
     stream = run("evaluate", work, "--json").ok().json
     sizes = [run("evaluate", work, "--context", "sentence", "--batch-size", n, "--json").ok().json for n in (1, 7)]

@@ -41,10 +41,7 @@ def test_tokens_that_are_no_words_have_the_slices_that_they_can(run: Any, corpus
 
 @pytest.mark.parametrize(
     ("flags", "words"),
-    [
-        (["--baseline"], "--baseline"),
-        (["--split", "valid", "--text", "x.txt"], "--text with --split"),
-    ],
+    [(["--baseline"], "--baseline"), (["--split", "valid", "--text", "x.txt"], "--text with --split")],
 )
 def test_what_does_not_go_together_is_refused(trained: Path, run: Any, flags: list[str], words: str) -> None:
     run("slices", trained, *flags).refused(2, words)

@@ -64,12 +64,7 @@ def _json(metrics: Errors) -> dict[str, list[float]]:
 
 
 def _show(
-    screen: Terminal,
-    report: dict[str, Any],
-    found: dict[str, Errors],
-    names: dict[str, str],
-    series: Series,
-    what: str,
+    screen: Terminal, report: dict[str, Any], found: dict[str, Errors], names: dict[str, str], series: Series, what: str
 ) -> None:
     targets = series.rules.targets
     columns = [f"{metric} {target}" for target in targets for metric in ("RMSE", "MAE")]

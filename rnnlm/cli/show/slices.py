@@ -58,10 +58,7 @@ def _parts(sliced: Sliced) -> dict[str, Any]:
     keys = sliced.keystrokes
     return {
         "slices": {name: each.rows() for name, each in sliced.slices.items()},
-        "calibration": {
-            "expected_calibration_error": sliced.calibration.error(),
-            "bins": sliced.calibration.rows(),
-        },
+        "calibration": {"expected_calibration_error": sliced.calibration.error(), "bins": sliced.calibration.rows()},
         "keystrokes": None
         if keys is None
         else {

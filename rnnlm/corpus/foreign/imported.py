@@ -15,13 +15,7 @@ from typing import Any
 from tokenizers import Tokenizer
 
 from rnnlm.corpus.foreign.idempotence import guarded, own_normalizer, refusal
-from rnnlm.corpus.normalizer import (
-    END,
-    PAD,
-    SPECIALS,
-    START,
-    UNKNOWN,
-)
+from rnnlm.corpus.normalizer import END, PAD, SPECIALS, START, UNKNOWN
 from rnnlm.errors import InputError
 
 KINDS = ("WordLevel", "BPE", "WordPiece", "Unigram")
