@@ -184,6 +184,12 @@ class Manifest:
         """The digest of the outputs: equal content has an equal identity, however it was made."""
         return sha256_bytes(canonical(dict(self.outputs)))
 
+    def setting(self, name: str) -> Any:
+        """A setting that every manifest of this format has; ArtifactError where this one has not."""
+        if name not in self.settings:
+            raise ArtifactError(f"a manifest ({self.format}) has no setting {name}", "make the artifact again")
+        return self.settings[name]
+
     def fields(self) -> dict[str, Any]:
         """The manifest as JSON, its own digest last."""
         content: dict[str, Any] = {

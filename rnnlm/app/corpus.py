@@ -176,7 +176,7 @@ def tell_split(raw: Path, manifest: Manifest, screen: Screen) -> None:
     """Notices about a text that was split here: cut within its only line, or into parts of different kinds."""
     if manifest.report.get("one_line"):
         screen.notice("raw: the text is one line, cut at spaces")
-    if manifest.settings["fractions"] is not None and unlike(raw / "train.txt", raw / "valid.txt"):
+    if manifest.setting("fractions") is not None and unlike(raw / "train.txt", raw / "valid.txt"):
         screen.notice("raw: the lines of valid are unlike those of train, as in a sorted corpus; --shuffle mixes them")
 
 

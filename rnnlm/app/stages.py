@@ -76,11 +76,11 @@ class Raw(PipelineStage):
             raise InputError(
                 f"{workspace.path} holds no corpus yet", f"name one: rnnlm clean CORPUS --out {workspace.path}"
             )
-        recorded, given = manifest.settings, self.corpus.settings(RawSettings).settings
-        cut = recorded["fractions"] is not None
-        if recorded.get("shuffle") and not given.shuffle:
+        given = self.corpus.settings(RawSettings).settings
+        cut = manifest.setting("fractions") is not None
+        if manifest.settings.get("shuffle") and not given.shuffle:
             raise UsageError("--no-shuffle for a corpus that was shuffled", "read it again: rnnlm clean CORPUS --force")
-        return raw_settings(recorded["corpus_sha256"], given, self.corpus.labels, cut=cut)
+        return raw_settings(manifest.setting("corpus_sha256"), given, self.corpus.labels, cut=cut)
 
     def build(self, directory: Path) -> dict[str, Any]:
         """Join the splits, which restores the corpus, and split it again."""

@@ -15,6 +15,7 @@ from rnnlm.errors import ArtifactError
 from rnnlm.tables.rules import RowNumbers, SeriesRules
 
 DESCRIPTION = "series.json"
+_BLOCK = 2**16  # rows checked at once
 _REMEDY = "rebuild it with: rnnlm window --force"
 
 
@@ -96,6 +97,7 @@ def open_series(directory: Path, split: str) -> Series:
         and windows.shape[1] == 2
         and _increase_from_zero(starts, rows)
         and bool(np.all(windows[:, 0] >= 0) and np.all(windows[:, 0] < windows[:, 1]))
+        and all(np.isfinite(inputs[first : first + _BLOCK]).all() for first in range(0, rows, _BLOCK))
     )
     series = Series(inputs, targets, windows, rules, starts)
     if not fits or bool(np.any(windows[:, 1] > series.sequence_ends(np.arange(len(windows))))):

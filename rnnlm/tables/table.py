@@ -172,7 +172,7 @@ def open_table(directory: Path) -> Table:
         table = Table(str(content["source"]), columns, numbers, codes, content["sequence_column"])
     except (KeyError, TypeError, IndexError, AttributeError):
         raise ArtifactError(f"{path} is damaged", _REMEDY) from None
-    if table.sequence_column is not None and not table.has(table.sequence_column):
+    if table.sequence_column not in (None, *(column.name for column in columns)):
         raise ArtifactError(f"{path} is damaged", _REMEDY)
     texts = [column for column in columns if column.kind == "text"]
     fits = (

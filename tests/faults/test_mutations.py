@@ -208,6 +208,40 @@ def test_another_blank_in_json_that_bears_its_own_digest_is_named(zoo: Path, run
     run(*at(zoo, kind.verifies)).ok()
 
 
+LACKING = [
+    ("text/raw/manifest.json", "corpus_sha256"), ("text/raw/manifest.json", "fractions"),
+    ("air/table/table.json", "sequence_column"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("file, key", LACKING)
+def test_what_a_forged_file_lacks_or_has_as_another_kind_is_named(zoo: Path, run: Any, file: str, key: str) -> None:
+    """Found by the long form of the test below."""
+    path = zoo / file
+    kind = kind_of("table" if path.name == "table.json" else "raw")
+    with restored(path.parents[1]):
+        content = json.loads(path.read_bytes())
+        if path.name == MANIFEST:
+            del content["settings"][key]
+        else:
+            content[key] = [[]]
+        path.write_text(json.dumps(content))
+        agree(path)
+        assert run(*at(zoo, kind.reads)).code == 4
+
+
+def test_inputs_that_are_no_numbers_are_named(zoo: Path, run: Any) -> None:
+    """Found by the long form of the test below: a NaN that signals, which a copy into float64 tells of."""
+    needs("tables")
+    path = zoo / "air/window/train.inputs.npy"
+    with restored(path.parents[1]):
+        content = bytearray(path.read_bytes())
+        content[-4:] = b"\x01\x00\x80\x7f"
+        path.write_bytes(bytes(content))
+        agree(path)
+        assert run(*at(zoo, KINDS["windows"].reads)).code == 4
+
+
 HOSTILE = (None, True, -1, 0, 1, 2**31, 2**63, 10**30, 0.5, 1e308, -1e308, "", "lstm", "../..", "\0", "\ud800",
            "x" * 1000, [], {}, [[]], {"a": 1}, "delete")  # fmt: skip
 

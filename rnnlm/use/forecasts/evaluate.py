@@ -55,7 +55,7 @@ def choose_windows(found: FoundModel, split: str | None, table: str | None) -> C
     if workspace is None or train is None:
         other = "has no workspace" if workspace is None else "was trained on other windows"
         raise UsageError(f"{model.path} {other}", "name a table with --text TABLE")
-    digest = str(workspace.verified("table").settings["source_sha256"])
+    digest = str(workspace.verified("table").setting("source_sha256"))
     for name in [split] if split else ["test", "valid"]:
         with workspace.opening("window") as directory:
             series = open_series(directory, name)
