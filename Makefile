@@ -12,7 +12,7 @@ ifneq ($(TORCH_INDEX),)
 torch-first = $(1)/bin/pip install --quiet --no-deps --index-url $(TORCH_INDEX) "$$(grep '^torch==' $(2))"
 endif
 
-.PHONY: demo test test-lowest test-core lint types check audit bench soak soak-kills soak-mutations soak-together clean
+.PHONY: demo test test-page test-lowest test-core lint types check audit bench soak soak-kills soak-mutations soak-together clean
 
 .venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -28,10 +28,19 @@ demo: .venv/ready
 	$(BIN)/rnnlm evaluate $(DEMO)
 	$(BIN)/rnnlm generate $(DEMO) -n 3
 	$(BIN)/rnnlm next $(DEMO) --prompt "the little " -k 5
+	$(BIN)/rnnlm report $(DEMO) --out $(DEMO)/report.html
 
 # Two processes, each with whole files, so that what a file's tests share is made once.
 test: .venv/ready
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+# The pages in Debian's chromium: apt-get install chromium.
+test-page: .venv/page
+	$(BIN)/python -m pytest tests/page
+
+.venv/page: .venv/ready
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev,page]'
+	@touch $@
 
 # The tests with the lowest versions of the direct dependencies, extras and test tools that pyproject.toml allows.
 test-lowest: .venv-lowest/ready

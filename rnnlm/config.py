@@ -314,7 +314,7 @@ def _unknown(path: Path, what: str, name: str, known: list[str]) -> UsageError:
     close = difflib.get_close_matches(name, known, 1)
     return UsageError(
         f"{path} has an unknown setting {what}",
-        f"did you mean {close[0]}?" if close else "rnnlm config lists all settings",
+        f"did you mean {close[0]}?" if close else "rnnlm status --settings lists all settings",
     )
 
 

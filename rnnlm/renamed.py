@@ -31,7 +31,8 @@ MOVED = {
     "map": "rnnlm neighbors --map",
 }
 MOVED_COMMANDS = {
-    "recipes": "rnnlm config --recipes",
+    "recipes": "rnnlm status --recipes",
+    "config": "rnnlm status WORK --settings",
     "accept": "rnnlm status WORK --accept",
     "lags": "rnnlm corpus recall --out DIR, and train each cell on it",
 }

@@ -114,7 +114,7 @@ def write(path: Path, text: str) -> Path:
         ("rate = 0.1\nratee = 2\n", UsageError, ["ratee", "did you mean rate?"]),
         ("[sampel]\nrate = 1\n", UsageError, ["[sampel]", "did you mean sample?"]),
         ("[sample]\ncuont = 1\n", UsageError, ["cuont", "[sample]", "did you mean count?"]),
-        ("zzzz = 1\n", UsageError, ["zzzz", "rnnlm config"]),
+        ("zzzz = 1\n", UsageError, ["zzzz", "rnnlm status --settings"]),
         ("rate = \n", InputError, ["not a TOML file"]),
         ("rate = 1\nrate = 2\n", InputError, ["not a TOML file"]),
     ],

@@ -108,7 +108,7 @@ def test_a_renamed_setting_is_read_where_it_was_recorded_and_refused_where_it_is
     }.get(new, True)
     file = tmp_path / "settings.toml"
     file.write_text(to_toml({section: {old_name: value}}))
-    found = run("config", "--config", file, "--json").ok().json
+    found = run("status", "--settings", "--config", file, "--json").ok().json
     assert found[section][new] == {"value": value, "origin": "file"}
     flag, right = (f"--{name.replace('_', '-')}" for name in (old_name, new))
     command = ("train", corpus, "--out", tmp_path / "work", "--quiet")

@@ -105,7 +105,10 @@ def test_a_changed_setting_makes_later_stages_stale_and_says_so(run: Any, work: 
     }  # fmt: skip
     result = run("vocab", work).ok()
     assert "tokenize: ran first" in result.err
-    assert run("config", work, "--json").ok().json["clean"]["case"] == {"value": "keep", "origin": "workspace"}
+    assert run("status", "--settings", work, "--json").ok().json["clean"]["case"] == {
+        "value": "keep",
+        "origin": "workspace",
+    }
     assert run("status", work, "--json").ok().json["models"]["lstm"]["state"] != "current"
     run("clean", work, "--case", "lower").ok()
     run("pad", work).ok()
@@ -222,7 +225,7 @@ def test_settings_come_from_flag_environment_file_workspace_default(tmp_path: Pa
     file.write_text("[vocab]\nmin_count = 4\n")
 
     def seen(*arguments: object, env: dict[str, str] | None = None) -> tuple[object, str]:
-        found = run("config", *arguments, "--json", env=env).ok().json["vocab"]["min_count"]
+        found = run("status", "--settings", *arguments, "--json", env=env).ok().json["vocab"]["min_count"]
         return found["value"], found["origin"]
 
     assert seen() == (None, "default")

@@ -43,6 +43,7 @@ from rnnlm.use.settings import (
     NeighborSettings,
     NgramSettings,
     PredictSettings,
+    ReportSettings,
     VectorSettings,
 )
 
@@ -96,6 +97,7 @@ SECTIONS: dict[str, type[Any]] = {
     "export": ExportSettings,
     "vectors": VectorSettings,
     "neighbors": NeighborSettings,
+    "report": ReportSettings,
 }
 SECTION_OF = {kind: name for name, kind in SECTIONS.items()}
 TEXT_SECTIONS = ("reading", "raw", "clean", "tokenize", "vocab", "pad", "embed", "train")  # of a corpus's workspace

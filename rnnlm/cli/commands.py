@@ -159,6 +159,11 @@ COMMANDS = (
         "slices", "Measure", "Show the loss by slices of the text, the calibration, and the keystrokes saved.",
         "slices:slices", ("rnnlm slices work", "rnnlm slices work --text test.txt --plot reliability.png"), "reading",
     ),
+    _use(
+        "report", "Measure", "Write one HTML page about a model: its metric, training, surprises, memory, samples.",
+        "report:show_report", ("rnnlm report work", "rnnlm report work --text passage.txt --out passage.html"),
+        "reading",
+    ),
     Command(
         "compare", "Measure", "Test the differences between models on one text; models must be comparable.",
         "compare:compare",
@@ -218,18 +223,12 @@ COMMANDS = (
     ),
     Command(
         "status", "Workspace", "Show each stage and model: current, stale, changed by hand, damaged or missing.",
-        "status:status", ("rnnlm status work", "rnnlm status work --accept"), (),
-        {
-            "workspace": (_argument(Path, "a workspace"), ...),
-            "accept": (_option(bool, "--accept", "adopt text files that were edited by hand"), False),
-        },
-    ),
-    Command(
-        "config", "Workspace", "Show every setting, its value, and its source; or the recipes.",
-        "status:config", ("rnnlm config work", "rnnlm config --recipes"),
+        "status:status", ("rnnlm status work", "rnnlm status work --settings"),
         ("train", *_TEXT, "pad", "embed", "window"),
         {
             "workspace": (_argument(Path | None, "a workspace"), None),
+            "accept": (_option(bool, "--accept", "adopt text files that were edited by hand"), False),
+            "settings": (_option(bool, "--settings", "show every setting, its value, and where it is from"), False),
             "recipes": (_option(bool, "--recipes", "list the recipes for train --recipe"), False),
         },
         shown=(),

@@ -227,7 +227,7 @@ class OutcomeSettings:
     """Name, resumption and checkpoints of the run."""
 
     panel: ClassVar[str] = "Run"
-    recipe: str | None = setting(None, "named settings; rnnlm config --recipes lists them", auto="none", record=False)
+    recipe: str | None = setting(None, "named settings; rnnlm status --recipes lists them", auto="none", record=False)
     name: str | None = setting(None, "name of the model", auto="the cell's name", record=False, basic=True)
     plan: bool = setting(
         False, "show the planned network, its speed and the reasons, and stop", record=False, switch=True

@@ -19,6 +19,10 @@ def picture(name: str) -> str | None:
     return None if name.lower().endswith((".png", ".svg", ".pdf")) else "must end in .png, .svg or .pdf"
 
 
+def _page(name: str) -> str | None:
+    return None if name.lower().endswith((".html", ".htm")) else "must end in .html"
+
+
 @dataclass(frozen=True)
 class TextSettings:
     """The text that is measured, and its context."""
@@ -96,6 +100,21 @@ class NgramSettings:
         check_directory_name(self.name)
         if self.from_ is not None and (self.order, self.context) != (type(self).order, type(self).context):
             raise UsageError("--order or --context with --from", "the file has its own")
+
+
+@dataclass(frozen=True)
+class ReportSettings(TextSettings):
+    """The text that a report is about, and what it shows beside the model."""
+
+    out: str = setting("report.html", "the page", _page, record=False, file="written", basic=True)
+    compare: str | None = setting(
+        None, "names of other models of the workspace, separated by commas", auto="n-gram models", record=False,
+        basic=True,
+    )  # fmt: skip
+    without_corpus: bool = setting(
+        False, "leave out passages and samples, which hold the corpus's text", record=False, basic=True, switch=True
+    )
+    seed: int = setting(1, "seed of the samples", between(0, 2**63 - 1), record=False)
 
 
 @dataclass(frozen=True)

@@ -37,18 +37,42 @@ def picture(path: Path, width: float, height: float) -> Iterator[Any]:
     write_bytes(path, content.getvalue())
 
 
-def draw_map(path: Path, points: NDArray[Any], names: list[str]) -> None:
-    """Write `names` at `points` (n, 2) as PNG, SVG or PDF, by the file's ending.
+def draw_map(path: Path, points: NDArray[Any], names: list[str], title: str = "") -> None:
+    """Write `names` at `points` (n, 2), most important first, as PNG, SVG or PDF, by the file's ending.
 
-    Raises InputError for another ending, or where the `plots` extra is not installed.
+    A name that would cover one before it is left out; the title says how many are. Raises InputError for another
+    ending, or where the `plots` extra is not installed.
     """
     with picture(path, 10, 8) as figure:
         axes = figure.subplots()
         axes.scatter(points[:, 0], points[:, 1], s=4, color="0.7")
-        for (x, y), name in zip(points, names, strict=True):
-            axes.text(x, y, name, fontsize=7, parse_math=False)
         axes.set_xlabel("first principal component")
         axes.set_ylabel("second principal component")
+        figure.draw_without_rendering()  # which lays out the axes
+        kept = _apart(axes.transData.transform(points) * 72 / figure.dpi, names)
+        for number, offset, side in kept:
+            axes.annotate(names[number], points[number], offset, textcoords="offset points", ha=side, va="center",
+                          fontsize=_SMALL, parse_math=False)  # fmt: skip
+        left_out = f"{len(names) - len(kept)} of {len(names)} names left out" if len(kept) < len(names) else ""
+        axes.set_title("; ".join(filter(None, (title, left_out))), fontsize=10, parse_math=False)
+
+
+_SMALL = 7  # points
+
+
+def _apart(places: NDArray[Any], names: list[str]) -> list[tuple[int, tuple[float, float], str]]:
+    """Of names at places in points those that cover none before them: number, offset and alignment, right or left."""
+    boxes: list[tuple[float, float, float, float]] = []
+    kept = []
+    for number, ((x, y), name) in enumerate(zip(places.tolist(), names, strict=True)):
+        width, half = 0.62 * _SMALL * len(name), 0.6 * _SMALL
+        for offset, side, left in ((3.0, "left", x + 3), (-3.0, "right", x - 3 - width)):
+            box = left, y - half, left + width, y + half
+            if all(a[2] < box[0] or box[2] < a[0] or a[3] < box[1] or box[3] < a[1] for a in boxes):
+                boxes.append(box)
+                kept.append((number, (offset, 0.0), side))
+                break
+    return kept
 
 
 def draw_forecast(
@@ -69,13 +93,14 @@ def draw_forecast(
         axes.legend()
 
 
-def reliability_plot(path: Path, bins: Sequence[Mapping[str, float]]) -> None:
+def reliability_plot(path: Path, bins: Sequence[Mapping[str, float]], title: str) -> None:
     """Draw accuracy and the number of predictions of each bin (`from`, `to`, `confidence`, `accuracy`, `predictions`).
 
     PNG, SVG or PDF by the file's ending. Raises InputError for another, or without the `plots` extra.
     """
     with picture(path, 5, 5.5) as figure:
         above, below = figure.subplots(2, 1, sharex=True, height_ratios=(4, 1))
+        above.set_title(title, fontsize=10, parse_math=False)
         above.plot([0, 1], [0, 1], color="0.6", linestyle=":", label="perfectly calibrated")
         above.plot([row["confidence"] for row in bins], [row["accuracy"] for row in bins], marker="o", label="model")
         above.set_ylabel("accuracy of the top prediction")

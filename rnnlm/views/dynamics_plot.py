@@ -10,8 +10,6 @@ from rnnlm.model.dynamics.free_run import FreeRun
 from rnnlm.model.dynamics.measures import BlockSpectrum, LagGradients, StepSpectrum
 from rnnlm.views.charts import picture
 
-_PANEL = 5.0  # inches
-
 
 def draw_dynamics(
     path: Path,
@@ -19,13 +17,17 @@ def draw_dynamics(
     weights: Sequence[BlockSpectrum],
     jacobians: Sequence[StepSpectrum],
     run: FreeRun | None = None,
+    *,
+    title: str,
+    panel: float = 5.0,
 ) -> None:
-    """Write one picture with a panel for each, side by side: PNG, SVG or PDF, by the file's ending.
+    """Write one picture with a panel for each, `panel` inches wide, side by side: PNG, SVG or PDF, by the ending.
 
     Raises InputError where the `plots` extra is not installed.
     """
     panels = 3 if run is None else 4
-    with picture(path, panels * _PANEL, _PANEL) as figure:
+    with picture(path, panels * panel, panel + 0.3) as figure:
+        figure.suptitle(title, fontsize=11, parse_math=False)
         axes = figure.subplots(1, panels)
         _draw_gradients(axes[0], gradients)
         _draw_spectra(axes[1], [(f"layer {each.layer}, {each.block}", each.eigenvalues) for each in weights])

@@ -81,7 +81,7 @@ def test_a_budget_goes_on_after_a_break_with_what_it_had_chosen(
         4, "in the journal"
     )
     # What a replay was given is not recorded for the workspace; on other data it is refused.
-    assert run("config", work, "--json").ok().json["train"]["budget"]["value"] == "20s"
+    assert run("status", "--settings", work, "--json").ok().json["train"]["budget"]["value"] == "20s"
     other = tmp_path / "other.txt"
     other.write_text("one two three\n" * 500)
     refused = run("train", other, "--out", tmp_path / "other", "--config", model / "replay.toml", "--quiet")
@@ -135,9 +135,9 @@ def test_a_recipe_for_days_takes_its_first_steps(tmp_path: Path, run: Any, corpu
 
 
 def test_recipes_are_listed_and_an_unknown_one_is_named(run: Any, corpus: Path, tmp_path: Path) -> None:
-    listed = run("config", "--recipes", "--json").ok().json["recipes"]
+    listed = run("status", "--recipes", "--json").ok().json["recipes"]
     assert [each["name"] for each in listed] == recipe_names()
-    out = run("config", "--recipes").ok().out
+    out = run("status", "--recipes").ok().out
     assert "114.5" in out and "Zaremba" in out
     run("train", corpus, "--out", tmp_path / "w", "--recipe", "awd-lst").refused(2, "did you mean awd-lstm?")
 

@@ -123,8 +123,8 @@ RESULTS: dict[str, tuple[list[str], list[str]]] = {
     "pairs": (["pairs", "w", "p.tsv", "--model", "lstm"], ["type", "pairs", "correct", "accuracy", "margin, bits"]),
     "next": (["next", "w", "--model", "lstm"], ["next", "probability"]),
     "status": (["status", "w"], ["stage", "now", "reads", "holds"]),
-    "config": (["config", "w"], ["setting", "value", "from"]),
-    "recipes": (["config", "--recipes"], ["recipe", "what", "reaches", "source", "run here"]),
+    "config": (["status", "w", "--settings"], ["setting", "value", "from"]),
+    "recipes": (["status", "--recipes"], ["recipe", "what", "reaches", "source", "run here"]),
 }  # fmt: skip
 
 

@@ -31,7 +31,7 @@ def test_a_setting_that_was_removed_is_refused_where_it_is_typed(run: Any, name:
 def test_a_setting_without_a_flag_is_typed_with_set(run: Any, corpus: Path, tmp_path: Path) -> None:
     size = ("--steps", 2, "--hidden", 8, "--batch-size", 2)
     run("train", corpus, "--out", tmp_path / "w", *size, "--set", "momentum=0.5", "--set", "warmup=0").ok()
-    shown = run("config", tmp_path / "w", "--json").ok().json["train"]
+    shown = run("status", "--settings", tmp_path / "w", "--json").ok().json["train"]
     assert (shown["momentum"], shown["warmup"]) == (
         {"value": 0.5, "origin": "workspace"}, {"value": 0.0, "origin": "workspace"},
     )  # fmt: skip

@@ -82,7 +82,7 @@ def test_the_version(run: Any) -> None:
     assert run("--version").ok().out == f"rnnlm {__version__}\n"
 
 
-@pytest.mark.parametrize("arguments", [["train", "--help"], ["config"]])
+@pytest.mark.parametrize("arguments", [["train", "--help"], ["status", "--settings"]])
 def test_no_colour_in_a_pipe_whatever_a_ci_says(spawn: Any, arguments: list[str]) -> None:
     for env in (
         {"NO_COLOR": "1", "GITHUB_ACTIONS": "true"},
@@ -102,7 +102,15 @@ def with_closed_reader(command: list[str], *arguments: object) -> tuple[int, str
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["--version"], ["corpus"], ["corpus", "--json"], ["config"], ["config", "--json"]]
+    "arguments",
+    [
+        ["--help"],
+        ["--version"],
+        ["corpus"],
+        ["corpus", "--json"],
+        ["status", "--settings"],
+        ["status", "--settings", "--json"],
+    ],
 )
 def test_a_closed_pipe_ends_a_command_silently(command: list[str], arguments: list[str]) -> None:
     assert with_closed_reader(command, *arguments) == (141, "")
@@ -112,7 +120,9 @@ def test_a_closed_pipe_ends_generation_silently(command: list[str], trained: Pat
     assert with_closed_reader(command, "generate", trained, "-n", 50) == (141, "")
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["config"], ["config", "--json"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["--version"], ["status", "--settings"], ["status", "--settings", "--json"]]
+)
 def test_a_full_device_is_an_error_of_its_own(command: list[str], arguments: list[str]) -> None:
     with Path("/dev/full").open("wb") as full:
         done = subprocess.run([*command, *arguments], stdout=full, stderr=subprocess.PIPE, check=False)
@@ -240,7 +250,7 @@ def test_json_is_one_object_and_quiet_leaves_only_it(
         ["clean", corpus, "--out", work], ["tokenize", work], ["vocab", work], ["pad", work],
         ["embed", work, "--embedding", 16],
         ["train", work, *train_flags], ["evaluate", work], ["generate", work], ["next", work], ["status", work],
-        ["status", work, "--accept"], ["config", work], ["corpus"],
+        ["status", work, "--accept"], ["status", work, "--settings"], ["corpus"],
     ]  # fmt: skip
     for arguments in commands:
         first = run(*arguments, "--json", "--quiet").ok()

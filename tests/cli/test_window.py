@@ -97,7 +97,7 @@ def test_windows_are_cut_again_from_the_kept_table(run: Any, table: Path, work: 
     report = run("window", work, "--missing", "drop", "--json").ok().json
     assert (report["horizon"], report["steps"]) == (5, 6)
     assert report["splits"]["train"]["left_out_with_missing_inputs"] > 0
-    origins = run("config", work, "--json").ok().json
+    origins = run("status", "--settings", work, "--json").ok().json
     assert set(origins) == {"window", "train"}
     assert origins["window"]["horizon"] == {"value": 5, "origin": "workspace"}
 

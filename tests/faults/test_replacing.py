@@ -269,7 +269,7 @@ def test_stages_of_another_corpus_stay_until_they_are_replaced(run: Any, work: P
     run("vocab", third, "--out", work, "--force").ok()
     states = run("status", work, "--json").ok().json["stages"]
     assert (states["vocab"], states["pad"], states["embed"]) == ("current", "missing", "missing")
-    assert run("config", work, "--json").ok().json["clean"]["case"]["value"] == "lower"
+    assert run("status", "--settings", work, "--json").ok().json["clean"]["case"]["value"] == "lower"
 
 
 def test_two_who_write_at_one_place_are_kept_apart(tmp_path: Path, run: Any, work: Path) -> None:
@@ -365,7 +365,12 @@ def test_readers_find_what_an_exchange_left_aside_and_change_nothing(run: Any, w
     status = run("status", work, "--json").ok().json
     assert {status["stages"][name] for name in ("raw", "vocab", "pad")} == {"current"}
     assert status["models"]["lstm"]["state"] == "current"
-    for use in (("evaluate", work, "--model", "lstm"), ("generate", work), ("config", work), ("status", work)):
+    for use in (
+        ("evaluate", work, "--model", "lstm"),
+        ("generate", work),
+        ("status", work, "--settings"),
+        ("status", work),
+    ):
         run(*use).ok()
     assert "lstm on test split" in run("evaluate", work).ok().out.splitlines()[2]
     run("evaluate", work, "--model", "none", "--quiet").refused(3, "there are: lstm, ngram")
@@ -437,7 +442,7 @@ def test_what_another_run_recorded_is_not_lost(run: Any, work: Path) -> None:
     run("clean", work, "--case", "keep").ok()
     with first.lock():
         first.record({"pad": {"max_length": 7}})
-    assert run("config", work, "--json").ok().json["clean"]["case"]["value"] == "keep"
+    assert run("status", "--settings", work, "--json").ok().json["clean"]["case"]["value"] == "keep"
 
 
 def test_a_rebuild_that_fails_in_either_rename_puts_the_old_one_back(tmp_path: Path) -> None:

@@ -46,7 +46,12 @@ def inspect_(request: Request) -> None:
         views.append(f"{found.model.name} on {read.name}: {windows}")
         if given.plot is not None:
             draw_dynamics(
-                Path(given.plot), inspection.gradients, inspection.weights, inspection.jacobians, inspection.free_run
+                Path(given.plot),
+                inspection.gradients,
+                inspection.weights,
+                inspection.jacobians,
+                inspection.free_run,
+                title=f"{found.model.name} on {read.name}",
             )
             report["plot"] = given.plot
             screen.notice(f"{given.plot}: gradients, spectra" + (" and the free run" if given.free_run else ""))

@@ -52,7 +52,7 @@ def neighbors(request: Request) -> None:
             views += [*([""] if views else []), _grid(f"neighbors of {word}", near, rules.kind)]
     if given.map is not None:
         points, names = vectors.map()
-        draw_map(Path(given.map), points, names)
+        draw_map(Path(given.map), points, names, f"embedding layer of {request.arguments['path']}")
         report["map"] = {"path": given.map, "tokens": len(names)}
         views.append(f"{given.map}: {len(names)} tokens")
     terminal(request).result(report, *views)

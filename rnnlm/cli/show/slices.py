@@ -41,7 +41,7 @@ def slices(request: Request) -> None:
     if sliced.keystrokes is None:
         screen.notice("no keystrokes saved: the model's tokens are not words")
     if given.plot is not None:
-        reliability_plot(Path(given.plot), report["calibration"]["bins"])
+        reliability_plot(Path(given.plot), report["calibration"]["bins"], f"{found.model.name} on {chosen.name}")
         screen.notice(f"{given.plot}: accuracy against confidence")
     _show(screen, report, sliced, f"{found.model.name} on {chosen.name}")
 

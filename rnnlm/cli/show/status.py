@@ -1,7 +1,7 @@
-"""`rnnlm status` and `rnnlm config`: the state of a workspace, and its settings."""
+"""`rnnlm status`: the state of a workspace, its settings, and the recipes."""
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ from rnnlm.app.request import SECTIONS, Request
 from rnnlm.builtin.recipes import read_recipe, recipe_names
 from rnnlm.cli.terminal import terminal, valid_metric
 from rnnlm.config import as_dict, outer_name
-from rnnlm.errors import RnnlmError
+from rnnlm.errors import RnnlmError, UsageError
 from rnnlm.graph import STAGES, chain
 from rnnlm.model.sealed import is_sealed, read_sealed
 from rnnlm.screen import Grid, count
@@ -19,8 +19,19 @@ from rnnlm.workspace import Workspace
 
 
 def status(request: Request) -> None:
-    """Each stage and model: current, stale, changed by hand, damaged or missing; with --accept edits are adopted."""
-    workspace = Workspace.open(request.arguments["workspace"])
+    """Each stage and model: current, stale, changed by hand, damaged or missing; or what the flags name instead."""
+    if request.arguments["recipes"]:
+        _recipes(request)
+        return
+    workspace = request.workspace
+    if request.arguments["settings"]:
+        _settings(request, workspace)
+        return
+    if workspace is None:
+        raise UsageError("no workspace given", "name one: rnnlm status WORK")
+    own = {each.name for each in fields(SECTIONS["run"])}
+    for name in (name for name, value in request.flags.items() if value is not None and name not in own):
+        raise UsageError(f"--{name.replace('_', '-')} without --settings", "add --settings to see what it leads to")
     if request.arguments["accept"]:
         _accept(request, workspace)
         return
@@ -80,17 +91,17 @@ def _accept(request: Request, workspace: Workspace) -> None:
     terminal(request).result({"adopted": adopted, "stale": stale}, *(words or ["nothing had changed"]))
 
 
-def config(request: Request) -> None:
-    """Every setting, its value and its origin; with --recipes the recipes and their metrics."""
-    if request.arguments["recipes"]:
-        recipes = [read_recipe(name) for name in recipe_names()]
-        view = Grid("recipe", "what", "reaches", "source", "run here", left=True, prose=True)
-        for recipe in recipes:
-            view.add_row(recipe.name, recipe.what, recipe.expects or "-", recipe.source, recipe.checked)
-        terminal(request).result({"recipes": [asdict(recipe) for recipe in recipes]}, view)
-        return
-    path = request.arguments["workspace"]
-    workspace = Workspace.open(path) if path else None
+def _recipes(request: Request) -> None:
+    """The recipes and their metrics."""
+    recipes = [read_recipe(name) for name in recipe_names()]
+    view = Grid("recipe", "what", "reaches", "source", "run here", left=True, prose=True)
+    for recipe in recipes:
+        view.add_row(recipe.name, recipe.what, recipe.expects or "-", recipe.source, recipe.checked)
+    terminal(request).result({"recipes": [asdict(recipe) for recipe in recipes]}, view)
+
+
+def _settings(request: Request, workspace: Workspace | None) -> None:
+    """Every setting, its value and its origin."""
     view = Grid("setting", "value", "from", named=1)
     report: dict[str, dict[str, Any]] = {}
     for section in section_order(workspace):

@@ -1,0 +1,117 @@
+"""Models of labels and of series: the confusions and the worst errors; the forecast and its errors by horizon."""
+
+from functools import partial
+
+import numpy as np
+
+from rnnlm.corpus.labels.labelled import LabelledText
+from rnnlm.corpus.tokenizer import tokens_by_id
+from rnnlm.model.network import Network
+from rnnlm.model.prediction import predictions
+from rnnlm.report.parts import Part, Picture, Section, Table
+from rnnlm.report.pictures import draw_confusion, svg
+from rnnlm.report.subject import Subject
+from rnnlm.use.forecasts.baselines import baselines
+from rnnlm.use.forecasts.evaluate import choose_windows, errors, forecasts
+from rnnlm.use.generation.prompt import text_of
+from rnnlm.use.labels.evaluate import choose_labelled, evaluate_labels
+from rnnlm.use.labels.predict import prior_offsets
+from rnnlm.views.charts import draw_forecast
+
+_WORST, _SHOWN, _LABELS = 15, 200, 40
+_PLOTTED = 300
+_BATCH = 64
+
+
+def labels(subject: Subject, network: Network) -> list[Section]:
+    """Accuracy and scores by label; the confusions, and the labels that cost most."""
+    sealed = subject.found.model
+    chosen = choose_labelled(
+        subject.found, subject.given.split, subject.given.text, subject.scratch("labels"), decoding=subject.reading
+    )
+    found = evaluate_labels(network, chosen.data, _BATCH, prior_offsets(sealed.label_counts, 0.0))
+    report = found.report()
+    what = "words" if chosen.data.per_token else "texts"
+    total = Table(
+        f"On {chosen.name}", ("metric", "value"),
+        [("accuracy", f"{report['accuracy']:.2%}"), ("macro F1", f"{report['macro_f1']:.4f}"),
+         ("nats per label", "-" if report["nats_per_label"] is None else f"{report['nats_per_label']:.4f}"),
+         (f"{what} labeled", f"{report['predictions']:,}"), ("of a label unseen in training", f"{report['unseen']:,}")],
+    )  # fmt: skip
+    scores = [
+        (each.label, f"{each.precision:.3f}", f"{each.recall:.3f}", f"{each.f1:.3f}", f"{each.support:,}")
+        for each in found.confusion.per_label()
+    ]
+    by_label = Table("By label", ("label", "precision", "recall", "F1", "true"), scores)
+    sentence = (
+        f"How often the most probable label is right on {chosen.name}, {report['predictions']:,} {what}: precision "
+        "of those that got a label, recall of those that have it, F1 their harmonic mean; macro F1 counts every label "
+        "alike."
+    )
+    shown = slice(_LABELS)  # labels are in the order of their frequency
+    picture = Picture(
+        svg(lambda path: draw_confusion(path, sealed.labels[shown], found.confusion.matrix[shown, shown]), "confusion"),
+        "How often the label of the row was true and that of the column predicted; right ones are on the diagonal"
+        + (f"; the {_LABELS} most frequent of {len(sealed.labels):,} labels" if len(sealed.labels) > _LABELS else ""),
+    )
+    metric = Section("metric", "How well it labels", sentence, [total, picture, by_label])
+    if subject.given.without_corpus:
+        return [metric]
+    sentence = (
+        f"The {what} of {chosen.name} whose true label was least probable, in nats: −ln p of the true label. A label "
+        "that is wrong in the data stands here too."
+    )
+    rows = _worst(subject, network, chosen.data)
+    table = Table("The largest errors", ("text", "true", "predicted", "nats of the true label"), rows, prose=True)
+    return [metric, Section("surprise", "Where it errs", sentence, [table])]
+
+
+def _worst(subject: Subject, network: Network, data: LabelledText) -> list[tuple[str, str, str, str]]:
+    """The texts, or words with those before them, whose true label costs most."""
+    rules, found = subject.found.model.rules, list[tuple[float, int, int, int, int]]()
+    names = tokens_by_id(rules.tokenizer)
+    for piece in predictions(network, data, _BATCH):
+        outputs = piece.outputs if data.per_token else piece.outputs[None]
+        targets = piece.targets if data.per_token else piece.targets[None]
+        wrong = (targets >= 0) & (outputs.argmax(-1) != targets)
+        for step, column in np.argwhere(wrong):
+            row = outputs[step, column]
+            true = int(targets[step, column])
+            found.append((float(-row[true]), int(piece.rows[column]), int(step), true, int(row.argmax())))
+        found = sorted(found, reverse=True)[:_WORST]
+    rows = []
+    for nats, line, step, true, predicted in found:
+        ids = data.ids.line(line)[:-1].tolist()
+        text = f"{names[ids[step]]}, in: {text_of(rules, ids)}" if data.per_token else text_of(rules, ids)
+        rows.append((text[:_SHOWN], data.labels[true], data.labels[predicted], f"{nats:.2f}"))
+    return rows
+
+
+def series(subject: Subject, network: Network) -> list[Section]:
+    """Errors beside baselines, the forecast over its rows, and errors by how far ahead."""
+    chosen = choose_windows(subject.found, subject.given.split, subject.given.text)
+    data, truth = chosen.series, chosen.series.truth()
+    forecast, rules = forecasts(network, data, _BATCH), data.rules
+    others = [each for each in baselines(chosen.train, data, before=chosen.before) if each.forecast is not None]
+    methods = {subject.name: forecast, **{each.name: each.forecast for each in others if each.forecast is not None}}
+    rows, columns = [], [f"{metric} {target}" for target in rules.targets for metric in ("RMSE", "MAE")]
+    for name, values in methods.items():
+        found = errors(values, truth)
+        pairs = zip(found.root_mean_square, found.mean_absolute, strict=True)
+        rows.append((name, *(f"{number:,.4g}" for pair in pairs for number in pair)))
+    ahead = f"{rules.horizon} row{'s' * (rules.horizon != 1)} ahead"
+    sentence = (
+        f"The error of the forecast {ahead} on {chosen.name}, {len(data):,} windows, in the units of the table: RMSE "
+        "is the root of the mean square, MAE the mean distance. A baseline that is better than the network would be "
+        "the better choice."
+    )
+    parts: list[Part] = [Table("Errors of the network and of baselines", ("method", *columns), rows)]
+    last, first = slice(-_PLOTTED, None), others[0] if others else None
+    for number, target in enumerate(rules.targets):
+        beside = None if first is None or first.forecast is None else first.forecast[last, number]
+        draw = partial(draw_forecast, truth=truth[last, number], forecast=forecast[last, number], baseline=beside,
+                       title=f"{target}, {ahead}, {chosen.name}")  # fmt: skip
+        gray = "" if first is None else f"; the dashed line is the baseline “{first.name}”"
+        caption = f"{target}: the last {min(_PLOTTED, len(data)):,} windows of {chosen.name}{gray}"
+        parts.append(Picture(svg(draw, f"forecast{number}"), caption))
+    return [Section("metric", "How well it forecasts", sentence, parts)]
