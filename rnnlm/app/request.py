@@ -28,6 +28,7 @@ from rnnlm.errors import ArtifactError, UsageError
 from rnnlm.renamed import GONE, RENAMED
 from rnnlm.tables.settings import WindowSettings
 from rnnlm.training.settings import TrainSettings
+from rnnlm.use import settings as uses
 from rnnlm.use.comparison.settings import CompareSettings
 from rnnlm.use.evaluation.settings import EvaluateSettings, SliceSettings
 from rnnlm.use.export.settings import ExportSettings
@@ -35,17 +36,6 @@ from rnnlm.use.generation.settings import DrawSettings, GenerateSettings, NextSe
 from rnnlm.use.ladder.settings import LadderSettings
 from rnnlm.use.rescoring.settings import RescoreSettings
 from rnnlm.use.scoring.settings import PairSettings, ScoreSettings
-from rnnlm.use.settings import (
-    CellsSettings,
-    InspectSettings,
-    LookSettings,
-    ModelSettings,
-    NeighborSettings,
-    NgramSettings,
-    PredictSettings,
-    ReportSettings,
-    VectorSettings,
-)
 
 if TYPE_CHECKING:
     from rnnlm.workspace import Workspace
@@ -69,7 +59,7 @@ class RunSettings:
 SECTIONS: dict[str, type[Any]] = {
     "run": RunSettings,
     "corpus": CorpusSettings,
-    "look": LookSettings,
+    "look": uses.LookSettings,
     "reading": ReadingSettings,
     "raw": RawSettings,
     "clean": CleanSettings,
@@ -79,8 +69,8 @@ SECTIONS: dict[str, type[Any]] = {
     "embed": EmbedSettings,
     "window": WindowSettings,
     "train": TrainSettings,
-    "ngram": NgramSettings,
-    "model": ModelSettings,
+    "ngram": uses.NgramSettings,
+    "model": uses.ModelSettings,
     "evaluate": EvaluateSettings,
     "slices": SliceSettings,
     "ladder": LadderSettings,
@@ -91,13 +81,13 @@ SECTIONS: dict[str, type[Any]] = {
     "generate": GenerateSettings,
     "chat": DrawSettings,
     "next": NextSettings,
-    "predict": PredictSettings,
-    "cells": CellsSettings,
-    "inspect": InspectSettings,
+    "predict": uses.PredictSettings,
+    "cells": uses.CellsSettings,
+    "inspect": uses.InspectSettings,
     "export": ExportSettings,
-    "vectors": VectorSettings,
-    "neighbors": NeighborSettings,
-    "report": ReportSettings,
+    "vectors": uses.VectorSettings,
+    "neighbors": uses.NeighborSettings,
+    "report": uses.ReportSettings,
 }
 SECTION_OF = {kind: name for name, kind in SECTIONS.items()}
 TEXT_SECTIONS = ("reading", "raw", "clean", "tokenize", "vocab", "pad", "embed", "train")  # of a corpus's workspace

@@ -17,6 +17,5 @@ def embed(request: Request) -> None:
         return
     screen = terminal(request)
     written: dict[str, Any] = (write_states if given.summary else write_vectors)(request, screen)
-    axes = "(N, H)" if given.summary else "(N, T, D)"
-    key = "summaries" if given.summary else "embedded"
+    axes, key = ("(N, H)", "summaries") if given.summary else ("(N, T, D)", "embedded")
     screen.result({key: written}, f"{written['path']}: {axes} = {tuple(written['shape'])}")

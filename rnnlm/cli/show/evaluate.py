@@ -32,12 +32,8 @@ def evaluate_language(request: Request, found: FoundModel, network: LanguageMode
     with tempfile.TemporaryDirectory(prefix="rnnlm-") as directory:
         text = encode_text(chosen.blocks, found.model.rules, Path(directory))
         evaluation = measured(network, text, context, given.batch_size)
-    report = {
-        **evaluation.report(),
-        "context": context,
-        "split": chosen.split,
-        "model_sha256": found.model.model_sha256,
-    }
+    described = {"context": context, "split": chosen.split, "model_sha256": found.model.model_sha256}
+    report = evaluation.report() | described
     if chosen.path is not None and not text.unknown_tokens:
         best = best_possible_perplexity(chosen.corpus_sha256, chosen.path, found.model.rules, context)
         report |= {"best_possible_perplexity": best} if best is not None else {}

@@ -19,9 +19,8 @@ def show_report(request: Request) -> None:
     found = find_model(request)
     model = (language_model_of if found.model.task == "language" else network_of)(request, found)
     with tempfile.TemporaryDirectory(prefix="rnnlm-") as directory:
-        subject = Subject(
-            found, model, load_language_model(request), given, Path(directory), decoding(request, screen), screen.notice
-        )
+        load, reading = load_language_model(request), decoding(request, screen)
+        subject = Subject(found, model, load, given, Path(directory), reading, screen.notice)
         page, sections = report(subject)
     write_bytes(Path(given.out), page)
     facts = {"out": given.out, "bytes": len(page), "model_sha256": found.model.model_sha256,

@@ -59,16 +59,11 @@ def _parts(sliced: Sliced) -> dict[str, Any]:
     return {
         "slices": {name: each.rows() for name, each in sliced.slices.items()},
         "calibration": {"expected_calibration_error": sliced.calibration.error(), "bins": sliced.calibration.rows()},
-        "keystrokes": None
-        if keys is None
-        else {
-            "saved_fraction": keys.savings(),
-            "saved": keys.saved,
-            "keystrokes": keys.plain,
-            "words": keys.words,
+        "keystrokes": None if keys is None else {
+            "saved_fraction": keys.savings(), "saved": keys.saved, "keystrokes": keys.plain, "words": keys.words,
             "offers": OFFERS,
         },
-    }
+    }  # fmt: skip
 
 
 def _show(screen: Terminal, report: dict[str, Any], sliced: Sliced, what: str) -> None:
@@ -84,12 +79,8 @@ def _show(screen: Terminal, report: dict[str, Any], sliced: Sliced, what: str) -
         views += ["", view]
     view = Grid("confidence", "predictions", "mean", "accuracy")
     for row in report["calibration"]["bins"]:
-        view.add_row(
-            f"{row['from']:.2f}-{row['to']:.2f}",
-            count(row["predictions"]),
-            f"{row['confidence']:.3f}",
-            f"{row['accuracy']:.3f}",
-        )
+        means = (f"{row[key]:.3f}" for key in ("confidence", "accuracy"))
+        view.add_row(f"{row['from']:.2f}-{row['to']:.2f}", count(row["predictions"]), *means)
     views += ["", view, f"expected calibration error {report['calibration']['expected_calibration_error']:.4f}"]
     keys = report["keystrokes"]
     if keys is not None and keys["saved_fraction"] is not None:

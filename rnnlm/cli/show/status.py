@@ -30,8 +30,8 @@ def status(request: Request) -> None:
     if workspace is None:
         raise UsageError("no workspace given", "name one: rnnlm status WORK")
     own = {each.name for each in fields(SECTIONS["run"])}
-    for name in (name for name, value in request.flags.items() if value is not None and name not in own):
-        raise UsageError(f"--{name.replace('_', '-')} without --settings", "add --settings to see what it leads to")
+    if any(value is not None and name not in own for name, value in request.flags.items()):
+        raise UsageError("settings without --settings", "add --settings to see what they lead to")
     if request.arguments["accept"]:
         _accept(request, workspace)
         return
