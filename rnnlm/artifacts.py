@@ -255,3 +255,12 @@ def changed_outputs(directory: Path, manifest: Manifest) -> list[str]:
         if not same:
             changed.append(name)
     return changed
+
+
+@contextlib.contextmanager
+def report_of(directory: Path, remedy: str) -> Iterator[None]:
+    """Context for viewing an artifact's report, which may be damaged: ArtifactError if it lacks what the view needs."""
+    try:
+        yield
+    except (LookupError, TypeError, ValueError, AttributeError, OverflowError):
+        raise ArtifactError(f"{directory / MANIFEST} is damaged: its report has another format", remedy) from None

@@ -79,6 +79,11 @@ def between(low: float, high: float, *, below: bool = False) -> Check:
     return check
 
 
+def picture(name: str) -> str | None:
+    """A check of a setting: the name of a picture."""
+    return None if name.lower().endswith((".png", ".svg", ".pdf")) else "must end in .png, .svg or .pdf"
+
+
 def check_directory_name(name: str | None) -> None:
     """UsageError for a --name that cannot be that of a directory beside `LATEST`."""
     if name is not None and (not name or name.startswith(".") or "/" in name):

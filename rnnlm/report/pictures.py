@@ -2,15 +2,13 @@
 
 import re
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
-from itertools import pairwise
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from rnnlm.errors import InputError
-from rnnlm.views.charts import picture
+from rnnlm.views.charts import check_plots, picture
 
 _DROPPED = re.compile(r"<metadata>.*?</metadata>|<style.*?</style>|<!--.*?-->", re.DOTALL)
 _IDS = re.compile(r'(\bid="|xlink:href="#|url\(#)')
@@ -19,10 +17,9 @@ _SIZE = re.compile(r'<svg [^>]*?viewBox="0 0 ([0-9.]+) ([0-9.]+)"[^>]*>')
 
 def svg(draw: Callable[[Path], None], prefix: str) -> str:
     """What `draw` writes to a path, as an element; InputError without the `plots` extra."""
-    try:
-        import matplotlib as mpl  # noqa: PLC0415
-    except ImportError:
-        raise InputError("a report needs matplotlib", "pip install 'rnnlm[plots]'") from None
+    check_plots()
+    import matplotlib as mpl  # noqa: PLC0415
+
     with tempfile.TemporaryDirectory(prefix="rnnlm-") as directory, mpl.rc_context({"svg.fonttype": "none"}):
         path = Path(directory, "picture.svg")
         draw(path)
@@ -34,53 +31,6 @@ def svg(draw: Callable[[Path], None], prefix: str) -> str:
         'aria-hidden="true">',
         text, count=1,
     )  # fmt: skip
-
-
-def draw_training(
-    path: Path, rows: Sequence[Mapping[str, Any]], times: Mapping[int, float], metric: str, unit: str
-) -> None:
-    """Loss and the validation metric, learning rate, gradient norm and clipping, over tokens, with the time above."""
-    with picture(path, 10, 7) as figure:
-        above, rate, norm = figure.subplots(3, 1, sharex=True, height_ratios=(3, 1, 1.4))
-        _curve(above, rows, "loss", "training loss", "tab:blue")
-        above.set_ylabel(unit)
-        valid = [(row["tokens"], row[metric]) for row in rows if metric in row]
-        if valid:
-            other = above.twinx()
-            other.plot(*zip(*valid, strict=True), "o-", color="tab:orange", markersize=3, label=_words(metric))
-            other.set_ylabel(_words(metric))
-            other.legend(loc="upper right", bbox_to_anchor=(1, 0.86), fontsize=8)
-        above.legend(loc="upper right", fontsize=8)
-        _curve(rate, rows, "learning_rate", "learning rate", "0.3")
-        rate.set_ylabel("learning rate")
-        _curve(norm, rows, "gradient_norm", "gradient norm", "tab:green")
-        norm.set(yscale="log", ylabel="gradient norm", xlabel="tokens or rows read")
-        clipped = [(row["tokens"], row["clipped_fraction"]) for row in rows if "clipped_fraction" in row]
-        if any(share for _, share in clipped):
-            share = norm.twinx()
-            share.fill_between(*zip(*clipped, strict=True), color="tab:red", alpha=0.25, linewidth=0)
-            share.set(ylim=(0, 1), ylabel="share clipped")
-        norm.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
-        known = [(row["tokens"], times[row["step"]]) for row in rows if row["step"] in times]
-        if (
-            len(known) > 1
-            and known[-1][1] > _BRIEF
-            and all(a < b for pair in pairwise(known) for a, b in zip(*pair, strict=True))
-        ):
-            tokens, seconds = zip(*[(0, 0.0), *known], strict=True)
-            time = above.secondary_xaxis(
-                "top", functions=(lambda x: np.interp(x, tokens, seconds), lambda s: np.interp(s, seconds, tokens))
-            )
-            time.set_xlabel("seconds of training")
-
-
-_BRIEF = 5  # seconds, of which no axis is drawn
-
-
-def _curve(axes: Any, rows: Sequence[Mapping[str, Any]], key: str, label: str, color: str) -> None:
-    found = [(row["tokens"], row[key]) for row in rows if key in row]
-    if found:
-        axes.plot(*zip(*found, strict=True), color=color, linewidth=1.2, label=label)
 
 
 def draw_metrics(path: Path, rows: Sequence[tuple[str, float, tuple[float, float] | None]], unit: str) -> None:
@@ -115,7 +65,3 @@ def draw_confusion(path: Path, labels: Sequence[str], matrix: Any) -> None:
         axes.set_yticks(places, labels, fontsize=8, parse_math=False)
         axes.set(xlabel="predicted", ylabel="true", aspect="equal")
         axes.invert_yaxis()
-
-
-def _words(name: str) -> str:
-    return name.replace("_", " ").replace("striped", "(in stripes)")

@@ -72,3 +72,22 @@ def cut_log(path: Path, step: int) -> None:
             end += len(line)
         file.truncate(end)
         os.fsync(file.fileno())
+
+
+def read_log(directory: Path) -> tuple[list[dict[str, Any]], dict[int, float]]:
+    """The lines of a run's log that have tokens, and the seconds of training by step; what is none is left out."""
+    rows = [row for row in _rows(directory / METRICS) if "tokens" in row and "step" in row]
+    times = {
+        row["step"]: float(row["seconds"]) for row in _rows(directory / TIMING) if {"step", "seconds"} <= row.keys()
+    }
+    return rows, times
+
+
+def _rows(path: Path) -> list[dict[str, Any]]:
+    found = []
+    for line in path.read_text("utf-8", "replace").splitlines() if path.is_file() else ():
+        with contextlib.suppress(ValueError, RecursionError):
+            row = json.loads(line)
+            if isinstance(row, dict) and all(isinstance(value, int | float) for value in row.values()):
+                found.append(row)
+    return found

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Literal
 
-from rnnlm.config import above, at_least, between, check_directory_name, duration, seconds, setting
+from rnnlm.config import above, at_least, between, check_directory_name, duration, picture, seconds, setting
 from rnnlm.errors import RnnlmError, UsageError
 from rnnlm.model.cells.library import find_cell
 
@@ -68,7 +68,9 @@ class NetworkSettings:
         "one softmax; frequency clusters; or frequency clusters with narrower rows for rare words (adaptive softmax)",
         auto="full; follows from the vocabulary with --budget",
     )
-    cuts: str | None = setting(None, "first output of each later cluster, as 500,2500", _cuts, auto="chosen for speed")
+    cuts: str | None = setting(
+        None, "first output of each later cluster, as 500,2500", _cuts, auto="chosen for speed", rare=True
+    )
     feedback: Literal["probabilities", "logits"] = setting(
         "probabilities", "what an output-recurrent network feeds back to its input",
     )  # fmt: skip
@@ -237,6 +239,10 @@ class OutcomeSettings:
     checkpoint_steps: int | None = setting(
         None, "steps between checkpoints, besides --checkpoint-every", at_least(1), auto="by time alone", record=False,
         rare=True,
+    )  # fmt: skip
+    plot: str | None = setting(
+        None, "plot of loss, validation, learning rate and gradients (PNG or SVG)", picture, auto="none", record=False,
+        file="written",
     )  # fmt: skip
     seed: int = setting(1, "seed of all random numbers", between(0, 2**63 - 1))
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from rnnlm.config import at_least, between, check_directory_name, setting
+from rnnlm.config import at_least, between, check_directory_name, picture, setting
 from rnnlm.errors import UsageError
 
 # Correction for rare labels, shared by two commands.
@@ -13,10 +13,6 @@ BALANCE_HELP = (
 )
 SplitName = Literal["train", "valid", "test"]
 Context = Literal["stream", "sentence", "document"]
-
-
-def picture(name: str) -> str | None:
-    return None if name.lower().endswith((".png", ".svg", ".pdf")) else "must end in .png, .svg or .pdf"
 
 
 def _page(name: str) -> str | None:

@@ -15,6 +15,14 @@ from rnnlm.errors import InputError
 _METADATA: dict[str, dict[str, Any]] = {".png": {}, ".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
 
 
+def check_plots() -> None:
+    """InputError where the `plots` extra is not installed."""
+    try:
+        import matplotlib  # noqa: F401, PLC0415
+    except ImportError:
+        raise InputError("a picture needs matplotlib", "pip install 'rnnlm[plots]'") from None
+
+
 @contextlib.contextmanager
 def picture(path: Path, width: float, height: float) -> Iterator[Any]:
     """A matplotlib figure of a size in inches to draw on, written as PNG, SVG or PDF when the block succeeds.
@@ -24,11 +32,10 @@ def picture(path: Path, width: float, height: float) -> Iterator[Any]:
     ending = path.suffix.lower()
     if ending not in _METADATA:
         raise InputError(f"{path} has no ending of a picture", "end its name in .png, .svg or .pdf")
-    try:
-        import matplotlib as mpl  # noqa: PLC0415
-        from matplotlib.figure import Figure  # noqa: PLC0415
-    except ImportError:
-        raise InputError("a picture needs matplotlib", "pip install 'rnnlm[plots]'") from None
+    check_plots()
+    import matplotlib as mpl  # noqa: PLC0415
+    from matplotlib.figure import Figure  # noqa: PLC0415
+
     with mpl.rc_context({"svg.hashsalt": "rnnlm"}):
         figure = Figure(figsize=(width, height), layout="constrained")
         yield figure

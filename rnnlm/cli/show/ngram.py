@@ -8,7 +8,7 @@ from rnnlm.app.ngram import ngram_model
 from rnnlm.app.opening import open_pipeline
 from rnnlm.app.pipeline import Pipeline
 from rnnlm.app.request import Request
-from rnnlm.cli.reports import report_of
+from rnnlm.artifacts import report_of
 from rnnlm.cli.terminal import Terminal, terminal
 from rnnlm.errors import InputError, UsageError
 from rnnlm.model.ngram.arpa import arpa_blocks, arpa_tokens, write_arpa

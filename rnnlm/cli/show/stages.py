@@ -5,7 +5,7 @@ from typing import Any
 from rnnlm.app.opening import open_pipeline, open_windows, plan
 from rnnlm.app.pipeline import Pipeline
 from rnnlm.app.request import Request
-from rnnlm.cli.reports import report_of
+from rnnlm.artifacts import report_of
 from rnnlm.cli.terminal import terminal
 from rnnlm.corpus.settings import SPLITS
 from rnnlm.graph import STAGES

@@ -4,6 +4,7 @@ import math
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -20,21 +21,27 @@ from rnnlm.cli.signals import SIGNALS
 from rnnlm.cli.terminal import Terminal, terminal, valid_metric
 from rnnlm.model.sealed import just_sealed, read_sealed
 from rnnlm.screen import Grid, count, number
+from rnnlm.training.metrics import read_log
 from rnnlm.training.progress import Progress as RunProgress
 from rnnlm.training.run import LATEST, Place, read_timing
 from rnnlm.training.settings import TrainSettings
+from rnnlm.views.charts import check_plots
+from rnnlm.views.curves import draw_training
 
 
 def train(request: Request) -> None:
     """Train the model that the settings describe, unless it exists; with --plan show the plan."""
     screen = terminal(request)
     pipeline = open_pipeline(request, screen)
+    given = pipeline.settings(TrainSettings).settings
+    if given.plot is not None:
+        check_plots()
     with described(pipeline) as (run, device):
-        if pipeline.settings(TrainSettings).settings.plan:
+        if given.plan:
             _show_plan(screen, run, device)
             return
         place = train_or_find(pipeline, run, device, Watcher(screen, screen.errors).watching)
-    _show_model(pipeline, screen, place)
+    _show_model(pipeline, screen, place, given.plot)
 
 
 def _show_plan(screen: Terminal, run: Run, device: str) -> None:
@@ -48,7 +55,7 @@ def _show_plan(screen: Terminal, run: Run, device: str) -> None:
     screen.result(report, view, *report["reasons"])
 
 
-def _show_model(pipeline: Pipeline, screen: Terminal, place: Place) -> None:
+def _show_model(pipeline: Pipeline, screen: Terminal, place: Place, plot: str | None) -> None:
     """A sealed run's metrics: those of its manifest, and the times of its log."""
     directory = place.target
     if place.state == "sealed":  # before this command, which therefore checks it
@@ -61,15 +68,13 @@ def _show_model(pipeline: Pipeline, screen: Terminal, place: Place) -> None:
     calibrated = ["temperature"] if "temperature" in report else []
     view = Grid("model", "parameters", "epochs", "tokens/s", "of peak", *calibrated, name, named=0)
     view.add_row(
-        str(directory),
-        count(report.get("parameters")),
-        number(report.get("epochs"), "g"),
-        number(report["tokens_per_second"], ",.0f"),
-        number(report["peak_fraction"], ".0%"),
-        *(number(report[each], ".3g") for each in calibrated),
-        metric,
-    )
-    screen.result(report, view)
+        str(directory), count(report.get("parameters")), number(report.get("epochs"), "g"),
+        number(report["tokens_per_second"], ",.0f"), number(report["peak_fraction"], ".0%"),
+        *(number(report[each], ".3g") for each in calibrated), metric,
+    )  # fmt: skip
+    if plot is not None:
+        draw_training(Path(plot), *read_log(directory), pipeline.task, f"training of {directory.name}")
+    screen.result(report, view, *([f"{plot}: the curves of training"] if plot else []))
     latest = pipeline.workspace.path / "models" / LATEST
     choice = "" if latest.read_text("utf-8", "replace").strip() == directory.name else f" --model {directory.name}"
     screen.notice(f"next: rnnlm evaluate {pipeline.workspace.path}{choice}")

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from rnnlm.config import at_least, between, setting
+from rnnlm.config import at_least, between, picture, setting
 from rnnlm.corpus.settings import FIELD, LABEL
-from rnnlm.use.settings import BALANCE, BALANCE_HELP, TextSettings, picture
+from rnnlm.use.settings import BALANCE, BALANCE_HELP, TextSettings
 
 
 @dataclass(frozen=True)
