@@ -28,7 +28,7 @@ _BESIDE_UNKNOWN = (
     rf"|>(?=[^\s\p{{Z}}\p{{Cc}}])|(?<!\A<unk|[\s\p{{Z}}\p{{Cc}}]<unk)>"
 )
 # A format character, except for the joiners and for signs that are seen: Arabic and Kaithi number signs.
-_INVISIBLE = r"[\p{Cf}&&[^\u200c\u200d\u0600-\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd]]"
+_INVISIBLE = r"[\p{Cf}&&[^\u200c\u200d\u0600-\u0605\u06dd\u070f\u0890\u0891\u08e2\x{110bd}\x{110cd}]]"
 _JOINED = "".join(
     rf"\p{{{script}}}"
     for script in ("Arabic", "Syriac", "Mongolian", "Devanagari", "Bengali", "Gurmukhi", "Gujarati", "Oriya", "Tamil",

@@ -1,7 +1,5 @@
 """What a network remembers: gradients against the lag, spectra, gates and half-lives, and its embedding layer."""
 
-from pathlib import Path
-
 import numpy as np
 
 from rnnlm.model.embedding import whole_layer
@@ -15,7 +13,7 @@ from rnnlm.use.inspect_data import read_windows
 from rnnlm.use.settings import InspectSettings
 from rnnlm.use.words import WordVectors
 from rnnlm.views.charts import draw_map
-from rnnlm.views.dynamics_plot import draw_dynamics
+from rnnlm.views.dynamics_plot import Dynamics, draw_dynamics
 
 _LIMIT, _POSITIONS, _JACOBIANS = 3_000, 16, 4
 
@@ -28,9 +26,10 @@ def memory(subject: Subject, network: Network) -> Section:
     check_inspectable(network)
     read = read_windows(subject.found, network, given, subject.scratch("inspect"))
     found = inspect(in_float64(network), read.windows, given)
+    measured = {subject.name: Dynamics(found.gradients, found.weights, found.jacobians)}
     title = f"{subject.name} on {read.name}"
     dynamics = Picture(
-        svg(lambda path: _draw(path, found, title), "dynamics"),
+        svg(lambda path: draw_dynamics(path, measured, title=title, panel=3.7), "dynamics"),
         "Left: how much the loss at a step depends on the state k steps before, mean and middle half of the "
         "positions; what falls fast is forgotten. Middle and right: eigenvalues of the recurrent matrices and of one "
         "step; outside the circle a direction grows, inside it fades",
@@ -50,10 +49,6 @@ def memory(subject: Subject, network: Network) -> Section:
         "holds is left."
     )
     return Section("memory", "What it remembers", sentence, parts)
-
-
-def _draw(path: Path, found: Inspection, title: str) -> None:
-    draw_dynamics(path, found.gradients, found.weights, found.jacobians, title=title, panel=3.7)
 
 
 def _gates(found: Inspection) -> list[Part]:

@@ -161,7 +161,13 @@ class InspectSettings(TextSettings):
     )
     seed: int = setting(1, "seed of random starts", between(0, 2**63 - 1), record=False)
     plot: str | None = setting(
-        None, "plot of the results (PNG or SVG)", picture, auto="none", record=False, file="written", basic=True
+        None,
+        "plot of the results (PNG or SVG), of --model a,b on the same axes",
+        picture,
+        auto="none",
+        record=False,
+        file="written",
+        basic=True,
     )
     graph: str | None = setting(
         None, "drawing of the computational graph, compact and unfolded", picture, auto="none", record=False,

@@ -104,7 +104,7 @@ def test_the_graph_alone_needs_no_text(tmp_path: Path, run: Any, trained: Path) 
     assert found["graph"]["recurrence"].startswith("①")
     assert "gradients" not in found
     drawn = (tmp_path / "graph.svg").read_text("utf-8")
-    assert all(f"<!-- {label} -->" in drawn for label in ("h₁(t−1)", "h₂(t+1)", "W₁", "U₂", "V", "x(t)", "L"))
+    assert all(f"<!-- {label} -->" in drawn for label in ("h₁(0)", "h₂(3)", "W₁", "U₂", "V", "x(2)", "L"))
 
 
 def test_each_recurrence_is_drawn_and_its_parts_are_inspected(tmp_path: Path, run: Any, corpus: Path) -> None:
@@ -122,6 +122,22 @@ def test_each_recurrence_is_drawn_and_its_parts_are_inspected(tmp_path: Path, ru
     drawn = run("inspect", work, "--graph", tmp_path / "graph.svg").ok()
     assert "② output to hidden" in drawn.out
     assert "dashed" in (tmp_path / "graph.svg").read_text("utf-8")
+
+
+def test_models_are_drawn_on_the_same_axes(tmp_path: Path, run: Any, corpus: Path) -> None:
+    needs("plots")
+    work, flags = tmp_path / "work", ("--hidden", 8, "--embedding", 8, "--steps", 3)
+    for cell in ("lstm", "gru"):
+        run("train", corpus, "--out", work, *flags, "--cell", cell).ok()
+    one = run("inspect", work, *QUICK, "--model", "gru", "--json").ok().json
+    found = run("inspect", work, *QUICK, "--model", "lstm,gru", "--plot", tmp_path / "both.svg", "--json").ok().json
+    assert list(found["models"]) == ["lstm", "gru"]
+    assert found["models"]["gru"] == one
+    drawn = (tmp_path / "both.svg").read_text("utf-8")
+    assert all(f"<!-- {model}, layer 1, h -->" in drawn for model in ("lstm", "gru"))
+    assert "<!-- lstm, gru on test split" in drawn
+    run("inspect", work, "--model", "lstm,none").refused(3, "none")
+    run("inspect", work, "--model", "lstm,gru", "--graph", "graph.svg").refused(2, "--graph")
 
 
 def test_what_cannot_be_is_said_in_one_line(tmp_path: Path, run: Any, trained: Path) -> None:

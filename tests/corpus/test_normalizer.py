@@ -57,6 +57,7 @@ def clean(text: str, kind: str = "word", **flags: object) -> str:
         ("می\u200cخواهم क्\u200dष ക്\u200d", "می\u200cخواهم क्\u200dष ക്\u200d"),
         ("be\u200dll be\u200cll می\u200c ы\u200dя", "bell bell می ыя"),
         ("👩\u200d💻 e\u00ad\u0301 \u0600", "é \u0600"),
+        ("\U000110bda \U000110cdb c\U000e0001", "\U000110bda \U000110cdb c"),
         ("don＇t", "dont"),
         ("e\u0301's", "és"),
         ("3'4", "3 4"),

@@ -8,15 +8,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rnnlm.app.models import open_model
+from rnnlm.app.models import network_of
 from rnnlm.app.request import Request
 from rnnlm.cli.terminal import terminal
+from rnnlm.errors import UsageError
 from rnnlm.model.dynamics.free_run import FreeRun
+from rnnlm.model.finding import find_sealed
 from rnnlm.screen import Grid, View
 from rnnlm.use.inspect import LONGEST_LIVED, QUANTILES, Inspection, check_inspectable, in_float64, inspect
 from rnnlm.use.inspect_data import read_windows
-from rnnlm.use.settings import InspectSettings
-from rnnlm.views.dynamics_plot import draw_dynamics
+from rnnlm.use.settings import InspectSettings, ModelSettings
+from rnnlm.views.dynamics_plot import Dynamics, draw_dynamics
 from rnnlm.views.graphs import draw_graph, network_graph, recurrence_name
 
 _LAGS = (0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
@@ -29,39 +31,38 @@ Views = list[View]
 
 
 def inspect_(request: Request) -> None:
-    """Measure, plot if requested, and show the results."""
-    given = request.settings(InspectSettings).settings
-    screen = terminal(request)
-    found, network = open_model(request)
-    report: dict[str, Any] = {"task": found.model.task, "model_sha256": found.model.model_sha256}
-    views: Views = []
-    if not given.graph_alone:
-        check_inspectable(network)
-        with tempfile.TemporaryDirectory(prefix="rnnlm-") as directory:
-            read = read_windows(found, network, given, Path(directory))
-            inspection = inspect(in_float64(network), read.windows, given)
-        report |= {**read.described, **inspection.report()}
-        views = _views(inspection)
-        windows = f"{inspection.positions} positions, up to {inspection.steps} steps before each"
-        views.append(f"{found.model.name} on {read.name}: {windows}")
-        if given.plot is not None:
-            draw_dynamics(
-                Path(given.plot),
-                inspection.gradients,
-                inspection.weights,
-                inspection.jacobians,
-                inspection.free_run,
-                title=f"{found.model.name} on {read.name}",
-            )
-            report["plot"] = given.plot
-            screen.notice(f"{given.plot}: gradients, spectra" + (" and the free run" if given.free_run else ""))
-    if given.graph is not None:
-        a = network.architecture
-        name, layers = recurrence_name(a), "1 layer" if a.layers == 1 else f"{a.layers} layers"
-        draw_graph(Path(given.graph), network_graph(a), f"{name}\n{a.cell}, {layers} of {a.hidden} units")
-        report["graph"] = {"path": given.graph, "recurrence": name}
-        views.append(f"{given.graph}: recurrence {name}")
-    screen.result(report, *views)
+    """Measure each model of --model, plot if requested, and show the results."""
+    given, screen = request.settings(InspectSettings).settings, terminal(request)
+    names = [each.strip() or None for each in (request.settings(ModelSettings).settings.model or "").split(",")]
+    if len(names) > 1 and given.graph is not None:
+        raise UsageError("--graph of several models", "draw each: --model NAME --graph FILE")
+    models = [find_sealed(Path(request.arguments["path"]), name) for name in names]
+    reports, views, measured = {}, Views(), dict[str, Dynamics]()
+    for found in models:
+        network = network_of(request, found)
+        report: dict[str, Any] = {"task": found.model.task, "model_sha256": found.model.model_sha256}
+        reports[found.model.name] = report
+        if not given.graph_alone:
+            check_inspectable(network)
+            with tempfile.TemporaryDirectory(prefix="rnnlm-") as directory:
+                read = read_windows(found, network, given, Path(directory))
+                each = inspect(in_float64(network), read.windows, given)
+            report |= {**read.described, **each.report()}
+            windows = f"{each.positions} positions, up to {each.steps} steps before each"
+            views += [*_views(each), f"{found.model.name} on {read.name}: {windows}"]
+            measured[found.model.name] = Dynamics(each.gradients, each.weights, each.jacobians, each.free_run)
+        if given.graph is not None:
+            a = network.architecture
+            name, layers = recurrence_name(a), "1 layer" if a.layers == 1 else f"{a.layers} layers"
+            draw_graph(Path(given.graph), network_graph(a), f"{name}\n{a.cell}, {layers} of {a.hidden} units")
+            report["graph"] = {"path": given.graph, "recurrence": name}
+            views.append(f"{given.graph}: recurrence {name}")
+    result: dict[str, Any] = reports[models[0].model.name] if len(models) == 1 else {"models": reports}
+    if given.plot is not None and measured:
+        draw_dynamics(Path(given.plot), measured, title=f"{', '.join(measured)} on {read.name}")
+        result["plot"] = given.plot
+        screen.notice(f"{given.plot}: gradients, spectra" + (" and the free run" if given.free_run else ""))
+    screen.result(result, *views)
 
 
 def _views(inspection: Inspection) -> Views:
