@@ -20,6 +20,7 @@ import argparse
 import json
 import math
 import statistics
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -71,6 +72,16 @@ def measured(measure: str, cell: str, seed: int, given: argparse.Namespace, plac
     return told(report, (errors["sum"] if isinstance(errors, dict) else errors) ** 2)
 
 
+def outcome(measure: str, cell: str, seed: int, given: argparse.Namespace, place: Path) -> dict[str, Any]:
+    """The same; a run that diverges, which ends with exit code 6, has no metric."""
+    try:
+        return measured(measure, cell, seed, given, place)
+    except subprocess.CalledProcessError as error:
+        if error.returncode != 6:
+            raise
+        return {"metric": None, "tokens_per_second": None, "peak_fraction": None, "seconds": None}
+
+
 def told(report: dict[str, Any], metric: float) -> dict[str, Any]:
     """What a row has of a run."""
     return {"metric": metric, **{key: report[key] for key in ("tokens_per_second", "peak_fraction", "seconds")}}
@@ -101,7 +112,7 @@ def main() -> None:
                     # Recurrence 2 has no output to feed back before the end of a text with one label.
                     possible = measure != "recall" or not shipped()[cell].feeds_back
                     if possible and (measure, cell, seed) not in done:
-                        found = measured(measure, cell, seed, given, Path(directory))
+                        found = outcome(measure, cell, seed, given, Path(directory))
                         row = {"measure": measure, "cell": cell, "seed": seed, **found}
                         with given.rows.open("a", encoding="utf-8") as file:
                             file.write(json.dumps(row) + "\n")
@@ -111,6 +122,8 @@ def main() -> None:
 
 def show(measure: str, found: list[dict[str, Any]]) -> None:
     """The table of a measure, best first."""
+    diverged = sorted({row["cell"] for row in found if row["metric"] is None})
+    found = [row for row in found if row["metric"] is not None]
     metrics = {cell: [row["metric"] for row in found if row["cell"] == cell] for cell in shipped()}
     metrics = {cell: values for cell, values in metrics.items() if values}
     if not metrics:
@@ -127,6 +140,8 @@ def show(measure: str, found: list[dict[str, Any]]) -> None:
         print(
             f"{cell:<20} {len(values):>5} {mean:>9.4g} {error:>11.2g} {mean / lstm:>10.3f} {speed:>9,.0f} {peak:>8.0%}"
         )
+    if diverged:
+        print(f"diverged: {', '.join(diverged)}")
 
 
 if __name__ == "__main__":

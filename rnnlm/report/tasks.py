@@ -107,11 +107,11 @@ def series(subject: Subject, network: Network) -> list[Section]:
     )
     parts: list[Part] = [Table("Errors of the network and of baselines", ("method", *columns), rows)]
     last, first = slice(-_PLOTTED, None), others[0] if others else None
-    for number, target in enumerate(rules.targets):
-        beside = None if first is None or first.forecast is None else first.forecast[last, number]
-        draw = partial(draw_forecast, truth=truth[last, number], forecast=forecast[last, number], baseline=beside,
-                       title=f"{target}, {ahead}, {chosen.name}")  # fmt: skip
-        gray = "" if first is None else f"; the dashed line is the baseline “{first.name}”"
-        caption = f"{target}: the last {min(_PLOTTED, len(data)):,} windows of {chosen.name}{gray}"
-        parts.append(Picture(svg(draw, f"forecast{number}"), caption))
+    beside = None if first is None or first.forecast is None else first.forecast[last]
+    times = None if chosen.times is None else chosen.times[last]
+    draw = partial(draw_forecast, targets=rules.targets, truth=truth[last], forecast=forecast[last], baseline=beside,
+                   title=f"{subject.name}: {ahead}, {chosen.name}", times=times)  # fmt: skip
+    gray = "" if first is None else f"; the dashed line is the baseline “{first.name}”"
+    caption = f"The last {min(_PLOTTED, len(data)):,} windows of {chosen.name}{gray}"
+    parts.append(Picture(svg(draw, "forecast"), caption))
     return [Section("metric", "How well it forecasts", sentence, parts)]

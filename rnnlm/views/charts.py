@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from rnnlm.artifacts import write_bytes
@@ -83,21 +84,36 @@ def _apart(places: NDArray[Any], names: list[str]) -> list[tuple[int, tuple[floa
 
 
 def draw_forecast(
-    path: Path, truth: NDArray[Any], forecast: NDArray[Any], baseline: NDArray[Any] | None = None, title: str = ""
-) -> None:
-    """Write `truth`, `forecast` and a `baseline`, (rows,) each, over time as PNG, SVG or PDF, by the file's ending.
+    path: Path, targets: Sequence[str], truth: NDArray[Any], forecast: NDArray[Any],
+    baseline: NDArray[Any] | None = None, *, title: str, times: NDArray[Any] | None = None,
+) -> None:  # fmt: skip
+    """Write `truth`, `forecast` and a `baseline`, (rows, targets) each, a panel for each target, as PNG, SVG or PDF.
 
-    NaN leaves a gap. Raises InputError for another ending, or where the `plots` extra is not installed.
+    `times` (rows,) are dates or numbers, by default the numbers of rows. NaN and a gap in time leave a gap; after the
+    last known value a line marks the end of the data. Raises InputError for another ending, or where the `plots` extra
+    is not installed.
     """
-    with picture(path, 10, 4) as figure:
-        axes = figure.subplots()
-        axes.plot(truth, color="black", linewidth=1, label="measured")
-        if baseline is not None:
-            axes.plot(baseline, color="0.6", linewidth=1, linestyle="--", label="baseline")
-        axes.plot(forecast, color="tab:blue", linewidth=1, label="forecast")
-        axes.set_xlabel("row")
-        axes.set_title(title, parse_math=False)
-        axes.legend()
+    x = np.arange(len(truth)) if times is None else times
+    steps = np.diff(x)
+    apart = np.flatnonzero(steps > 2 * np.median(steps)) + 1 if len(steps) else np.zeros(0, np.int64)
+    x, lines = np.insert(x, apart, x[apart]), [truth, forecast, *([] if baseline is None else [baseline])]
+    truth, forecast, *others = (np.insert(np.asarray(each, float), apart, np.nan, axis=0) for each in lines)
+    with picture(path, 10, 1 + 3 * len(targets)) as figure:
+        figure.suptitle(title, fontsize=11, parse_math=False)
+        panels = figure.subplots(len(targets), 1, sharex=True, squeeze=False)[:, 0]
+        for number, (axes, target) in enumerate(zip(panels, targets, strict=True)):
+            axes.plot(x, truth[:, number], color="black", linewidth=1, label="measured")
+            for other in others:
+                axes.plot(x, other[:, number], color="0.6", linewidth=1, linestyle="--", label="baseline")
+            axes.plot(x, forecast[:, number], color="tab:blue", linewidth=1, label="forecast")
+            known = np.flatnonzero(~np.isnan(truth[:, number]))
+            if len(known) and known[-1] + 1 < len(x):
+                axes.axvline(x[known[-1]], color="0.4", linestyle=":", label="end of the data")
+            axes.set_ylabel(target, parse_math=False)
+            axes.legend(fontsize=8)
+        panels[-1].set_xlabel("row" if times is None else "time")
+        if times is None:
+            panels[-1].xaxis.get_major_locator().set_params(integer=True)
 
 
 def reliability_plot(path: Path, bins: Sequence[Mapping[str, float]], title: str) -> None:

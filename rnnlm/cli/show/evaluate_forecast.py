@@ -13,7 +13,7 @@ from rnnlm.tables.rules import SeriesRules
 from rnnlm.tables.series import Series
 from rnnlm.use.evaluation.settings import EvaluateSettings
 from rnnlm.use.forecasts.baselines import Baseline, baselines
-from rnnlm.use.forecasts.evaluate import Errors, choose_windows, errors, forecasts
+from rnnlm.use.forecasts.evaluate import ChosenWindows, Errors, choose_windows, errors, forecasts
 from rnnlm.views.charts import draw_forecast
 
 _PLOTTED = 500  # rows of a picture
@@ -47,7 +47,7 @@ def evaluate_forecast(request: Request, found: FoundModel, network: Network) -> 
     for notice in chosen.notices:
         screen.notice(f"{chosen.name}: {notice}")
     if given.plot is not None:
-        _draw(Path(given.plot), series, truth, forecast, others, chosen.name)
+        _draw(Path(given.plot), chosen, forecast, others, found.model.name)
         screen.notice(f"{given.plot}: the last {min(_PLOTTED, len(series)):,} windows of {chosen.name}")
     _show(screen, report, metrics, names, series, chosen.name)
 
@@ -77,10 +77,11 @@ def _show(
     screen.result(report, view, *words)
 
 
-def _draw(path: Path, series: Series, truth: Any, forecast: Any, others: list[Baseline], name: str) -> None:
-    """The last windows of the first target, with the first baseline that applies."""
-    last = slice(-_PLOTTED, None)
+def _draw(path: Path, chosen: ChosenWindows, forecast: Any, others: list[Baseline], model: str) -> None:
+    """The last windows, with the first baseline that applies."""
+    last, rules = slice(-_PLOTTED, None), chosen.series.rules
     baseline = next((each.forecast for each in others if each.forecast is not None), None)
-    beside = None if baseline is None else baseline[last, 0]
-    title = f"{series.rules.targets[0]}, {ahead(series.rules)}, {name}"
-    draw_forecast(path, truth[last, 0], forecast[last, 0], beside, title)
+    beside = None if baseline is None else baseline[last]
+    times = None if chosen.times is None else chosen.times[last]
+    title = f"{model}: {ahead(rules)}, {chosen.name}"
+    draw_forecast(path, rules.targets, chosen.series.truth()[last], forecast[last], beside, title=title, times=times)

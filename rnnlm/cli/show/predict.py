@@ -93,7 +93,10 @@ def predict_series(request: Request, model: Sealed, network: Network) -> None:
     sys.stdout.flush()
     if given.plot is not None:
         last = slice(-_PLOTTED, None)
-        title = f"{rules.targets[0]}, {ahead(rules)}, {name}"
-        draw_forecast(Path(given.plot), found.truth[last, 0], found.forecast[last, 0], title=title)
+        times = None if found.times is None else found.times[last]
+        title = f"{model.name}: {ahead(rules)}, {name}"
+        draw_forecast(
+            Path(given.plot), rules.targets, found.truth[last], found.forecast[last], title=title, times=times
+        )
         windows = min(_PLOTTED, len(found.forecast))
         terminal(request).notice(f"{given.plot}: the last {windows:,} windows of {name}")

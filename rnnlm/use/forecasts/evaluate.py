@@ -3,8 +3,10 @@
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rnnlm.arrays import Floats
 from rnnlm.corpus.settings import SPLITS
@@ -16,6 +18,7 @@ from rnnlm.tables.apply import apply_rules, unseen
 from rnnlm.tables.rules import SeriesRules
 from rnnlm.tables.series import Series, open_series
 from rnnlm.tables.source import read_table, table_digest
+from rnnlm.tables.table import Table, open_table
 from rnnlm.use.forecasts.baselines import rmse_mae
 
 
@@ -24,7 +27,8 @@ class ChosenWindows:
     """Windows, their name, the digest of their table, their `split` if they are one, and those of `train`, if any.
 
     `before` are the splits whose rows precede these in the table, earliest first; none where there are several
-    sequences. `notices` are lines about values that training has not seen.
+    sequences. `notices` are lines about values that training has not seen. `times` (N,) are those of the rows that are
+    forecast, dates or numbers, where the table has such a column and one sequence.
     """
 
     series: Series
@@ -34,6 +38,7 @@ class ChosenWindows:
     train: Series | None
     before: tuple[Series, ...] = ()
     notices: tuple[str, ...] = ()
+    times: NDArray[Any] | None = None
 
 
 def choose_windows(found: FoundModel, split: str | None, table: str | None) -> ChosenWindows:
@@ -51,7 +56,9 @@ def choose_windows(found: FoundModel, split: str | None, table: str | None) -> C
     if table is not None:
         path, read = Path(table), read_table(Path(table))
         notices = tuple(unseen(read, rules))
-        return ChosenWindows(apply_rules(read, rules), table, table_digest(path), None, train, notices=notices)
+        series = apply_rules(read, rules)
+        times = forecast_times(read, series, 0)
+        return ChosenWindows(series, table, table_digest(path), None, train, notices=notices, times=times)
     if workspace is None or train is None:
         other = "has no workspace" if workspace is None else "was trained on other windows"
         raise UsageError(f"{model.path} {other}", "name a table with --text TABLE")
@@ -62,8 +69,30 @@ def choose_windows(found: FoundModel, split: str | None, table: str | None) -> C
             earlier = () if rules.group else SPLITS[: SPLITS.index(name)]
             before = tuple(open_series(directory, each) for each in earlier)
         if len(series):
-            return ChosenWindows(series, f"{name} split", digest, name, train, before)
+            with workspace.opening("table") as directory:
+                times = forecast_times(open_table(directory), series, sum(len(each.inputs) for each in before))
+            return ChosenWindows(series, f"{name} split", digest, name, train, before, times=times)
     raise InputError(f"the {name} split of {workspace.path} has no window", "name another with --split")
+
+
+def forecast_times(table: Table, series: Series, first: int) -> NDArray[Any] | None:
+    """(N,) the time of the row that each window forecasts, as dates or numbers; `first` is the table's row of row 0.
+
+    After the end of a sequence, such as a gap, time goes on by the usual step. None without a column of times, or where
+    the rows of several groups stand one after the other.
+    """
+    rules = series.rules
+    if rules.time is None or rules.group is not None or not table.has(rules.time):
+        return None
+    rows, moments = np.asarray(series.windows[:, 1]) - 1 + rules.horizon, table.moment(rules.time)
+    known = np.minimum(rows, series.sequence_ends(np.arange(len(series))) - 1)
+    found: NDArray[Any] = moments[first + known] + (rows - known) * _step(moments)
+    return found.astype("datetime64[s]") if table.column(rules.time).kind == "date" else found
+
+
+def _step(moments: Floats) -> float:
+    """The usual step between rows."""
+    return float(np.median(np.diff(moments))) if len(moments) > 1 else 1.0
 
 
 @dataclass(frozen=True)

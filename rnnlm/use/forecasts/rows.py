@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rnnlm.arrays import Floats
 from rnnlm.errors import InputError
@@ -12,7 +14,7 @@ from rnnlm.tables.apply import apply_rules, sequence_rows
 from rnnlm.tables.rules import SeriesRules
 from rnnlm.tables.series import Series
 from rnnlm.tables.table import Table
-from rnnlm.use.forecasts.evaluate import forecasts
+from rnnlm.use.forecasts.evaluate import forecast_times, forecasts
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,7 @@ class TableForecast:
     truth: Floats
     numbers: tuple[int, ...]
     groups: tuple[str, ...]
+    times: NDArray[Any] | None = None
 
     def rows(self, *, all: bool = False) -> Iterator[ForecastRow]:
         """The forecasts whose future is not in the table, or `all`."""
@@ -50,7 +53,8 @@ def forecast_table(
     if not len(series) or not (all or np.isnan(truth).any()):
         raise InputError(f"{name} contains every value that could be forecast", "use --all to forecast them anyway")
     rows = series.windows[:, 1] - series.sequence_starts(np.arange(len(series))) + rules.horizon
-    return TableForecast(rules, forecast, truth, tuple(map(int, rows)), _groups(table, series))
+    times = forecast_times(table, series, 0)
+    return TableForecast(rules, forecast, truth, tuple(map(int, rows)), _groups(table, series), times)
 
 
 def _groups(table: Table, series: Series) -> tuple[str, ...]:
