@@ -34,7 +34,8 @@ def report_of_cell(cell: CellText) -> dict[str, Any]:
         for letter, names in form.blocks.items()
     }
     return {
-        "name": cell.name, "title": cell.title, "equations": form.text.splitlines(), "weights": weights,
+        "name": cell.name, "title": cell.title, "perplexity": cell.perplexity,
+        "equations": form.text.splitlines(), "weights": weights,
         "state": [name if k == 1 else f"{name}(t-{k})" for name, k in form.slots],
         "gates": [{"name": gate.name, "keeps": gate.keeps} for gate in form.gates],
         "stages": [{"kind": stage.kind, "names": list(stage.equations)} for stage in form.stages[False]],

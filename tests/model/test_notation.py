@@ -105,6 +105,17 @@ def test_equations_read_back_from_what_is_written() -> None:
         assert read_form(bare(cell.text)).parsed == cell.form.parsed
 
 
+def test_comments_and_empty_lines_may_stand_anywhere() -> None:
+    plain = "a(t) = U x(t) + b\nh(t) = tanh(a(t) + W h(t-1))\nstart b = 1"
+    noted = (
+        "\n# one\n\n# two\n  # three\na(t) = U x(t)   # four\n   + b\n\n# five\n# six\n\n" + plain.partition("\n")[2]
+    )
+    for text in (noted, noted.replace("\n", "\r\n"), noted + "\n# seven\n\n"):
+        assert read_form(text).parsed == read_form(plain).parsed
+    with pytest.raises(CellError, match="line 4, column 8"):
+        read_form("# one\n# two\n\nh(t) = tahn(U x(t))")
+
+
 def test_kernels_are_found_by_equations_whatever_the_names() -> None:
     other = """
         keep(t) = sigmoid(b_k + R_k h(t-1) + A_k x(t))

@@ -2,6 +2,7 @@
 
 import difflib
 import functools
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +17,11 @@ _FOLDER = Path(__file__).parent / "library"
 
 @dataclass(frozen=True)
 class CellText:
-    """A cell's name and text; the first comment says what it is and where it comes from."""
+    """A cell's name and text; the first comment says what it is and where it comes from.
+
+    A comment `perplexity 96.1` is what it reached in `benchmarks/cells.py`: validation of the Penn Treebank after two
+    minutes of one core.
+    """
 
     name: str
     text: str
@@ -27,6 +32,12 @@ class CellText:
         """The first comment."""
         first = self.text.lstrip().splitlines()[0] if self.text.strip() else ""
         return first.removeprefix("#").strip() if first.startswith("#") else ""
+
+    @property
+    def perplexity(self) -> float | None:
+        """What it was measured to reach; None where it was not."""
+        found = re.search(r"^# perplexity ([0-9]{1,9}(?:\.[0-9])?)$", self.text, re.MULTILINE)
+        return None if found is None else float(found[1])
 
     @property
     def form(self) -> Form:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from lark import Lark
 
 _GRAMMAR = r"""
-    start: _NL? (line (_NL line)*)? _NL?
+    start: _NL* (line (_NL+ line)* _NL*)?
     ?line: NAME TIME "=" sum                          -> equation
          | "start" NAME "=" signed                    -> begin
          | "start" NAME "=" "uniform" "(" signed "," signed ")" -> begin
@@ -240,6 +240,7 @@ def parse(text: str) -> Parsed:
 
     if len(text) > _LARGEST:
         raise Wrong((1, 1), f"{len(text):,} characters", f"a cell has at most {_LARGEST:,}")
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
     try:
         lines: Any = _parser().parse(text.strip() + "\n")
     except UnexpectedInput as error:
