@@ -26,9 +26,8 @@ LEVELS = (1, 2, 4, 6, 9, 12)  # bits at which the color changes
 def surprise(subject: Subject, text: EncodedText, name: str) -> Section:
     """The beginning of the text, token by token."""
     rules, model = subject.found.model.rules, subject.model
-    names = [
-        token_name(tokens_by_id(rules.tokenizer), rules.kind, n) for n in range(len(tokens_by_id(rules.tokenizer)))
-    ]
+    known = tokens_by_id(rules.tokenizer)
+    names = [token_name(known, rules.kind, number) for number in range(len(known))]
     count = min(len(text.ids.ids), _TOKENS if rules.kind in WORD_KINDS else _CHARACTERS)
     space = " " if rules.kind in WORD_KINDS else ""
     context = subject.given.context or subject.found.model.context
@@ -38,12 +37,12 @@ def surprise(subject: Subject, text: EncodedText, name: str) -> Section:
     for stretch in stretches(text.ids, context, count):
         states = model.initial_state(1) if stretch.fresh else states
         if isinstance(model, Network):
-            read = model.read(stretch.inputs, states)
+            read = model.read(stretch.inputs.to(model.device), states)
             hidden, states = read.output, read.states
-            hidden_parts.append(read.h[:, 0])
+            hidden_parts.append(read.h[:, 0].cpu())
         else:
             hidden, states = model(stretch.inputs, states)
-        log_p = log_probabilities(model, hidden[:, 0])
+        log_p = log_probabilities(model, hidden[:, 0]).cpu()
         for row, target in islice(zip(log_p, stretch.targets.tolist(), strict=True), count - len(tokens)):
             values, numbers = row.topk(min(_LIKELIEST, len(row)))
             likeliest = [names[number + FIRST_OUTPUT] for number in numbers.tolist()]

@@ -112,6 +112,12 @@ class ReportSettings(TextSettings):
     )
     seed: int = setting(1, "seed of the samples", between(0, 2**63 - 1), record=False)
 
+    def check(self) -> None:
+        """A text that can be read several times."""
+        super().check()
+        if self.text == "-":
+            raise UsageError("--text - with a report, which reads the text several times", "save it to a file")
+
 
 @dataclass(frozen=True)
 class PredictSettings:

@@ -176,6 +176,7 @@ def test_what_cannot_be_written_is_refused_before_anything(
     run: Any, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run("report", trained, "--out", tmp_path / "page.txt").refused(2, "--out", ".html")
+    run("report", trained, "--text", "-", "--out", tmp_path / "r.html").refused(2, "--text -", "file")
     run("report", trained, "--compare", "nobody", "--out", tmp_path / "r.html").refused(3, "nobody")
     run("report", trained, "--out", tmp_path / "none" / "r.html").refused(5, "r.html")
     monkeypatch.setitem(__import__("sys").modules, "matplotlib", None)
