@@ -104,6 +104,8 @@ def _of_directory(directory: Path, *, label_files: bool) -> CorpusFiles:
         if odd:
             raise InputError(f"{odd[0]} is no text, and every file here is a label", "move it to another folder")
         return CorpusFiles(stream=tuple(files), labels_in="names")
+    if "train" not in found and len(files) == 1 and not folders:
+        raise InputError(f"{directory} has no train file", f"name its one file: {files[0]}")
     if "train" not in found:
         raise InputError(
             f"{directory} has no train file",

@@ -54,13 +54,15 @@ class PassageToken:
 
 @dataclass(frozen=True)
 class Passage:
-    """A text as a heat map; `units` are activations from −99 to 99 at each token, by the unit's name."""
+    """A text as a heat map, `dense` where tokens are letters; `units` are activations from −99 to 99 at each token, by
+    the unit's name."""
 
     kind: ClassVar[str] = "passage"
     caption: str
     tokens: Sequence[PassageToken]
     legend: Sequence[tuple[int, str]]
     units: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    dense: bool = False
 
 
 @dataclass(frozen=True)

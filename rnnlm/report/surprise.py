@@ -69,7 +69,9 @@ def surprise(subject: Subject, text: EncodedText, name: str) -> Section:
         "before it and the likeliest tokens in its place; or color by one of the units that vary most."
     )
     caption = f"Surprisal of {name}, context {context}; ⏎ is the end of a line"
-    return Section("surprise", "Where it is surprised", sentence, [Passage(caption, tokens, legend, units)])
+    return Section(
+        "surprise", "Where it is surprised", sentence, [Passage(caption, tokens, legend, units, dense=not space)]
+    )
 
 
 def _units(h: np.ndarray) -> dict[str, list[int]]:

@@ -107,6 +107,7 @@ def folder(directory: Path, *names: str) -> str:
         (("train.py",), ("train could be train.py",)),
         (("train.txt", "valid.txt", "dev.txt"), ("valid could be dev.txt",)),
         (("a.txt", "b.txt"), ("has no train file",)),
+        (("only.txt",), ("has no train file", "name its one file")),
     ],
 )  # fmt: skip
 def test_a_folder_that_could_be_read_in_several_ways(
