@@ -8,9 +8,11 @@ from rnnlm.model.sealed import Sealed
 from rnnlm.report.parts import Part, Picture, Section, Table, Verbatim
 from rnnlm.report.pictures import svg
 from rnnlm.report.subject import Subject
+from rnnlm.training.journal import REPLAY
 from rnnlm.version import __version__
 from rnnlm.views.graphs import cell_graph, draw_graph, network_graph, recurrence_name
 
+_SETTINGS = "settings.toml"
 _TASKS = {"language": "predicts the next token", "tag": "labels each word", "classify": "labels each text",
           "forecast": "forecasts a series"}  # fmt: skip
 
@@ -18,7 +20,7 @@ _TASKS = {"language": "predicts the next token", "tag": "labels each word", "cla
 def identity(subject: Subject) -> Section:
     """The facts, the equations of the cell, and the graphs of network and cell."""
     sealed = subject.found.model
-    rows = [("model", str(sealed.path)), ("task", _TASKS[sealed.task]), ("made with", f"rnnlm {__version__}")]
+    rows = [("model", str(sealed.path)), ("task", _TASKS[sealed.task]), ("page written by", f"rnnlm {__version__}")]
     parts: list[Part] = []
     if isinstance(subject.model, NgramModel):
         rows.append(("n-grams", f"up to {sealed.config['ngram']['order']} words, modified Kneser-Ney"))
@@ -35,8 +37,10 @@ def identity(subject: Subject) -> Section:
         ]  # fmt: skip
         what = f"a recurrent network with the cell {a.cell}"
     rows += _data(subject)
-    command = f"rnnlm train CORPUS --config {shlex.quote(str(sealed.path / 'settings.toml'))}"
-    if (sealed.path / "settings.toml").exists():
+    # A run with a budget followed the clock, and is made again from its journal.
+    again = [sealed.path / name for name in (REPLAY, _SETTINGS) if (sealed.path / name).exists()]
+    if again:
+        command = f"rnnlm train CORPUS --config {shlex.quote(str(again[0]))}"
         parts.insert(0, Verbatim("Makes it again, from the same corpus", command))
     table = Table("The model and its data", ("fact", "value"), rows, prose=True)
     sentence = (

@@ -87,6 +87,7 @@ def test_a_page_is_whole_and_the_same_twice(run: Any, trained: Path, tmp_path: P
     page = Page(out.read_text("utf-8"))
     check_alone(page)
     assert page.tags["svg"] >= 5
+    assert f"--config {trained}/models/lstm/settings.toml" in page.text
     assert page.tags["section"] == len(SECTIONS)
     assert [each for each in page.values("href") if each[1:] in SECTIONS] == [f"#{each}" for each in SECTIONS]
     first = out.read_bytes()
