@@ -253,7 +253,8 @@ class Network(nn.Module):
     def operations(self) -> int:
         """Floating-point operations of one step's matrix products, forward, without the output layer."""
         projection = 0 if self.projection is None else 2 * self.projection.numel()
-        return sum(cell.operations for cell in self.cells) + projection
+        labels = self.architecture.forced and self.architecture.task != "forecast"
+        return sum(cell.operations(labels=labels) for cell in self.cells) + projection
 
     def output_operations(self, targets: Tensor) -> int:
         """Those of the output layer for the non-negative targets (rows,) of output numbers, forward."""

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from rnnlm.model.cells.library import find_cell
 from rnnlm.model.outputs.cuts import output_operations
 from rnnlm.training.defaults import cut_of, fill_in
-from rnnlm.training.settings import OutputLayerName, SettledSettings, TrainSettings, can_scale, feeds_back
+from rnnlm.training.settings import OutputLayerName, SettledSettings, TrainSettings, can_scale, feeds_back, is_forced
 
 INIT_STD = 0.2  # of the embedding's initial numbers
 _SIZES = (128, 192, 256, 320, 384, 448, 512, 640, 768, 1024, 1280, 1536, 2048)
@@ -158,9 +158,10 @@ def _output_layer(settings: TrainSettings, outputs: int) -> OutputLayerName:
 
 def operations_per_token(settings: SettledSettings, dimensions: int, situation: Situation) -> float:
     """Floating-point operations of the matrix products per training token, forward and backward."""
-    hidden, form = settings.hidden, find_cell(settings.cell, settings.equation).form
+    hidden, form, labels = settings.hidden, find_cell(settings.cell, settings.equation).form, is_forced(settings)
     widths = [dimensions, *[hidden] * (settings.layers - 1)]
-    forward: float = sum(form.layer(width, hidden, len(situation.counts)).operations for width in widths)
+    layers = (form.layer(width, hidden, len(situation.counts)) for width in widths)
+    forward: float = sum(layer.operations(labels=labels) for layer in layers)
     width = dimensions if settings.tied else hidden
     if settings.tied and hidden != dimensions:
         forward += 2 * hidden * dimensions

@@ -103,7 +103,7 @@ def _check_output_layer(settings: TrainSettings, task: str, tied: bool) -> None:
     if kind != "full" and feeds_back(settings):
         raise UsageError(f"--output-layer {kind} with --cell {settings.cell}", "it feeds back all its outputs")
     if settings.cuts is not None and kind == "full":
-        raise UsageError(f"--cuts with --output-layer {kind}", "they are cuts of clusters and adaptive layers")
+        raise UsageError(f"--set cuts with --output-layer {kind}", "they are cuts of clusters and adaptive layers")
 
 
 def _most(tokens: int) -> int:
@@ -148,7 +148,7 @@ def cut_of(settings: SettledSettings, counts: NDArray[np.int64], dimensions: int
     if settings.cuts is not None:
         cuts = [int(part) for part in settings.cuts.split(",")]
         if cuts[-1] >= len(counts):
-            raise UsageError(f"--cuts {settings.cuts} of {len(counts):,} outputs", "give smaller numbers")
+            raise UsageError(f"--set cuts={settings.cuts} of {len(counts):,} outputs", "give smaller numbers")
         return with_widths(cuts, dimensions, shrink=shrink)
     rows = settings.batch_size * (settings.steps_back or 20)
     return choose_cut(counts, dimensions, rows, shrink=shrink)

@@ -40,7 +40,8 @@ def report_of_cell(cell: CellText) -> dict[str, Any]:
         "gates": [{"name": gate.name, "keeps": gate.keeps} for gate in form.gates],
         "stages": [{"kind": stage.kind, "names": list(stage.equations)} for stage in form.stages[False]],
         "kernel": (kernel_of(form.text) or (None,))[0], "feeds_back": form.feeds_back,
-        "inputs": SIZE, "units": SIZE, "parameters": layer.parameters, "operations_per_token": layer.operations,
+        "inputs": SIZE, "units": SIZE, "parameters": layer.parameters,
+        "operations_per_token": layer.operations(labels=False),
         "latex": latex(form.parsed), "javascript": javascript(form),
     }  # fmt: skip
 

@@ -317,3 +317,11 @@ def test_a_report_has_every_language() -> None:
     assert report["state"] == ["h", "s"] and report["kernel"] == "lstm"
     assert r"s^{(t)} &= f^{(t)} \odot s^{(t-1)} + g^{(t)} \odot c^{(t)}" in report["latex"]
     assert report["operations_per_token"] == 2 * 4 * 256 * 512
+
+
+def test_a_label_is_looked_up_and_no_product() -> None:
+    layer = shipped()["output-recurrent"].form.layer(inputs=5, hidden=7, outputs=11)
+    assert layer.operations(labels=False) == 2 * 7 * (5 + 11)
+    assert layer.operations(labels=True) == 2 * 7 * 5
+    lstm = shipped()["lstm"].form.layer(inputs=5, hidden=7, outputs=11)
+    assert lstm.operations(labels=True) == lstm.operations(labels=False) == 2 * 4 * 7 * (5 + 7)

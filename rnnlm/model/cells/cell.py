@@ -122,10 +122,9 @@ class Cell(nn.Module):
         places = [self._places[name] for name in self.form.input_blocks or ()]
         return [self._parameters[letter][first:end] for letter, first, end in places]  # type: ignore[index]
 
-    @property
-    def operations(self) -> int:
-        """Floating-point operations of a step's matrix products."""
-        return self._layer.operations
+    def operations(self, *, labels: bool) -> int:
+        """Floating-point operations of a step's matrix products, as `Layer.operations`."""
+        return self._layer.operations(labels=labels)
 
     def blocks(self, letter: str) -> dict[str, Tensor]:
         """The blocks of a stored weight by name."""

@@ -9,6 +9,7 @@ from rnnlm.model.cells.shapes import Shapes, Size, infer
 from rnnlm.model.cells.writing import NOTATION
 
 Slot = tuple[str, int]  # a name and how many steps back
+_FED = Node("ref", of=(FED_BACK, 1))
 
 
 @dataclass(frozen=True)
@@ -62,10 +63,10 @@ class Layer:
             total += 1 if not size else size[0] * (size[1] if len(size) == 2 else 1)
         return total
 
-    @property
-    def operations(self) -> int:
-        """Floating-point operations of a step's matrix products."""
-        return sum(2 * rows * columns for rows, columns in map(self.product, self.form.products))
+    def operations(self, *, labels: bool) -> int:
+        """Floating-point operations of a step's matrix products; of `labels` y(t-1) a column is looked up instead."""
+        done = [node for node in self.form.products if not (labels and node.args[1] == _FED)]
+        return sum(2 * rows * columns for rows, columns in (self.product(node.args[0]) for node in done))
 
     def product(self, matrix: Node) -> tuple[int, int]:
         """Rows and columns of a matrix term."""
@@ -97,8 +98,8 @@ class Form:
         looped = [e for stage in self.stages[False] if stage.kind == "loop" for e in stage.equations.values()]
         inside = {name for stage in self.stages[False] if stage.kind == "loop" for name in stage.equations}
         self.recurrent = self._recurrent(looped, inside | {FED_BACK})
-        products = {node: node.args[0] for e in parsed.equations.values() for node in e.walk() if node.op == "@"}
-        self.products: list[Node] = list(products.values())  # the matrices of a step's products
+        products = (node for e in parsed.equations.values() for node in e.walk() if node.op == "@")
+        self.products: list[Node] = list(dict.fromkeys(products))  # of a matrix and a vector, each once
 
     def _blocks(self) -> dict[str, list[str]]:
         """Names by stored weight: those of one letter with the same columns, or vectors of one letter."""
