@@ -1,6 +1,7 @@
 """`rnnlm look`: what a path is, in facts, and a command that works."""
 
 import shlex
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -113,7 +114,9 @@ def test_a_folder_is_of_splits_of_labels_or_of_files(run: Any, tmp_path: Path) -
     assert seen("one/ptb.train.txt", "two/train.txt")["what"] == "a folder"
 
 
-def test_workspaces_and_models_are_told_from_corpora(run: Any, trained: Path) -> None:
+def test_workspaces_and_models_are_told_from_corpora(run: Any, trained: Path, tmp_path: Path) -> None:
+    trained = shutil.copytree(trained, tmp_path / "work")
+    np.save(trained / "rows.npy", np.zeros((9, 3)))  # as `pad` and `embed` write them
     assert run("look", trained, "--json").ok().json[str(trained)]["command"] == f"rnnlm status {trained}"
     sealed = next(path.parent for path in trained.glob("models/*/weights.safetensors"))
     assert run("look", sealed, "--json").ok().json[str(sealed)]["what"] == "a model"

@@ -54,7 +54,9 @@ def test_a_signal_while_the_program_starts_is_one_line(trained: Path, number: si
     try:
         for moment in moments:
             code, said = ended(number, moment, "evaluate", trained)
-            assert (code, said) == (128 + number, f"rnnlm: stopped by {number.name}\n"), moment
+            # Between imports the line may say more: what to do where work had begun.
+            assert (code, said.count("\n")) == (128 + number, 1), (moment, said)
+            assert said.startswith(f"rnnlm: stopped by {number.name}"), (moment, said)
     finally:
         signal.signal(number, before)
 

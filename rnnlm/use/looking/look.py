@@ -19,7 +19,8 @@ _TABLES = (".csv", ".tsv", ".parquet", ".npy")
 def look(path: str, model: Sealed | None) -> dict[str, Any]:
     """Facts by their names, the last one the command to type; InputError for what is not there or cannot be read."""
     place = Path(path)
-    if place.is_dir() and not any(place.glob("*.npy")):
+    ours = Workspace.exists(place) or (place.is_dir() and is_sealed(place))
+    if ours or (place.is_dir() and not any(place.glob("*.npy"))):
         return _folder(place, model)
     table = place.is_dir() or plain_name(path.lower()).endswith(_TABLES)
     if path != "-" and table and not is_tagged_file(place):
