@@ -135,10 +135,14 @@ def analogy(layer: EmbeddingLayer, a: int, b: int, c: int, k: int) -> list[tuple
 
 
 def principal_components(rows: NDArray[Any]) -> NDArray[np.float64]:
-    """(n, D) → (n, 2): the rows on their two directions of largest variance."""
+    """(n, D) → (n, 2): the rows on their two directions of largest variance, 0 where there are fewer."""
+    if not len(rows):
+        return np.zeros((0, 2))
     centred = rows - rows.mean(0)
     _, _, directions = np.linalg.svd(centred, full_matrices=False)
     # The sign of a direction is arbitrary; a positive largest entry makes pictures reproducible.
     directions = directions[:2]
     signs = np.sign(directions[np.arange(len(directions)), np.abs(directions).argmax(1)])
-    return np.asarray(centred @ (directions * signs[:, None]).T, np.float64)
+    found = np.zeros((len(rows), 2))
+    found[:, : len(directions)] = centred @ (directions * signs[:, None]).T
+    return found

@@ -8,11 +8,11 @@ from rnnlm.model.sealed import Sealed
 from rnnlm.report.parts import Part, Picture, Section, Table, Verbatim
 from rnnlm.report.pictures import svg
 from rnnlm.report.subject import Subject
+from rnnlm.training.identity import SETTINGS
 from rnnlm.training.journal import REPLAY
 from rnnlm.version import __version__
 from rnnlm.views.graphs import cell_graph, draw_graph, network_graph, recurrence_name
 
-_SETTINGS = "settings.toml"
 _TASKS = {"language": "predicts the next token", "tag": "labels each word", "classify": "labels each text",
           "forecast": "forecasts a series"}  # fmt: skip
 
@@ -37,17 +37,26 @@ def identity(subject: Subject) -> Section:
         ]  # fmt: skip
         what = f"a recurrent network with the cell {a.cell}"
     rows += _data(subject)
-    # A run with a budget followed the clock, and is made again from its journal.
-    again = [sealed.path / name for name in (REPLAY, _SETTINGS) if (sealed.path / name).exists()]
-    if again:
-        command = f"rnnlm train CORPUS --config {shlex.quote(str(again[0]))}"
-        parts.insert(0, Verbatim("Makes it again, from the same corpus", command))
+    if command := _again(sealed):
+        caption = "Makes it again in a new workspace, with as many threads and the same versions of libraries"
+        parts.insert(0, Verbatim(caption, command))
     table = Table("The model and its data", ("fact", "value"), rows, prose=True)
     sentence = (
         f"The model {subject.name} is {what} that {_TASKS[sealed.task]}; two models with the same digest are the same "
         "in every byte that a result depends on."
     )
     return Section("identity", "What it is", sentence, [table, *parts])
+
+
+def _again(sealed: Sealed) -> str:
+    """The commands that train the same model; a run with a budget followed the clock, and is replayed."""
+    files = [sealed.path / name for name in (REPLAY, SETTINGS) if (sealed.path / name).exists()]
+    if not files:
+        return ""
+    config = f"--config {shlex.quote(str(files[0]))}"
+    if sealed.task == "forecast":
+        return f"rnnlm window TABLE {config} --out again\nrnnlm train again {config}"
+    return f"rnnlm {'ngram' if 'ngram' in sealed.config else 'train'} CORPUS {config} --out again"
 
 
 def _network(sealed: Sealed, a: Architecture) -> list[tuple[str, str]]:

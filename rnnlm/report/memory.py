@@ -21,7 +21,12 @@ _LIMIT, _POSITIONS, _JACOBIANS = 3_000, 16, 4
 def memory(subject: Subject, network: Network) -> Section:
     """The measures of `rnnlm inspect` on the same text, and a map of the most frequent tokens."""
     given = InspectSettings(
-        split=subject.given.split, text=subject.given.text, limit=_LIMIT, positions=_POSITIONS, jacobians=_JACOBIANS
+        split=subject.given.split,
+        text=subject.given.text,
+        context=subject.given.context,
+        limit=_LIMIT,
+        positions=_POSITIONS,
+        jacobians=_JACOBIANS,
     )
     check_inspectable(network)
     read = read_windows(subject.found, network, given, subject.scratch("inspect"))

@@ -1,6 +1,7 @@
 """The metric of a language model with its interval, beside n-gram models, other networks, a unigram, and the best."""
 
 import math
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -91,7 +92,7 @@ def _others(subject: Subject) -> dict[str, Sealed]:
     return found
 
 
-def _unigram(subject: Subject, text: EncodedText) -> list[SpanNats] | None:
+def _unigram(subject: Subject, text: EncodedText) -> Iterator[SpanNats] | None:
     """The cost of each token by its frequency in the training text, one added to each count; None without that text."""
     if subject.found.workspace is None or subject.found.workspace.manifest("raw") is None:
         return None
@@ -103,4 +104,5 @@ def _unigram(subject: Subject, text: EncodedText) -> list[SpanNats] | None:
     for start in range(0, len(train), _BLOCK):
         counts += np.bincount(train[start : start + _BLOCK], minlength=size)
     nats = -np.log(counts / counts[FIRST_OUTPUT:].sum())
-    return [SpanNats(0, nats[np.asarray(text.ids.ids)])]
+    ids = text.ids.ids
+    return (SpanNats(start, nats[np.asarray(ids[start : start + _BLOCK])]) for start in range(0, len(ids), _BLOCK))

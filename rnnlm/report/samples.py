@@ -22,7 +22,7 @@ def samples(subject: Subject) -> Section:
         texts.append((text.before + text.continued, note))
     sentence = (
         f"{_TEXTS} texts drawn from the model token by token, without a prompt, at temperature 1, seed "
-        f"{subject.given.seed}, each at most {_TOKENS} tokens. A long copied run is something that it has learned by "
-        "heart."
+        f"{subject.given.seed}, each at most {_TOKENS} tokens. A long copied run is something that it has "
+        "memorized."
     )
     return Section("samples", "What it writes", sentence, [Samples(texts)])

@@ -1,4 +1,4 @@
-"""Models of labels and of series: the confusions and the worst errors; the forecast and its errors by horizon."""
+"""Models of labels and of series: the confusions and the worst errors; the forecast and its baselines."""
 
 from functools import partial
 
@@ -67,7 +67,7 @@ def labels(subject: Subject, network: Network) -> list[Section]:
 
 
 def _worst(subject: Subject, network: Network, data: LabelledText) -> list[tuple[str, str, str, str]]:
-    """The texts, or words with those before them, whose true label costs most."""
+    """The texts, or words with their sentences, whose true label was missed and costs most."""
     rules, found = subject.found.model.rules, list[tuple[float, int, int, int, int]]()
     names = tokens_by_id(rules.tokenizer)
     for piece in predictions(network, data, _BATCH):
@@ -88,7 +88,7 @@ def _worst(subject: Subject, network: Network, data: LabelledText) -> list[tuple
 
 
 def series(subject: Subject, network: Network) -> list[Section]:
-    """Errors beside baselines, the forecast over its rows, and errors by how far ahead."""
+    """Errors beside baselines, and the forecast over its rows or times."""
     chosen = choose_windows(subject.found, subject.given.split, subject.given.text)
     data, truth = chosen.series, chosen.series.truth()
     forecast, rules = forecasts(network, data, _BATCH), data.rules
@@ -99,18 +99,17 @@ def series(subject: Subject, network: Network) -> list[Section]:
         found = errors(values, truth)
         pairs = zip(found.root_mean_square, found.mean_absolute, strict=True)
         rows.append((name, *(f"{number:,.4g}" for pair in pairs for number in pair)))
-    ahead = f"{rules.horizon} row{'s' * (rules.horizon != 1)} ahead"
     sentence = (
-        f"The error of the forecast {ahead} on {chosen.name}, {len(data):,} windows, in the units of the table: RMSE "
-        "is the root of the mean square, MAE the mean distance. A baseline that is better than the network would be "
-        "the better choice."
+        f"The error of the forecast {rules.ahead} on {chosen.name}, {len(data):,} windows, in the units of the table: "
+        "RMSE is the root of the mean square, MAE the mean distance. A baseline that is better than the network would "
+        "be the better choice."
     )
     parts: list[Part] = [Table("Errors of the network and of baselines", ("method", *columns), rows)]
     last, first = slice(-_PLOTTED, None), others[0] if others else None
     beside = None if first is None or first.forecast is None else first.forecast[last]
     times = None if chosen.times is None else chosen.times[last]
     draw = partial(draw_forecast, targets=rules.targets, truth=truth[last], forecast=forecast[last], baseline=beside,
-                   title=f"{subject.name}: {ahead}, {chosen.name}", times=times)  # fmt: skip
+                   title=f"{subject.name}: {rules.ahead}, {chosen.name}", times=times)  # fmt: skip
     gray = "" if first is None else f"; the dashed line is the baseline “{first.name}”"
     caption = f"The last {min(_PLOTTED, len(data)):,} windows of {chosen.name}{gray}"
     parts.append(Picture(svg(draw, "forecast"), caption))

@@ -27,7 +27,7 @@ def training(subject: Subject) -> Section | None:
     sentence = (
         f"The loss on the training data, in {LOSS_UNITS[sealed.task]}, and the metric on the validation data while "
         f"{read:,} steps of sequences were read; the weights kept are those with the best validation. Where the loss "
-        "still falls and validation does not, the network learns its data by heart."
+        "still falls and validation does not, the network memorizes its data."
     )
     caption = (
         "Loss and validation, learning rate, and the norm of the gradient with the share of steps that were clipped"

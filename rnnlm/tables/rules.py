@@ -75,6 +75,11 @@ class SeriesRules:
                 indices[name] = index
         return tuple(indices.get(target) for target in self.targets)
 
+    @property
+    def ahead(self) -> str:
+        """The horizon in words."""
+        return f"{self.horizon} row{'' if self.horizon == 1 else 's'} ahead"
+
     def in_units(self, targets: NDArray[Any]) -> Floats:
         """Scaled targets (…, K) in the data's units, float64."""
         scale, mean = np.array(self.target_scale), np.array(self.target_mean)

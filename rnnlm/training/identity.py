@@ -28,6 +28,7 @@ from rnnlm.training.settings import TrainSettings
 
 RUN = "run.json"
 CHECKPOINTS = "checkpoints"
+SETTINGS = "settings.toml"  # all settings of a run, as a person or --config reads them
 _VERSION = 2
 _REMEDY = "start again with --force"
 # Of a model's config.json: what does not distinguish runs, or is among the inputs too.

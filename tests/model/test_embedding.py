@@ -218,3 +218,10 @@ def test_principal_components_recover_a_plane() -> None:
 def test_principal_components_have_a_fixed_sign() -> None:
     rows = np.random.Generator(np.random.PCG64(3)).normal(size=(30, 5)) * [9, 4, 1, 1, 1]
     assert principal_components(rows[::-1])[::-1] == pytest.approx(principal_components(rows), abs=1e-9)
+
+
+@pytest.mark.parametrize("shape", [(0, 4), (1, 4), (5, 1), (5, 4)])
+def test_few_rows_or_directions_have_two_components_too(shape: tuple[int, int]) -> None:
+    found = principal_components(np.random.default_rng(1).normal(size=shape))
+    assert found.shape == (shape[0], 2)
+    assert np.isfinite(found).all()

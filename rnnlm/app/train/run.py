@@ -24,14 +24,12 @@ from rnnlm.locks import is_running, tidy
 from rnnlm.model.device import choose_device, set_threads
 from rnnlm.model.network import Network
 from rnnlm.model.sealed import Sealed
-from rnnlm.training.identity import CHECKPOINTS
+from rnnlm.training.identity import CHECKPOINTS, SETTINGS
 from rnnlm.training.journal import JOURNAL, REPLAY
 from rnnlm.training.memory import disk_bytes
 from rnnlm.training.progress import Outcome
 from rnnlm.training.run import Place, begin, find_place, finish, settle, successor, write_timing
 from rnnlm.training.settings import TrainSettings, check_forms
-
-SETTINGS = "settings.toml"
 
 
 @contextlib.contextmanager

@@ -9,7 +9,6 @@ from rnnlm.errors import UsageError
 from rnnlm.model.finding import FoundModel
 from rnnlm.model.network import Network
 from rnnlm.screen import Grid, count
-from rnnlm.tables.rules import SeriesRules
 from rnnlm.tables.series import Series
 from rnnlm.use.evaluation.settings import EvaluateSettings
 from rnnlm.use.forecasts.baselines import Baseline, baselines
@@ -52,11 +51,6 @@ def evaluate_forecast(request: Request, found: FoundModel, network: Network) -> 
     _show(screen, report, metrics, names, series, chosen.name)
 
 
-def ahead(rules: SeriesRules) -> str:
-    """The horizon of the forecast, in words."""
-    return f"{rules.horizon} row{'' if rules.horizon == 1 else 's'} ahead"
-
-
 def _json(metrics: Errors) -> dict[str, list[float]]:
     """The errors of one method as JSON, one number per target."""
     named = {"root_mean_square_error": metrics.root_mean_square, "mean_absolute_error": metrics.mean_absolute}
@@ -72,7 +66,7 @@ def _show(
     for method, metrics in found.items():
         pairs = zip(metrics.root_mean_square, metrics.mean_absolute, strict=True)
         view.add_row(names[method], *(f"{number:.4g}" for pair in pairs for number in pair))
-    words = [f"{what}: {count(len(series))} windows, {ahead(series.rules)}, errors in the data's units"]
+    words = [f"{what}: {count(len(series))} windows, {series.rules.ahead}, errors in the data's units"]
     words += [f"{names[method]} does not apply: {reason}" for method, reason in report["left_out"].items()]
     screen.result(report, view, *words)
 
@@ -83,5 +77,5 @@ def _draw(path: Path, chosen: ChosenWindows, forecast: Any, others: list[Baselin
     baseline = next((each.forecast for each in others if each.forecast is not None), None)
     beside = None if baseline is None else baseline[last]
     times = None if chosen.times is None else chosen.times[last]
-    title = f"{model}: {ahead(rules)}, {chosen.name}"
+    title = f"{model}: {rules.ahead}, {chosen.name}"
     draw_forecast(path, rules.targets, chosen.series.truth()[last], forecast[last], beside, title=title, times=times)

@@ -7,7 +7,6 @@ from pathlib import Path
 from rnnlm.app.models import open_model
 from rnnlm.app.opening import decoding
 from rnnlm.app.request import Request
-from rnnlm.cli.show.evaluate_forecast import ahead
 from rnnlm.cli.terminal import terminal
 from rnnlm.corpus.sources import text_lines
 from rnnlm.errors import UsageError
@@ -94,7 +93,7 @@ def predict_series(request: Request, model: Sealed, network: Network) -> None:
     if given.plot is not None:
         last = slice(-_PLOTTED, None)
         times = None if found.times is None else found.times[last]
-        title = f"{model.name}: {ahead(rules)}, {name}"
+        title = f"{model.name}: {rules.ahead}, {name}"
         draw_forecast(
             Path(given.plot), rules.targets, found.truth[last], found.forecast[last], title=title, times=times
         )
