@@ -8,6 +8,7 @@ import json
 import re
 import shutil
 import struct
+from collections.abc import Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -199,11 +200,14 @@ FORMS = {
 }
 
 
-def sealed(directory: Path, architecture: Architecture) -> Path:
-    """A model with random weights that all matter."""
+def sealed(
+    directory: Path, architecture: Architecture, kind: str = "word", tokens: Sequence[str] = (), **cleaning: Any
+) -> Path:
+    """A model of words, or of other tokens, with random weights that all matter."""
     directory.mkdir()
-    rule = CleanRule.of(CleanSettings(), "word")
-    rules = TextRules("word", rule, UnitRule.of(CleanSettings(), "word"), build_tokenizer("word", rule, WORDS))
+    settings = CleanSettings(**cleaning)
+    rule = CleanRule.of(settings, kind)
+    rules = TextRules(kind, rule, UnitRule.of(settings, kind), build_tokenizer(kind, rule, tokens or WORDS))
     network = Network(architecture, torch.Generator().manual_seed(1))
     draws = np.random.default_rng(2)
     weights = {

@@ -161,7 +161,7 @@ COMMANDS = (
     ),
     _use(
         "report", "Measure", "Write one HTML page about a model: its metric, training, surprises, memory, samples.",
-        "report:show_report", ("rnnlm report work", "rnnlm report work --text passage.txt --out passage.html"),
+        "report:show_report", ("rnnlm report work", "rnnlm report work --live --out live.html"),
         "reading",
     ),
     Command(
@@ -216,7 +216,7 @@ COMMANDS = (
         file=(_argument(str, "text with one item per line, or table to forecast; - for standard input"), ...),
     ),
     _use(
-        "export", "Use", "Export a model with 8-bit weights, as ONNX, its vectors as text, or as an n-gram model.",
+        "export", "Use", "Export a model in 8 bits, as ONNX, a page that runs it, its vectors as text, or n-grams.",
         "export:export",
         ("rnnlm export work --to int8 --out small", "rnnlm export work --to onnx --out graphs"),
         out=(_option(Path | None, "--out", "file or directory to write"), None),

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,24 @@ class Samples:
     texts: Sequence[tuple[str, str]]
 
 
-Part = Table | Picture | Verbatim | Passage | Samples
+@dataclass(frozen=True)
+class Live:
+    """The model itself: `model` is its data as JSON, `step` its cell's step in JavaScript.
+
+    `levels` are the bits at which colors change; `start` is the text to begin with, `tokens` how many are written.
+    """
+
+    kind: ClassVar[str] = "live"
+    model: Mapping[str, Any]
+    step: str
+    levels: Sequence[int]
+    legend: Sequence[tuple[int, str]]
+    start: str = ""
+    tokens: int = 40
+    dense: bool = False
+
+
+Part = Table | Picture | Verbatim | Passage | Samples | Live
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,10 @@
 """A report of a model as one page: what it is, how well it does, how it was trained, what it expects and remembers."""
 
-from rnnlm.corpus.text import encode_text
+from rnnlm.corpus.text import EncodedText, encode_text
 from rnnlm.errors import UsageError
 from rnnlm.model.network import Network
 from rnnlm.report.identity import identity
+from rnnlm.report.live import bits_for, check_live, live_part, live_section, loss_of_8_bits
 from rnnlm.report.memory import memory
 from rnnlm.report.metric import metric
 from rnnlm.report.page import render
@@ -13,12 +14,17 @@ from rnnlm.report.subject import Subject
 from rnnlm.report.surprise import surprise
 from rnnlm.report.tasks import labels, series
 from rnnlm.report.training import training
+from rnnlm.use.generation.prompt import text_of
 from rnnlm.use.texts import choose_text
+
+_START = 12  # tokens that a live page begins with
 
 
 def report(subject: Subject) -> tuple[bytes, list[Section]]:
     """The page and its sections; a section that does not apply to the model is left out, with a notice."""
     sealed, model = subject.found.model, subject.model
+    if subject.given.live:
+        check_live(sealed)
     sections = [identity(subject), *_measured(subject), training(subject)]
     if isinstance(model, Network):
         try:
@@ -43,4 +49,15 @@ def _measured(subject: Subject) -> list[Section]:
     chosen = choose_text(subject.found, given.split, given.text, subject.reading)
     text = encode_text(chosen.blocks, subject.found.model.rules, subject.scratch("text"))
     found = [metric(subject, chosen, text)]
-    return found if given.without_corpus else [*found, surprise(subject, text, chosen.name)]
+    if not given.without_corpus:
+        found.append(surprise(subject, text, chosen.name))
+    return [_live(subject, text, chosen.name), *found] if given.live else found
+
+
+def _live(subject: Subject, text: EncodedText, name: str) -> Section:
+    """The model itself."""
+    sealed, ids = subject.found.model, text.ids.ids
+    loss = loss_of_8_bits(sealed, text.ids, subject.given.context or sealed.context)
+    first = ids[: int(text.ids.offsets[1])][:_START]
+    start = "" if subject.given.without_corpus else text_of(sealed.rules, first.tolist()).removesuffix("\n")
+    return live_section(live_part(sealed, bits_for(loss), start), loss, name)

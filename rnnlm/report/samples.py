@@ -16,7 +16,7 @@ def samples(subject: Subject) -> Section:
     train = training_ids(subject.found, subject.scratch("copies"), subject.notice)
     texts = []
     for text, copied in with_copies(generate(subject.model, rules, given), train, _TEXTS):
-        note = f"{text.tokens} tokens, {text.nats / max(1, text.tokens):.2f} nats per token"
+        note = f"{text.tokens} token{'s' * (text.tokens != 1)}, {text.nats / max(1, text.tokens):.2f} nats per token"
         if copied is not None:
             note += f"; the longest run that occurs in the training text has {copied.length} tokens"
         texts.append((text.before + text.continued, note))

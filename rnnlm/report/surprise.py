@@ -60,9 +60,6 @@ def surprise(subject: Subject, text: EncodedText, name: str) -> Section:
         if len(tokens) >= count:
             break
     units = _units(torch.cat(hidden_parts)[:count].numpy()) if hidden_parts else {}
-    bounds = ("0", *map(str, LEVELS))
-    legend = [(k, f"{low} to {bounds[k + 1]} bits" if k < len(LEVELS) else f"{low} bits or more")
-              for k, low in enumerate(bounds)]  # fmt: skip
     sentence = (
         f"The first {len(tokens):,} tokens of {name}, each colored by its surprisal, −log₂ p in bits: 1 bit is a coin "
         "toss, 10 bits one in a thousand. Point at a token, or move with the arrow keys, for its rank, the entropy "
@@ -70,8 +67,15 @@ def surprise(subject: Subject, text: EncodedText, name: str) -> Section:
     )
     caption = f"Surprisal of {name}, context {context}; ⏎ is the end of a line"
     return Section(
-        "surprise", "Where it is surprised", sentence, [Passage(caption, tokens, legend, units, dense=not space)]
+        "surprise", "Where it is surprised", sentence, [Passage(caption, tokens, legend(), units, dense=not space)]
     )
+
+
+def legend() -> list[tuple[int, str]]:
+    """Each level of color, 0 to 6, and the bits that it stands for."""
+    bounds = ("0", *map(str, LEVELS))
+    return [(k, f"{low} to {bounds[k + 1]} bits" if k < len(LEVELS) else f"{low} bits or more")
+            for k, low in enumerate(bounds)]  # fmt: skip
 
 
 def _units(h: np.ndarray) -> dict[str, list[int]]:

@@ -59,37 +59,13 @@ def _shape(form: Form, letter: str) -> str:
 
 
 def javascript(form: Form) -> str:
-    """A step: `step(x, [h, …], w)` of arrays of numbers and weights by block, matrices as arrays of rows.
+    """A step: `step(x, [h, …], w)` of vectors and weights by block.
 
-    It returns [h, the parts of the state after it], but for the network's output, which the page adds. The functions
-    that it calls are in `JAVASCRIPT`.
+    It returns [h, the parts of the state after it], but null for the network's output, which the page adds. The
+    functions that it calls are in `report/page/numbers.js`.
     """
     lines = ["function step(v_x, [" + ", ".join(_variable(*slot) for slot in form.slots) + "], w) {"]
     for name, expression in form.parsed.equations.items():
         lines.append(f"  const v_{name} = {_JAVASCRIPT.write(expression)};")
     after = (_variable(name, k - 1) if name != FED_BACK else "null" for name, k in form.slots)
     return "\n".join([*lines, f"  return [v_h, [{', '.join(after)}]];", "}"])
-
-
-JAVASCRIPT = """const at = (a, i) => typeof a === "number" ? a : a.length === 1 ? a[0] : a[i];
-const both = f => (a, b) => {
-  if (typeof a === "number" && typeof b === "number") return f(a, b);
-  if (Array.isArray(a) && Array.isArray(a[0])) return a.map((row, i) => row.map((v, j) => f(v, b[i][j])));
-  const n = Math.max(a.length || 1, b.length || 1);
-  return Array.from({length: n}, (_, i) => f(at(a, i), at(b, i)));
-};
-const each = f => a => typeof a === "number" ? f(a) : a.map(f);
-const add = both((a, b) => a + b), sub = both((a, b) => a - b);
-const mul = both((a, b) => a * b), div = both((a, b) => a / b);
-const max = both(Math.max), min = both(Math.min), power = both(Math.pow), neg = each(v => -v);
-const sigmoid = each(v => 1 / (1 + Math.exp(-v))), tanh = each(Math.tanh), relu = each(v => Math.max(0, v));
-const exp = each(Math.exp), log = each(Math.log), sqrt = each(Math.sqrt);
-const softplus = each(v => Math.max(v, 0) + Math.log1p(Math.exp(-Math.abs(v))));
-const transposed = m => m[0].map((_, j) => m.map(row => row[j]));
-const product = (m, v) => m.map(row => row.reduce((sum, u, j) => sum + u * at(v, j), 0));
-const norm = v => {
-  const mean = v.reduce((a, b) => a + b) / v.length;
-  const spread = v.reduce((a, b) => a + (b - mean) ** 2, 0) / v.length;
-  return v.map(u => (u - mean) / Math.sqrt(spread + 1e-5));
-};
-"""

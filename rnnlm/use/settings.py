@@ -110,6 +110,10 @@ class ReportSettings(TextSettings):
     without_corpus: bool = setting(
         False, "leave out passages and samples, which hold the corpus's text", record=False, basic=True, switch=True
     )
+    live: bool = setting(
+        False, "put the model into the page: a reader types and sees surprisal and next tokens", record=False,
+        basic=True, switch=True,
+    )  # fmt: skip
     seed: int = setting(1, "seed of the samples", between(0, 2**63 - 1), record=False)
 
     def check(self) -> None:

@@ -1,10 +1,7 @@
 """The notation of cells: what is wrong is said with its place, and random cells keep the contract of those shipped."""
 
-import json
 import random
 import re
-import shutil
-import subprocess
 import time
 from pathlib import Path
 from typing import Any
@@ -22,7 +19,7 @@ from rnnlm.model.cells.kernels import kernel_of
 from rnnlm.model.cells.library import find_cell, shipped
 from rnnlm.model.cells.notation import CellError
 from rnnlm.model.cells.writing import NOTATION
-from rnnlm.use.cells import JAVASCRIPT, javascript, report_of_cell
+from rnnlm.use.cells import report_of_cell
 
 WRONG = {
     "": "no equation gives h(t)",
@@ -283,27 +280,6 @@ def test_gradients_of_random_cells_are_those_of_small_changes(text: str) -> None
     x = made.normal(3, 1, INPUTS).requires_grad_()
     state = tuple(made.normal(*part.shape) for part in made.cell.initial_state(1))
     assert torch.autograd.gradcheck(lambda *_: made.cell(x, state)[0], (x, *made.cell.parameters()))
-
-
-def test_the_same_step_in_javascript(tmp_path: Path) -> None:
-    if shutil.which("node") is None:
-        pytest.skip("needs node")
-    for name, cell in shipped().items():
-        if cell.feeds_back:
-            continue
-        made = Layers(cell.text)
-        x, state = made.normal(1, INPUTS), tuple(made.normal(*part.shape) for part in made.cell.initial_state(1))
-        with torch.no_grad():
-            after = made.cell.step(x, state)
-            weights = {n: w.tolist() for letter in cell.form.blocks for n, w in made.cell.blocks(letter).items()}
-        arguments = f"{x[0].tolist()}, {[part[0].tolist() for part in state]}, {weights}"
-        program = f"{JAVASCRIPT}\n{javascript(cell.form)}\nconsole.log(JSON.stringify(step({arguments})));"
-        (tmp_path / "step.js").write_text(program, "utf-8")
-        told = subprocess.run(["node", tmp_path / "step.js"], capture_output=True, text=True, check=True).stdout
-        h, parts = json.loads(told)
-        assert h == pytest.approx(after[0][0].tolist(), abs=1e-12), name
-        for mine, theirs in zip(parts, after, strict=True):
-            assert mine == pytest.approx(theirs[0].tolist(), abs=1e-12), name
 
 
 def test_a_report_has_every_language() -> None:

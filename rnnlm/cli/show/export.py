@@ -13,6 +13,7 @@ from rnnlm.errors import InputError, UsageError
 from rnnlm.model.device import choose_device, set_threads
 from rnnlm.model.finding import FoundModel
 from rnnlm.model.sealed import FORMAT as MODEL_FORMAT
+from rnnlm.report.export import HTML_FORMAT, export_html
 from rnnlm.screen import Grid, View, count
 from rnnlm.use.export.arpa import CONTEXT, export_arpa
 from rnnlm.use.export.int8 import write_int8
@@ -20,7 +21,7 @@ from rnnlm.use.export.onnx_export import ONNX_FORMAT, export_onnx
 from rnnlm.use.export.settings import ExportSettings
 from rnnlm.use.export.word2vec import export_word2vec
 
-_DIRECTORIES = ("int8", "onnx")  # the others are one file
+_DIRECTORIES = ("int8", "onnx", "html")  # the others are one file
 
 
 def export(request: Request) -> None:
@@ -43,6 +44,8 @@ def export(request: Request) -> None:
         report = write_int8(found, given, out, choose_device(request.run.device), screen)
     elif given.to == "onnx":
         report = export_onnx(found.model, out)
+    elif given.to == "html":
+        report = export_html(found, given, out, screen)
     elif given.to == "arpa":
         report = export_arpa(found, language_model_of(request, found), given, out, screen)
     else:
@@ -58,12 +61,25 @@ def _int8(report: dict[str, Any], context: str) -> list[View]:
     return [view, *_measured(report, f", context {context}, {report.get('tokens', 0):,} predictions")]
 
 
-def _onnx(report: dict[str, Any], context: str) -> list[View]:
+def _files(report: dict[str, Any]) -> Grid:
     view = Grid("written", "bytes", named=0)
     for name, size in report["bytes"].items():
         view.add_row(str(Path(report["out"]) / name), count(size))
+    return view
+
+
+def _html(report: dict[str, Any], context: str) -> list[View]:
+    loss = report["loss_of_8_bits"]
+    told = "" if loss is None else f"; 8 bits change the perplexity on the {report['measured_on']} by {loss:+.2%}"
+    return [_files(report), f"matrices in {report['bits']} bits{told}"]
+
+
+def _onnx(report: dict[str, Any], context: str) -> list[View]:
     difference = report["largest_difference_nats"]
-    return [view, f"run in ONNX Runtime: log probabilities differ by at most {difference:.1e} nats from the model's"]
+    return [
+        _files(report),
+        f"run in ONNX Runtime: log probabilities differ by at most {difference:.1e} nats from the model's",
+    ]
 
 
 def _arpa(report: dict[str, Any], context: str) -> list[View]:
@@ -83,7 +99,7 @@ def _word2vec(report: dict[str, Any], context: str) -> list[View]:
     return [view]
 
 
-_VIEWS = {"int8": _int8, "onnx": _onnx, "arpa": _arpa, "word2vec": _word2vec}
+_VIEWS = {"int8": _int8, "onnx": _onnx, "html": _html, "arpa": _arpa, "word2vec": _word2vec}
 
 
 def _measured(report: dict[str, Any], more: str = "") -> list[View]:
@@ -111,4 +127,4 @@ def _exported(directory: Path) -> bool:
         return False
     content = read_json(directory / MANIFEST, remedy="remove it")
     rounded = content.get("format") == MODEL_FORMAT and content.get("settings") == {"weights": "int8"}
-    return rounded or content.get("format") == ONNX_FORMAT
+    return rounded or content.get("format") in (ONNX_FORMAT, HTML_FORMAT)

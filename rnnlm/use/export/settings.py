@@ -12,12 +12,15 @@ from rnnlm.use.settings import SplitName
 class ExportSettings:
     """The format that a model is written in."""
 
-    to: Literal["int8", "onnx", "word2vec", "arpa"] | None = setting(
-        None, "sealed model with 8-bit weights, ONNX graphs, vectors in word2vec's text format, or n-gram model",
+    to: Literal["int8", "onnx", "html", "word2vec", "arpa"] | None = setting(
+        None, "sealed model with 8-bit weights, ONNX graphs, page that runs it, word2vec's text format, or n-grams",
         auto="required", record=False, basic=True
     )  # fmt: skip
     split: SplitName | None = setting(
-        None, "the split that int8 and arpa are measured on", auto="valid, or test where valid is empty", record=False
+        None,
+        "the split that int8, html and arpa are measured on",
+        auto="valid, or test where valid is empty",
+        record=False,
     )
     text: str | None = setting(
         None, "a text file instead of a split; - for standard input", auto="none", record=False, file="read", basic=True
@@ -29,7 +32,7 @@ class ExportSettings:
     def check(self) -> None:
         """A format, and only flags that it has."""
         if self.to is None:
-            raise UsageError("--to is missing", "name a format: int8, onnx, word2vec or arpa")
+            raise UsageError("--to is missing", "name a format: int8, onnx, html, word2vec or arpa")
         if self.text is not None and self.split is not None:
             raise UsageError("--text with --split", "give one of them")
         unmeasured = self.to in ("onnx", "word2vec")

@@ -1,0 +1,55 @@
+"""A model as a page that runs it, and as a script that other pages can use."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from rnnlm.artifacts import seal, write_bytes
+from rnnlm.directories import replacement
+from rnnlm.model.finding import FoundModel
+from rnnlm.model.parameters import parameter_count
+from rnnlm.report.live import bits_for, check_live, live_part, live_section, loss_of_8_bits
+from rnnlm.report.page import render, source
+from rnnlm.report.parts import Live
+from rnnlm.screen import Screen
+from rnnlm.use.export.measuring import measuring_text
+from rnnlm.use.export.settings import ExportSettings
+
+HTML_FORMAT, HTML_VERSION = "rnnlm html", 1
+PAGE, SCRIPT = "index.html", "model.js"
+_BYTES = 6.0  # a number of the network: two bytes in each file, in 85 digits
+
+
+def script_of(part: Live) -> str:
+    """A script that defines `rnnlm.model` and nothing else, for `<script src>`, `import` and Node."""
+    engine = source("numbers", "text", "model", step=part.step)
+    data = json.dumps(part.model, ensure_ascii=False)
+    return f'"use strict";\n(() => {{\n{engine}\nglobalThis.rnnlm = {{model: new Model({data}), random}};\n}})();\n'
+
+
+def export_html(found: FoundModel, given: ExportSettings, out: Path, screen: Screen) -> dict[str, Any]:
+    """A directory with `index.html`, in which the model runs, and `model.js`, the same model as `rnnlm.model`.
+
+    Raises UsageError for a model that no page can run.
+    """
+    sealed = found.model
+    check_live(sealed)
+    with measuring_text(found, given, screen) as measure:
+        loss = None if measure is None else loss_of_8_bits(sealed, measure.text.ids, sealed.context)
+    name = "" if measure is None else measure.name
+    part = live_part(sealed, bits_for(loss))
+    page = render(f"The model {sealed.name}", sealed.model_sha256[:12], [live_section(part, loss, name)])
+    wanted = round(_BYTES * parameter_count(sealed.architecture))
+    report = {"bits": part.model["bits"], "loss_of_8_bits": loss, "measured_on": name or None}
+    with replacement(out.resolve(), wanted, f"another rnnlm writes {out}") as fresh:
+        write_bytes(fresh / PAGE, page)
+        write_bytes(fresh / SCRIPT, script_of(part).encode("utf-8", "replace"))
+        seal(
+            fresh, HTML_FORMAT, HTML_VERSION, settings={}, inputs={"model": sealed.model_sha256}, report=report,
+            names=[PAGE, SCRIPT],
+        )  # fmt: skip
+    sizes = {each: (out / each).stat().st_size for each in (PAGE, SCRIPT)}
+    return {
+        "to": "html", "out": str(out), **report, "bytes": sizes, "model": sealed.name,
+        "model_sha256": sealed.model_sha256,
+    }  # fmt: skip
