@@ -12,6 +12,7 @@ from rnnlm.errors import UsageError
 from rnnlm.model.finding import last_trained, sealed_names
 from rnnlm.model.likelihood import SpanNats, perplexity, text_nats
 from rnnlm.model.sealed import Sealed, read_sealed
+from rnnlm.report.ladder import ladder
 from rnnlm.report.parts import Picture, Section, Table
 from rnnlm.report.pictures import draw_metrics, svg
 from rnnlm.report.subject import Subject
@@ -68,7 +69,8 @@ def metric(subject: Subject, chosen: ChosenText, text: EncodedText) -> Section:
     )
     drawn = svg(lambda path: draw_metrics(path, points, f"perplexity on {chosen.name}"), "metric")
     picture = Picture(drawn, "Perplexity of each model with its 95 % interval; the one that this page is about is blue")
-    return Section("metric", "How well it predicts", sentence, [picture, Table(caption, columns, rows)])
+    tables = [Table(caption, columns, rows), *ladder(subject, text)]
+    return Section("metric", "How well it predicts", sentence, [picture, *tables])
 
 
 def _others(subject: Subject) -> dict[str, Sealed]:

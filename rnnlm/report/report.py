@@ -42,8 +42,9 @@ def _measured(subject: Subject) -> list[Section]:
     """The metric, and where the model errs or is surprised."""
     task, given = subject.found.model.task, subject.given
     if task != "language":
-        if given.compare is not None or given.context is not None:
-            raise UsageError("--compare or --context with a model of labels or series", "they apply to language models")
+        if (given.compare, given.context, given.ladder) != (None, None, None):
+            raise UsageError("--compare, --context or --ladder with a model of labels or series",
+                             "they apply to language models")  # fmt: skip
         assert isinstance(subject.model, Network)
         return (series if task == "forecast" else labels)(subject, subject.model)
     chosen = choose_text(subject.found, given.split, given.text, subject.reading)

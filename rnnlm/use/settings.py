@@ -107,6 +107,9 @@ class ReportSettings(TextSettings):
         None, "names of other models of the workspace, separated by commas", auto="n-gram models", record=False,
         basic=True,
     )  # fmt: skip
+    ladder: str | None = setting(
+        None, "JSON of rnnlm ladder on the same text, to show its rows", auto="none", record=False, file="read"
+    )
     without_corpus: bool = setting(
         False, "leave out passages and samples, which hold the corpus's text", record=False, basic=True, switch=True
     )

@@ -208,3 +208,21 @@ def test_what_cannot_be_written_is_refused_before_anything(
     monkeypatch.setitem(__import__("sys").modules, "matplotlib", None)
     run("report", trained, "--out", tmp_path / "r.html").refused(3, "matplotlib", "rnnlm[plots]")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_ladder_of_the_same_model_and_text_is_shown(run: Any, trained: Path, tmp_path: Path) -> None:
+    file, out = tmp_path / "ladder.json", tmp_path / "report.html"
+    told = run("ladder", trained, "--resamples", "100", "--json", "--quiet").ok()
+    file.write_text(told.out)
+    page = page_of(run, out, trained, "--ladder", file)
+    for row in told.json["rows"]:
+        assert f"{row['name']}*" in page.text or row["name"] in page.text
+        assert f"<td>{row['perplexity']:,.2f}</td><td>{row['valid_perplexity']:,.2f}</td>" in page.text
+    again = ("report", trained, "--out", out, "--ladder", file)
+    run(*again, "--text", trained / "raw/valid.txt").refused(3, "another text", "--text")
+    for content in ("{}", "[1]", '{"models": 1, "rows": 2}', json.dumps(told.json | {"rows": [{}]}), ""):
+        file.write_text(content)
+        run(*again).refused(3, "ladder.json", "rnnlm ladder")
+    file.write_text(json.dumps(told.json | {"models": {"lstm": "0"}}))
+    run(*again).refused(3, "other models")
+    run(*again[:-1], tmp_path / "none.json").refused(3, "none.json")
