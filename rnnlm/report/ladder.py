@@ -9,8 +9,8 @@ from rnnlm.report.parts import Table
 from rnnlm.report.subject import Subject
 
 _COLUMNS = (
-    ("perplexity", "{:,.2f}"), ("valid_perplexity", "{:,.2f}"), ("bits_per_character", "{:.4f}"), ("seconds", "{:,.0f}"),
-    ("fit_seconds", "{:,.0f}"),
+    ("perplexity", "{:,.2f}"), ("valid_perplexity", "{:,.2f}"), ("bits_per_character", "{:.4f}"),
+    ("seconds", "{:,.0f}"), ("fit_seconds", "{:,.0f}"),
 )  # fmt: skip
 
 
