@@ -20,7 +20,7 @@ from rnnlm.errors import DivergenceError, UsageError
 from rnnlm.model.network import Network, States
 from rnnlm.model.ngram.model import NgramModel
 from rnnlm.model.outputs.loss import SoftmaxFactor
-from rnnlm.model.outputs.product import product
+from rnnlm.model.outputs.product import linear, product
 
 LanguageModel = Network | NgramModel
 
@@ -113,6 +113,22 @@ def _factor_nats(factor: SoftmaxFactor) -> Tensor:
         total = logits.sub_(largest).exp_().sum(1, dtype=torch.float64).log() + largest.squeeze(1).double()
         parts.append(torch.where(wanted < 0, torch.zeros_like(total), total - chosen))
     return torch.cat(parts)[:count]
+
+
+@torch.no_grad()
+def nats_and_gradient(factor: SoftmaxFactor) -> tuple[Tensor, Tensor]:
+    """−log softmax(o)[target] (rows,) float64, and p − onehot(target), its gradient (rows, choices), o = V h + c.
+
+    For a few rows, every one with a target: the logits are computed once.
+    """
+    o, chosen = linear(factor.h, factor.V, factor.c), factor.targets.unsqueeze(1)
+    target = o.gather(1, chosen).double()
+    largest = o.amax(1, keepdim=True)
+    p = o.sub_(largest).exp_()
+    total = p.sum(1, keepdim=True, dtype=torch.float64)
+    nats = total.log() + largest.double() - target
+    p /= total.to(p.dtype)
+    return nats.squeeze(1), p.scatter_add_(1, chosen, p.new_full((), -1).expand_as(chosen))
 
 
 def segment_nats(model: LanguageModel, inputs: Tensor, targets: Tensor, states: States) -> tuple[Tensor, States]:

@@ -151,15 +151,16 @@ class Network(nn.Module):
         return segment.output, segment.states
 
     def read(
-        self, inputs: Tensor, states: States, dropout: Dropout | None = None, forced: ForcedInput | None = None
-    ) -> SegmentOutput:
-        """inputs (time, batch) of ids, or (time, batch, features) → a `SegmentOutput`.
+        self, inputs: Tensor, states: States, dropout: Dropout | None = None, forced: ForcedInput | None = None,
+        embedded: Tensor | None = None,
+    ) -> SegmentOutput:  # fmt: skip
+        """inputs (time, batch) of ids, or (time, batch, features) → a `SegmentOutput`; `embedded` if it is known.
 
         `dropout` is for training. `forced` is for cells that feed the output back; a language model that was trained
         with forced input always has it, since y(t−1) = x(t).
         """
         a = self.architecture
-        x = self.embed(inputs)
+        x = self.embed(inputs) if embedded is None else embedded
         if self.embedding is not None and dropout is not None:
             x = dropout.drop_rows(x, inputs, a.vocabulary)
         if a.forced and a.task == "language":

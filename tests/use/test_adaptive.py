@@ -1,6 +1,7 @@
 """The neural cache and dynamic evaluation, held to slow loops in float64 that follow the equations."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -8,10 +9,11 @@ import torch
 
 from rnnlm.corpus.ids import Ids
 from rnnlm.model.architecture import Architecture
-from rnnlm.model.likelihood import log_probabilities, spans_of, text_nats
+from rnnlm.model.likelihood import log_probabilities, nats_and_gradient, spans_of, text_nats
 from rnnlm.model.network import Network
-from rnnlm.use.ladder import neural_cache
-from rnnlm.use.ladder.dynamic import DynamicRule, choose_rule, dynamic_nats
+from rnnlm.model.outputs.loss import SoftmaxFactor
+from rnnlm.use.ladder import dynamic, neural_cache
+from rnnlm.use.ladder.dynamic import DynamicRule, Scales, choose_rule, dynamic_nats, gradient_scales
 from rnnlm.use.ladder.neural_cache import CacheShape, cache_nats
 
 CONTEXTS = ("stream", "document", "sentence")
@@ -73,24 +75,44 @@ def test_the_cache_is_its_equation(context: str, monkeypatch: pytest.MonkeyPatch
     assert found[:, 0] == pytest.approx([first] * len(SHAPES))
 
 
-@pytest.mark.parametrize("case", ["tied", "clusters", "apart", "fed back"])
+CASES: dict[str, dict[str, object]] = {
+    "tied": {},
+    "projected": {"hidden": 8},
+    "clusters": {"cuts": (4, 9), "widths": (5, 3)},
+    "apart": {"tied": False, "cell": "gru"},
+}
+
+
+def drawn_scales(model: Network) -> Scales:
+    """A scale for each weight, one a row for the rows of words."""
+    generator = torch.Generator().manual_seed(5)
+
+    def drawn(name: str, weight: torch.Tensor) -> torch.Tensor:
+        rows = name in ("embedding", "output") or name.endswith("rows")
+        size = weight[:, :1].shape if rows else weight.shape
+        return torch.rand(size, generator=generator, dtype=torch.float64) * 2
+
+    return {name: drawn(name, weight) for name, weight in model.named_parameters()}
+
+
+def learned(model: Network, ids: Ids, context: str, rule: DynamicRule, scales: Scales) -> np.ndarray:
+    """What every token costs by dynamic evaluation."""
+    found = np.zeros(len(ids.ids))
+    for span in dynamic_nats(model, ids, context, rule, scales):
+        found[span.start : span.start + len(span.nats)] = span.nats
+    return found
+
+
+@pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("context", CONTEXTS)
 def test_dynamic_evaluation_is_its_rule(case: str, context: str) -> None:
-    """θ ← θ − η g + λ (θ₀ − θ) after every segment, by plain automatic differentiation of log softmax."""
-    more = {
-        "tied": {},
-        "clusters": {"cuts": (4, 9), "widths": (5, 5)},
-        "apart": {"tied": False, "cell": "gru"},
-        "fed back": {"cell": "output-recurrent"},
-    }[case]
-    model, ids = network(**more), text()
-    rule = DynamicRule(0.3, 0.05, 4)
-    found = np.zeros(len(ids.ids))
-    for span in dynamic_nats(model, ids, context, rule):
-        found[span.start : span.start + len(span.nats)] = span.nats
-    learner = network(**more).use_engine("readable")
+    """The rule by plain automatic differentiation of log softmax, every weight dense."""
+    model, ids = network(**CASES[case]), text()
+    rule, scales = DynamicRule(0.3, 0.01, 4), drawn_scales(model)
+    found = learned(model, ids, context, rule, scales)
+    learner = network(**CASES[case]).use_engine("readable")
     trained = {name: weight.detach().clone() for name, weight in learner.named_parameters()}
-    slow = []
+    slow, segments = [], 0
     for first, end in spans_of(ids, context):
         states, before = learner.initial_state(1), 1
         for start in range(int(first), int(end), rule.segment):
@@ -103,44 +125,101 @@ def test_dynamic_evaluation_is_its_rule(case: str, context: str) -> None:
             slow += [float(cost.detach()) for cost in costs]
             learner.zero_grad()
             torch.stack(costs).mean().backward()
+            segments += 1
             with torch.no_grad():
                 for name, weight in learner.named_parameters():
                     g = torch.zeros_like(weight) if weight.grad is None else weight.grad
-                    if name == "embedding":
-                        g[0] = 0  # the row of <pad> is no weight
-                    weight += -rule.rate * g + rule.decay * (trained[name] - weight)
+                    weight -= rule.rate * g / (scales[name] + 0.5)
+                    if segments % 8 == 0:
+                        weight += (8 * rule.decay * scales[name]).clamp(max=1) * (trained[name] - weight)
             states = tuple(tuple(part.detach() for part in state) for state in states)
+    assert segments > 16
     assert found == pytest.approx(np.array(slow), abs=1e-9)
     assert all(torch.equal(weight, trained[name]) for name, weight in model.named_parameters()), "a copy learns"
+
+
+def test_a_cell_that_reads_its_own_output_learns_too() -> None:
+    model, ids = network(cell="output-recurrent"), text()
+    plain, scales = costs_of(model, ids), drawn_scales(model)
+    found = learned(model, ids, "stream", DynamicRule(0.1, 0.003), scales)
+    assert found[:20] == pytest.approx(plain[:20], abs=1e-10)
+    assert found[20:].sum() < plain[20:].sum()
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_scales_are_root_mean_squares_of_gradients(case: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dynamic, "_STREAMS", 2)
+    model, ids = network(**CASES[case]), text(40).ids.astype(np.int64)
+    found = gradient_scales(model, ids)
+    learner, half = network(**CASES[case]).use_engine("readable"), len(ids) // 2
+    states, squares, segments = learner.initial_state(2), {}, 0
+    rows = torch.from_numpy(np.stack([ids[:half], ids[half : 2 * half]], 1))
+    for start in range(0, half - 1, 20):
+        inputs, targets = rows[start : start + 20], rows[start + 1 : start + 21]
+        hidden, states = learner(inputs[: len(targets)], states)
+        states = tuple(tuple(part.detach() for part in state) for state in states)
+        learner.zero_grad()
+        cost = torch.nn.functional.cross_entropy(
+            learner.logits(hidden).flatten(0, 1).log_softmax(-1), targets.flatten() - 2
+        )
+        cost.backward()
+        segments += 1
+        for name, weight in learner.named_parameters():
+            g = torch.zeros_like(weight) if weight.grad is None else weight.grad
+            squares[name] = squares.get(name, 0) + g**2
+    size = {name: weight.numel() for name, weight in learner.named_parameters()}
+    roots = {name: (square.mean(1, keepdim=True) if found[name].shape != square.shape else square).sqrt()
+             for name, square in squares.items()}  # fmt: skip
+    mean = sum(float(root.mean()) * size[name] for name, root in roots.items()) / sum(size.values())
+    assert segments > 2 and {found[name].shape[-1] for name in found if name.endswith(("embedding", "rows"))} == {1}
+    for name, root in roots.items():
+        torch.testing.assert_close(found[name], root / mean, rtol=1e-8, atol=1e-10)
+
+
+def test_nats_and_gradient_are_those_of_the_slow_sum() -> None:
+    generator = torch.Generator().manual_seed(1)
+    h, V, c = (torch.randn(*size, generator=generator, dtype=torch.float64) * 3 for size in ((6, 4), (9, 4), (9,)))
+    targets = torch.tensor([0, 3, 8, 8, 1, 5])
+    o = (h @ V.T + c).requires_grad_()
+    slow = -(o - torch.logsumexp(o, 1, keepdim=True))[torch.arange(6), targets]
+    slow.sum().backward()
+    nats, gradient = nats_and_gradient(SoftmaxFactor(h, V, c, targets))
+    torch.testing.assert_close(nats, slow.detach(), rtol=0, atol=1e-12)
+    torch.testing.assert_close(gradient, o.grad, rtol=0, atol=1e-12)
+    nats, _ = nats_and_gradient(SoftmaxFactor(h.float(), V.float(), c.float(), targets))
+    torch.testing.assert_close(nats, slow.detach(), rtol=0, atol=1e-5)
+
+
+def costs_of(model: Network, ids: Ids, context: str = "stream") -> np.ndarray:
+    """What every token costs without learning."""
+    found = np.zeros(len(ids.ids))
+    for span in text_nats(model, ids, context, 4):
+        found[span.start : span.start + len(span.nats)] = span.nats
+    return found
 
 
 @pytest.mark.parametrize("context", CONTEXTS)
 def test_without_a_rate_it_is_the_network(context: str) -> None:
     model, ids = network(), text()
-    plain, dynamic = np.zeros(len(ids.ids)), np.zeros(len(ids.ids))
-    for found, spans in (
-        (plain, text_nats(model, ids, context, 4)),
-        (dynamic, dynamic_nats(model, ids, context, DynamicRule(0.0, 0.0))),
-    ):
-        for span in spans:
-            found[span.start : span.start + len(span.nats)] = span.nats
-    assert dynamic == pytest.approx(plain, abs=1e-10)
+    dynamic = learned(model, ids, context, DynamicRule(0.0, 0.0), drawn_scales(model))
+    assert dynamic == pytest.approx(costs_of(model, ids, context), abs=1e-10)
 
 
 def test_a_text_that_repeats_itself_is_learned_and_a_rate_that_breaks_the_network_is_not_taken() -> None:
     model = network()
     line = [5, 9, 3, 14, 7, 2]
     again = Ids(np.array(line * 60, np.uint16), np.arange(0, 361, 6), np.zeros(1, np.uint32))
-    plain = sum(float(span.nats.sum()) for span in text_nats(model, again, "stream", 1))
+    plain, scales = float(costs_of(model, again).sum()), gradient_scales(model, again.ids)
     tried = {}
 
-    def total(rule: DynamicRule) -> float:
-        tried[rule] = sum(float(span.nats.sum()) for span in dynamic_nats(model, again, "stream", rule))
-        return tried[rule]
+    def totals(rules: Sequence[DynamicRule]) -> list[float]:
+        for rule in rules:
+            tried[rule] = float(learned(model, again, "stream", rule, scales).sum())
+        return [tried[rule] for rule in rules]
 
-    rule = choose_rule(total, plain)
+    rule = choose_rule(totals, plain)
     assert rule.rate > 0 and tried[rule] == min(tried.values()) < 0.7 * plain
-    assert choose_rule(total, 1.0).rate == 0, "no rate is better than next to nothing"
-    assert choose_rule(lambda rule: math.nan, plain).rate == 0
-    broken = np.concatenate([span.nats for span in dynamic_nats(model, again, "stream", DynamicRule(1e300, 0.0))])
+    assert choose_rule(totals, 1.0).rate == 0, "no rate is better than next to nothing"
+    assert choose_rule(lambda rules: [math.nan] * len(rules), plain).rate == 0
+    broken = learned(model, again, "stream", DynamicRule(1e300, 0.0), scales)
     assert len(broken) == 360 and not np.isnan(broken).any() and np.isinf(broken).any()

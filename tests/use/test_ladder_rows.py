@@ -13,7 +13,7 @@ from rnnlm.model.network import Network
 from rnnlm.model.ngram.scratch import Scratch
 from rnnlm.use.ladder import ladder as module
 from rnnlm.use.ladder.components import MixtureModel
-from rnnlm.use.ladder.dynamic import DynamicRule, dynamic_nats
+from rnnlm.use.ladder.dynamic import DynamicRule, dynamic_nats, gradient_scales
 from rnnlm.use.ladder.ladder import Ladder, LadderRow
 from rnnlm.use.ladder.neural_cache import CacheShape, cache_nats
 
@@ -55,7 +55,8 @@ def test_a_row_is_the_mixture_that_it_says(rows: tuple[Ids, dict[str, LadderRow]
     shape = CacheShape(int(dynamic[2]["window"]), dynamic[2]["theta"])
     rule = DynamicRule(dynamic[3]["rate"], dynamic[3]["decay"], int(dynamic[3]["segment"]))
     cache = np.concatenate([part[0] for _, part in cache_nats(network(), test, "stream", [shape])])
-    learned = np.concatenate([span.nats for span in dynamic_nats(network(), test, "stream", rule)])
+    scales = gradient_scales(network(), repeated(text(), 6).ids)
+    learned = np.concatenate([span.nats for span in dynamic_nats(network(), test, "stream", rule, scales)])
     assert rule.rate > 0 and found["+ dynamic"].adapts and not found["ensemble"].adapts
     parts = {
         "n-gram": [beside],

@@ -1,5 +1,6 @@
 """Arrays that may be larger than memory, in files of a temporary directory."""
 
+import itertools
 import os
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -14,7 +15,7 @@ class Scratch:
     """Creates arrays in files of `directory`, so that the system can page them out."""
 
     def __init__(self, directory: Path) -> None:
-        self._directory, self._count = directory, 0
+        self._directory, self._numbers = directory, itertools.count(1)  # also for several threads
 
     def array(self, length: int, dtype: Any) -> NDArray[Any]:
         """(length,) zeros. Disk space is reserved now: a full disk is an OSError here, not a crash on a later write."""
@@ -30,8 +31,7 @@ class Scratch:
         return Growing(self._path(), np.dtype(dtype))
 
     def _path(self) -> Path:
-        self._count += 1
-        return self._directory / f"{self._count}.array"
+        return self._directory / f"{next(self._numbers)}.array"
 
 
 class Growing:

@@ -6,8 +6,12 @@ The measured text is read once for each component. Costs are kept in files, so t
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import numpy as np
+import torch
+from numpy.typing import NDArray
 
 from rnnlm.arrays import Floats
 from rnnlm.corpus.ids import Ids
@@ -15,11 +19,12 @@ from rnnlm.files import Advance
 from rnnlm.model.likelihood import LanguageModel, SpanNats, mixture_nats, text_nats
 from rnnlm.model.network import Network
 from rnnlm.model.ngram.scratch import Scratch
-from rnnlm.use.ladder.dynamic import DynamicRule, choose_rule, dynamic_nats
+from rnnlm.training.data_parallel import DataParallel
+from rnnlm.use.ladder.dynamic import DynamicRule, choose_rule, dynamic_nats, gradient_scales
 from rnnlm.use.ladder.mixture import fit_weights
 from rnnlm.use.ladder.neural_cache import cache_nats, shapes_to_try
 
-_TRIED = 10_000  # tokens of the validation text on which rules of dynamic evaluation are compared
+_TRIED = 10_000  # tokens of the validation text on which caches and rules of dynamic evaluation are compared
 
 
 @dataclass(frozen=True)
@@ -54,7 +59,7 @@ class Components:
     def __init__(self, fit: Ids, test: Ids, scratch: Scratch, batch_size: int, progress: Advance) -> None:
         """`progress` gets the number of new predictions."""
         self._fit, self._test, self._scratch, self._batch_size = fit, test, scratch, batch_size
-        self._progress = progress
+        self._progress, self._parallel = progress, DataParallel()
 
     def plain(self, part: MixtureModel) -> Component:
         """A model as is."""
@@ -67,15 +72,12 @@ class Components:
     def cache(self, network: Network, context: str, before: Sequence[Component]) -> Component:
         """The cache with the shape that is best in a mixture with the parts before it."""
         started_at = time.monotonic()
-        shapes = shapes_to_try(network, self._fit, context)
-        tried = [self._scratch.array(len(self._fit.ids), np.float64) for _ in shapes]
-        for start, costs in cache_nats(network, self._fit, context, shapes):
-            for whole, part in zip(tried, costs, strict=True):
-                whole[start : start + len(part)] = part
+        shapes, some = shapes_to_try(network, self._fit, context), self._beginning
+        tried = np.empty((len(shapes), len(some.ids)))
+        for start, costs in cache_nats(network, some, context, shapes):
+            tried[:, start : start + costs.shape[1]] = costs
             self._progress(costs.shape[1])
-        known = [part.fit for part in before]
-        mixed = [float(mixture_nats(both, fit_weights(both)).mean()) for both in ([*known, each] for each in tried)]
-        best = shapes[int(np.argmin(mixed))]
+        best = shapes[int(np.argmin([_mixed(before, len(some.ids), each) for each in tried]))]
 
         def read(ids: Ids) -> Iterator[SpanNats]:
             for start, costs in cache_nats(network, ids, context, [best]):
@@ -84,30 +86,43 @@ class Components:
         chosen = {"window": best.window, "theta": best.theta}
         return self._component("cache", read, chosen, started_at=started_at, adapts=True)
 
-    def dynamic(self, network: Network, context: str, before: Sequence[Component]) -> Component:
-        """Dynamic evaluation by the best rule for the network alone; one of them is rate 0, the unchanged network."""
+    def dynamic(
+        self, network: Network, context: str, before: Sequence[Component], train: NDArray[Any] | None
+    ) -> Component:
+        """Dynamic evaluation by the rule that is best in a mixture with the parts before it; one is not to learn.
+
+        `train` (tokens,) is a training text to measure gradients on; None for the validation text.
+        """
         started_at = time.monotonic()
-        lines = int(np.searchsorted(self._fit.offsets, _TRIED, "right")) - 1
-        some = self._fit.part(0, max(lines, 1))
-        plain = float(before[0].fit[: len(some.ids)].sum())
+        scales, some = gradient_scales(network, self._fit.ids if train is None else train), self._beginning
 
-        def total(rule: DynamicRule) -> float:
-            nats = 0.0
-            for span in dynamic_nats(network, some, context, rule):
-                nats += float(span.nats.sum())
-                self._progress(len(span.nats))
-            return nats
+        def mixed(rule: DynamicRule) -> float:
+            costs = self._costs(some, dynamic_nats(network, some, context, rule, scales))
+            return _mixed(before, len(costs), costs)
 
-        best = choose_rule(total, plain)
+        def side_by_side(rules: Sequence[DynamicRule]) -> list[float]:
+            cores = torch.get_num_threads()
+            groups = [rules[start : start + cores] for start in range(0, len(rules), cores)]
+            return [cost for group in groups for cost in self._parallel.run([partial(mixed, each) for each in group])]
+
+        best = choose_rule(side_by_side, _mixed(before, len(some.ids)))
         chosen = {"rate": best.rate, "decay": best.decay, "segment": best.segment}
         if not best.rate:
             own = before[0]
             return Component("dynamic network", own.fit, own.test, 0.0, time.monotonic() - started_at, False, chosen)
 
-        def read(ids: Ids) -> Iterator[SpanNats]:
-            return dynamic_nats(network, ids, context, best)
+        def read(ids: Ids) -> tuple[Floats, float]:
+            begun_at = time.monotonic()
+            return self._costs(ids, dynamic_nats(network, ids, context, best, scales)), time.monotonic() - begun_at
 
-        return self._component("dynamic network", read, chosen, started_at=started_at, adapts=True)
+        (fit, _), (test, seconds) = self._parallel.run([partial(read, self._fit), partial(read, self._test)])
+        fit_seconds = time.monotonic() - started_at - seconds
+        return Component("dynamic network", fit, test, seconds, fit_seconds, True, chosen)
+
+    @property
+    def _beginning(self) -> Ids:
+        """What shapes and rules are compared on."""
+        return self._fit.part(0, max(1, int(np.searchsorted(self._fit.offsets, _TRIED, "right")) - 1))
 
     def _component(
         self, name: str, read: Callable[[Ids], Iterable[SpanNats]], chosen: Mapping[str, float], *, started_at: float,
@@ -119,8 +134,21 @@ class Components:
         return Component(name, fit, test, time.monotonic() - fitted_at, fitted_at - started_at, adapts, chosen)
 
     def _costs(self, ids: Ids, spans: Iterable[SpanNats]) -> Floats:
+        """Each token's; ValueError unless every position of the text has exactly one, as mixtures need."""
         costs: Floats = self._scratch.array(len(ids.ids), np.float64)
+        costs[:] = np.nan
         for span in spans:
-            costs[span.start : span.start + len(span.nats)] = span.nats
+            place = costs[span.start : span.start + len(span.nats)]
+            if len(place) != len(span.nats) or not np.isnan(place).all():
+                raise ValueError(f"costs from position {span.start} on do not fit a text of {len(costs)} tokens")
+            place[:] = span.nats
             self._progress(len(span.nats))
+        if np.isnan(costs).any():
+            raise ValueError(f"{int(np.isnan(costs).sum())} of {len(costs)} tokens have no cost")
         return costs
+
+
+def _mixed(before: Sequence[Component], tokens: int, *more: Floats) -> float:
+    """Nats per token of the first `tokens` of the validation text by a mixture of components with `more`."""
+    both = [*(part.fit[:tokens] for part in before), *more]
+    return float(mixture_nats(both, fit_weights(both)).mean())

@@ -6,9 +6,11 @@ expectation maximization, so that no row is worse than the one before it there.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rnnlm.arrays import Floats
 from rnnlm.corpus.ids import Ids
@@ -65,9 +67,16 @@ class Ladder:
         self.units: Units = units_of(test)
 
     def rows(
-        self, network: MixtureModel, ngram: MixtureModel | None, others: Sequence[MixtureModel] = ()
+        self,
+        network: MixtureModel,
+        ngram: MixtureModel | None,
+        others: Sequence[MixtureModel] = (),
+        train: NDArray[Any] | None = None,
     ) -> Iterator[LadderRow]:
-        """The rows in order, each as soon as it is known; an ensemble with `others` last."""
+        """The rows in order, each as soon as it is known; an ensemble with `others` last.
+
+        `train` (tokens,) is the training text, on which dynamic evaluation measures gradients; None without it.
+        """
         made, parts = self._components, []
         if ngram is not None:
             parts = [made.plain(ngram)]
@@ -78,7 +87,7 @@ class Ladder:
         if ngram is not None:
             yield self._row("+ n-gram", parts)
         assert isinstance(network.model, Network)
-        for name, make in (("+ cache", made.cache), ("+ dynamic", made.dynamic)):
+        for name, make in (("+ cache", made.cache), ("+ dynamic", partial(made.dynamic, train=train))):
             parts = [*parts, make(network.model, network.context, parts)]
             yield self._row(name, parts)
         if others:

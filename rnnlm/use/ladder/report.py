@@ -19,6 +19,7 @@ from rnnlm.model.sealed import Sealed, is_sealed, read_sealed
 from rnnlm.screen import Screen
 from rnnlm.use.comparison.bootstrap import Units, mean_interval
 from rnnlm.use.comparison.comparable import same_tokens
+from rnnlm.use.generation.sources import training_ids
 from rnnlm.use.ladder.components import MixtureModel
 from rnnlm.use.ladder.ladder import Ladder, LadderRow
 from rnnlm.use.ladder.settings import LadderSettings
@@ -67,7 +68,8 @@ def measure_ladder(
         rows = []
         with screen.rate_progress("measuring", "predictions", rows=False) as advance:
             ladder = Ladder(fit, text.ids, Scratch(directory), given.batch_size, advance)
-            for row in ladder.rows(own, part(ngram) if ngram else None, [part(model) for model in others]):
+            train = training_ids(found, directory, lambda notice: None)
+            for row in ladder.rows(own, part(ngram) if ngram else None, [part(model) for model in others], train):
                 rows.append(_row(row, ladder.units, text, given))
                 screen.notice(f"{row.name}: {rows[-1]['perplexity']:.2f}, {row.seconds + _fit_seconds(row):.0f} s")
         return {
