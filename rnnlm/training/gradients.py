@@ -9,8 +9,9 @@ from torch import Tensor
 
 from rnnlm.model.dropout import INPUT_FRACTION, Dropout
 from rnnlm.model.network import Network, States
+from rnnlm.model.side_by_side import SideBySide
 from rnnlm.model.states import joined, taken
-from rnnlm.training.data_parallel import DataParallel, parts_of
+from rnnlm.training.data_parallel import parts_of
 from rnnlm.training.objective import Batch, BatchCounts, Objective, penalties
 from rnnlm.training.settings import SettledSettings
 
@@ -59,7 +60,7 @@ class Gradients:
     def __init__(self, model: Network, settings: SettledSettings) -> None:
         self._model, self._settings = model, settings
         self.generator = torch.Generator(device=model.bias.device).manual_seed(settings.seed)
-        self._parallel = DataParallel()
+        self._parallel = SideBySide()
 
     def compute(self, objective: Objective, batch: Batch, fraction: float) -> Computed:
         """Leave the gradients of a batch's mean cost, after `fraction` of training, in the parameters.

@@ -15,7 +15,8 @@ from rnnlm.corpus.sequences import SequenceBatch
 from rnnlm.model.architecture import Architecture
 from rnnlm.model.device import using_threads
 from rnnlm.model.network import Network
-from rnnlm.training.data_parallel import DataParallel, parts_of
+from rnnlm.model.side_by_side import SideBySide
+from rnnlm.training.data_parallel import parts_of
 from rnnlm.training.gradients import Computed, Gradients
 from rnnlm.training.language import LanguageObjective
 from rnnlm.training.objective import Objective
@@ -184,7 +185,7 @@ def test_whatever_a_part_raises_is_raised_when_all_have_ended() -> None:
             raise MemoryError(str(number))
         return number
 
-    parallel = DataParallel()
+    parallel = SideBySide()
     with using_threads(4):
         assert parallel.run([partial(part, 0, None), partial(part, 1, None)]) == [0, 1]
         assert ended == [2, 2]

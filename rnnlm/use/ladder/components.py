@@ -19,7 +19,7 @@ from rnnlm.files import Advance
 from rnnlm.model.likelihood import LanguageModel, SpanNats, mixture_nats, text_nats
 from rnnlm.model.network import Network
 from rnnlm.model.ngram.scratch import Scratch
-from rnnlm.training.data_parallel import DataParallel
+from rnnlm.model.side_by_side import SideBySide
 from rnnlm.use.ladder.dynamic import DynamicRule, choose_rule, dynamic_nats, gradient_scales
 from rnnlm.use.ladder.mixture import fit_weights
 from rnnlm.use.ladder.neural_cache import cache_nats, shapes_to_try
@@ -59,7 +59,7 @@ class Components:
     def __init__(self, fit: Ids, test: Ids, scratch: Scratch, batch_size: int, progress: Advance) -> None:
         """`progress` gets the number of new predictions."""
         self._fit, self._test, self._scratch, self._batch_size = fit, test, scratch, batch_size
-        self._progress, self._parallel = progress, DataParallel()
+        self._progress, self._parallel = progress, SideBySide()
 
     def plain(self, part: MixtureModel) -> Component:
         """A model as is."""
