@@ -55,7 +55,10 @@ def measured(measure: str, cell: str, seed: int, given: argparse.Namespace, plac
                 "vocab", given.shakespeare, "--kind", "char", "--case", "keep", "--punctuation", "keep", "--out", work
             )
         report = rnnlm_json("train", work, *flags, "--budget", given.budget)
-        return told(report, math.log2(report["valid_perplexity"]))
+        whole = rnnlm_json(
+            "evaluate", report["model"], "--text", work / "raw" / "valid.txt"
+        )  # a budget may read a part
+        return told(report, math.log2(whole["perplexity"]))
     keeps = shipped()[cell].form.keeping_bias is not None
     flags += ["--forget-bias", _OPEN] if keeps else []
     work, file = place / measure, place / (f"{measure}.tsv" if measure == "recall" else f"{measure}.csv")

@@ -96,9 +96,9 @@ def _plan(given: TrainSettings, hidden: int, embedding: int | None, situation: S
     # Shorter than h(t), so that a tied output reads a projection: without one it is 6 % worse after two epochs.
     dimensions = embedding or (64 if small else min((hidden + 1) // 2, 256))
     settings = replace(
-        given, hidden=hidden, tied=tied, batch_size=given.batch_size or 64,
-        bptt=given.bptt or ("100" if small else "35"),
-        learning_rate=given.learning_rate or round((0.006 if small else 0.012) * math.sqrt(512 / hidden), 5),
+        given, hidden=hidden, tied=tied, batch_size=given.batch_size or (32 if small else 64),
+        bptt=given.bptt or ("50" if small else "35"),
+        learning_rate=given.learning_rate or round(0.012 * math.sqrt(512 / hidden), 5),
         embedding_rate=given.embedding_rate or (1.0 if small else 2.0),
     )  # fmt: skip
     settings = replace(settings, output_layer=given.output_layer or _output_layer(settings, len(situation.counts)))
@@ -134,7 +134,7 @@ def _regularised(
 
     return replace(
         given,
-        dropout=filled(given.dropout, round(_dropout(epochs, hidden) * held_back, 2)),
+        dropout=filled(given.dropout, round(_dropout(epochs if words else epochs / 2, hidden) * held_back, 2)),
         dropout_inputs=filled(given.dropout_inputs, round(0.3 * held_back, 2) if many else None),
         dropout_recurrent=filled(given.dropout_recurrent, round(0.4 * held_back, 2) if many else 0.0),
         read_out=given.read_out or ("tanh" if some and projected else "linear"),
@@ -145,7 +145,7 @@ def _regularised(
 
 
 def _dropout(epochs: float, hidden: int) -> float:
-    """More epochs and more units need more dropout; below two epochs none helps."""
+    """More epochs and more units need more dropout; below two epochs, four of characters, none helps."""
     return min(0.5, 0.18 * math.log2(max(epochs / 2, 1)) * math.sqrt(hidden / 384))
 
 

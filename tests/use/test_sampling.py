@@ -8,8 +8,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rnnlm.model.architecture import Architecture
+from rnnlm.model.likelihood import drawn, log_probabilities
+from rnnlm.model.network import Network
+from rnnlm.model.outputs.clusters import Clusters
 from rnnlm.use.generation.sampling import draw, shaped
 from rnnlm.use.generation.settings import GenerateSettings
+from rnnlm.use.generation.streams import Streams
 
 UNKNOWN = 1  # its output
 
@@ -154,3 +159,33 @@ def test_a_chance_falls_on_the_token_whose_share_of_the_line_it_is_in() -> None:
         with np.errstate(divide="ignore"):
             log_q = torch.from_numpy(np.log(p)).unsqueeze(0) + 5.0
         assert int(draw(log_q, 1.0, torch.tensor([chance], dtype=torch.float64))[0]) == token + 2
+
+
+@pytest.mark.parametrize("unknown", [False, True])
+@pytest.mark.parametrize("widths", [(5, 5, 5), (5, 3, 2)])
+def test_a_draw_by_clusters_is_the_draw_from_all_outputs(unknown: bool, widths: tuple[int, ...]) -> None:
+    generator = torch.Generator().manual_seed(4)
+    shape = Architecture("lstm", 42, 5, 6, 1, True, cuts=(6, 15, 30), widths=widths)
+    network = Network(shape, generator).double().eval()
+    with torch.no_grad():
+        for weight in network.parameters():
+            weight.copy_(torch.randn(weight.shape, generator=generator, dtype=torch.float64))
+    hidden = torch.randn((500, 5), generator=generator, dtype=torch.float64)
+    chance = torch.rand(500, generator=generator, dtype=torch.float64)
+    chance[:2] = torch.tensor([0.0, 1 - 2**-53])
+    with torch.no_grad():
+        log_p = log_probabilities(network, hidden)
+        ids, nats = drawn(network, hidden, chance, unknown=unknown)
+    whole = draw(shaped(log_p, GenerateSettings(unknown=unknown)), 1.0, chance)
+    assert torch.equal(ids, whole) and len(ids.unique()) > 20
+    torch.testing.assert_close(nats, -log_p.gather(1, ids.unsqueeze(1) - 2).squeeze(1), rtol=0, atol=1e-12)
+
+
+def test_a_draw_by_clusters_costs_only_their_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of settings that shape the distribution all outputs are needed; otherwise they are never computed."""
+    network = Network(Architecture("lstm", 42, 5, 6, 1, True, cuts=(6, 15, 30), widths=(5, 5, 5)), torch.Generator())
+    monkeypatch.setattr(Clusters, "log_p", lambda *_: pytest.fail("all outputs"))
+    Streams(network.eval(), [[1]], GenerateSettings(), [1]).draw()
+    for shape in ({"temperature": 0.5}, {"top_k": 3}, {"top_p": 0.5}, {"min_p": 0.1}, {"typical": 0.5},
+                  {"repetition_penalty": 1.2}):  # fmt: skip
+        assert not GenerateSettings(**shape).plain

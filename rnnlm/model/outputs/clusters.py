@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from rnnlm.model.outputs.loss import SoftmaxFactor
+from rnnlm.model.outputs.product import linear
 
 
 class Cluster(nn.Module):
@@ -94,12 +95,20 @@ class Clusters(nn.Module):
 
     def log_p(self, h: Tensor, V: Tensor, c: Tensor) -> Tensor:
         """log p of every output, (…, D) → (…, outputs)."""
-        first = nn.functional.linear(h, torch.cat([V, self.G]), torch.cat([c[: self.first], self.a])).log_softmax(-1)
+        first = self.first_log_p(h, V, c)
         parts = [first[..., : self.first]]
-        for number, (begin, end, cluster) in enumerate(self):
-            within = nn.functional.linear(cluster.read(h), cluster.rows, c[begin:end]).log_softmax(-1)
-            parts.append(first[..., self.first + number, None] + within)
+        for number in range(len(self.later)):
+            parts.append(first[..., self.first + number, None] + self.within_log_p(number, h, c))
         return torch.cat(parts, -1)
+
+    def first_log_p(self, h: Tensor, V: Tensor, c: Tensor) -> Tensor:
+        """log p of the words of cluster 0 and of each later cluster as a whole, (…, first + clusters)."""
+        return torch.cat([linear(h, V, c[: self.first]), linear(h, self.G, self.a)], -1).log_softmax(-1)
+
+    def within_log_p(self, number: int, h: Tensor, c: Tensor) -> Tensor:
+        """log p of each word of a later cluster, given that it is in it; 0 is the first of them."""
+        begin, end, cluster = list(self)[number]
+        return linear(cluster.read(h), cluster.rows, c[begin:end]).log_softmax(-1)
 
     @torch.no_grad()
     def start_rows(self, layer: Tensor) -> None:

@@ -42,6 +42,12 @@ class DrawSettings:
     seed: int = setting(1, "seed of the sampling", between(0, 2**63 - 1), record=False, basic=True)
 
     @property
+    def plain(self) -> bool:
+        """Whether tokens are drawn from the model's own distribution, but for `<unk>`."""
+        shapes = (self.top_k, self.top_p, self.min_p, self.typical)
+        return self.temperature == self.repetition_penalty == 1 and shapes == (None,) * 4
+
+    @property
     def last_line(self) -> int | None:
         """The number of lines that ends a text; None for no limit."""
         return self.lines or (1 if self.until is None else None)

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from rnnlm.corpus.tokenizer import END_ID, FIRST_OUTPUT
-from rnnlm.model.likelihood import LanguageModel, log_probabilities
-from rnnlm.model.network import States
+from rnnlm.model.likelihood import LanguageModel, drawn, log_probabilities
+from rnnlm.model.network import Network, States
 from rnnlm.model.states import joined, taken
 from rnnlm.use.generation.sampling import draw, shaped
 from rnnlm.use.generation.settings import GenerateSettings
@@ -75,10 +75,15 @@ class Streams:
     @torch.inference_mode()
     def draw(self) -> list[TokenCost]:
         """The next token of each of `numbers`; call `advance` after it."""
+        chances = torch.stack(
+            [torch.rand((), generator=self._generators[number], dtype=torch.float64) for number in self.numbers]
+        ).to(self._hidden.device)
+        if isinstance(self._model, Network) and self._model.bands is not None and self._settings.plain:
+            self._tokens, nats = drawn(self._model, self._hidden, chances, unknown=self._settings.unknown)
+            return [TokenCost(*each) for each in zip(self._tokens.tolist(), nats.tolist(), strict=True)]
         log_p = log_probabilities(self._model, self._hidden)
-        chances = [torch.rand((), generator=self._generators[number], dtype=torch.float64) for number in self.numbers]
         log_q = shaped(log_p, self._settings, self._generated)
-        self._tokens = draw(log_q, self._settings.temperature, torch.stack(chances).to(log_p.device))
+        self._tokens = draw(log_q, self._settings.temperature, chances)
         if self._generated is not None:  # a line end has no repetition penalty
             self._generated.scatter_(1, self._tokens.unsqueeze(1) - FIRST_OUTPUT, True)
             self._generated[:, END_ID - FIRST_OUTPUT] = False
