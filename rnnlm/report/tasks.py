@@ -13,6 +13,7 @@ from rnnlm.report.pictures import draw_confusion, svg
 from rnnlm.report.subject import Subject
 from rnnlm.use.forecasts.baselines import baselines
 from rnnlm.use.forecasts.evaluate import choose_windows, errors, forecasts
+from rnnlm.use.forecasts.interval import SHARE, interval_of
 from rnnlm.use.generation.prompt import text_of
 from rnnlm.use.labels.evaluate import choose_labelled, evaluate_labels
 from rnnlm.use.labels.predict import prior_offsets
@@ -105,12 +106,20 @@ def series(subject: Subject, network: Network) -> list[Section]:
         "be the better choice."
     )
     parts: list[Part] = [Table("Errors of the network and of baselines", ("method", *columns), rows)]
+    band = interval_of(subject.found, network, _BATCH) if chosen.split != "valid" else None
+    if band is not None:
+        held = zip(rules.targets, band.half_width, band.coverage(forecast, truth), strict=True)
+        inside = [(target, f"± {half:,.4g}", f"{share:.1%}") for target, half, share in held]
+        caption = f"Interval of {SHARE:.0%} by the errors of {band.windows:,} windows of the valid split"
+        parts.append(Table(caption, ("target", "around the forecast", f"share of {chosen.name} inside"), inside))
     last, first = slice(-_PLOTTED, None), others[0] if others else None
     beside = None if first is None or first.forecast is None else first.forecast[last]
     times = None if chosen.times is None else chosen.times[last]
     draw = partial(draw_forecast, targets=rules.targets, truth=truth[last], forecast=forecast[last], baseline=beside,
-                   title=f"{subject.name}: {rules.ahead}, {chosen.name}", times=times)  # fmt: skip
+                   title=f"{subject.name}: {rules.ahead}, {chosen.name}", times=times,
+                   half_width=None if band is None else band.half_width)  # fmt: skip
     gray = "" if first is None else f"; the dashed line is the baseline “{first.name}”"
-    caption = f"The last {min(_PLOTTED, len(data)):,} windows of {chosen.name}{gray}"
+    blue = "" if band is None else "; the band is the interval"
+    caption = f"The last {min(_PLOTTED, len(data)):,} windows of {chosen.name}{gray}{blue}"
     parts.append(Picture(svg(draw, "forecast"), caption))
     return [Section("metric", "How well it forecasts", sentence, parts)]

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from rnnlm.arrays import Floats
 from rnnlm.errors import InputError
+from rnnlm.tables.calendar import PLACES
 from rnnlm.tables.gaps import with_gaps
 from rnnlm.tables.rules import RowNumbers, SeriesRules
 from rnnlm.tables.series import Series
@@ -86,6 +87,11 @@ def encoded(table: Table, rules: SeriesRules) -> Iterator[Floats]:
             yield np.cos(angle)
         else:
             yield table.number(column)
+    for part in rules.calendar:
+        assert rules.time is not None
+        angle = 2 * np.pi * PLACES[part](table.moment(rules.time))
+        yield np.sin(angle)
+        yield np.cos(angle)
 
 
 def category_codes(table: Table, column: str, labels: tuple[str, ...]) -> RowNumbers:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from rnnlm.arrays import Floats
 from rnnlm.errors import ArtifactError
-from rnnlm.tables.settings import Missing, Scaling
+from rnnlm.tables.settings import CALENDAR, Missing, Scaling
 
 RowNumbers = NDArray[np.int64]
 
@@ -23,10 +23,11 @@ class SeriesRules:
     """Everything that turns a table into inputs (rows, F) and targets (rows, K).
 
     An input is a column of `columns`, or a category of it (`categories`: 1 where the row has it, else 0), or its sine
-    and cosine (`cycles`: column → period). A missing one is filled (`missing`), the first of a sequence by
-    `input_fill` (F,), then x → (x - input_mean) / input_scale (F,). Targets are never filled: (y - target_mean) /
-    target_scale (K,). A window has `steps` rows, or is a whole sequence (None); its target lies `horizon` rows after
-    its last. `group` distinguishes sequences, `time` orders rows; no window runs over a step in it above `gap`.
+    and cosine (`cycles`: column → period), or where `time` lies in the cycles of `calendar`. A missing one is filled
+    (`missing`), the first of a sequence by `input_fill` (F,), then x → (x - input_mean) / input_scale (F,). Targets
+    are never filled: (y - target_mean) / target_scale (K,). A window has `steps` rows, or is a whole sequence (None);
+    its target lies `horizon` rows after its last. `group` distinguishes sequences, `time` orders rows; no window runs
+    over a step in it above `gap`.
     """
 
     columns: tuple[str, ...]
@@ -46,6 +47,7 @@ class SeriesRules:
     target_mean: tuple[float, ...] = ()
     target_scale: tuple[float, ...] = ()
     gap: float | None = None
+    calendar: tuple[str, ...] = ()
 
     @cached_property
     def inputs(self) -> tuple[str, ...]:
@@ -58,6 +60,7 @@ class SeriesRules:
                 names += [f"sin {column}", f"cos {column}"]
             else:
                 names.append(column)
+        names += [f"{wave} {part} of {self.time}" for part in self.calendar for wave in ("sin", "cos")]
         return tuple(names)
 
     @property
@@ -96,9 +99,9 @@ class SeriesRules:
     def from_json(cls, content: Mapping[str, Any], *, remedy: str = "copy the model again") -> "SeriesRules":
         """The rules that `to_json` gave; ArtifactError for anything else."""
         try:
-            values = {"gap": None, **content}
+            values = {"gap": None, "calendar": (), **content}
             values = {each.name: values[each.name] for each in fields(cls)}
-            for name in ("columns", "targets"):
+            for name in ("columns", "targets", "calendar"):
                 values[name] = tuple(map(str, values[name]))
             for name in ("input_fill", "input_mean", "input_scale", "target_mean", "target_scale"):
                 values[name] = tuple(map(float, values[name]))
@@ -115,6 +118,7 @@ class SeriesRules:
                 and np.isfinite([*rules.input_fill, *rules.input_mean, *rules.target_mean]).all()
                 and all(0 < scale < np.inf for scale in (*rules.input_scale, *rules.target_scale))
                 and (rules.gap is None or (isinstance(rules.gap, float) and 0 < rules.gap < np.inf))
+                and all(part in CALENDAR and rules.time is not None for part in rules.calendar)
                 and rules.missing in get_args(Missing)
                 and rules.scaling in get_args(Scaling)
                 and all(name is None or isinstance(name, str) for name in (rules.group, rules.time))

@@ -13,6 +13,7 @@ from rnnlm.errors import UsageError
 Missing = Literal["forward", "mean", "drop"]
 Scaling = Literal["standard", "minmax", "none"]
 STEPS = 24
+CALENDAR = ("hour", "weekday", "month")  # cycles in which a date lies
 
 
 def column_names(text: str | None) -> tuple[str, ...]:
@@ -38,6 +39,14 @@ def column_periods(text: str | None) -> dict[str, float]:
             raise UsageError(f"{text!r} gives no period to each column", "write it as hour=24,month=12")
         periods[name] = value
     return periods
+
+
+def calendar_parts(text: str | None) -> tuple[str, ...]:
+    """'hour,month' as names of cycles of the calendar, none for None; UsageError for others."""
+    parts = column_names(text)
+    if not set(parts) <= set(CALENDAR):
+        raise UsageError(f"{text!r} is no list of {', '.join(CALENDAR)}", f"name some of {', '.join(CALENDAR)}")
+    return parts
 
 
 def _read_by(parse: Callable[[str], Any]) -> Check:
@@ -92,6 +101,10 @@ class WindowSettings:
     cycle: str | None = setting(
         None, "columns that repeat after a period: hour=24,month=12", _read_by(column_periods), auto="none"
     )
+    calendar: str | None = setting(
+        None, "inputs from the dates of --time: hour (of the day), weekday, month (of the year), with commas between",
+        _read_by(calendar_parts), auto="none", basic=True,
+    )  # fmt: skip
     missing: Missing = setting(
         "forward", "for a missing input: the last known value, the training mean, or no window that holds it",
         basic=True,
@@ -113,6 +126,8 @@ class WindowSettings:
             raise UsageError(
                 f"--target {both[0]} is among --inputs with --horizon 0", "the answer would stand in the question"
             )
+        if self.calendar is not None and self.time is None:
+            raise UsageError("--calendar without --time", "name the column of dates with --time")
         if self.cut == "time" and self.group is None:
             raise UsageError("--cut time without --group", "rows of one series are cut in time anyway; omit it")
         for name in column_periods(self.cycle):

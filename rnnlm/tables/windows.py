@@ -26,7 +26,7 @@ from rnnlm.tables.apply import (
 from rnnlm.tables.gaps import in_words, longest_step, with_gaps
 from rnnlm.tables.rules import RowNumbers, SeriesRules
 from rnnlm.tables.series import DESCRIPTION
-from rnnlm.tables.settings import STEPS, Scaling, WindowSettings, column_names, column_periods
+from rnnlm.tables.settings import STEPS, Scaling, WindowSettings, calendar_parts, column_names, column_periods
 from rnnlm.tables.table import Table
 
 _CATEGORIES, _FEW = 1000, 10
@@ -123,12 +123,14 @@ def choose(table: Table, settings: WindowSettings) -> SeriesRules:
         others = {*ignored, settings.time, group, table.sequence_column, *(targets if settings.horizon == 0 else ())}
         others |= {column.name for column in table.columns if column.kind == "date" and column.name not in categories}
         columns = tuple(column.name for column in table.columns if column.name not in others)
-    if not columns:
+    if not columns and settings.calendar is None:
         raise InputError(f"{table.source} has no column left that could be an input", "name some with --inputs")
     for flag, wanted in (("--cycle", tuple(cycles)), ("--categories", categories)):
         for name in wanted:
             if table.column(name).name not in columns:
                 raise InputError(f"{flag} {name}: that column is no input", "omit it, or name it with --inputs")
+    if settings.calendar is not None and table.column(settings.time or "").kind != "date":
+        raise InputError(f"{table.source}: column {settings.time} holds no dates", "omit --calendar")
     texts = []
     for name in columns:
         column = table.column(name)
@@ -150,6 +152,7 @@ def choose(table: Table, settings: WindowSettings) -> SeriesRules:
         cycles={name: cycles[name] for name in columns if name in cycles}, targets=targets, group=group,
         time=settings.time, steps=settings.steps or (STEPS if group is None else None), horizon=settings.horizon,
         stride=settings.stride, missing=settings.missing, scaling=settings.scaling,
+        calendar=calendar_parts(settings.calendar),
     )  # fmt: skip
 
 

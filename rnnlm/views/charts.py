@@ -86,10 +86,12 @@ def _apart(places: NDArray[Any], names: list[str]) -> list[tuple[int, tuple[floa
 def draw_forecast(
     path: Path, targets: Sequence[str], truth: NDArray[Any], forecast: NDArray[Any],
     baseline: NDArray[Any] | None = None, *, title: str, times: NDArray[Any] | None = None,
+    half_width: NDArray[Any] | None = None,
 ) -> None:  # fmt: skip
     """Write `truth`, `forecast` and a `baseline`, (rows, targets) each, a panel for each target, as PNG, SVG or PDF.
 
-    `times` (rows,) are dates or numbers, by default the numbers of rows. NaN and a gap in time leave a gap; after the
+    `times` (rows,) are dates or numbers, by default the numbers of rows; `half_width` (targets,) is that of an interval
+    around the forecast. NaN and a gap in time leave a gap; after the
     last known value a line marks the end of the data. Raises InputError for another ending, or where the `plots` extra
     is not installed.
     """
@@ -106,6 +108,9 @@ def draw_forecast(
             for other in others:
                 axes.plot(x, other[:, number], color="0.6", linewidth=1, linestyle="--", label="baseline")
             axes.plot(x, forecast[:, number], color="tab:blue", linewidth=1, label="forecast")
+            if half_width is not None:
+                low, high = (forecast[:, number] + side * half_width[number] for side in (-1, 1))
+                axes.fill_between(x, low, high, color="tab:blue", alpha=0.2, linewidth=0, label="interval")
             known = np.flatnonzero(~np.isnan(truth[:, number]))
             if len(known) and known[-1] + 1 < len(x):
                 axes.axvline(x[known[-1]], color="0.4", linestyle=":", label="end of the data")

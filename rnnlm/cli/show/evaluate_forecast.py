@@ -13,6 +13,7 @@ from rnnlm.tables.series import Series
 from rnnlm.use.evaluation.settings import EvaluateSettings
 from rnnlm.use.forecasts.baselines import Baseline, baselines
 from rnnlm.use.forecasts.evaluate import ChosenWindows, Errors, choose_windows, errors, forecasts
+from rnnlm.use.forecasts.interval import SHARE, Interval, interval_of
 from rnnlm.views.charts import draw_forecast
 
 _PLOTTED = 500  # rows of a picture
@@ -36,17 +37,21 @@ def evaluate_forecast(request: Request, found: FoundModel, network: Network) -> 
     others = baselines(chosen.train, series, given.season, chosen.before)
     metrics |= {each.key: errors(each.forecast, truth) for each in others if each.forecast is not None}
     names |= {each.key: each.name for each in others}
+    band = interval_of(found, network, given.batch_size) if chosen.split != "valid" else None
     report = {
         "task": "forecast", "targets": list(series.rules.targets), "horizon": series.rules.horizon,
         "windows": len(series), "errors": {method: _json(each) for method, each in metrics.items()},
         "left_out": {each.key: each.reason for each in others if each.forecast is None}, "split": chosen.split,
         "table_sha256": chosen.table_sha256, "model_sha256": found.model.model_sha256,
+        "interval": None if band is None else {
+            "share": SHARE, "half_width": band.half_width.tolist(), "coverage": band.coverage(forecast, truth).tolist(),
+        },
     }  # fmt: skip
     screen = terminal(request)
     for notice in chosen.notices:
         screen.notice(f"{chosen.name}: {notice}")
     if given.plot is not None:
-        _draw(Path(given.plot), chosen, forecast, others, found.model.name)
+        _draw(Path(given.plot), chosen, forecast, others, found.model.name, band)
         screen.notice(f"{given.plot}: the last {min(_PLOTTED, len(series)):,} windows of {chosen.name}")
     _show(screen, report, metrics, names, series, chosen.name)
 
@@ -67,15 +72,24 @@ def _show(
         pairs = zip(metrics.root_mean_square, metrics.mean_absolute, strict=True)
         view.add_row(names[method], *(f"{number:.4g}" for pair in pairs for number in pair))
     words = [f"{what}: {count(len(series))} windows, {series.rules.ahead}, errors in the data's units"]
+    if report["interval"]:
+        held = zip(targets, report["interval"]["half_width"], report["interval"]["coverage"], strict=True)
+        inside = ", ".join(f"{target} ± {half:.4g} holds {share:.1%}" for target, half, share in held)
+        words.append(f"{SHARE:.0%} interval by the errors on valid: {inside} of the {what}")
     words += [f"{names[method]} does not apply: {reason}" for method, reason in report["left_out"].items()]
     screen.result(report, view, *words)
 
 
-def _draw(path: Path, chosen: ChosenWindows, forecast: Any, others: list[Baseline], model: str) -> None:
+def _draw(
+    path: Path, chosen: ChosenWindows, forecast: Any, others: list[Baseline], model: str, band: Interval | None
+) -> None:
     """The last windows, with the first baseline that applies."""
     last, rules = slice(-_PLOTTED, None), chosen.series.rules
     baseline = next((each.forecast for each in others if each.forecast is not None), None)
     beside = None if baseline is None else baseline[last]
     times = None if chosen.times is None else chosen.times[last]
     title = f"{model}: {rules.ahead}, {chosen.name}"
-    draw_forecast(path, rules.targets, chosen.series.truth()[last], forecast[last], beside, title=title, times=times)
+    draw_forecast(
+        path, rules.targets, chosen.series.truth()[last], forecast[last], beside, title=title, times=times,
+        half_width=None if band is None else band.half_width,
+    )  # fmt: skip

@@ -54,26 +54,7 @@ NOTATION = Language(
     _symbol, lambda name, args: f"{name}({', '.join(args)})",
 )  # fmt: skip
 _GREEK = frozenset(
-    [
-        "alpha",
-        "beta",
-        "gamma",
-        "delta",
-        "epsilon",
-        "zeta",
-        "eta",
-        "theta",
-        "kappa",
-        "lambda",
-        "mu",
-        "nu",
-        "xi",
-        "rho",
-        "tau",
-        "phi",
-        "psi",
-        "omega",
-    ]
+    "alpha beta gamma delta epsilon zeta eta theta kappa lambda mu nu xi rho tau phi psi omega".split()  # noqa: SIM905
 )
 _OPERATORS = frozenset(("tanh", "exp", "log", "max", "min"))
 

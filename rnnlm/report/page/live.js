@@ -8,7 +8,8 @@ for (let k = 0; k < model.told.hidden; k++) of("unit").append(element("option", 
 let steps = [], turn = 0, writing = false;  // steps: each token of the text, what it cost, and the state after it
 
 const refresh = watch(passage, unit => {
-  const k = Number(unit.replace(/\D/g, "")), most = Math.max(1, ...steps.map(({h}) => h.reduce((a, b) => Math.max(a, Math.abs(b)), 0)));
+  const k = Number(unit.replace(/\D/g, "")), largest = ({h}) => h.reduce((a, b) => Math.max(a, Math.abs(b)), 0);
+  const most = Math.max(1, ...steps.map(largest));
   return steps.map(({h}) => Math.round(99 * h[k] / most));
 });
 // What a token costs before it is read.
@@ -25,7 +26,8 @@ function shown({text, id, nats, rank, entropy, likeliest}) {
   const level = LEVELS.filter(bound => bits(nats) >= bound).length;
   const token = element("span", "", {className: `t l${level}${id === UNKNOWN ? " unknown" : ""}`});
   token.append(element("bdi", text));
-  Object.assign(token.dataset, {bits: bits(nats).toFixed(2), rank, entropy: entropy.toFixed(2), next: JSON.stringify(likeliest)});
+  const next = JSON.stringify(likeliest);
+  Object.assign(token.dataset, {bits: bits(nats).toFixed(2), rank, entropy: entropy.toFixed(2), next});
   return [token, id === END ? "\n" : model.text.words ? " " : ""];
 }
 function choice([id, p]) {
@@ -56,14 +58,16 @@ async function update() {
   }
   passage.replaceChildren(...steps.flatMap(shown));
   refresh();
-  const mean = steps.reduce((sum, {nats}) => sum + nats, 0) / steps.length, unknown = steps.filter(({id}) => id === UNKNOWN).length;
-  of("total").textContent = !steps.length ? "nothing typed yet"
-    : `${steps.length} token${steps.length === 1 ? "" : "s"}, ${bits(mean).toFixed(2)} bits per token, perplexity ${Math.exp(mean).toFixed(1)}`
+  const n = steps.length, mean = steps.reduce((sum, {nats}) => sum + nats, 0) / n;
+  const unknown = steps.filter(({id}) => id === UNKNOWN).length;
+  of("total").textContent = !n ? "nothing typed yet"
+    : `${n} token${n === 1 ? "" : "s"}, ${bits(mean).toFixed(2)} bits per token, perplexity ${Math.exp(mean).toFixed(1)}`
       + (unknown ? `; ${unknown} unknown to the model` : "");
   of("next").replaceChildren(...model.likeliest(read.logP, 10).map(choice));
 }
 function write(before, ids) {
-  const piece = model.text.decode(ids), apart = model.text.words && before && !/\s$/.test(before) && !piece.startsWith("\n");
+  const piece = model.text.decode(ids);
+  const apart = model.text.words && before && !/\s$/.test(before) && !piece.startsWith("\n");
   if (piece.endsWith("\ufffd")) return rest();  // some of a character's bytes are to come
   typed.value = before + (apart ? " " : "") + piece;
   return update();

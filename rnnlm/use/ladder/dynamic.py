@@ -114,10 +114,7 @@ class _Learner:
             read = self.network.read(inputs, states, embedded=x)
             factors = list(self.network.factors(read.output[:, 0], targets))
         nats, surprises = torch.zeros(len(targets), dtype=torch.float64, device=x.device), list[Tensor]()
-        outputs, above = (
-            list[Tensor](),
-            list[Tensor](),
-        )  # what depends on the weights, and the gradient with regard to it
+        outputs, above = list[Tensor](), list[Tensor]()  # what depends on weights, and the gradient with regard to it
         with torch.no_grad():
             for factor in factors:
                 own, do = nats_and_gradient(factor)
