@@ -148,8 +148,7 @@ COMMANDS = (
     ),
     _use(
         "evaluate", "Measure", "Measure perplexity, accuracy, or errors in the data's units, on a split or a file.",
-        "evaluate:evaluate",
-        ("rnnlm evaluate work", "rnnlm evaluate work --model gru --text test.txt"), "reading",
+        "evaluate:evaluate", ("rnnlm evaluate work", "rnnlm evaluate work --model gru --text test.txt"), "reading",
     ),
     _use(
         "ladder", "Measure", "Measure n-gram, network, their mixture, neural cache and dynamic evaluation, a row each.",
@@ -161,8 +160,7 @@ COMMANDS = (
     ),
     _use(
         "report", "Measure", "Write one HTML page about a model: its metric, training, surprises, memory, samples.",
-        "report:show_report", ("rnnlm report work", "rnnlm report work --live --out live.html"),
-        "reading",
+        "report:show_report", ("rnnlm report work", "rnnlm report work --live --out live.html"), "reading",
     ),
     Command(
         "compare", "Measure", "Test the differences between models on one text; models must be comparable.",
@@ -217,8 +215,7 @@ COMMANDS = (
     ),
     _use(
         "export", "Use", "Export a model in 8 bits, as ONNX, a page that runs it, its vectors as text, or n-grams.",
-        "export:export",
-        ("rnnlm export work --to int8 --out small", "rnnlm export work --to onnx --out graphs"),
+        "export:export", ("rnnlm export work --to int8 --out small", "rnnlm export work --to html --out page"),
         out=(_option(Path | None, "--out", "file or directory to write"), None),
     ),
     Command(

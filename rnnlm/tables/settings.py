@@ -67,7 +67,7 @@ class WindowSettings:
     """How a table becomes windows of inputs (N, T, F) and what is to be forecast from each."""
 
     target: str | None = setting(
-        None, "the columns to forecast, with commas between them", _read_by(column_names),
+        None, "the columns to forecast, as a,b", _read_by(column_names),
         auto="none; it must be named", basic=True,
     )  # fmt: skip
     steps: int | None = setting(
@@ -102,7 +102,7 @@ class WindowSettings:
         None, "columns that repeat after a period: hour=24,month=12", _read_by(column_periods), auto="none"
     )
     calendar: str | None = setting(
-        None, "inputs from the dates of --time: hour (of the day), weekday, month (of the year), with commas between",
+        None, "inputs from the dates of --time: hour,weekday,month",
         _read_by(calendar_parts), auto="none", basic=True,
     )  # fmt: skip
     missing: Missing = setting(

@@ -13,7 +13,7 @@ from rnnlm.tables.series import Series
 from rnnlm.use.evaluation.settings import EvaluateSettings
 from rnnlm.use.forecasts.baselines import Baseline, baselines
 from rnnlm.use.forecasts.evaluate import ChosenWindows, Errors, choose_windows, errors, forecasts
-from rnnlm.use.forecasts.interval import SHARE, Interval, interval_of
+from rnnlm.use.forecasts.interval import interval_of
 from rnnlm.views.charts import draw_forecast
 
 _PLOTTED = 500  # rows of a picture
@@ -43,23 +43,21 @@ def evaluate_forecast(request: Request, found: FoundModel, network: Network) -> 
         "windows": len(series), "errors": {method: _json(each) for method, each in metrics.items()},
         "left_out": {each.key: each.reason for each in others if each.forecast is None}, "split": chosen.split,
         "table_sha256": chosen.table_sha256, "model_sha256": found.model.model_sha256,
-        "interval": None if band is None else {
-            "share": SHARE, "half_width": band.half_width.tolist(), "coverage": band.coverage(forecast, truth).tolist(),
-        },
+        "interval": None if band is None else band.described(forecast, truth),
     }  # fmt: skip
     screen = terminal(request)
     for notice in chosen.notices:
         screen.notice(f"{chosen.name}: {notice}")
     if given.plot is not None:
-        _draw(Path(given.plot), chosen, forecast, others, found.model.name, band)
+        _draw(Path(given.plot), chosen, forecast, others, found.model.name, None if band is None else band.half_width)
         screen.notice(f"{given.plot}: the last {min(_PLOTTED, len(series)):,} windows of {chosen.name}")
     _show(screen, report, metrics, names, series, chosen.name)
 
 
 def _json(metrics: Errors) -> dict[str, list[float]]:
     """The errors of one method as JSON, one number per target."""
-    named = {"root_mean_square_error": metrics.root_mean_square, "mean_absolute_error": metrics.mean_absolute}
-    return {**{key: list(value) for key, value in named.items()}, "nats_per_value": list(metrics.nats_per_value)}
+    return {"root_mean_square_error": list(metrics.root_mean_square), "nats_per_value": list(metrics.nats_per_value),
+            "mean_absolute_error": list(metrics.mean_absolute)}  # fmt: skip
 
 
 def _show(
@@ -72,24 +70,18 @@ def _show(
         pairs = zip(metrics.root_mean_square, metrics.mean_absolute, strict=True)
         view.add_row(names[method], *(f"{number:.4g}" for pair in pairs for number in pair))
     words = [f"{what}: {count(len(series))} windows, {series.rules.ahead}, errors in the data's units"]
-    if report["interval"]:
-        held = zip(targets, report["interval"]["half_width"], report["interval"]["coverage"], strict=True)
+    if band := report["interval"]:
+        held = zip(targets, band["half_width"], band["coverage"], strict=True)
         inside = ", ".join(f"{target} ± {half:.4g} holds {share:.1%}" for target, half, share in held)
-        words.append(f"{SHARE:.0%} interval by the errors on valid: {inside} of the {what}")
+        words.append(f"{band['share']:.0%} interval by the errors on valid: {inside} of the {what}")
     words += [f"{names[method]} does not apply: {reason}" for method, reason in report["left_out"].items()]
     screen.result(report, view, *words)
 
 
-def _draw(
-    path: Path, chosen: ChosenWindows, forecast: Any, others: list[Baseline], model: str, band: Interval | None
-) -> None:
+def _draw(path: Path, chosen: ChosenWindows, forecast: Any, others: list[Baseline], model: str, half: Any) -> None:
     """The last windows, with the first baseline that applies."""
     last, rules = slice(-_PLOTTED, None), chosen.series.rules
-    baseline = next((each.forecast for each in others if each.forecast is not None), None)
-    beside = None if baseline is None else baseline[last]
+    beside = next((each.forecast[last] for each in others if each.forecast is not None), None)
     times = None if chosen.times is None else chosen.times[last]
-    title = f"{model}: {rules.ahead}, {chosen.name}"
-    draw_forecast(
-        path, rules.targets, chosen.series.truth()[last], forecast[last], beside, title=title, times=times,
-        half_width=None if band is None else band.half_width,
-    )  # fmt: skip
+    truth, title = chosen.series.truth()[last], f"{model}: {rules.ahead}, {chosen.name}"
+    draw_forecast(path, rules.targets, truth, forecast[last], beside, title=title, times=times, half_width=half)

@@ -76,10 +76,8 @@ def _html(report: dict[str, Any], context: str) -> list[View]:
 
 def _onnx(report: dict[str, Any], context: str) -> list[View]:
     difference = report["largest_difference_nats"]
-    return [
-        _files(report),
-        f"run in ONNX Runtime: log probabilities differ by at most {difference:.1e} nats from the model's",
-    ]
+    words = f"run in ONNX Runtime: log probabilities differ by at most {difference:.1e} nats from the model's"
+    return [_files(report), words]
 
 
 def _arpa(report: dict[str, Any], context: str) -> list[View]:

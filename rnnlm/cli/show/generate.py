@@ -99,9 +99,8 @@ def _tell_unknown(screen: Terminal, words: list[str]) -> None:
 def _copied_words(rules: TextRules, text: Generated, copied: Copied) -> str:
     if not copied.length:
         return "no token of it occurs in the training text"
-    return (
-        f"copied from the training text, at most {copied.length} of {text.tokens} tokens: {_run(rules, text, copied)}"
-    )
+    of = f"{copied.length} of {text.tokens} tokens"
+    return f"copied from the training text, at most {of}: {_run(rules, text, copied)}"
 
 
 def _run(rules: TextRules, text: Generated, copied: Copied) -> str:

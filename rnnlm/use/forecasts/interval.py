@@ -7,6 +7,7 @@ time, so that the share that is met is measured, too.
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -31,6 +32,11 @@ class Interval:
         known = ~np.isnan(truth)
         inside = (np.abs(forecast - truth) <= self.half_width) & known
         return np.asarray(inside.sum(0) / np.maximum(known.sum(0), 1))
+
+    def described(self, forecast: Floats, truth: Floats) -> dict[str, Any]:
+        """The interval as JSON, a number per target."""
+        coverage = self.coverage(forecast, truth).tolist()
+        return {"share": SHARE, "half_width": self.half_width.tolist(), "coverage": coverage}
 
 
 def interval_of(found: FoundModel, network: Network, batch_size: int) -> Interval | None:
