@@ -119,6 +119,12 @@ def draw_forecast(
         panels[-1].set_xlabel("row" if times is None else "time")
         if times is None:
             panels[-1].xaxis.get_major_locator().set_params(integer=True)
+        elif times.dtype.kind == "M":  # the usual ticks begin anew at each month, and overlap there
+            from matplotlib.dates import AutoDateFormatter, AutoDateLocator  # noqa: PLC0415
+
+            ticks = AutoDateLocator(interval_multiples=False)  # type: ignore[no-untyped-call]
+            panels[-1].xaxis.set_major_locator(ticks)
+            panels[-1].xaxis.set_major_formatter(AutoDateFormatter(ticks))  # type: ignore[no-untyped-call]
 
 
 def reliability_plot(path: Path, bins: Sequence[Mapping[str, float]], title: str) -> None:
