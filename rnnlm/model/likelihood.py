@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from rnnlm.corpus.ids import Ids, shifted
-from rnnlm.corpus.tokenizer import FIRST_OUTPUT, PAD_ID, UNKNOWN_ID
+from rnnlm.corpus.tokenizer import FIRST_OUTPUT, PAD_ID
 from rnnlm.errors import DivergenceError, UsageError
 from rnnlm.model.network import Network, States
 from rnnlm.model.ngram.model import NgramModel
@@ -69,45 +69,6 @@ def log_probabilities(model: LanguageModel, hidden: Tensor) -> Tensor:
         return model.log_p(hidden)
     logits = model.logits(hidden)
     return numbers(logits.double() - log_total(logits).unsqueeze(-1))
-
-
-def drawn(model: Network, hidden: Tensor, chance: Tensor, *, unknown: bool) -> tuple[Tensor, Tensor]:
-    """Tokens of a network with clusters, drawn by the cluster first: hidden (rows, width), chance (rows,) float64.
-
-    The ids (rows,), the first whose cumulative probability exceeds the chance, as if all outputs had been computed; and
-    their nats (rows,) float64. `<unk>` only if `unknown`.
-    """
-    assert model.bands is not None
-    V, c, first = model.output_matrix, model.bias, model.bands.first
-    log_p = numbers(model.bands.first_log_p(hidden, V, c).double())
-    p = log_p.exp()
-    if not unknown:
-        p[:, UNKNOWN_ID - FIRST_OUTPUT] = 0
-    choices, left = _first_beyond(p, chance)
-    nats = -log_p.gather(1, choices.unsqueeze(1)).squeeze(1)
-    found = choices.clone()
-    for number, (begin, _, _) in enumerate(model.bands):
-        here = (choices == first + number).nonzero().squeeze(1)
-        if len(here):
-            within = numbers(model.bands.within_log_p(number, hidden[here], c).double())
-            words, _ = _first_beyond(within.exp(), left[here])
-            found[here] = begin + words
-            nats[here] -= within.gather(1, words.unsqueeze(1)).squeeze(1)
-    return found + FIRST_OUTPUT, nats
-
-
-def _first_beyond(p: Tensor, chance: Tensor) -> tuple[Tensor, Tensor]:
-    """(rows, choices) of weights → for each row the first whose cumulative weight exceeds the chance's share of all.
-
-    And how far into its own weight that is, from 0 to below 1.
-    """
-    reached = p.cumsum(-1)
-    whole = reached[:, -1]
-    wanted = torch.minimum(chance * whole, whole * (1 - 2**-52)).unsqueeze(1)
-    choices = torch.searchsorted(reached, wanted, right=True)
-    own = p.gather(1, choices)
-    left = (wanted - (reached.gather(1, choices) - own)) / own
-    return choices.squeeze(1), left.squeeze(1).clamp(0, 1 - 2**-52)
 
 
 def target_nats(model: LanguageModel, hidden: Tensor, targets: Tensor) -> Tensor:

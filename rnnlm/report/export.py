@@ -6,6 +6,7 @@ from typing import Any
 
 from rnnlm.artifacts import seal, write_bytes
 from rnnlm.directories import replacement
+from rnnlm.errors import UsageError
 from rnnlm.model.finding import FoundModel
 from rnnlm.model.parameters import parameter_count
 from rnnlm.report.live import bits_for, check_live, live_part, live_section, loss_of_8_bits
@@ -30,10 +31,15 @@ def script_of(part: Live) -> str:
 def export_html(found: FoundModel, given: ExportSettings, out: Path, screen: Screen) -> dict[str, Any]:
     """A directory with `index.html`, in which the model runs, and `model.js`, the same model as `rnnlm.model`.
 
-    Raises UsageError for a model that no page can run.
+    Raises UsageError for a model that no page can run, or a name that looks like a file's.
     """
     sealed = found.model
     check_live(sealed)
+    if out.suffix in (".html", ".js"):
+        raise UsageError(
+            f"--out {out} is to be a directory, of {PAGE} and {SCRIPT}",
+            "name it without an ending; one page alone is written by: rnnlm report --live",
+        )
     with measuring_text(found, given, screen) as measure:
         loss = None if measure is None else loss_of_8_bits(sealed, measure.text.ids, sealed.context)
     name = "" if measure is None else measure.name

@@ -83,6 +83,8 @@ def test_a_page_alone_and_a_script(run: Any, trained: Path, tmp_path: Path) -> N
     run("export", trained, "--to", "html", "--out", out, "--force").ok()
     assert {path.name: path.read_bytes() for path in out.iterdir()} == first
     run("export", trained, "--to", "html", "--out", tmp_path / "again", "--seed", "2").refused(2, "--seed")
+    run("export", trained, "--to", "html", "--out", tmp_path / "a.html").refused(2, "a directory", "report --live")
+    assert not (tmp_path / "a.html").exists()
 
 
 @pytest.mark.parametrize("kind", ["n-grams", "bpe", "labels"])

@@ -8,11 +8,11 @@ import pytest
 from test_adaptive import network, text
 
 from rnnlm.corpus.ids import Ids
-from rnnlm.model.likelihood import text_nats
+from rnnlm.model.likelihood import SpanNats, text_nats
 from rnnlm.model.network import Network
 from rnnlm.model.ngram.scratch import Scratch
 from rnnlm.use.ladder import ladder as module
-from rnnlm.use.ladder.components import MixtureModel
+from rnnlm.use.ladder.components import Components, MixtureModel
 from rnnlm.use.ladder.dynamic import DynamicRule, dynamic_nats, gradient_scales
 from rnnlm.use.ladder.ladder import Ladder, LadderRow
 from rnnlm.use.ladder.neural_cache import CacheShape, cache_nats
@@ -92,3 +92,12 @@ def test_scratch_is_all_that_grows(tmp_path: Path) -> None:
     assert len(list(Ladder(fit, test, Scratch(tmp_path), 4).rows(own, None))) == 3
     whole = [path for path in tmp_path.iterdir() if path.stat().st_size == 8 * len(test.ids)]
     assert len(whole) in (2, 3) and all(path.stat().st_size <= 8 * len(test.ids) for path in tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("spans", [[(0, 3)], [(0, 4), (3, 2)], [(0, 5), (5, 1)], [(1, 4)]])
+def test_a_part_that_does_not_cost_every_token_once_is_refused(tmp_path: Path, spans: list[tuple[int, int]]) -> None:
+    ids = Ids(np.array([5, 4, 3, 4, 2], np.uint16), np.array([0, 5]), np.zeros(1, np.uint32))
+    made = Components(ids, ids, Scratch(tmp_path), 4, lambda count: None)
+    assert np.array_equal(made._costs(ids, [SpanNats(0, np.arange(2.0)), SpanNats(2, np.arange(3.0))]), [0, 1, 0, 1, 2])
+    with pytest.raises(ValueError, match="token"):
+        made._costs(ids, [SpanNats(start, np.ones(count)) for start, count in spans])

@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rnnlm.model.architecture import Architecture
-from rnnlm.model.likelihood import drawn, log_probabilities
+from rnnlm.model.likelihood import log_probabilities
 from rnnlm.model.network import Network
 from rnnlm.model.outputs.clusters import Clusters
-from rnnlm.use.generation.sampling import draw, shaped
+from rnnlm.use.generation.sampling import draw, draw_by_cluster, shaped
 from rnnlm.use.generation.settings import GenerateSettings
 from rnnlm.use.generation.streams import Streams
 
@@ -175,7 +175,7 @@ def test_a_draw_by_clusters_is_the_draw_from_all_outputs(unknown: bool, widths: 
     chance[:2] = torch.tensor([0.0, 1 - 2**-53])
     with torch.no_grad():
         log_p = log_probabilities(network, hidden)
-        ids, nats = drawn(network, hidden, chance, unknown=unknown)
+        ids, nats = draw_by_cluster(network, hidden, chance, unknown=unknown)
     whole = draw(shaped(log_p, GenerateSettings(unknown=unknown)), 1.0, chance)
     assert torch.equal(ids, whole) and len(ids.unique()) > 20
     torch.testing.assert_close(nats, -log_p.gather(1, ids.unsqueeze(1) - 2).squeeze(1), rtol=0, atol=1e-12)

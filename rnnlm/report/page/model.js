@@ -59,8 +59,8 @@ class Model {
     if (told.cuts.length) {
       const bounds = [...told.cuts, told.outputs];
       this.later = told.cuts.map((begin, k) => ({
-        begin, end: bounds[k + 1], bias: bias.subarray(begin, bounds[k + 1]),
-        rows: this.w[`bands.later.${k}.rows`], up: this.w[`bands.later.${k}.up`],
+        begin, bias: bias.subarray(begin, bounds[k + 1]), rows: this.w[`bands.later.${k}.rows`],
+        up: this.w[`bands.later.${k}.up`],
       })).map(cluster => ({...cluster, down: cluster.up && transposed(cluster.up)}));
       const G = this.w["bands.G"];
       this.first = {V: {rows: V.rows + G.rows, columns: V.columns, data: joined(V.data, G.data)},

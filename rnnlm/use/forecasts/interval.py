@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from rnnlm.arrays import Floats
-from rnnlm.errors import RnnlmError
+from rnnlm.errors import InputError, UsageError
 from rnnlm.model.finding import FoundModel
 from rnnlm.model.network import Network
 from rnnlm.use.forecasts.evaluate import choose_windows, forecasts
@@ -43,7 +43,7 @@ def interval_of(found: FoundModel, network: Network, batch_size: int) -> Interva
     """The interval of a model; None where its workspace has too few validation windows, or is not there."""
     try:
         data = choose_windows(found, "valid", None).series
-    except RnnlmError:
+    except (InputError, UsageError):
         return None
     return half_width(forecasts(network, data, batch_size), data.truth())
 

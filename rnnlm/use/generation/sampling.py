@@ -9,6 +9,8 @@ import torch
 from torch import Tensor
 
 from rnnlm.corpus.tokenizer import FIRST_OUTPUT, UNKNOWN_ID
+from rnnlm.model.likelihood import numbers
+from rnnlm.model.network import Network
 from rnnlm.use.generation.settings import GenerateSettings
 
 
@@ -86,7 +88,43 @@ def draw(log_q: Tensor, temperature: float, chance: Tensor) -> Tensor:
     """
     if temperature == 0:
         return log_q.argmax(-1) + FIRST_OUTPUT
-    reached = (log_q - log_q.amax(-1, keepdim=True)).exp_().cumsum(-1)
+    return _first_beyond((log_q - log_q.amax(-1, keepdim=True)).exp_(), chance)[0] + FIRST_OUTPUT
+
+
+def draw_by_cluster(model: Network, hidden: Tensor, chance: Tensor, *, unknown: bool) -> tuple[Tensor, Tensor]:
+    """The cluster first and then the word, of a network with clusters: hidden (rows, width), chance (rows,) float64.
+
+    The ids (rows,) that `draw` gives for the model's own distribution, without computing all outputs, and their nats
+    (rows,) float64. `<unk>` only if `unknown`.
+    """
+    assert model.bands is not None
+    V, c, first = model.output_matrix, model.bias, model.bands.first
+    log_p = numbers(model.bands.first_log_p(hidden, V, c).double())
+    p = log_p.exp()
+    if not unknown:
+        p[:, UNKNOWN_ID - FIRST_OUTPUT] = 0
+    choices, left = _first_beyond(p, chance)
+    nats = -log_p.gather(1, choices.unsqueeze(1)).squeeze(1)
+    found = choices.clone()
+    for number, (begin, _, _) in enumerate(model.bands):
+        here = (choices == first + number).nonzero().squeeze(1)
+        if len(here):
+            within = numbers(model.bands.within_log_p(number, hidden[here], c).double())
+            words, _ = _first_beyond(within.exp(), left[here])
+            found[here] = begin + words
+            nats[here] -= within.gather(1, words.unsqueeze(1)).squeeze(1)
+    return found + FIRST_OUTPUT, nats
+
+
+def _first_beyond(p: Tensor, chance: Tensor) -> tuple[Tensor, Tensor]:
+    """(rows, choices) of weights → for each row the first whose cumulative weight exceeds the chance's share of all.
+
+    And how far into its own weight that is, from 0 to below 1.
+    """
+    reached = p.cumsum(-1)
     whole = reached[:, -1:]
     wanted = torch.minimum(chance.unsqueeze(1) * whole, whole * (1 - 2**-52))
-    return torch.searchsorted(reached, wanted, right=True).squeeze(1) + FIRST_OUTPUT
+    choices = torch.searchsorted(reached, wanted, right=True)
+    own = p.gather(1, choices)
+    left = (wanted - (reached.gather(1, choices) - own)) / own
+    return choices.squeeze(1), left.squeeze(1).clamp(0, 1 - 2**-52)
