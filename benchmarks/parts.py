@@ -57,7 +57,7 @@ class Side:
 
     def step(self) -> None:
         """Take one step."""
-        gradients.parts_of = parts_of if self._parts else lambda width, threads: [slice(None)]
+        gradients.parts_of = parts_of if self._parts else lambda width, threads: [slice(0, width)]
         batch = next(self._batches)
         began = time.perf_counter()
         computed = self._learner.update(self._objective, batch, 0.004, 0.1).computed

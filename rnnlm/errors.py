@@ -66,6 +66,15 @@ class StoppedError(RnnlmError):
         self.exit_code = 128 + signal_number
 
 
+def exit_code_of(error: BaseException) -> int:
+    """The exit code of a program that ends with an error."""
+    if isinstance(error, RnnlmError):
+        return error.exit_code
+    if isinstance(error, KeyboardInterrupt):
+        return 130
+    return 7 if is_out_of_memory(error) else 5 if isinstance(error, OSError) else 1
+
+
 # How Python, torch, its kernels and CUDA say that memory has run out.
 _NO_MEMORY = ("out of memory", "allocate memory", "not enough memory", "could not create a primitive", "bad_alloc",
               "could not execute a primitive", "could not create a memory", "failed to allocate",

@@ -21,8 +21,10 @@ import torch
 from rnnlm.app.opening import open_pipeline, open_windows
 from rnnlm.app.request import SECTIONS, Request
 from rnnlm.app.train.run import described, train_or_find
+from rnnlm.app.train.together import together
 from rnnlm.errors import UsageError
 from rnnlm.files import Advance
+from rnnlm.launched import follows
 from rnnlm.renamed import RENAMED
 from rnnlm.training.progress import Progress
 
@@ -51,14 +53,18 @@ def train(
         if window is not None:
             table = Request("window", {"paths": paths, "out": root}, _flags(window, _WINDOW), _WINDOW, environment={})
             table.check_all()
-            pipeline, _ = open_windows(table, watcher)
-            paths, root = [str(pipeline.workspace.path)], None
+            if not follows():
+                paths, root = [str(open_windows(table, watcher)[0].workspace.path)], None
         flags = _flags(settings, _TRAIN)
         request = Request("train", {"paths": paths, "out": root}, flags, _TRAIN, environment={}, started_at=started_at)
         request.check_all()
-        pipeline = open_pipeline(request, watcher)
-        with described(pipeline) as (run, device):
-            return train_or_find(pipeline, run, device, watcher.watching).target
+
+        def trained() -> Path:
+            pipeline = open_pipeline(request, watcher)
+            with described(pipeline) as (run, device):
+                return train_or_find(pipeline, run, device, watcher.watching).target
+
+        return together(request, watcher, trained)
     finally:
         torch.set_num_threads(threads)
 

@@ -36,8 +36,10 @@ from rnnlm.use.generation.settings import DrawSettings, GenerateSettings, NextSe
 from rnnlm.use.ladder.settings import LadderSettings
 from rnnlm.use.rescoring.settings import RescoreSettings
 from rnnlm.use.scoring.settings import PairSettings, ScoreSettings
+from rnnlm.workers import cores
 
 if TYPE_CHECKING:
+    from rnnlm.training.ranks import Ranks
     from rnnlm.workspace import Workspace
 
 S = TypeVar("S")
@@ -99,7 +101,7 @@ class Request:
     """The command, its arguments, and its flags by name (None where not given).
 
     `environment` has the `RNNLM_…` variables: empty for a call from Python. A time budget counts from `started_at` on
-    the monotonic clock, None for the start of the process.
+    the monotonic clock, None for the start of the process; `ranks` are several processes that train together.
     """
 
     command: str
@@ -109,6 +111,7 @@ class Request:
     config: Path | None = None
     environment: Mapping[str, str] = dataclasses.field(default_factory=lambda: os.environ)
     started_at: float | None = None
+    ranks: "Ranks | None" = None
 
     def __post_init__(self) -> None:
         self._resolved: dict[type[Any], Resolved[Any]] = {}
@@ -119,6 +122,11 @@ class Request:
     def run(self) -> RunSettings:
         """How the command runs."""
         return self.settings(RunSettings).settings
+
+    @property
+    def processes(self) -> int:
+        """How many prepare a text; a call from Python has none beside itself, which would run its script again."""
+        return self.run.threads or cores() if self.environment else 1
 
     @cached_property
     def workspace(self) -> "Workspace | None":

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from rnnlm.cli.streams import showing_controls
+from rnnlm.errors import UsageError
+from rnnlm.launched import launched
 
 if TYPE_CHECKING:
     from rnnlm.app.request import Request
@@ -32,6 +34,8 @@ class Command:
 
     def run(self, request: "Request") -> None:
         """Import its function, and run it; with --dry-run, show what it would run."""
+        if launched() is not None and (self.name != "train" or request.arguments["dry_run"]):
+            raise UsageError(f"rnnlm {self.name} under torchrun", "only train takes several processes: omit torchrun")
         function = "stages:show_dry_run" if request.arguments.get("dry_run") else self.function
         module, _, name = function.partition(":")
         with showing_controls():

@@ -9,6 +9,7 @@ from typing import Any
 from rnnlm.cli.signals import Leave, raise_for_signals
 from rnnlm.cli.streams import prepare, visible
 from rnnlm.errors import RnnlmError, is_out_of_memory
+from rnnlm.launched import launched
 from rnnlm.renamed import MOVED_COMMANDS, instead_of
 
 
@@ -105,7 +106,12 @@ def _instead(flag: str, message: str, callback: Any) -> str | None:
 
 
 def _report(text: str, code: int) -> int:
-    text = " ".join(text.split())
+    """Write the line, for one of several processes with its number; all of them find what is wrong with a command."""
+    launch, text = launched(), " ".join(text.split())
+    if not text or (launch is not None and launch.rank and code == 2):
+        return code
+    if launch is not None and launch.size > 1:
+        text = f"rank {launch.rank} ends with exit code {code}: {text}"
     with contextlib.suppress(OSError):  # the exit code says it too
         sys.stderr.write(f"rnnlm: {visible(text) if sys.stderr.isatty() else text}\n")
     return code

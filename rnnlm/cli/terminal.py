@@ -18,6 +18,7 @@ from rich.table import Table
 
 from rnnlm.app.request import Request
 from rnnlm.cli.streams import plain, visible
+from rnnlm.launched import follows
 from rnnlm.screen import Grid, View, count, number
 
 
@@ -102,7 +103,7 @@ class Terminal:
 
 def terminal(request: Request) -> Terminal:
     """The terminal with the settings of a request."""
-    return Terminal(json_output=request.run.json, quiet=request.run.quiet)
+    return Terminal(json_output=request.run.json, quiet=request.run.quiet or follows())
 
 
 def _table(grid: Grid, width: int) -> Table:

@@ -19,6 +19,7 @@ from rnnlm.corpus.settings import SPLITS, WORD_KINDS, CleanSettings
 from rnnlm.corpus.sources import BLOCK, line_blocks
 from rnnlm.errors import InputError
 from rnnlm.files import Advance
+from rnnlm.workers import Workers
 
 _SPECIALS = tuple(special.encode() for special in SPECIALS)
 
@@ -51,8 +52,51 @@ class CleanBlock:
     documents: NDArray[np.int64]
     blank: int
     emptied: int
+    characters: int
     raw_bytes: int
     specials: int
+
+
+@dataclass(frozen=True)
+class _Cleaned:
+    """The `text` of the lines of a block that are `kept`; `special` is the first special string that is an error.
+
+    `kept` and `blank` (lines,) are about the raw lines: which give a unit, and which hold nothing.
+    """
+
+    text: bytes
+    kept: NDArray[np.bool_]
+    blank: NDArray[np.bool_]
+    characters: int
+    specials: int
+    size: int
+    special: tuple[int, str] | None
+
+
+class _Cleaning:
+    """A block of raw lines to cleaned ones, without what came before it."""
+
+    def __init__(self, rule: CleanRule, units: UnitRule) -> None:
+        self._cleaner, self._units = Cleaner(rule), units
+        plain = replace(rule, punctuation="keep", special=False, markup=False)
+        self._plain = Cleaner(plain) if units.special_error else None
+
+    def __call__(self, raw: bytes) -> _Cleaned:
+        """Clean every line."""
+        special = None if self._plain is None else _first_special(self._plain.block(raw))
+        before, cleaned = self._cleaner.found, self._cleaner.block(raw)
+        ends = np.flatnonzero(np.frombuffer(cleaned, np.uint8) == 10)
+        empty = np.diff(ends, prepend=-1) == 1
+        blank = np.zeros(len(ends), bool)
+        if empty.any():
+            raw_lines = raw.split(b"\n")
+            for index in np.flatnonzero(empty):
+                blank[index] = not raw_lines[index].decode().strip()
+        kept = np.ones(len(ends), bool) if self._units.blank_lines else ~empty
+        if not kept.all():
+            cleaned = b"".join(line + b"\n" for line in cleaned.split(b"\n") if line)
+        characters = len(cleaned if cleaned.isascii() else cleaned.decode())
+        return _Cleaned(cleaned, kept, blank, characters, self._cleaner.found - before, len(raw), special)
 
 
 def clean_blocks(blocks: Iterable[bytes], rule: CleanRule, units: UnitRule) -> Iterator[CleanBlock]:
@@ -60,25 +104,23 @@ def clean_blocks(blocks: Iterable[bytes], rule: CleanRule, units: UnitRule) -> I
 
     Raises InputError for a special string in the text where the rule says so.
     """
-    cleaner = Cleaner(rule)
-    plain = Cleaner(replace(rule, punctuation="keep", special=False, markup=False)) if units.special_error else None
+    return _clean_blocks(blocks, units, Workers(_Cleaning, rule, units), 0)
+
+
+def _clean_blocks(
+    blocks: Iterable[bytes], units: UnitRule, workers: Workers[_Cleaned], size: int
+) -> Iterator[CleanBlock]:
+    """The same for a text of `size` bytes."""
     fresh = True  # whether the next unit begins a document
-    for raw, numbers in _numbered_lines(blocks, units):
-        if plain is not None:
-            _refuse_specials(plain.block(raw), numbers)
-        before, cleaned = cleaner.found, cleaner.block(raw)
-        ends = np.flatnonzero(np.frombuffer(cleaned, np.uint8) == 10)
-        empty = np.diff(ends, prepend=-1) == 1
-        raw_blank = np.zeros(len(ends), bool)
-        if empty.any():
-            raw_lines = raw.split(b"\n")
-            for index in np.flatnonzero(empty):
-                raw_blank[index] = not raw_lines[index].decode().strip()
-        kept = np.ones(len(ends), bool) if units.blank_lines else ~empty
-        if not units.blank_lines and empty.any():
-            cleaned = b"".join(line + b"\n" for line in cleaned.split(b"\n") if line)
+    for done, numbers in workers.map(_numbered_lines(blocks, units), size):
+        if done.special is not None:
+            raise InputError(
+                f"line {numbers[done.special[0]]} has the special string {done.special[1]}",
+                "remove it, or omit --special-in-text error",
+            )
+        kept, raw_blank = done.kept, done.blank
         # A unit begins a document when the last raw line before it that was kept or blank was blank.
-        starts = np.empty(len(ends), bool)
+        starts = np.empty(len(kept), bool)
         marks = np.flatnonzero(kept | raw_blank)
         starts[marks] = np.concatenate([[fresh], raw_blank[marks[:-1]]]) if len(marks) else []
         if units.blank_lines and len(marks):
@@ -88,7 +130,8 @@ def clean_blocks(blocks: Iterable[bytes], rule: CleanRule, units: UnitRule) -> I
         blank = int((raw_blank & ~kept).sum())
         emptied = int((~kept).sum()) - blank
         documents = np.flatnonzero(starts[kept])
-        yield CleanBlock(cleaned, numbers[kept], documents, blank, emptied, len(raw), cleaner.found - before)
+        sizes = done.characters, done.size, done.specials
+        yield CleanBlock(done.text, numbers[kept], documents, blank, emptied, *sizes)
 
 
 def _numbered_lines(blocks: Iterable[bytes], units: UnitRule) -> Iterator[tuple[bytes, NDArray[np.int64]]]:
@@ -115,48 +158,52 @@ def _numbered_lines(blocks: Iterable[bytes], units: UnitRule) -> Iterator[tuple[
         yield "".join(texts).encode(), np.array(numbers)
 
 
-def _refuse_specials(cleaned: bytes, numbers: NDArray[np.int64]) -> None:
+def _first_special(cleaned: bytes) -> tuple[int, str] | None:
+    """The first line, from 0, that has a special string as a word, and the string."""
     if not any(special in cleaned for special in _SPECIALS):
-        return
-    for number, line in zip(numbers, cleaned.split(b"\n"), strict=False):
-        for word in line.split(b" "):
-            if word in _SPECIALS:
-                raise InputError(
-                    f"line {number} has the special string {word.decode()}",
-                    "remove it, or omit --special-in-text error",
-                )
+        return None
+    words = ((number, word) for number, line in enumerate(cleaned.split(b"\n")) for word in line.split(b" "))
+    return next(((number, word.decode()) for number, word in words if word in _SPECIALS), None)
 
 
-def clean(raw: Path, directory: Path, rule: CleanRule, units: UnitRule, progress: Advance) -> dict[str, Any]:
+def clean(
+    raw: Path, directory: Path, rule: CleanRule, units: UnitRule, progress: Advance, processes: int = 1
+) -> dict[str, Any]:
     """Clean every split of the `raw` stage into `directory`: text, line map and document starts; the counts.
 
     Raises InputError when cleaning leaves nothing of the training split.
     """
-    report: dict[str, Any] = {}
-    for split in SPLITS:
-        counts = {"units": 0, "characters": 0, "blank_lines": 0, "emptied_lines": 0, "documents": 0,
-                  "special_strings": 0}  # fmt: skip
-        with (
-            durable(directory / f"{split}.txt") as text,
-            npy_writer(directory / f"{split}.lines.npy", np.uint32) as lines,
-            npy_writer(directory / f"{split}.documents.npy", np.uint32) as documents,
-        ):
-            for block in clean_blocks(line_blocks(raw / f"{split}.txt"), rule, units):
-                text.write(block.text)
-                lines.append(block.lines)
-                documents.append(block.documents + counts["units"])
-                counts["units"] += len(block.lines)
-                counts["characters"] += len(block.text if block.text.isascii() else block.text.decode())
-                counts["blank_lines"] += block.blank
-                counts["emptied_lines"] += block.emptied
-                counts["documents"] += len(block.documents)
-                counts["special_strings"] += block.specials
-                progress(block.raw_bytes)
-        report[split] = counts
-        had_lines = (raw / f"{split}.txt").stat().st_size > 0
-        if counts["units"] == 0 and (split == "train" or had_lines):
-            raise InputError(
-                f"nothing is left of the {split} split after cleaning",
-                "give text with words in it, or clean less: --punctuation keep, or --prepared",
-            )
-    return {"splits": report}
+    with Workers(_Cleaning, rule, units, processes=processes) as workers:
+        return {"splits": {split: _clean(raw, directory, split, units, workers, progress) for split in SPLITS}}
+
+
+def _clean(
+    raw: Path, directory: Path, split: str, units: UnitRule, workers: Workers[_Cleaned], progress: Advance
+) -> dict[str, int]:
+    """Clean one split; the counts."""
+    source = raw / f"{split}.txt"
+    size = source.stat().st_size
+    counts = {"units": 0, "characters": 0, "blank_lines": 0, "emptied_lines": 0, "documents": 0,
+              "special_strings": 0}  # fmt: skip
+    with (
+        durable(directory / f"{split}.txt") as text,
+        npy_writer(directory / f"{split}.lines.npy", np.uint32) as lines,
+        npy_writer(directory / f"{split}.documents.npy", np.uint32) as documents,
+    ):
+        for block in _clean_blocks(line_blocks(source), units, workers, size):
+            text.write(block.text)
+            lines.append(block.lines)
+            documents.append(block.documents + counts["units"])
+            counts["units"] += len(block.lines)
+            counts["characters"] += block.characters
+            counts["blank_lines"] += block.blank
+            counts["emptied_lines"] += block.emptied
+            counts["documents"] += len(block.documents)
+            counts["special_strings"] += block.specials
+            progress(block.raw_bytes)
+    if counts["units"] == 0 and (split == "train" or size):
+        raise InputError(
+            f"nothing is left of the {split} split after cleaning",
+            "give text with words in it, or clean less: --punctuation keep, or --prepared",
+        )
+    return counts

@@ -53,12 +53,17 @@ _CACHE_WORDS = 500_000
 _BATCH_CHARACTERS = 2**20
 
 
+def splits_words(kind: str, rule: CleanRule) -> bool:
+    """Whether tokens are not the space-separated words of cleaned text."""
+    return not (kind == "whitespace" or (kind == "word" and rule.punctuation == "remove"))
+
+
 class Segmenter:
     """Cleaned lines to lines of tokens. A tokenizer is needed only for learned tokens."""
 
     def __init__(self, kind: str, rule: CleanRule, tokenizer: Tokenizer | None = None) -> None:
         self._kind = kind
-        self._whole_words = kind == "whitespace" or (kind == "word" and rule.punctuation == "remove")
+        self._whole_words = not splits_words(kind, rule)
         self._pre_tokenizer = pre_tokenizer(kind) if kind in WORD_KINDS else None
         self._cache: dict[str, str] = {}
         self._bytes = {byte: shown(character, "byte") for byte, character in enumerate(byte_characters())}

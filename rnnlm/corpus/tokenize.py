@@ -4,6 +4,7 @@ Which tokens get an id, and which id, is decided by the next stage.
 """
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,11 @@ from rnnlm.corpus.foreign.imported import Imported
 from rnnlm.corpus.normalizer import CleanRule
 from rnnlm.corpus.settings import SPLITS
 from rnnlm.corpus.sources import line_blocks
-from rnnlm.corpus.text import Segmenter
+from rnnlm.corpus.text import Segmenter, splits_words
 from rnnlm.corpus.tokenizer import build_tokenizer, learn_merges, load_tokenizer
 from rnnlm.errors import ArtifactError
 from rnnlm.files import Advance
+from rnnlm.workers import Workers
 
 SAMPLE_MEGABYTES = 20  # of train, at most, that subwords are learned from
 _EXAMPLE_TOKENS = 12
@@ -30,39 +32,63 @@ def tokenize(
     vocab_size: int,
     imported: Imported | None,
     progress: Advance,
+    processes: int = 1,
 ) -> dict[str, Any]:
     """Write the tokens of every split into `directory`, and `subwords.json` or `imported.json`; the counts."""
     report: dict[str, Any] = {"kind": kind}
-    tokenizer = None
+    tokenizer: str | None = None
     if kind == "bpe":
         lines, sample = _sample_lines(clean / "train.txt", SAMPLE_MEGABYTES * 10**6)
         tokens, merges = learn_merges(lines, vocab_size)
         write_json(directory / "subwords.json", {"tokens": tokens, "merges": merges})
-        tokenizer = build_tokenizer(kind, _no_cleaning(rule), tokens, merges)
+        tokenizer = build_tokenizer(kind, _no_cleaning(rule), tokens, merges).to_str()
         report |= {"sample_bytes": sample, "learned_tokens": len(tokens)}
     elif imported is not None:
         write_bytes(directory / "imported.json", imported.tokenizer_json.encode())
-        tokenizer = load_tokenizer(imported.tokenizer_json, "the imported tokenizer")
-    segmenter = Segmenter(kind, rule, tokenizer)
-    report["splits"] = {
-        split: _split(clean / f"{split}.txt", directory / f"{split}.txt", segmenter, progress) for split in SPLITS
-    }
+        tokenizer = imported.tokenizer_json
+    processes = processes if splits_words(kind, rule) else 1  # otherwise the tokens are there already
+    with Workers(_Segmenting, kind, rule, tokenizer, processes=processes) as workers:
+        report["splits"] = {
+            split: _split(clean / f"{split}.txt", directory / f"{split}.txt", workers, progress) for split in SPLITS
+        }
     return report
 
 
-def _split(source: Path, target: Path, segmenter: Segmenter, progress: Advance) -> dict[str, Any]:
+@dataclass(frozen=True)
+class _Segmented:
+    """The `text` of the tokens of a block, and how many lines and tokens it has."""
+
+    text: bytes
+    lines: int
+    tokens: int
+
+
+class _Segmenting:
+    """A block of cleaned lines to lines of tokens."""
+
+    def __init__(self, kind: str, rule: CleanRule, tokenizer: str | None) -> None:
+        learned = None if tokenizer is None else load_tokenizer(tokenizer, "the imported tokenizer")
+        self._segmenter = Segmenter(kind, rule, learned)
+
+    def __call__(self, cleaned: bytes) -> _Segmented:
+        """The tokens of every line."""
+        text = self._segmenter.block(cleaned)
+        lines = text.count(b"\n")
+        # One space separates two tokens, so a line has one token more than spaces, and an empty one none.
+        return _Segmented(text, lines, text.count(b" ") + lines - _empty_lines(text))
+
+
+def _split(source: Path, target: Path, workers: Workers[_Segmented], progress: Advance) -> dict[str, Any]:
     lines = tokens = 0
     example: list[str] = []
+    blocks = ((block, len(block)) for block in line_blocks(source))
     with durable(target) as file:
-        for block in line_blocks(source):
-            segmented = segmenter.block(block)
-            file.write(segmented)
-            ends = segmented.count(b"\n")
-            # One space separates two tokens, so a line has one token more than spaces, and an empty one none.
-            tokens += segmented.count(b" ") + ends - _empty_lines(segmented)
-            lines += ends
-            example = example or segmented.split(b"\n", 1)[0].decode().split(" ")[:_EXAMPLE_TOKENS]
-            progress(len(block))
+        for segmented, size in workers.map(blocks, source.stat().st_size):
+            file.write(segmented.text)
+            tokens += segmented.tokens
+            lines += segmented.lines
+            example = example or segmented.text.split(b"\n", 1)[0].decode().split(" ")[:_EXAMPLE_TOKENS]
+            progress(size)
     return {"lines": lines, "tokens": tokens, "example": example}
 
 

@@ -8,13 +8,14 @@ import heapq
 import itertools
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from rnnlm.arrays import npy_writer
@@ -36,6 +37,7 @@ from rnnlm.corpus.tokenizer import (
 )
 from rnnlm.errors import InputError
 from rnnlm.files import Advance, read_input
+from rnnlm.workers import Workers
 
 _DISTINCT_IN_MEMORY = 2_000_000
 _SHOWN = 10
@@ -50,7 +52,15 @@ class VocabRule:
     lexicon: tuple[str, ...] | None = None
 
 
-def count_tokens(path: Path, limit: int = _DISTINCT_IN_MEMORY) -> Iterator[tuple[bytes, int]]:
+class _Counting:
+    """A block of tokens to how often each occurs."""
+
+    def __call__(self, tokens: bytes) -> dict[bytes, int]:
+        """The counts of the distinct tokens."""
+        return dict(Counter(split_tokens(tokens)))
+
+
+def count_tokens(path: Path, limit: int = _DISTINCT_IN_MEMORY, processes: int = 1) -> Iterator[tuple[bytes, int]]:
     """Each distinct token of a tokens file with its count, in byte order; `</s>` counts the lines.
 
     Holds `limit` distinct tokens and those of a block in memory; the others are on disk as sorted runs.
@@ -58,8 +68,9 @@ def count_tokens(path: Path, limit: int = _DISTINCT_IN_MEMORY) -> Iterator[tuple
     counts: Counter[bytes] = Counter()
     with ExitStack() as stack:
         runs: list[Iterable[tuple[bytes, int]]] = []
-        for block in line_blocks(path):
-            counts.update(split_tokens(block))
+        workers = stack.enter_context(Workers(_Counting, processes=processes))
+        for found, _ in workers.map(((block, None) for block in line_blocks(path)), path.stat().st_size):
+            counts.update(found)
             if len(counts) > limit:
                 runs.append(_spill(counts, stack, path.parent))
                 counts = Counter()
@@ -110,7 +121,14 @@ def choose(counts: dict[str, int], rule: VocabRule) -> list[str]:
 
 
 def vocab(
-    tokens: Path, directory: Path, *, kind: str, rule: CleanRule, choice: VocabRule, progress: Advance
+    tokens: Path,
+    directory: Path,
+    *,
+    kind: str,
+    rule: CleanRule,
+    choice: VocabRule,
+    progress: Advance,
+    processes: int = 1,
 ) -> dict[str, Any]:
     """Write `vocabulary.tsv`, `tokenizer.json` and the ids and line offsets of every split; the counts."""
     counts: dict[str, int] = {}
@@ -118,7 +136,7 @@ def vocab(
     dropped_most: list[tuple[int, str]] = []
     backwards = _inverse(tokens, kind)
     lexicon = frozenset(choice.lexicon or ())
-    for raw_token, count in count_tokens(tokens / "train.txt"):
+    for raw_token, count in count_tokens(tokens / "train.txt", processes=processes):
         token = backwards.get(raw_token.decode()) if backwards is not None else raw_token.decode()
         if token is None:
             continue
@@ -138,11 +156,13 @@ def vocab(
     unknown_most = sorted(dropped_most, key=lambda item: (-item[0], item[1]))[:_SHOWN]
     unknown_count = counts.get(UNKNOWN, 0)
     counts[UNKNOWN] = 0
-    table = IdTable(names, kind)
-    splits = {}
     frequencies = np.zeros(len(names), np.int64)
-    for split in SPLITS:
-        splits[split] = _encode(tokens / f"{split}.txt", directory, split, table, frequencies, progress)
+    dtype = np.uint16 if len(names) <= 2**16 else np.uint32
+    with Workers(_Encoding, names, kind, dtype, processes=processes) as workers:
+        splits = {
+            split: _encode(tokens / f"{split}.txt", directory, split, workers, dtype, frequencies, progress)
+            for split in SPLITS
+        }
     write_bytes(directory / "tokenizer.json", str(tokenizer.to_str(pretty=True)).encode())
     with durable(directory / "vocabulary.tsv") as file:
         file.write(b"id\ttoken\tcount\n")
@@ -194,26 +214,38 @@ def _tokenizer(tokens: Path, kind: str, rule: CleanRule, counts: dict[str, int],
     return build_tokenizer(kind, rule, choose(counts, choice))
 
 
+class _Encoding:
+    """A block of tokens to ids of a type, and the number of words outside the vocabulary."""
+
+    def __init__(self, names: Sequence[str], kind: str, dtype: type[Any]) -> None:
+        self._table, self._dtype = IdTable(names, kind), dtype
+
+    def __call__(self, tokens: bytes) -> tuple[NDArray[Any], int]:
+        """The ids of every line."""
+        encoded = self._table.block(tokens)
+        return encoded.ids.astype(self._dtype), encoded.out_of_vocabulary
+
+
 def _encode(
-    path: Path, directory: Path, split: str, table: IdTable, frequencies: Any, progress: Advance
-) -> dict[str, Any]:
-    dtype = np.uint16 if len(frequencies) <= 2**16 else np.uint32
+    path: Path, directory: Path, split: str, workers: Workers[tuple[NDArray[Any], int]], dtype: type[Any],
+    frequencies: NDArray[np.int64], progress: Advance,
+) -> dict[str, Any]:  # fmt: skip
     total = unknown = outside = 0
     with (
         npy_writer(directory / f"{split}.ids.npy", dtype) as ids,
         npy_writer(directory / f"{split}.offsets.npy", np.int64) as offsets,
     ):
         offsets.append(np.zeros(1, np.int64))
-        for block in line_blocks(path):
-            encoded = table.block(block)
-            ids.append(encoded.ids)
-            offsets.append(np.flatnonzero(encoded.ids == END_ID) + 1 + total)
-            total += len(encoded.ids)
-            unknown += int((encoded.ids == UNKNOWN_ID).sum())
-            outside += encoded.out_of_vocabulary
+        blocks = ((block, len(block)) for block in line_blocks(path))
+        for (numbers, missing), size in workers.map(blocks, path.stat().st_size):
+            ids.append(numbers)
+            offsets.append(np.flatnonzero(numbers == END_ID) + 1 + total)
+            total += len(numbers)
+            unknown += int((numbers == UNKNOWN_ID).sum())
+            outside += missing
             if split == "train":
-                frequencies += np.bincount(encoded.ids, minlength=len(frequencies))
-            progress(len(block))
+                frequencies += np.bincount(numbers, minlength=len(frequencies))
+            progress(size)
     return {"tokens": total, "unknown_tokens": unknown, "out_of_vocabulary_tokens": outside}
 
 

@@ -1,12 +1,12 @@
 """The device and the number of threads."""
 
 import contextlib
-import os
 from collections.abc import Iterator
 
 import torch
 
 from rnnlm.errors import UsageError
+from rnnlm.workers import cores
 
 
 def choose_device(name: str) -> str:
@@ -20,10 +20,9 @@ def choose_device(name: str) -> str:
     return name
 
 
-def set_threads(threads: int | None) -> int:
-    """Use that many threads, by default all that this process may use; returns the number."""
-    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    count = threads or available
+def set_threads(threads: int | None, processes: int = 1) -> int:
+    """Use that many threads, by default the share of one of `processes` in all that it may use; returns the number."""
+    count = threads or max(1, cores() // processes)
     torch.set_num_threads(count)
     return count
 

@@ -23,8 +23,8 @@ class SideBySide:
         Exceptions of the parts are raised.
         """
         first, *rest = parts
-        if not rest:
-            return [first()]
+        if not rest or torch.get_num_threads() == 1:
+            return [part() for part in parts]
         if self._others is None:
             self._others = ThreadPoolExecutor(torch.get_num_threads())
         threads = max(1, torch.get_num_threads() // len(parts))

@@ -14,13 +14,18 @@ from rnnlm.corpus.labels.labelled import LabelledText
 from rnnlm.corpus.padded import Sentences
 from rnnlm.corpus.text import TextRules
 from rnnlm.corpus.tokenizer import FIRST_OUTPUT, UNKNOWN_ID
+from rnnlm.model.architecture import Architecture
+from rnnlm.model.cells.form import bare
+from rnnlm.model.cells.library import find_cell
 from rnnlm.model.network import Network
+from rnnlm.model.outputs.cuts import Cut
 from rnnlm.model.sealed import text_description
 from rnnlm.tables.series import Series
+from rnnlm.training.defaults import cut_of
 from rnnlm.training.language import LanguageObjective, language_report, output_counts
 from rnnlm.training.objective import Objective
 from rnnlm.training.sequences import SequenceObjective, forecast_report, label_counts, labels_report
-from rnnlm.training.settings import SettledSettings
+from rnnlm.training.settings import SettledSettings, is_forced
 from rnnlm.training.temperature import calibrate
 
 
@@ -215,3 +220,16 @@ class SeriesData(Data):
     def report(self, network: Network, deadline: float | None) -> dict[str, Any]:
         """Root mean square errors on the validation split."""
         return forecast_report(network, self.valid)
+
+
+def architecture_of(settings: SettledSettings, data: Data, dimensions: int) -> Architecture:
+    """The network that settled settings describe, for this data."""
+    cut = cut_of(settings, data.counts, dimensions) if isinstance(data, LanguageData) else Cut((), ())
+    cell = find_cell(settings.cell, settings.equation)
+    return Architecture(
+        cell.name, data.size.vocabulary, dimensions if data.size.vocabulary else 0, settings.hidden,
+        settings.layers, settings.tied, task=data.task, features=data.size.features, labels=len(data.size.labels),
+        summary=settings.pooling, equations=bare(cell.text), feedback=settings.feedback, forced=is_forced(settings),
+        direct=settings.skip_connection, cuts=cut.cuts,
+        widths=cut.widths, read_out=settings.read_out,
+    )  # fmt: skip

@@ -2,7 +2,7 @@
 
 import contextlib
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,7 @@ from rnnlm.training.average import Average
 from rnnlm.training.gradients import Computed, Gradients
 from rnnlm.training.objective import Batch, Objective
 from rnnlm.training.optimizer import clip_gradients, load_optimizer, make_optimizer, optimizer_tensors, set_rate
+from rnnlm.training.ranks import Ranks
 from rnnlm.training.settings import SettledSettings
 
 
@@ -37,11 +38,14 @@ class Update:
 
 
 class Learner:
-    """A network with its optimizer, its averaged weights if any, and the generator of its dropout."""
+    """A network with its optimizer, its averaged weights if any, and the generator of its dropout.
 
-    def __init__(self, model: Network, settings: SettledSettings) -> None:
+    With `ranks` it is one of several that take the same steps, each with a part of every batch.
+    """
+
+    def __init__(self, model: Network, settings: SettledSettings, ranks: Ranks | None = None) -> None:
         self.model, self._settings = model, settings
-        self._gradients = Gradients(model, settings)
+        self._gradients = Gradients(model, settings, ranks)
         self._optimizer = make_optimizer(model, settings)
         self._average: Average | None = None
 
@@ -67,6 +71,11 @@ class Learner:
         """Plain gradient descent scales its step by the length of the segment."""
         back = self._settings.steps_back
         return 1.0 if self._settings.optimizer == "adamw" or back is None else steps / back
+
+    @property
+    def stop_signal(self) -> int | None:
+        """The signal that asked another process to stop, if any."""
+        return None
 
     @property
     def averages(self) -> bool:
@@ -112,8 +121,8 @@ class Learner:
         tensors["noise"] = _array(self._gradients.generator.get_state())
         return tensors
 
-    def restore(self, tensors: Tensors) -> States:
-        """Restore the result of `gathered`; returns the carried states.
+    def restore(self, tensors: Tensors, batches: Mapping[str, Any]) -> States:
+        """Restore the result of `gathered`, with the batches at this position; returns the carried states.
 
         Raises ArtifactError, KeyError, TypeError, ValueError or RuntimeError if it does not fit.
         """

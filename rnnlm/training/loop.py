@@ -49,13 +49,14 @@ class Trainer:
         journal: Journal | None = None,
         record: Record | None = None,
         tries: int = TRIES,
+        learner: Learner | None = None,
     ) -> None:
-        """`budget` bounds the run where the settings do not.
+        """`budget` bounds the run where the settings do not; `learner` is that of the model, if it exists.
 
         A run with a budget keeps a `journal`; one with a `record` replays its steps. A run that diverges gives up after
         `tries` returns to good weights.
         """
-        self._learner = Learner(model, settings)
+        self._learner = learner or Learner(model, settings)
         self._objective, self._settings, self._observer = objective, settings, observer
         self._directory, self._run = directory, identity or Identity({}, {}, {}, "")
         self._journal, self._tries = journal, tries
@@ -90,7 +91,7 @@ class Trainer:
                 done = state.fraction >= 1.0
                 self._log(log, last=done)
                 self._observer.progress(self._progress(loss))
-                number, every = self._observer.stop_signal(), self._settings.checkpoint_steps
+                number, every = self._stop_signal(), self._settings.checkpoint_steps
                 waited = time.monotonic() - saved_at
                 due = waited >= self._intervals[saved_step > 0] or bool(every and state.step % every == 0)
                 if done:  # a budget has no time for it
@@ -101,6 +102,11 @@ class Trainer:
                 if number is not None and saved_step == state.step:
                     raise Stopped(number)
         return self._outcome()
+
+    def _stop_signal(self) -> int | None:
+        """The signal that asks the run to stop, if any."""
+        number = self._observer.stop_signal()
+        return self._learner.stop_signal if number is None else number
 
     def _begin(self, *, resume: bool) -> RunState:
         """Start, or continue from the newest checkpoint, to which logs and journal are truncated."""
@@ -269,8 +275,8 @@ class Trainer:
         """Restore everything from a checkpoint; ArtifactError if it does not fit."""
         try:
             self._state = RunState.from_json(checkpoint.state["run"])
-            self._objective.states = self._learner.restore(checkpoint.tensors)
             self._objective.batches.restore(checkpoint.state["batches"])
+            self._objective.states = self._learner.restore(checkpoint.tensors, checkpoint.state["batches"])
             self._clock.restore(checkpoint.state["pace"])
         except (KeyError, TypeError, ValueError, RuntimeError, OverflowError):
             name = f"checkpoint step-{checkpoint.step:012}"

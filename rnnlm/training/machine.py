@@ -11,9 +11,10 @@ import torch
 from rnnlm.version import __version__
 
 
-def this_machine(device: str) -> dict[str, Any]:
-    """What rounding depends on: versions, threads, device and processor."""
-    return {
+def this_machine(device: str, processes: int) -> dict[str, Any]:
+    """What rounding depends on: versions, threads, `processes` if there are several, device and processor."""
+    several = {"processes": processes} if processes > 1 else {}
+    return several | {
         "rnnlm": __version__, "torch": torch.__version__, "numpy": np.__version__, "threads": torch.get_num_threads(),
         "device": device, "processor": f"{_processor()} ({torch.backends.cpu.get_cpu_capability()})",
     }  # fmt: skip
@@ -31,6 +32,7 @@ def _processor() -> str:
 
 def no_promise(then: Mapping[str, Any], now: Mapping[str, Any]) -> str | None:
     """Why a run begun on `then` may end in other bytes on `now`, in words; None if nothing changed."""
+    then, now = ({"processes": 1, **machine} for machine in (then, now))
     changed = [f"{name} {then.get(name)} is {value} now" for name, value in now.items() if then.get(name) != value]
     if not changed:
         return None

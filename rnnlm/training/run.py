@@ -191,9 +191,9 @@ def settle(place: Place) -> None:
     shutil.rmtree(place.target / CHECKPOINTS, ignore_errors=True)
 
 
-def write_timing(directory: Path, seconds: float, tokens: int, operations: int, device: str) -> None:
-    """Add the run's totals, relative to the matrix-product peak measured now."""
-    peak = matrix_peak(device)
+def write_timing(directory: Path, seconds: float, tokens: int, operations: int, device: str, processes: int) -> None:
+    """Add the run's totals, relative to the peak of matrix products in all `processes`, measured now in this one."""
+    peak = processes * matrix_peak(device)
     totals = {
         "seconds": round(seconds, 3),
         "tokens_per_second": round(tokens / seconds, 1),

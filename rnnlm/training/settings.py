@@ -31,6 +31,10 @@ def _budget(value: str) -> str | None:
     return duration(value) or (None if seconds(value) >= SHORTEST_BUDGET else f"must be {SHORTEST_BUDGET} s or more")
 
 
+def _parts(value: int) -> str | None:
+    return None if value > 0 and value & (value - 1) == 0 else "must be 1, 2, 4, 8 …"
+
+
 @dataclass(frozen=True)
 class NetworkSettings:
     """The network: its cell, its size and its forms."""
@@ -166,6 +170,10 @@ class BatchSettings:
     batch_size: int | None = setting(
         None, "streams or sentences in a batch", at_least(1), auto="follows from the corpus"
     )
+    parts: int | None = setting(
+        None, "parts of a batch, added in a fixed order, so that 1, 2, 4 … processes give the same bytes", _parts,
+        auto="one for each core"
+    )  # fmt: skip
     bptt: str | None = setting(
         None, "time steps that gradients are propagated through, or full", _bptt,
         auto="35; 100 for characters and bytes"

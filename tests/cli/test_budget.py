@@ -12,9 +12,9 @@ import pytest
 
 from rnnlm.app.request import SECTIONS
 from rnnlm.app.train import budget as budget_run
-from rnnlm.app.train.budget import Reserved
 from rnnlm.builtin.recipes import read_recipe, recipe_names
 from rnnlm.config import resolve
+from rnnlm.training.reserve import Reserved
 
 SHORT = ("--budget", "20s", "--hidden", "32", "--json")
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from conftest import needs
 
-from rnnlm.cli.show.inspect import course
+from rnnlm.views.bars import course
 
 QUICK = ("--positions", 4, "--lags", 6, "--jacobians", 2)
 

@@ -167,7 +167,7 @@ def test_the_same_parts_give_the_same_bits() -> None:
 
 
 def test_parts_are_even_and_divide_the_threads() -> None:
-    assert parts_of(64, 1) == parts_of(8, 4) == parts_of(31, 2) == [slice(None)]
+    assert (parts_of(64, 1), parts_of(8, 4), parts_of(31, 2)) == ([slice(0, 64)], [slice(0, 8)], [slice(0, 31)])
     for width, threads, count in [(32, 2, 2), (64, 4, 4), (64, 8, 4), (64, 6, 3), (49, 3, 3), (100, 16, 4)]:
         parts = parts_of(width, threads)
         assert len(parts) == count

@@ -218,7 +218,7 @@ def test_a_text_read_differently_from_the_journal_is_refused(tmp_path: Path, mon
 
 
 def test_another_machine_is_told_apart() -> None:
-    here = this_machine("cpu")
+    here = this_machine("cpu", 1)
     assert no_promise(here, here) is None
     doubt = no_promise({**here, "threads": 7, "torch": "1.0"}, here)
     assert doubt is not None

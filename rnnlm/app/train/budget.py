@@ -1,8 +1,7 @@
 """`rnnlm train --budget`: the settings for the remaining time, by the rule or from an unfinished run."""
 
-import math
 import time
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,34 +14,14 @@ from rnnlm.model.peak import recurrent_speed
 from rnnlm.training.budget import BudgetChoice, Situation, choose
 from rnnlm.training.budget_clock import Budget, started_at
 from rnnlm.training.data import Data, LanguageData
+from rnnlm.training.following import speed_of_all
+from rnnlm.training.reserve import Reserved
 from rnnlm.training.settings import TrainSettings
 from rnnlm.training.temperature import CALIBRATION_TOKENS
 
-_EVALUATION = 0.02  # of the budget for the temperature and the validation metric, at most a minute
 _AS_TRAINING = 1.5  # times the seconds of a trained token for one that is only read: the weights are read each time
 _MEASURING = 0.01  # of the budget for the machine's speed, from half a second to three
 _LEAST = 1.0  # seconds to train in
-_EXIT = 0.7  # seconds for the machine's peak, and for Python to leave
-_BYTES_PER_SECOND = 60e6  # of weights that are written, read back for digests and sealed
-
-
-@dataclass(frozen=True)
-class Reserved:
-    """Seconds reserved after training: for the `evaluation`, and for `sealing` the model."""
-
-    evaluation: float
-    sealing: float
-
-    @classmethod
-    def of(cls, budget: float, parameters: int, evaluation: float = math.inf) -> "Reserved":
-        """For a model with this many parameters; `evaluation` is its expected time, if known."""
-        evaluation = min(60.0, _EVALUATION * budget, evaluation)
-        return cls(evaluation, _EXIT + 4 * parameters / _BYTES_PER_SECOND)
-
-    @property
-    def seconds(self) -> float:
-        """The sum of both."""
-        return self.evaluation + self.sealing
 
 
 def budget_of(
@@ -69,7 +48,8 @@ def chosen(pipeline: Pipeline, given: TrainSettings, data: Data, directory: Path
         raise UsageError("--budget with --batching sentences", "omit --batching")
     embedding = pipeline.settings(EmbedSettings).settings.embedding
     whole = seconds(given.budget or "")
-    speed = recurrent_speed(device, min(max(_MEASURING * whole, 0.5), 3.0))
+    ranks, trial = pipeline.request.ranks, min(max(_MEASURING * whole, 0.5), 3.0)
+    speed = recurrent_speed(device, trial) if ranks is None else speed_of_all(ranks, device, trial)
     spent = time.monotonic() - _start_of(pipeline.request)
     left = whole - spent - Reserved.of(whole, 5_000_000).seconds
     if left < _LEAST and directory is None and not given.plan:
@@ -90,8 +70,3 @@ def _begun(given: TrainSettings, directory: Path) -> tuple[TrainSettings, int]:
         if getattr(given, each.name) is None and each.metadata.get("record", True)
     }
     return replace(given, **values), int(kept["embed"]["embedding"])
-
-
-def validated_tokens(choice: BudgetChoice) -> int:
-    """Tokens for each of four quick validations: 1 % of the time, if they read three times as fast as training."""
-    return round(min(max(0.0075 * choice.seconds * choice.tokens_per_second, 2_000), 50_000))

@@ -14,18 +14,16 @@ from rnnlm.config import FILE, FLAG, Resolved, as_dict
 from rnnlm.corpus.settings import EmbedSettings
 from rnnlm.errors import UsageError
 from rnnlm.model.architecture import Architecture
-from rnnlm.model.cells.form import bare
-from rnnlm.model.cells.library import cell_setting, find_cell
+from rnnlm.model.cells.library import cell_setting
 from rnnlm.model.cooccurrence import cooccurrence_layer
 from rnnlm.model.embedding import INIT_STD, read_layer
 from rnnlm.model.loading import load_network
 from rnnlm.model.network import Network, WeightInit
-from rnnlm.model.outputs.cuts import Cut
 from rnnlm.model.sealed import Sealed, is_sealed, model_config, read_sealed
 from rnnlm.training.budget import INIT_STD as BUDGET_INIT_STD
 from rnnlm.training.budget import BudgetChoice
-from rnnlm.training.data import Data, LanguageData
-from rnnlm.training.defaults import cut_of, fill_in
+from rnnlm.training.data import Data, LanguageData, architecture_of
+from rnnlm.training.defaults import fill_in
 from rnnlm.training.identity import Identity
 from rnnlm.training.journal import Record, journal_of
 from rnnlm.training.run import begun_run
@@ -152,21 +150,8 @@ def _settled(
     elif layer is not None:
         pipeline.screen.notice(f"train: starting from the embedding layer in {directory}")
     if base is None:
-        return settings, _architecture(settings, data, dimensions), layer
+        return settings, architecture_of(settings, data, dimensions), layer
     return settings, replace(base.architecture, forced=is_forced(settings)), layer
-
-
-def _architecture(settings: SettledSettings, data: Data, dimensions: int) -> Architecture:
-    """The network that settled settings describe, for this data."""
-    cut = cut_of(settings, data.counts, dimensions) if isinstance(data, LanguageData) else Cut((), ())
-    cell = find_cell(settings.cell, settings.equation)
-    return Architecture(
-        cell.name, data.size.vocabulary, dimensions if data.size.vocabulary else 0, settings.hidden,
-        settings.layers, settings.tied, task=data.task, features=data.size.features, labels=len(data.size.labels),
-        summary=settings.pooling, equations=bare(cell.text), feedback=settings.feedback, forced=is_forced(settings),
-        direct=settings.skip_connection, cuts=cut.cuts,
-        widths=cut.widths, read_out=settings.read_out,
-    )  # fmt: skip
 
 
 def network_of(run: Run, device: str, *, fresh: bool) -> Network:

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from rnnlm.app.request import Request
 from rnnlm.app.train.describe import Run, network_of
 from rnnlm.config import seconds
 from rnnlm.directories import in_units
@@ -15,13 +16,17 @@ from rnnlm.model.parameters import parameter_count
 from rnnlm.training.available import memory_left, process_memory
 from rnnlm.training.data import LanguageData
 from rnnlm.training.memory import demand_bytes
+from rnnlm.training.ranks import Ranks
 from rnnlm.training.settings import SettledSettings
 from rnnlm.training.trial import trial_speed
 
 
-def demand(run: Run, settings: SettledSettings | None = None) -> int:
-    """Bytes that a run takes besides the program, or would take with other settings."""
+def demand(run: Run, settings: SettledSettings | None = None, ranks: Ranks | None = None) -> int:
+    """Bytes that a run takes on this machine besides the program, or would take with other settings."""
     settings = settings or run.settings
+    if ranks is not None:
+        own = replace(settings, batch_size=-(-settings.batch_size // ranks.size))
+        return ranks.local * demand(run, own)
     longest = run.data.size.longest or run.data.size.tokens // settings.batch_size
     # For labels and forecasts all segments are kept for the backward pass.
     back = settings.steps_back if isinstance(run.data, LanguageData) else None
@@ -29,11 +34,11 @@ def demand(run: Run, settings: SettledSettings | None = None) -> int:
     return demand_bytes(run.architecture, settings, steps, torch.get_num_threads())
 
 
-def refuse_too_large(run: Run, device: str, *, force: bool) -> None:
-    """OutOfMemoryError, with what to change, for a run that needs more than the available memory, unless `force`."""
+def refuse_too_large(run: Run, device: str, request: Request) -> None:
+    """OutOfMemoryError, with what to change, for a run that needs more than the available memory, unless forced."""
     limit = memory_left() if device == "cpu" else None
-    needed = demand(run)
-    if limit is None or needed <= limit.left or force:
+    needed = demand(run, ranks=request.ranks)
+    if limit is None or needed <= limit.left or request.run.force:
         return
     raise OutOfMemoryError(
         f"training needs about {in_units(needed)} more, and {limit.bound} leaves {in_units(limit.left)}",

@@ -11,10 +11,9 @@ from typing import Any
 
 from rnnlm.app.pipeline import Pipeline, section_order
 from rnnlm.app.request import SECTIONS
-from rnnlm.app.train.budget import Reserved
 from rnnlm.app.train.describe import Run, base_of, describe, network_of
 from rnnlm.app.train.plan import refuse_too_large
-from rnnlm.app.train.session import Watch, resumable, train_network
+from rnnlm.app.train.session import Watch, processes_of, resumable, train_network
 from rnnlm.artifacts import write_bytes
 from rnnlm.config import as_dict, seconds, to_toml
 from rnnlm.corpus.settings import EmbedSettings, PadSettings
@@ -24,10 +23,12 @@ from rnnlm.locks import is_running, tidy
 from rnnlm.model.device import choose_device, set_threads
 from rnnlm.model.network import Network
 from rnnlm.model.sealed import Sealed
+from rnnlm.training.following import check_processes
 from rnnlm.training.identity import CHECKPOINTS, SETTINGS
 from rnnlm.training.journal import JOURNAL, REPLAY
 from rnnlm.training.memory import disk_bytes
 from rnnlm.training.progress import Outcome
+from rnnlm.training.reserve import Reserved
 from rnnlm.training.run import Place, begin, find_place, finish, settle, successor, write_timing
 from rnnlm.training.settings import TrainSettings, check_forms
 
@@ -40,7 +41,7 @@ def described(pipeline: Pipeline) -> Iterator[tuple[Run, str]]:
     """
     request, workspace = pipeline.request, pipeline.workspace
     device = choose_device(request.run.device)
-    set_threads(request.run.threads)
+    set_threads(request.run.threads, 1 if request.ranks is None else request.ranks.local)
     given = pipeline.settings(TrainSettings)
     check_forms(given.settings)
     base = base_of(pipeline, given)
@@ -93,7 +94,8 @@ def train_or_find(pipeline: Pipeline, run: Run, device: str, watch: Watch) -> Pl
 
     place = find()
     if place.state != "sealed":
-        refuse_too_large(run, device, force=pipeline.request.run.force)
+        refuse_too_large(run, device, pipeline.request)
+        check_processes(run.settings, processes_of(pipeline))
     if place.state == "new":
         check_space(models, disk_bytes(run.architecture, run.settings), f"training {place.target}")
     config, replaces = pipeline.request.config, place.state == "new" or place.directory != place.target
@@ -152,7 +154,9 @@ def _train(pipeline: Pipeline, run: Run, place: Place, device: str, watch: Watch
         deadline = outcome.ends_at - Reserved.of(whole, network.parameter_count).sealing
     outcome, report = _measured(network, outcome, run, deadline)
     place.directory.mkdir(parents=True, exist_ok=True)  # the workspace may have been removed meanwhile
-    write_timing(place.directory, outcome.seconds, outcome.tokens_seen, report["operations"], device)
+    write_timing(
+        place.directory, outcome.seconds, outcome.tokens_seen, report["operations"], device, processes_of(pipeline)
+    )
     if run.choice is not None:
         write_bytes(place.directory / REPLAY, _settings(pipeline, run, replay=True))
     finish(place, outcome, run.identity, as_dict(run.settings), report)

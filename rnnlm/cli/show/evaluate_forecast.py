@@ -11,9 +11,9 @@ from rnnlm.model.network import Network
 from rnnlm.screen import Grid, count
 from rnnlm.tables.series import Series
 from rnnlm.use.evaluation.settings import EvaluateSettings
-from rnnlm.use.forecasts.baselines import Baseline, baselines
-from rnnlm.use.forecasts.evaluate import ChosenWindows, Errors, choose_windows, errors, forecasts
-from rnnlm.use.forecasts.interval import interval_of
+from rnnlm.use.forecasts.baselines import Baseline
+from rnnlm.use.forecasts.evaluate import ChosenWindows, choose_windows
+from rnnlm.use.forecasts.report import Measured, measure
 from rnnlm.views.charts import draw_forecast
 
 _PLOTTED = 500  # rows of a picture
@@ -25,48 +25,22 @@ def evaluate_forecast(request: Request, found: FoundModel, network: Network) -> 
     if given.context is not None or given.baseline:
         raise UsageError("--context or --baseline with a forecast", "its baselines are always shown")
     chosen = choose_windows(found, given.split, given.text)
-    series, truth = chosen.series, chosen.series.truth()
-    forecast = forecasts(network, series, given.batch_size)
-    metrics = {"model": errors(forecast, truth)}
-    names = {"model": found.model.name}
-    if network.feeds_back:
-        metrics["forced"] = errors(forecasts(network, series, given.batch_size, forced=True), truth)
-        ahead_ = series.rules.horizon - 1
-        future = f", known up to {ahead_} rows after the window" if ahead_ > 0 else ""
-        names["forced"] = f"{found.model.name} fed true values{future}"
-    others = baselines(chosen.train, series, given.season, chosen.before)
-    metrics |= {each.key: errors(each.forecast, truth) for each in others if each.forecast is not None}
-    names |= {each.key: each.name for each in others}
-    band = interval_of(found, network, given.batch_size) if chosen.split != "valid" else None
-    report = {
-        "task": "forecast", "targets": list(series.rules.targets), "horizon": series.rules.horizon,
-        "windows": len(series), "errors": {method: _json(each) for method, each in metrics.items()},
-        "left_out": {each.key: each.reason for each in others if each.forecast is None}, "split": chosen.split,
-        "table_sha256": chosen.table_sha256, "model_sha256": found.model.model_sha256,
-        "interval": None if band is None else band.described(forecast, truth),
-    }  # fmt: skip
-    screen = terminal(request)
+    measured = measure(found, network, chosen, given.batch_size, given.season)
+    screen, band = terminal(request), measured.interval
     for notice in chosen.notices:
         screen.notice(f"{chosen.name}: {notice}")
     if given.plot is not None:
-        _draw(Path(given.plot), chosen, forecast, others, found.model.name, None if band is None else band.half_width)
-        screen.notice(f"{given.plot}: the last {min(_PLOTTED, len(series)):,} windows of {chosen.name}")
-    _show(screen, report, metrics, names, series, chosen.name)
+        half = None if band is None else band.half_width
+        _draw(Path(given.plot), chosen, measured.forecast, measured.baselines, found.model.name, half)
+        screen.notice(f"{given.plot}: the last {min(_PLOTTED, len(chosen.series)):,} windows of {chosen.name}")
+    _show(screen, measured, chosen.series, chosen.name)
 
 
-def _json(metrics: Errors) -> dict[str, list[float]]:
-    """The errors of one method as JSON, one number per target."""
-    return {"root_mean_square_error": list(metrics.root_mean_square), "nats_per_value": list(metrics.nats_per_value),
-            "mean_absolute_error": list(metrics.mean_absolute)}  # fmt: skip
-
-
-def _show(
-    screen: Terminal, report: dict[str, Any], found: dict[str, Errors], names: dict[str, str], series: Series, what: str
-) -> None:
-    targets = series.rules.targets
+def _show(screen: Terminal, measured: Measured, series: Series, what: str) -> None:
+    targets, report, names = series.rules.targets, measured.report, measured.names
     columns = [f"{metric} {target}" for target in targets for metric in ("RMSE", "MAE")]
     view = Grid("method", *columns, named=0)
-    for method, metrics in found.items():
+    for method, metrics in measured.errors.items():
         pairs = zip(metrics.root_mean_square, metrics.mean_absolute, strict=True)
         view.add_row(names[method], *(f"{number:.4g}" for pair in pairs for number in pair))
     words = [f"{what}: {count(len(series))} windows, {series.rules.ahead}, errors in the data's units"]

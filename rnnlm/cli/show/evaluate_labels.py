@@ -4,8 +4,6 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from rnnlm.app.opening import decoding
 from rnnlm.app.request import Request
 from rnnlm.cli.terminal import Terminal, terminal
@@ -88,9 +86,6 @@ def _confusions(confusion: Confusion) -> Grid:
             view.add_row(name, *(str(number) if number else "·" for number in row))
         return view
     view = Grid("true", "predicted", "times")
-    wrong = matrix - np.diag(np.diag(matrix))
-    for position in np.argsort(-wrong, axis=None, kind="stable")[:_WORST]:
-        row, column = divmod(int(position), len(names))
-        if wrong[row, column]:
-            view.add_row(names[row], names[column], count(int(wrong[row, column])))
+    for truth, predicted, times in confusion.worst(_WORST):
+        view.add_row(truth, predicted, count(times))
     return view

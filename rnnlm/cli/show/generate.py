@@ -5,20 +5,18 @@ import json
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
 
 from rnnlm.app.models import open_language_model
 from rnnlm.app.opening import decoding
 from rnnlm.app.request import Request
 from rnnlm.cli.terminal import Terminal, terminal
-from rnnlm.corpus.text import TextRules
 from rnnlm.screen import Grid
 from rnnlm.use.generation.chat import Session, Turn
-from rnnlm.use.generation.generate import Generated, generate_from
 from rnnlm.use.generation.generate import generate as generated
+from rnnlm.use.generation.generate import generate_from
 from rnnlm.use.generation.next import next_words
-from rnnlm.use.generation.novelty import Copied
-from rnnlm.use.generation.prompt import text_of, unknown_words
+from rnnlm.use.generation.prompt import unknown_words
+from rnnlm.use.generation.record import copied_words, record
 from rnnlm.use.generation.settings import DrawSettings, GenerateSettings, NextSettings
 from rnnlm.use.generation.sources import prompts, training_ids, with_copies
 
@@ -41,12 +39,12 @@ def generate(request: Request) -> None:
         train = training_ids(found, Path(directory), screen.notice) if given.novelty else None
         for number, (text, copied) in enumerate(with_copies(texts, train, given.batch_size)):
             if request.run.json:
-                _write(json.dumps(_record(rules, given, text, copied), ensure_ascii=False) + "\n")
+                _write(json.dumps(record(rules, given, text, copied), ensure_ascii=False) + "\n")
                 continue
             if not streaming:
                 _write(("\n" if number else "") + text.before + text.continued + "\n")
             if copied is not None:
-                _write(f"[{_copied_words(rules, text, copied)}]\n")
+                _write(f"[{copied_words(rules, text, copied)}]\n")
 
 
 def chat(request: Request) -> None:
@@ -94,29 +92,3 @@ def _tell_unknown(screen: Terminal, words: list[str]) -> None:
     if words:
         named = ", ".join(dict.fromkeys(words[:_NAMED])) + (", …" if len(words) > _NAMED else "")
         screen.notice(f"not in the vocabulary, read as <unk>: {named}")
-
-
-def _copied_words(rules: TextRules, text: Generated, copied: Copied) -> str:
-    if not copied.length:
-        return "no token of it occurs in the training text"
-    of = f"{copied.length} of {text.tokens} tokens"
-    return f"copied from the training text, at most {of}: {_run(rules, text, copied)}"
-
-
-def _run(rules: TextRules, text: Generated, copied: Copied) -> str:
-    """The words of a copied run in one line, line ends as </s>."""
-    return text_of(rules, text.ids[copied.start : copied.start + copied.length]).replace("\n", " </s> ").strip()
-
-
-def _record(rules: TextRules, given: GenerateSettings, text: Generated, copied: Copied | None) -> dict[str, Any]:
-    """A text as JSON: log probabilities are natural, under the model's unmodified distribution."""
-    record: dict[str, Any] = {
-        "prompt": text.prompt, "unknown_prompt_words": unknown_words(rules, text.prompt), "text": text.text,
-        "tokens": text.tokens, "nats": text.nats,
-        "log_probabilities": [dataclasses.asdict(each) for each in text.generated_tokens],
-    }  # fmt: skip
-    if given.novelty:
-        record["novelty"] = None if copied is None else {
-            "longest_copied_tokens": copied.length, "copied_text": _run(rules, text, copied),
-        }  # fmt: skip
-    return record

@@ -1,12 +1,10 @@
 """`rnnlm inspect`: a network's dynamics, measured, plotted and shown."""
 
-import math
 import tempfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from rnnlm.app.models import network_of
 from rnnlm.app.request import Request
@@ -18,13 +16,11 @@ from rnnlm.screen import Grid, View
 from rnnlm.use.inspect import LONGEST_LIVED, QUANTILES, Inspection, check_inspectable, in_float64, inspect
 from rnnlm.use.inspect_data import read_windows
 from rnnlm.use.settings import InspectSettings, ModelSettings
+from rnnlm.views.bars import course
 from rnnlm.views.dynamics_plot import Dynamics, draw_dynamics
 from rnnlm.views.graphs import draw_graph, network_graph, recurrence_name
 
 _LAGS = (0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
-_BARS = "▁▂▃▄▅▆▇█"
-_WIDTH = 16  # characters of a sparkline
-_FLOOR = 1e-6  # of the largest number of a sparkline: smaller numbers have the lowest bar
 _SHOWN_STEPS = 12  # of a free run
 
 Views = list[View]
@@ -78,7 +74,7 @@ def _views(inspection: Inspection) -> Views:
     if any(each.keeps for each in inspection.gates):
         views += ["", _half_lives(inspection), *_longest(inspection)]
     if inspection.free_run is not None:
-        views += ["", _free_run(inspection.free_run), _verdict(inspection.free_run)]
+        views += ["", _free_run(inspection.free_run), inspection.free_run.verdict]
     return [*views, ""]
 
 
@@ -90,17 +86,6 @@ def _gradients(inspection: Inspection) -> Grid:
         numbers = (f"{each.mean[lag]:.1e}" for lag in lags)
         view.add_row(f"layer {each.layer}, {each.part}", *numbers, course(each.mean))
     return view
-
-
-def course(values: NDArray[np.float64]) -> str:
-    """Positive numbers as bars on a logarithmic scale over six decades; a space for 0."""
-    some = values[np.linspace(0, len(values) - 1, min(_WIDTH, len(values))).round().astype(int)]
-    top = float(some.max())
-    if top <= 0:
-        return " " * len(some)
-    heights = np.log(np.maximum(some / top, _FLOOR)) / -math.log(_FLOOR) + 1
-    bars = (_BARS[min(int(height * len(_BARS)), len(_BARS) - 1)] for height in heights)
-    return "".join(bar if value > 0 else " " for bar, value in zip(bars, some, strict=True))
 
 
 def _weights(inspection: Inspection) -> Grid:
@@ -170,14 +155,3 @@ def _free_run(run: FreeRun) -> Grid:
 
 def _cell(value: float | None) -> str:
     return "-" if value is None else f"{value:.4g}"
-
-
-def _verdict(run: FreeRun) -> str:
-    """The result of the free run, in words."""
-    if run.kind == "overflow":
-        return f"the state overflows after {len(run.moves)} steps"
-    if run.kind == "fixed point":
-        return f"the state reaches a fixed point at step {run.settled}"
-    if run.kind == "cycle":
-        return f"the state reaches a cycle of {run.period} steps at step {run.settled}"
-    return "the state reaches neither a fixed point nor a cycle of up to 64 steps; try a longer --free-run"

@@ -1,8 +1,6 @@
 """`rnnlm status`: the state of a workspace, its settings, and the recipes."""
 
-from collections.abc import Mapping
 from dataclasses import asdict, fields
-from pathlib import Path
 from typing import Any
 
 from rnnlm.app.pipeline import section_order
@@ -10,11 +8,11 @@ from rnnlm.app.request import SECTIONS, Request
 from rnnlm.builtin.recipes import read_recipe, recipe_names
 from rnnlm.cli.terminal import terminal, valid_metric
 from rnnlm.config import as_dict, outer_name
-from rnnlm.errors import RnnlmError, UsageError
+from rnnlm.errors import UsageError
 from rnnlm.graph import STAGES, chain
-from rnnlm.model.sealed import is_sealed, read_sealed
 from rnnlm.screen import Grid, count
-from rnnlm.training.run import has_successor, model_directories
+from rnnlm.training.model_state import model_state
+from rnnlm.training.run import model_directories
 from rnnlm.workspace import Workspace
 
 
@@ -45,7 +43,7 @@ def status(request: Request) -> None:
         view.add_row(name, states[name], ", ".join(stage.inputs) or "-", stage.shows)
     current = {name for name, state in states.items() if state == "current"}
     identities = {name: read.identity for name in current if (read := workspace.manifest(name)) is not None}
-    models = {path.name: _model(path, identities) for path in model_directories(workspace.path / "models")}
+    models = {path.name: model_state(path, identities) for path in model_directories(workspace.path / "models")}
     for name, found in models.items():
         state = found["state"] + (", replacement unfinished" if "replacement" in found else "")
         view.add_row(f"models/{name}", state, ", ".join(found.get("reads", ())) or "-", _holds(found))
@@ -53,25 +51,6 @@ def status(request: Request) -> None:
     # The pipeline from corpus to model in one line; stages that have not run are in brackets.
     steps = [name if state != "missing" else f"[{name}]" for name, state in states.items()]
     terminal(request).result(report, " → ".join((*steps, "train")), "", view)
-
-
-def _model(path: Path, identities: Mapping[str, str]) -> dict[str, Any]:
-    """The state of a model, by the identities of the current stages."""
-    if not is_sealed(path):
-        return {"state": "unfinished"}
-    replacement = {"replacement": "unfinished"} if has_successor(path) else {}
-    try:
-        model = read_sealed(path)
-    except RnnlmError as error:
-        return {"state": "damaged", "error": str(error), **replacement}
-    data = model.config.get("data", {})
-    reads = {name: data[name] for name in STAGES if name in data}
-    current = all(identities.get(name) == made_from for name, made_from in reads.items())
-    metrics = {
-        name: value for name, value in model.report.items() if name in ("order", "ngrams") or name.startswith("valid_")
-    }
-    state = "current" if current else "trained on earlier data"
-    return {"state": state, "task": model.task, "reads": list(reads), **metrics, **replacement}
 
 
 def _holds(found: dict[str, Any]) -> str:

@@ -17,8 +17,10 @@ from rnnlm.app.request import Request
 from rnnlm.app.train.describe import Run
 from rnnlm.app.train.plan import plan_of
 from rnnlm.app.train.run import described, train_or_find
+from rnnlm.app.train.together import together
 from rnnlm.cli.signals import SIGNALS
 from rnnlm.cli.terminal import Terminal, terminal, valid_metric
+from rnnlm.errors import UsageError
 from rnnlm.model.sealed import just_sealed, read_sealed
 from rnnlm.screen import Grid, count, number
 from rnnlm.training.metrics import read_log
@@ -32,16 +34,23 @@ from rnnlm.views.curves import draw_training
 def train(request: Request) -> None:
     """Train the model that the settings describe, unless it exists; with --plan show the plan."""
     screen = terminal(request)
-    pipeline = open_pipeline(request, screen)
-    given = pipeline.settings(TrainSettings).settings
-    if given.plot is not None:
-        check_plots()
-    with described(pipeline) as (run, device):
-        if given.plan:
-            _show_plan(screen, run, device)
-            return
-        place = train_or_find(pipeline, run, device, Watcher(screen, screen.errors).watching)
-    _show_model(pipeline, screen, place, given.plot)
+
+    def lead() -> Path:
+        pipeline = open_pipeline(request, screen)
+        given = pipeline.settings(TrainSettings).settings
+        if given.plot is not None:
+            check_plots()
+        with described(pipeline) as (run, device):
+            if given.plan and request.ranks is not None:
+                raise UsageError("--plan under torchrun", "it measures one process: omit torchrun")
+            if given.plan:
+                _show_plan(screen, run, device)
+                return pipeline.workspace.path
+            place = train_or_find(pipeline, run, device, Watcher(screen, screen.errors).watching)
+        _show_model(pipeline, screen, place, given.plot)
+        return place.target
+
+    together(request, screen, lead)
 
 
 def _show_plan(screen: Terminal, run: Run, device: str) -> None:

@@ -35,6 +35,17 @@ class FreeRun:
             return "overflow"
         return {None: "neither", 1: "fixed point"}.get(self.period, "cycle")
 
+    @property
+    def verdict(self) -> str:
+        """The result in words."""
+        if self.kind == "overflow":
+            return f"the state overflows after {len(self.moves)} steps"
+        if self.kind == "fixed point":
+            return f"the state reaches a fixed point at step {self.settled}"
+        if self.kind == "cycle":
+            return f"the state reaches a cycle of {self.period} steps at step {self.settled}"
+        return "the state reaches neither a fixed point nor a cycle of up to 64 steps; try a longer --free-run"
+
 
 def random_states(network: Network, generator: np.random.Generator) -> States:
     """A small random state for one sequence."""

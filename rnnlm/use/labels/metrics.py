@@ -51,6 +51,16 @@ class Confusion:
         """(labels, labels): how often the label of the row was true and that of the column predicted."""
         return self._counts[:-1]
 
+    def worst(self, most: int) -> list[tuple[str, str, int]]:
+        """The most frequent confusions, as true label, predicted label and how often."""
+        wrong = self.matrix - np.diag(np.diag(self.matrix))
+        pairs = [divmod(int(each), len(self.labels)) for each in np.argsort(-wrong, axis=None, kind="stable")[:most]]
+        return [
+            (self.labels[row], self.labels[column], int(wrong[row, column]))
+            for row, column in pairs
+            if wrong[row, column]
+        ]
+
     @property
     def unseen(self) -> int:
         """Predictions whose true label is outside the set."""

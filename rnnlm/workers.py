@@ -1,0 +1,110 @@
+"""Blocks of text through several processes, in order, so that an artifact has the same bytes with any number of them.
+
+The processes are those of the standard library's pool. They are spawned, import no torch, and end with their parent,
+however that ends.
+"""
+
+import os
+import signal
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import active_children, get_context, parent_process
+from multiprocessing.connection import wait
+from types import TracebackType
+from typing import Any, Generic, TypeVar
+
+from rnnlm.errors import OutOfMemoryError
+
+LEAST = 2**24  # bytes; a worker takes as long to start as reading a few megabytes
+_AHEAD = 2  # blocks for each worker that are read before they are needed
+
+Rest = TypeVar("Rest")
+Result = TypeVar("Result")
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class Workers(Generic[Result]):
+    """`make(*arguments)` is a function of a block; each process makes its own, when there is enough to do.
+
+    `make` is a class or function of a module. Close it, or use it in a `with` statement.
+    """
+
+    def __init__(self, make: Callable[..., Callable[[bytes], Result]], *arguments: Any, processes: int = 1) -> None:
+        self._make, self._arguments, self._processes = make, arguments, processes
+        self._here: Callable[[bytes], Result] | None = None
+        self._pool: ProcessPoolExecutor | None = None
+        self._others = set(active_children())
+
+    def map(self, blocks: Iterable[tuple[bytes, Rest]], size: int) -> Iterator[tuple[Result, Rest]]:
+        """The result for each block, with what came with it; `size` is the number of bytes of all of them.
+
+        Raises what the function raises; OutOfMemoryError if a process is killed, as the system does without memory.
+        """
+        if self._processes > 1 and size >= LEAST:
+            yield from self._side_by_side(blocks)
+            return
+        self._here = self._here or self._make(*self._arguments)
+        for block, rest in blocks:
+            yield self._here(block), rest
+
+    def _side_by_side(self, blocks: Iterable[tuple[bytes, Rest]]) -> Iterator[tuple[Result, Rest]]:
+        if self._pool is None:
+            self._pool = ProcessPoolExecutor(
+                self._processes, get_context("spawn"), initializer=_begin, initargs=(self._make, self._arguments)
+            )
+        waiting: deque[tuple[Future[Result], Rest]] = deque()
+        try:
+            for block, rest in blocks:
+                waiting.append((self._pool.submit(_done, block), rest))
+                if len(waiting) > _AHEAD * self._processes:
+                    first, its = waiting.popleft()
+                    yield first.result(), its
+            while waiting:
+                first, its = waiting.popleft()
+                yield first.result(), its
+        except BrokenProcessPool:
+            raise OutOfMemoryError("a worker process was killed, as when memory runs out", "use --threads 1") from None
+
+    def __enter__(self) -> "Workers[Result]":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._pool is None:
+            return
+        if error is not None:
+            for child in set(active_children()) - self._others:
+                child.kill()
+        self._pool.shutdown(cancel_futures=True)
+
+
+_work: Callable[[bytes], Any]
+
+
+def _begin(make: Callable[..., Callable[[bytes], Any]], arguments: tuple[Any, ...]) -> None:
+    """The start of a worker. Signals go to the parent, which lets it end."""
+    global _work
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"  # a worker is one core
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    _work = make(*arguments)
+
+
+def _end_with_parent() -> None:
+    parent = parent_process()
+    assert parent is not None
+    wait([parent.sentinel])
+    os._exit(1)
+
+
+def _done(block: bytes) -> Any:
+    return _work(block)
