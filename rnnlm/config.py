@@ -93,6 +93,7 @@ def check_directory_name(name: str | None) -> None:
 
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(s|m|h)?")
+_BYTES = re.compile(r"(\d{1,6}(?:\.\d+)?)([MG])B")
 _SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}
 _LONGEST = 100 * 365.25 * 86_400.0
 
@@ -115,6 +116,14 @@ def duration(value: str) -> str | None:
     except UsageError as error:
         return str(error)
     return None
+
+
+def bytes_of(text: str) -> int:
+    """'512MB' or '2GB' as bytes; UsageError for anything else."""
+    match = _BYTES.fullmatch(text.strip())
+    if match is None:
+        raise UsageError(f"{text[:40]!r} is not a size of memory", "write it as 512MB or 2GB")
+    return int(float(match[1]) * {"M": 10**6, "G": 10**9}[match[2]])
 
 
 @dataclass(frozen=True)

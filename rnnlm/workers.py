@@ -1,4 +1,4 @@
-"""Blocks of text through several processes, in order, so that an artifact has the same bytes with any number of them.
+"""Blocks through several processes or threads, in order: an artifact has the same bytes with any number of them.
 
 The processes are those of the standard library's pool. They are spawned, import no torch, and end with their parent,
 however that ends.
@@ -9,7 +9,7 @@ import signal
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import active_children, get_context, parent_process
 from multiprocessing.connection import wait
@@ -21,6 +21,7 @@ from rnnlm.errors import OutOfMemoryError
 LEAST = 2**24  # bytes; a worker takes as long to start as reading a few megabytes
 _AHEAD = 2  # blocks for each worker that are read before they are needed
 
+Item = TypeVar("Item")
 Rest = TypeVar("Rest")
 Result = TypeVar("Result")
 
@@ -84,6 +85,21 @@ class Workers(Generic[Result]):
             for child in set(active_children()) - self._others:
                 child.kill()
         self._pool.shutdown(cancel_futures=True)
+
+
+def in_threads(work: Callable[[Item], Result], items: Iterable[Item], threads: int) -> Iterator[tuple[Item, Result]]:
+    """Each item with `work(item)`, in order, some of them done ahead: for NumPy, which lets other threads run."""
+    if threads == 1:
+        yield from ((item, work(item)) for item in items)
+        return
+    with ThreadPoolExecutor(threads) as pool:
+        waiting: deque[tuple[Item, Future[Result]]] = deque()
+        for item in items:
+            waiting.append((item, pool.submit(work, item)))
+            if len(waiting) > threads:
+                first, done = waiting.popleft()
+                yield first, done.result()
+        yield from ((item, done.result()) for item, done in waiting)
 
 
 _work: Callable[[bytes], Any]

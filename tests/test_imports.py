@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / "rnnlm"
-GROUND = ("config", "renamed", "errors", "artifacts", "locks", "directories", "arrays", "files", "edits", "graph",
-          "launched", "screen", "version", "workers", "workspace")  # fmt: skip
+GROUND = ("available", "config", "renamed", "errors", "artifacts", "locks", "directories", "arrays", "files", "edits",
+          "graph", "launched", "screen", "version", "workers", "workspace")  # fmt: skip
 # A part may import itself and any part of a smaller rank; training, use and views share one and stay apart.
 RANKS = {"ground": 0, "builtin": 1, "corpus": 2, "tables": 3, "model": 4, "training": 5, "use": 5, "views": 5,
          "report": 6, "app": 7, "cli": 8}  # fmt: skip

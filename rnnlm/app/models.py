@@ -38,7 +38,8 @@ def language_model_of(request: Request, found: FoundModel) -> LanguageModel:
     """A language model of either kind; UsageError for a model of another task."""
     check_language(found.model)
     set_threads(request.run.threads)
-    return load_model(found.model, choose_device(request.run.device))
+    drawn = request.command in ("generate", "chat", "next")
+    return load_model(found.model, choose_device(request.run.device, token_by_token=drawn))
 
 
 def load_language_model(request: Request) -> Callable[[Sealed], LanguageModel]:

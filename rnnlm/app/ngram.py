@@ -4,6 +4,7 @@ from pathlib import Path
 
 from rnnlm.app.pipeline import Pipeline
 from rnnlm.artifacts import Manifest, sha256_file
+from rnnlm.config import bytes_of
 from rnnlm.directories import standing
 from rnnlm.errors import UsageError
 from rnnlm.model.ngram.making import NgramOrigin, is_current, read_ngram, train_ngram
@@ -36,7 +37,8 @@ def _make(pipeline: Pipeline, given: NgramSettings, origin: NgramOrigin, directo
     rules, tokenizer = pipeline.text_rules()
     if given.from_ is not None:
         return read_ngram(given.from_, rules, tokenizer, origin, directory)
-    return train_ngram(pipeline.ids("train"), rules, tokenizer, origin, directory)
+    memory = None if given.memory is None else bytes_of(given.memory)
+    return train_ngram(pipeline.ids("train"), rules, tokenizer, origin, directory, memory, pipeline.request.processes)
 
 
 def _origin(given: NgramSettings, vocab: Manifest) -> NgramOrigin:

@@ -257,7 +257,7 @@ class Network(nn.Module):
         labels = self.architecture.forced and self.architecture.task != "forecast"
         return sum(cell.operations(labels=labels) for cell in self.cells) + projection
 
-    def output_operations(self, targets: Tensor) -> int:
+    def output_operations(self, targets: NDArray[np.int64]) -> int:
         """Those of the output layer for the non-negative targets (rows,) of output numbers, forward."""
         wanted = targets[targets >= 0]
         whole = 2 * self.output_matrix.numel() * len(wanted)

@@ -4,16 +4,18 @@ import json
 from pathlib import Path
 from typing import Any
 
-from rnnlm.artifacts import seal, write_bytes
+from rnnlm.artifacts import MANIFEST, read_json, seal, write_bytes
 from rnnlm.directories import replacement
 from rnnlm.errors import UsageError
 from rnnlm.model.finding import FoundModel
 from rnnlm.model.parameters import parameter_count
+from rnnlm.model.sealed import FORMAT as MODEL_FORMAT
 from rnnlm.report.live import bits_for, check_live, live_part, live_section, loss_of_8_bits
 from rnnlm.report.page import render, source
 from rnnlm.report.parts import Live
 from rnnlm.screen import Screen
 from rnnlm.use.export.measuring import measuring_text
+from rnnlm.use.export.onnx_export import ONNX_FORMAT
 from rnnlm.use.export.settings import ExportSettings
 
 HTML_FORMAT, HTML_VERSION = "rnnlm html", 1
@@ -59,3 +61,12 @@ def export_html(found: FoundModel, given: ExportSettings, out: Path, screen: Scr
         "to": "html", "out": str(out), **report, "bytes": sizes, "model": sealed.name,
         "model_sha256": sealed.model_sha256,
     }  # fmt: skip
+
+
+def was_exported(directory: Path) -> bool:
+    """Whether an export wrote a directory, by its manifest."""
+    if not (directory / MANIFEST).is_file():
+        return False
+    content = read_json(directory / MANIFEST, remedy="remove it")
+    rounded = content.get("format") == MODEL_FORMAT and content.get("settings") == {"weights": "int8"}
+    return rounded or content.get("format") in (ONNX_FORMAT, HTML_FORMAT)

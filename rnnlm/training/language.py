@@ -14,6 +14,7 @@ from rnnlm.corpus.batches import SentenceBatches, StreamBatches, TokenBatch
 from rnnlm.corpus.ids import Ids, shifted
 from rnnlm.corpus.padded import CutLines, Sentences
 from rnnlm.corpus.tokenizer import END_ID, FIRST_OUTPUT, PAD_ID, START_ID
+from rnnlm.model.device import moved
 from rnnlm.model.dropout import Dropout
 from rnnlm.model.likelihood import SpanNats, perplexity, segment_nats, text_nats
 from rnnlm.model.network import ForcedInput, Network, States
@@ -53,12 +54,14 @@ class LanguageObjective:
     def cost(self, model: Network, batch: TokenBatch, states: States, dropout: Dropout, fraction: float) -> Cost:
         """Σ −log p of a segment's tokens."""
         device = model.bias.device
-        inputs = torch.from_numpy(batch.inputs).to(device)
-        targets = torch.from_numpy(batch.targets).to(device) - FIRST_OUTPUT
+        inputs, targets = moved(np.stack([batch.inputs, batch.targets]), device)
+        targets = targets - FIRST_OUTPUT
         segment = model.read(inputs, states, dropout, self._forced(model, inputs, dropout, fraction))
         after = tuple(tuple(part.detach() for part in state) for state in segment.states)
         output, wanted = segment.output.flatten(0, 1), targets.flatten()
-        operations = 3 * (inputs.numel() * model.operations + model.output_operations(wanted))
+        operations = 3 * (
+            inputs.numel() * model.operations + model.output_operations(batch.targets.ravel() - FIRST_OUTPUT)
+        )
         return Cost(model.loss(output, wanted), batch.predictions, operations, segment, targets >= 0, after)
 
     def _forced(self, model: Network, inputs: Tensor, dropout: Dropout, fraction: float) -> ForcedInput | None:
@@ -72,7 +75,7 @@ class LanguageObjective:
         size = batch.inputs.shape[1]
         if not self.states or self.states[0][0].shape[0] != size:
             return model.initial_state(size)
-        keep = torch.from_numpy(~batch.fresh).to(model.bias.device).unsqueeze(1)
+        keep = moved(~batch.fresh, model.bias.device).unsqueeze(1)
         return tuple(tuple(part * keep for part in state) for state in self.states)
 
     def validate(self, model: Network) -> float | None:

@@ -33,6 +33,8 @@ def _processor() -> str:
 def no_promise(then: Mapping[str, Any], now: Mapping[str, Any]) -> str | None:
     """Why a run begun on `then` may end in other bytes on `now`, in words; None if nothing changed."""
     then, now = ({"processes": 1, **machine} for machine in (then, now))
+    if now.get("device") == "cuda" and not torch.are_deterministic_algorithms_enabled():
+        return "cuDNN may add in another order each time: the bytes may differ from those of an undisturbed run"
     changed = [f"{name} {then.get(name)} is {value} now" for name, value in now.items() if then.get(name) != value]
     if not changed:
         return None

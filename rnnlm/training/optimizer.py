@@ -41,11 +41,14 @@ def clip_gradients(parameters: list[nn.Parameter], norm: float, value: float) ->
     shows them.
     """
     gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
-    before = float(torch.nn.utils.get_total_norm(gradients))
+    total = torch.nn.utils.get_total_norm(gradients)
     if value:
-        clipped = any(float(gradient.abs().max()) > value for gradient in gradients)
+        largest = torch.stack(torch._foreach_norm(gradients, torch.inf)).max()
+        before, most = torch.stack([total, largest]).tolist()
+        clipped = most > value
         torch.nn.utils.clip_grad_value_(parameters, value)
         return before, clipped
+    before = float(total)
     clipped = 0 < norm < before
     if clipped and before < torch.inf:
         torch._foreach_mul_(gradients, norm / before)

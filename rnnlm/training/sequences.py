@@ -9,6 +9,7 @@ from torch import Tensor
 
 from rnnlm.corpus.labels.labelled import NO_LABEL, LabelledText
 from rnnlm.corpus.sequences import SequenceBatch, SequenceBatches, Sequences
+from rnnlm.model.device import moved
 from rnnlm.model.dropout import Dropout
 from rnnlm.model.likelihood import perplexity
 from rnnlm.model.network import ForcedInput, Network, SegmentOutput, States
@@ -51,9 +52,7 @@ class SequenceObjective:
     def cost(self, model: Network, batch: SequenceBatch, states: States, dropout: Dropout, fraction: float) -> Cost:
         """The sum over a batch's targets."""
         device = model.bias.device
-        inputs = torch.from_numpy(batch.inputs).to(device)
-        targets = torch.from_numpy(batch.targets).to(device)
-        lengths = torch.from_numpy(batch.lengths).to(device)
+        inputs, targets, lengths = (moved(each, device) for each in (batch.inputs, batch.targets, batch.lengths))
         segment = self._read(model, inputs, dropout, self._forced(model, inputs, targets, dropout, fraction))
         output, summary = segment.output, model.architecture.summary
         if summary == "steps":

@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from rnnlm.config import at_least, between, check_directory_name, picture, setting
+from rnnlm.config import at_least, between, bytes_of, check_directory_name, picture, setting
 from rnnlm.errors import UsageError
+
+_LEAST_MEMORY = 256 * 10**6  # bytes: the program itself takes about half of it
 
 # Correction for rare labels, shared by two commands.
 BALANCE = 0.0
@@ -70,6 +72,13 @@ class LookSettings:
     )  # fmt: skip
 
 
+def _memory(value: str) -> str | None:
+    try:
+        return None if bytes_of(value) >= _LEAST_MEMORY else "must be 256MB or more"
+    except UsageError as error:
+        return str(error)
+
+
 @dataclass(frozen=True)
 class NgramSettings:
     """An n-gram model."""
@@ -89,6 +98,9 @@ class NgramSettings:
     )  # fmt: skip
     name: str | None = setting(
         None, "the model's name in the workspace", auto="ngram, or arpa with --from", record=False, basic=True
+    )
+    memory: str | None = setting(
+        None, "memory of the whole program while it counts, as 512MB", _memory, auto="what is free", record=False
     )
 
     def check(self) -> None:

@@ -10,10 +10,10 @@ import pytest
 import torch
 from forked import Forker
 
+from rnnlm.available import memory_left, process_memory
 from rnnlm.model.architecture import Architecture
 from rnnlm.model.network import Network
 from rnnlm.model.parameters import parameter_count
-from rnnlm.training.available import memory_left, process_memory
 from rnnlm.training.memory import demand_bytes
 from rnnlm.training.settings import SettledSettings, TrainSettings, settled
 

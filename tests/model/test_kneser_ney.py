@@ -68,12 +68,12 @@ def as_ids(lines: list[list[int]]) -> Ids:
     return Ids(np.array(flat, np.uint16), offsets.astype(np.int64), np.zeros(1, np.uint32))
 
 
-def trained(lines: list[list[int]], order: int, directory: Path, *, apart: bool = True) -> NgramModel:
+def trained(lines: list[list[int]], order: int, directory: Path, *, apart: bool = True, **more: int) -> NgramModel:
     """The model of the lines, each `apart` or all one stream, in files of `directory`."""
     text, scratch = as_ids(lines), directory / "scratch"
     scratch.mkdir()
     starts = text.offsets[:-1] if apart else text.offsets[:1]
-    estimate(text.ids, starts, VOCABULARY, order, directory, Scratch(scratch))
+    estimate(text.ids, starts, VOCABULARY, order, directory, Scratch(scratch, **more))
     return NgramModel(read_grams(directory, VOCABULARY, order), lines_apart=apart)
 
 
@@ -139,14 +139,20 @@ def test_the_same_text_gives_the_same_bytes_whatever_the_blocks(
     draw = np.random.Generator(np.random.PCG64(5))
     lines = [draw.integers(3, VOCABULARY, draw.integers(0, 9)).tolist() for _ in range(300)]
     written = []
-    for name, block, bucket in (("large", 2**20, 2**21), ("small", 64, 37)):
+    for name, block, bucket, more in (
+        ("large", 2**20, 2**21, {}),
+        ("small", 64, 37, {}),
+        ("several threads", 64, 37, {"threads": 3}),
+        ("no memory", 64, 37, {"threads": 3, "memory": 1}),
+    ):
         monkeypatch.setattr("rnnlm.model.ngram.counting.BLOCK", block)
         monkeypatch.setattr("rnnlm.model.ngram.kneser_ney.BLOCK", block)
-        monkeypatch.setattr("rnnlm.model.ngram.counting._BUCKET", bucket)
+        monkeypatch.setattr(Scratch, "bucket", bucket)
         (tmp_path / name).mkdir()
-        grams: Grams = trained(lines, 4, tmp_path / name).grams
+        grams: Grams = trained(lines, 4, tmp_path / name, **more).grams
         written.append([*grams.keys, *grams.log_p, *grams.back_off])
-    assert all(np.array_equal(one, other) for one, other in zip(*written, strict=True))
+    for other in written[1:]:
+        assert all(np.array_equal(one, two) for one, two in zip(written[0], other, strict=True))
 
 
 def test_discounts_that_cannot_be_estimated_are_the_fallback() -> None:

@@ -9,11 +9,11 @@ import torch
 
 from rnnlm.app.request import Request
 from rnnlm.app.train.describe import Run, network_of
+from rnnlm.available import memory_left, process_memory
 from rnnlm.config import seconds
 from rnnlm.directories import in_units
 from rnnlm.errors import OutOfMemoryError
 from rnnlm.model.parameters import parameter_count
-from rnnlm.training.available import memory_left, process_memory
 from rnnlm.training.data import LanguageData
 from rnnlm.training.memory import demand_bytes
 from rnnlm.training.ranks import Ranks

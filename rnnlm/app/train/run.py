@@ -20,7 +20,7 @@ from rnnlm.corpus.settings import EmbedSettings, PadSettings
 from rnnlm.directories import check_space, recover, replacing
 from rnnlm.errors import UsageError
 from rnnlm.locks import is_running, tidy
-from rnnlm.model.device import choose_device, set_threads
+from rnnlm.model.device import choose_device, set_matmul, set_threads
 from rnnlm.model.network import Network
 from rnnlm.model.sealed import Sealed
 from rnnlm.training.following import check_processes
@@ -44,6 +44,7 @@ def described(pipeline: Pipeline) -> Iterator[tuple[Run, str]]:
     set_threads(request.run.threads, 1 if request.ranks is None else request.ranks.local)
     given = pipeline.settings(TrainSettings)
     check_forms(given.settings)
+    set_matmul(given.settings.matmul, device)
     base = base_of(pipeline, given)
     with workspace.lock():
         _bring_up_to_date(pipeline, given.settings, base)

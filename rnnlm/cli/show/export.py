@@ -6,18 +6,17 @@ from typing import Any
 from rnnlm.app.models import find_model, language_model_of
 from rnnlm.app.request import Request
 from rnnlm.app.targets import check_file, inputs_beside
-from rnnlm.artifacts import MANIFEST, read_json, refuse_read
+from rnnlm.artifacts import refuse_read
 from rnnlm.cli.terminal import terminal
 from rnnlm.directories import check_space
 from rnnlm.errors import InputError, UsageError
 from rnnlm.model.device import choose_device, set_threads
 from rnnlm.model.finding import FoundModel
-from rnnlm.model.sealed import FORMAT as MODEL_FORMAT
-from rnnlm.report.export import HTML_FORMAT, export_html
+from rnnlm.report.export import export_html, was_exported
 from rnnlm.screen import Grid, View, count
 from rnnlm.use.export.arpa import CONTEXT, export_arpa
 from rnnlm.use.export.int8 import write_int8
-from rnnlm.use.export.onnx_export import ONNX_FORMAT, export_onnx
+from rnnlm.use.export.onnx_export import export_onnx
 from rnnlm.use.export.settings import ExportSettings
 from rnnlm.use.export.word2vec import export_word2vec
 
@@ -115,14 +114,5 @@ def _check_free(out: Path, found: FoundModel, *, directory: bool, force: bool) -
         raise UsageError(f"--out {out} is the model itself, or contains it", "name another")
     if not force:
         raise UsageError(f"--out {out} exists", "name another, or replace it with --force")
-    if out.is_dir() != directory or (directory and not _exported(out)):
+    if out.is_dir() != directory or (directory and not was_exported(out)):
         raise UsageError(f"--out {out} was not written by this command", "name another")
-
-
-def _exported(directory: Path) -> bool:
-    """Whether this command wrote a directory, by its manifest."""
-    if not (directory / MANIFEST).is_file():
-        return False
-    content = read_json(directory / MANIFEST, remedy="remove it")
-    rounded = content.get("format") == MODEL_FORMAT and content.get("settings") == {"weights": "int8"}
-    return rounded or content.get("format") in (ONNX_FORMAT, HTML_FORMAT)

@@ -16,10 +16,9 @@ from rnnlm.arrays import npy_writer, open_npy
 from rnnlm.corpus.tokenizer import START_ID
 from rnnlm.errors import UsageError
 from rnnlm.model.ngram.grams import KEYS
-from rnnlm.model.ngram.scratch import Scratch
+from rnnlm.model.ngram.scratch import BLOCK, Scratch
+from rnnlm.workers import in_threads
 
-BLOCK = 2**20  # entries handled at once where an array is read from end to end
-_BUCKET = 2**21  # positions sorted together: about 100 MB of memory
 _NONE = np.uint32(2**32 - 1)  # no n-gram ends here: it would begin before the text or the sequence
 
 
@@ -47,13 +46,14 @@ def count_grams(
     """
     if len(ids) + len(starts) >= int(_NONE):
         raise UsageError("the text has more than 4,294,967,294 tokens", "train on a part of it")
-    text = _with_starts(ids, starts, scratch)
+    text = _with_starts(scratch.mapped(ids), starts, scratch)
     counts = np.zeros(vocabulary, np.uint32)
     ends = scratch.array(len(text), np.uint32)  # for each position the index of the n-gram that ends there
     for begin in range(0, len(text), BLOCK):
-        block = text[begin : begin + BLOCK]
-        ends[begin : begin + BLOCK] = block
-        counts += np.bincount(block, minlength=vocabulary).astype(np.uint32)
+        words = text[begin : begin + BLOCK]
+        ends[begin : begin + BLOCK] = words
+        counts += np.bincount(words, minlength=vocabulary).astype(np.uint32)
+        scratch.relieve()
     empty = np.empty(0, np.uint32)
     orders = [Counted(empty.astype(np.uint64), counts, empty)]
     for n in range(2, order + 1):
@@ -83,36 +83,43 @@ def _next_order(
 
     `after`, unless it is empty, receives the index of the n-gram that ends at each position.
     """
-    limits, offsets = _buckets(contexts)
+    limits, offsets = _buckets(contexts, scratch.bucket)
     positions, filled = _distributed(text, ends, limits, offsets, scratch)
     after[:] = _NONE
     counts, suffixes = scratch.growing(np.uint32), scratch.growing(np.uint32)
+
+    def in_order(number: int) -> tuple[NDArray[Any], ...]:
+        """The positions of a bucket by their n-grams, the number of each, and keys, counts and suffixes of these."""
+        here, first = positions[offsets[number] : filled[number]].astype(np.int64), int(limits[number])
+        key = (ends[here - 1] - limits[number]).astype(np.uint64) * np.uint64(vocabulary) + text[here]
+        order = np.argsort(key)
+        key, here = key[order], here[order]
+        new = np.append(True, key[1:] != key[:-1])
+        begins = np.flatnonzero(new)
+        numbers = np.cumsum(new) - 1 if len(after) else np.empty(0, np.int64)
+        found = key[begins] + np.uint64(first * vocabulary)
+        return here, numbers, found, np.diff(begins, append=len(here)), ends[here[begins]]
+
+    filled_ones = np.flatnonzero(filled > offsets).tolist()
     with npy_writer(path, np.uint64) as keys:
-        for number, first in enumerate(limits):
-            here = positions[offsets[number] : filled[number]].astype(np.int64)
-            if not len(here):
-                continue
-            key = (ends[here - 1] - first).astype(np.uint64) * np.uint64(vocabulary) + text[here]
-            order = np.argsort(key)
-            key, here = key[order], here[order]
-            new = np.append(True, key[1:] != key[:-1])
-            begins = np.flatnonzero(new)
+        for _, (here, numbers, key, count, suffix) in in_threads(in_order, filled_ones, scratch.threads):
             if len(after):
-                after[here] = np.cumsum(new) - 1 + keys.rows
-            keys.append(key[begins] + np.uint64(int(first) * vocabulary))
-            counts.append(np.diff(begins, append=len(here)))
-            suffixes.append(ends[here[begins]])
-    remedy = "run the command again"
-    return Counted(open_npy(path, kinds="u", dimensions=1, remedy=remedy), counts.finished(), suffixes.finished())
+                after[here] = numbers + keys.rows
+            keys.append(key)
+            counts.append(count)
+            suffixes.append(suffix)
+            scratch.relieve()
+    opened = scratch.mapped(open_npy(path, kinds="u", dimensions=1, remedy="run the command again"))
+    return Counted(opened, counts.finished(), suffixes.finished())
 
 
-def _buckets(contexts: NDArray[np.uint32]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """(buckets,) the first index of each bucket, and how many positions the buckets before it hold."""
+def _buckets(contexts: NDArray[np.uint32], size: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """(buckets,) the first index of each bucket of about `size` positions, and how many those before it hold."""
     limits, offsets, before, last = [], [], 0, -1
     for start in range(0, len(contexts), BLOCK):
         through = before + np.cumsum(contexts[start : start + BLOCK], dtype=np.int64)
         ahead = np.append(before, through[:-1])
-        number = ahead // _BUCKET
+        number = ahead // size
         begins = np.flatnonzero(np.diff(number, prepend=last))
         limits.append(begins + start)
         offsets.append(ahead[begins])
@@ -131,16 +138,21 @@ def _distributed(
 ) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
     """The positions where n-grams end, bucket by bucket from `offsets` on, and the end of each bucket (buckets,)."""
     positions, filled = scratch.array(len(text), np.uint32), offsets.copy()
-    for begin in range(1, len(text), BLOCK):
+
+    def placed(begin: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """The positions of a block by their buckets, and how many each has."""
         end = min(begin + BLOCK, len(text))
         context = ends[begin - 1 : end - 1]
         here = np.flatnonzero((context != _NONE) & (text[begin:end] != START_ID))
         number = (np.searchsorted(limits, context[here], "right") - 1).astype(np.uint16)
         here = here[np.argsort(number, kind="stable")] + begin
-        sizes = np.bincount(number, minlength=len(limits))
+        return here, np.bincount(number, minlength=len(limits))
+
+    for _, (here, sizes) in in_threads(placed, range(1, len(text), BLOCK), scratch.threads):
         cuts = np.cumsum(sizes)
         for bucket in np.flatnonzero(sizes):
             size, cut = int(sizes[bucket]), int(cuts[bucket])
             positions[filled[bucket] : filled[bucket] + size] = here[cut - size : cut]
             filled[bucket] += size
+        scratch.relieve()
     return positions, filled

@@ -20,9 +20,10 @@ from numpy.typing import NDArray
 
 from rnnlm.arrays import npy_writer
 from rnnlm.corpus.tokenizer import FIRST_OUTPUT
-from rnnlm.model.ngram.counting import BLOCK, Counted, count_grams
+from rnnlm.model.ngram.counting import Counted, count_grams
 from rnnlm.model.ngram.grams import BACK_OFF, LOG_P
-from rnnlm.model.ngram.scratch import Scratch
+from rnnlm.model.ngram.scratch import BLOCK, Scratch
+from rnnlm.workers import in_threads
 
 FALLBACK = (0.5, 1.0, 1.5)  # KenLM's --discount_fallback
 
@@ -73,9 +74,11 @@ def _continuations(counted: Counted, higher: Counted, scratch: Scratch) -> NDArr
     a: NDArray[np.uint32] = scratch.array(len(counted.counts), np.uint32)
     for start in range(0, len(higher.suffixes), BLOCK):
         np.add.at(a, higher.suffixes[start : start + BLOCK], 1)
+        scratch.relieve()
     for start in range(0, len(a), BLOCK):
         block = a[start : start + BLOCK]
         block[:] = np.where(block > 0, block, counted.counts[start : start + BLOCK])
+        scratch.relieve()
     return a
 
 
@@ -98,32 +101,47 @@ def _write_order(
     D = np.array([0.0, *discounts.values])
     total, withheld = scratch.array(contexts, np.float64), scratch.array(contexts, np.float64)
 
-    def blocks() -> Any:
-        for start in range(0, len(a), BLOCK):
-            block = slice(start, start + BLOCK)
-            count = a[block].astype(np.int64)
-            context = (counted.keys[block] // np.uint64(vocabulary)).astype(np.int64) if n > 1 else np.zeros_like(count)
-            yield block, count, context, D[np.minimum(count, 3)]
+    def read(start: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+        """Of a block of n-grams the counts, the numbers of their contexts, and D of the counts."""
+        count = a[start : start + BLOCK].astype(np.int64)
+        if n == 1:
+            return count, np.zeros_like(count), D[np.minimum(count, 3)]
+        context = (counted.keys[start : start + BLOCK] // np.uint64(vocabulary)).astype(np.int64)
+        return count, context, D[np.minimum(count, 3)]
 
-    for _, count, context, D_a in blocks():
+    def summed(start: int) -> tuple[int, NDArray[Any], NDArray[Any]]:
+        """The first context of a block, and for each from it on the sums of counts and of D."""
+        count, context, D_a = read(start)
         first = int(context[0])
-        here = slice(first, int(context[-1]) + 1)
-        total[here] += np.bincount(context - first, count)
-        withheld[here] += np.bincount(context - first, D_a)
+        return first, np.bincount(context - first, count), np.bincount(context - first, D_a)
+
+    for _, (first, counts, withheld_here) in in_threads(summed, range(0, len(a), BLOCK), scratch.threads):
+        here = slice(first, first + len(counts))
+        total[here] += counts
+        withheld[here] += withheld_here
+        scratch.relieve()
     for start in range(0, contexts, BLOCK):  # γ is 1 for n-grams that nothing follows
         here = slice(start, start + BLOCK)
         withheld[here] = np.divide(withheld[here], total[here], out=np.ones_like(total[here]), where=total[here] > 0)
     p = scratch.array(len(a), np.float64)
+
+    def log_of(start: int) -> NDArray[Any]:
+        """log p of a block of n-grams; p is kept."""
+        count, context, D_a = read(start)
+        block = slice(start, start + BLOCK)
+        below = lower[counted.suffixes[block]] if n > 1 else lower[block]
+        seen = np.divide(count - D_a, total[context], out=np.zeros(len(count)), where=count > 0)
+        values = seen + withheld[context] * below
+        if n == 1:
+            values[: max(0, FIRST_OUTPUT - start)] = 0
+        p[block] = values
+        with np.errstate(divide="ignore"):
+            return np.asarray(np.log(values), np.float32)
+
     with npy_writer(directory / LOG_P.format(n), np.float32) as log_p:
-        for block, count, context, D_a in blocks():
-            below = lower[counted.suffixes[block]] if n > 1 else lower[block]
-            seen = np.divide(count - D_a, total[context], out=np.zeros(len(count)), where=count > 0)
-            values = seen + withheld[context] * below
-            if n == 1:
-                values[: max(0, FIRST_OUTPUT - block.start)] = 0
-            p[block] = values
-            with np.errstate(divide="ignore"):
-                log_p.append(np.log(values))
+        for _, found in in_threads(log_of, range(0, len(a), BLOCK), scratch.threads):
+            log_p.append(found)
+            scratch.relieve()
     if n > 1:
         with npy_writer(directory / BACK_OFF.format(n - 1), np.float32) as back_off:
             for start in range(0, contexts, BLOCK):

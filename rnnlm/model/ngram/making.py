@@ -55,13 +55,18 @@ def is_current(directory: Path, origin: NgramOrigin) -> bool:
     return "arpa" in origin.inputs or dict(manifest.settings) == dict(origin.settings)
 
 
-def train_ngram(ids: Ids, rules: TextRules, tokenizer: bytes, origin: NgramOrigin, directory: Path) -> list[str]:
-    """Estimate a model of the training ids, of the order and context of `origin`, and seal it; returns notices."""
+def train_ngram(
+    ids: Ids, rules: TextRules, tokenizer: bytes, origin: NgramOrigin, directory: Path, memory: int | None, threads: int
+) -> list[str]:
+    """Estimate a model of the training ids, of the order and context of `origin`, and seal it; returns notices.
+
+    The whole program stays below `memory` bytes, as far as what it holds besides allows.
+    """
     lines_apart = origin.settings["context"] == "sentence"
     shape = NgramShape(origin.settings["order"], len(tokens_by_id(rules.tokenizer)), lines_apart)
     starts = ids.offsets[:-1] if shape.lines_apart else ids.offsets[:1]
     with _written_at(directory) as fresh:
-        with _scratch() as scratch:
+        with _scratch(memory, threads) as scratch:
             found = estimate(ids.ids, starts, shape.vocabulary, shape.order, fresh, scratch)
         counts = read_grams(fresh, shape.vocabulary, shape.order).counts
         _seal(fresh, shape, rules, tokenizer, origin, _trained_report(found, counts))
@@ -94,9 +99,9 @@ def _written_at(directory: Path) -> AbstractContextManager[Path]:
 
 
 @contextmanager
-def _scratch() -> Iterator[Scratch]:
+def _scratch(memory: int | None = None, threads: int = 1) -> Iterator[Scratch]:
     with tempfile.TemporaryDirectory(prefix="rnnlm-") as directory:
-        yield Scratch(Path(directory))
+        yield Scratch(Path(directory), memory, threads)
 
 
 def _seal(

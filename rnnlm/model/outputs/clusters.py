@@ -12,7 +12,9 @@ classes, Grave et al. 2017 on clusters by frequency, Baevski & Auli 2019 on shor
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from rnnlm.model.outputs.loss import SoftmaxFactor
@@ -127,11 +129,10 @@ class Clusters(nn.Module):
         for number, (begin, end, _) in enumerate(self):
             self.a[number] = bias[begin:end].logsumexp(0)
 
-    def operations(self, targets: Tensor) -> int:
+    def operations(self, targets: NDArray[np.int64]) -> int:
         """Floating-point operations of the products that `targets` (rows,) need beside those with V, forward."""
-        counts: list[int] = (
-            torch.bucketize(targets, self._cuts, right=True).bincount(minlength=len(self.later) + 1).tolist()
-        )
+        cluster_of = np.searchsorted(self._bounds[:-1], targets, "right")
+        counts: list[int] = np.bincount(cluster_of, minlength=len(self.later) + 1).tolist()
         within: int = sum(
             count * (cluster.rows.numel() + (0 if cluster.up is None else cluster.up.numel()))
             for count, (_, _, cluster) in zip(counts[1:], self, strict=True)

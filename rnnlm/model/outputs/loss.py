@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from rnnlm.model.device import known_true
 from rnnlm.model.outputs.product import add_product, product, zeros
 
 
@@ -39,6 +40,7 @@ class SoftmaxFactor:
 # GFLOPS, twice: 97 and 106, 113 and 110, 122 and 115, 108 and 106 with blocks of 4, 8, 16 and 32 MB. AVX-512 and a
 # single core were not timed.
 _BLOCK = 2**22
+_BLOCK_OF_A_DEVICE = 2**26  # which has no such cache, and is the slower the more kernels it is asked to run
 # Rows are padded to a multiple of this. Clusters have other row counts in each batch, and oneDNN compiles and keeps a
 # kernel for every shape: with 128 units and clusters a step took 50 ms, and 250 took 965 MB; now 45 ms and 525 MB.
 _ROWS = 16
@@ -57,7 +59,7 @@ class LinearCrossEntropy(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, h: Tensor, V: Tensor, c: Tensor, targets: Tensor) -> Tensor:
         """The loss; computes its gradients too, since the logits are not kept."""
-        rows = max(2, _BLOCK // len(V) // _ROWS) * _ROWS
+        rows = max(2, (_BLOCK if h.is_cpu else _BLOCK_OF_A_DEVICE) // len(V) // _ROWS) * _ROWS
         count = len(h)
         h = functional.pad(h, (0, 0, 0, -count % _ROWS))
         targets = functional.pad(targets, (0, -count % _ROWS), value=-1)
@@ -73,7 +75,7 @@ class LinearCrossEntropy(torch.autograd.Function):
             p = torch.softmax(o, 1, out=softmax[: len(o)])
             # Σ exp(o − max o) is 1 over the largest p, which saves a pass.
             total += ((largest - p.amax(1).log() - target_o) * inside).sum(dtype=torch.float64)
-            if not bool(inside.all()):
+            if not known_true(inside):
                 p *= inside.unsqueeze(1)
             do = p.scatter_add_(1, chosen, -inside.unsqueeze(1).to(p.dtype))
             dh[start : start + rows] = product(do, V.T)
