@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from rnnlm.use.generation.chat import Turn
+from rnnlm.use.generation.next import Candidate
 from rnnlm.use.generation.settings import GenerateSettings
 
 
@@ -32,8 +34,10 @@ def test_prompts_from_a_file_give_what_each_gives_alone(run: Any, trained: Path,
     piped = run(*flags, "--prompt-file", "-", "--json", stdin=path.read_bytes()).ok()
     assert [each["text"] for each in lines(piped.out)] == [each["text"] for each in found]
     plain = run(*flags, "--prompt-file", path).ok().out
-    assert plain.split("\n\n")[1].strip("\n") == f"the old {found[1]['text']}"
-    assert len(plain.rstrip("\n").split("\n\n")) == 8
+    assert plain.splitlines()[1] == f"the old {found[1]['text']}"
+    assert len(plain.splitlines()) == 8
+    longer = run(*flags, "--prompt-file", path, "--lines", 2).ok().out
+    assert len(longer.rstrip("\n").split("\n\n")) == 8
 
 
 def test_each_token_has_its_log_probability(run: Any, trained: Path) -> None:
@@ -96,6 +100,56 @@ def test_what_is_copied_stands_in_the_training_text(run: Any, trained: Path, tmp
     assert "has changed" in rebuilt.err
 
 
+def test_texts_that_differ_and_copy_little(run: Any, trained: Path, tmp_path: Path) -> None:
+    flags = ("generate", trained, "-n", 12, "--top-k", 2, "--max-tokens", 3, "--json")
+    usual = lines(run(*flags).ok().out)
+    assert len({each["text"] for each in usual}) < 12
+    found = run(*flags, "--unique").ok()
+    texts = [each["text"] for each in lines(found.out)]
+    assert len(set(texts)) == len(texts)
+    assert texts[0] == usual[0]["text"]
+    words = found.err.split()
+    assert words[:2] == ["generate:", str(len(texts))]
+    assert "of 12 texts in" in found.err and "repeated" in found.err
+    assert len(texts) == 12 or "in 240 draws" in found.err
+
+    original = run("generate", trained, "-n", 4, "--max-copied", 3, "--novelty", "--json").ok()
+    assert 0 < len(lines(original.out)) <= 4
+    assert all(each["novelty"]["longest_copied_tokens"] <= 3 for each in lines(original.out))
+    assert "with more than 3 tokens from training in a row" in original.err
+    shown = run("generate", trained, "-n", 4, "--max-copied", 3).ok().out.splitlines()
+    assert shown == [each["text"] for each in lines(original.out)]
+    model = shutil.copytree(trained / "models" / "lstm", tmp_path / "alone")
+    run("generate", model, "--max-copied", 3, "--quiet").refused(3, "--max-copied without the training text")
+    run("generate", trained, "--beam", 3, "--unique").refused(2, "--unique or --max-copied with --beam")
+
+
+def test_a_dialogue_has_commands(run: Any, trained: Path) -> None:
+    typed = (
+        b"the old\n:again\n:temperature 0\n:again\n:undo\n:undo\n:help\n:sing\n:temperature x\n:temperature -1\n::a\n"
+    )
+    done = run("chat", trained, "--json", stdin=typed).ok()
+    turns = lines(done.out)
+    assert [each["text"] for each in turns] == ["the old"] * 4 + ["", ":a"]
+    assert turns[0]["continuation"] != turns[1]["continuation"]
+    assert turns[2]["continuation"] == turns[3]["continuation"]
+    notices = done.err.splitlines()
+    assert notices[0] == "there is nothing to take back"
+    assert notices[1].startswith(":again another continuation")
+    assert notices[-3:] == [
+        "there is no :sing; :help lists what there is", "'x' is not a number: :temperature 0.8",
+        "a temperature is 0 or more; it is 1 now",
+    ]  # fmt: skip
+    shown = run("chat", trained, stdin=b"the unheard cat\n").ok()
+    assert shown.err.splitlines() == ["not in the vocabulary, read as <unk>: unheard"]
+
+
+def test_a_turn_is_wrapped_at_words() -> None:
+    turn = Turn("one two three", " four five\n", [Candidate("six", 0.5)])
+    assert turn.shown() == "one two three| four five\nnext: six 0.500\n"
+    assert turn.shown(12) == "one two\nthree| four\nfive\nnext: six\n0.500\n"
+
+
 def test_a_dialogue_through_a_pipe(run: Any, trained: Path) -> None:
     typed = b"the old\n\nthe c\n"
     turns = lines(run("chat", trained, "--json", stdin=typed).ok().out)
@@ -156,5 +210,5 @@ def test_every_setting_that_draws_is_refused_beside_a_search() -> None:
     """A new way to shape draws has to be named in the check."""
     shaping = {"temperature", "top_k", "top_p", "min_p", "typical", "repetition_penalty"}
     others = {"prompt", "prompt_file", "max_tokens", "beam", "length_penalty", "n", "lines", "until", "unknown",
-              "novelty", "seed", "batch_size"}  # fmt: skip
+              "novelty", "seed", "batch_size", "unique", "max_copied"}  # fmt: skip
     assert set(GenerateSettings.__dataclass_fields__) == shaping | others

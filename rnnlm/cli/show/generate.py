@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -9,41 +10,43 @@ from pathlib import Path
 from rnnlm.app.models import open_language_model
 from rnnlm.app.opening import decoding
 from rnnlm.app.request import Request
-from rnnlm.cli.terminal import Terminal, terminal
+from rnnlm.cli.terminal import terminal
+from rnnlm.errors import InputError
 from rnnlm.screen import Grid
-from rnnlm.use.generation.chat import Session, Turn
-from rnnlm.use.generation.generate import generate as generated
-from rnnlm.use.generation.generate import generate_from
+from rnnlm.use.generation.chat import Session
 from rnnlm.use.generation.next import next_words
-from rnnlm.use.generation.prompt import unknown_words
+from rnnlm.use.generation.prompt import told_unknown, unknown_words
 from rnnlm.use.generation.record import copied_words, record
 from rnnlm.use.generation.settings import DrawSettings, GenerateSettings, NextSettings
-from rnnlm.use.generation.sources import prompts, training_ids, with_copies
+from rnnlm.use.generation.sources import prompts, texts_of, training_ids
 
-_ACCEPT = "type a text to see a continuation; an empty line accepts it; Ctrl-D ends"
-_NAMED = 5  # unknown words that a notice names
+_ACCEPT = "type a text to see a continuation; an empty line accepts it; :help; Ctrl-D ends"
 
 
 def generate(request: Request) -> None:
-    """The texts: as text with a blank line between them, or as JSON Lines."""
+    """The texts, as JSON Lines or as text, with a blank line between them where one may have several lines."""
     given, screen = request.settings(GenerateSettings).settings, terminal(request)
     found, network = open_language_model(request)
-    rules = found.model.rules
-    streaming = given.n == 1 and given.prompt_file is None and given.beam is None and not request.run.json
-    if given.prompt_file is None:
-        _tell_unknown(screen, unknown_words(rules, given.prompt))
-        texts = generated(network, rules, given, _write if streaming else None)
-    else:
-        texts = generate_from(network, rules, given, prompts(given.prompt_file, decoding(request, screen)))
+    rules, alone = found.model.rules, given.n == 1 and given.prompt_file is None and given.beam is None
+    streaming = alone and not given.picky and not request.run.json
+    asked = [given.prompt] if given.prompt_file is None else prompts(given.prompt_file, decoding(request, screen))
+    if given.prompt_file is None and (unknown := unknown_words(rules, given.prompt)):
+        screen.notice(told_unknown(unknown))
+    between = "" if given.last_line == 1 else "\n"
     with tempfile.TemporaryDirectory(prefix="rnnlm-") as directory:
-        train = training_ids(found, Path(directory), screen.notice) if given.novelty else None
-        for number, (text, copied) in enumerate(with_copies(texts, train, given.batch_size)):
+        compared = given.novelty or given.max_copied is not None
+        train = training_ids(found, Path(directory), screen.notice) if compared else None
+        if train is None and given.max_copied is not None:
+            raise InputError("--max-copied without the training text", "name the workspace of the model")
+        write = _write if streaming else None
+        texts = texts_of(network, rules, given, asked, train, emit=write, notice=screen.notice)
+        for number, (text, copied) in enumerate(texts):
             if request.run.json:
                 _write(json.dumps(record(rules, given, text, copied), ensure_ascii=False) + "\n")
                 continue
             if not streaming:
-                _write(("\n" if number else "") + text.before + text.continued + "\n")
-            if copied is not None:
+                _write((between if number else "") + text.before + text.continued + "\n")
+            if copied is not None and given.novelty:
                 _write(f"[{copied_words(rules, text, copied)}]\n")
 
 
@@ -60,9 +63,16 @@ def chat(request: Request) -> None:
         line = sys.stdin.buffer.readline()
         if not line:
             return
-        turn = session.turn(line.decode("utf-8", "surrogateescape").rstrip("\r\n"))
-        shown = json.dumps(dataclasses.asdict(turn), ensure_ascii=False) + "\n" if request.run.json else _shown(turn)
-        _write(shown)
+        typed = line.decode("utf-8", "surrogateescape").rstrip("\r\n")
+        answer = session.answer(typed)
+        if isinstance(answer, str):
+            screen.notice(answer)
+        elif request.run.json:
+            _write(json.dumps(dataclasses.asdict(answer), ensure_ascii=False) + "\n")
+        else:
+            if unknown := session.unknown(typed):
+                screen.notice(told_unknown(unknown))
+            _write(answer.shown(shutil.get_terminal_size().columns if person else None))
 
 
 def next_(request: Request) -> None:
@@ -79,16 +89,3 @@ def next_(request: Request) -> None:
 def _write(text: str) -> None:
     sys.stdout.write(text)
     sys.stdout.flush()
-
-
-def _shown(turn: Turn) -> str:
-    """The current line, with `|` at the end of the person's part, and the next words with their probabilities."""
-    line = turn.text.rpartition("\n")[2]
-    words = "  ".join(f"{each.token} {each.probability:.3f}" for each in turn.next)
-    return f"{line}|{turn.continuation.removesuffix(chr(10))}\n" + (f"next: {words}\n" if words else "")
-
-
-def _tell_unknown(screen: Terminal, words: list[str]) -> None:
-    if words:
-        named = ", ".join(dict.fromkeys(words[:_NAMED])) + (", …" if len(words) > _NAMED else "")
-        screen.notice(f"not in the vocabulary, read as <unk>: {named}")

@@ -18,6 +18,15 @@ def prompt_ids(rules: TextRules, prompt: str) -> list[int]:
     return ids
 
 
+_NAMED = 5  # unknown words that a notice names
+
+
+def told_unknown(words: list[str]) -> str:
+    """A notice about unknown words."""
+    named = ", ".join(dict.fromkeys(words[:_NAMED])) + (", …" if len(words) > _NAMED else "")
+    return f"not in the vocabulary, read as <unk>: {named}"
+
+
 def unknown_words(rules: TextRules, prompt: str) -> list[str]:
     """The pieces of a prompt outside the vocabulary, which are read as `<unk>`, as written.
 

@@ -70,7 +70,16 @@ class GenerateSettings(DrawSettings):
     )  # fmt: skip
     n: int = setting(1, "number of texts for each prompt", at_least(1), record=False, basic=True)
     novelty: bool = setting(False, "find the longest run copied from the training text", record=False, switch=True)
+    unique: bool = setting(False, "draw until all texts differ, at most 20 times -n", record=False, switch=True)
+    max_copied: int | None = setting(
+        None, "drop a text with a longer run of tokens from the training text", at_least(1), auto="any", record=False
+    )
     batch_size: int = setting(64, "texts generated in a batch", at_least(1), record=False)
+
+    @property
+    def picky(self) -> bool:
+        """Whether some texts are dropped."""
+        return self.unique or self.max_copied is not None
 
     def check(self) -> None:
         """Flags that exclude --prompt-file or --beam."""
@@ -78,6 +87,8 @@ class GenerateSettings(DrawSettings):
             raise UsageError("--prompt with --prompt-file", "give one of them")
         if self.beam is None:
             return
+        if self.picky:
+            raise UsageError("--unique or --max-copied with --beam", "beam search does not sample; omit it")
         for name in ("temperature", "top_k", "top_p", "min_p", "typical", "repetition_penalty"):
             if getattr(self, name) != getattr(type(self), name):
                 raise UsageError(f"--{name.replace('_', '-')} with --beam", "beam search does not sample; omit it")

@@ -1,6 +1,7 @@
 """What generation reads beside a model: prompts from a file, and the training text to compare with."""
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -10,11 +11,14 @@ from numpy.typing import NDArray
 from rnnlm.arrays import open_npy
 from rnnlm.corpus.decoding import Decoding
 from rnnlm.corpus.sources import read_lines, split_blocks
-from rnnlm.corpus.text import encode_text
+from rnnlm.corpus.text import TextRules, encode_text
 from rnnlm.errors import InputError
 from rnnlm.model.finding import FoundModel
-from rnnlm.use.generation.generate import Generated
+from rnnlm.model.likelihood import LanguageModel
+from rnnlm.use.generation.chosen import chosen
+from rnnlm.use.generation.generate import Emit, Generated, generate, generate_from
 from rnnlm.use.generation.novelty import Copied, longest_copies
+from rnnlm.use.generation.settings import GenerateSettings
 
 
 def prompts(name: str, reading: Decoding) -> Iterator[str]:
@@ -45,6 +49,27 @@ def training_ids(found: FoundModel, directory: Path, notice: Callable[[str], Non
             return open_npy(vocab / "train.ids.npy", kinds="u", dimensions=1, remedy=workspace.rebuild("vocab"))
     notice("novelty: the workspace has changed since the model was trained; compared with its current text")
     return encode_text(split_blocks(workspace, "train"), found.model.rules, directory).ids.ids
+
+
+def texts_of(
+    model: LanguageModel, rules: TextRules, settings: GenerateSettings, asked: Iterable[str],
+    train: NDArray[Any] | None, *, emit: Emit | None, notice: Callable[[str], None],
+) -> Iterator[tuple[Generated, Copied | None]]:  # fmt: skip
+    """The texts after each prompt that is `asked`, with their longest run copied from `train`, as the settings want.
+
+    A single text is also given to `emit`, piece by piece.
+    """
+
+    def drawn(settings: GenerateSettings) -> Iterator[tuple[Generated, Copied | None]]:
+        return with_copies(generate(model, rules, settings, emit), train, settings.batch_size)
+
+    if settings.picky:
+        for prompt in asked:
+            yield from chosen(drawn, replace(settings, prompt=prompt, prompt_file=None), notice)
+    elif settings.prompt_file is None:
+        yield from drawn(settings)
+    else:
+        yield from with_copies(generate_from(model, rules, settings, asked), train, settings.batch_size)
 
 
 def with_copies(
