@@ -48,7 +48,7 @@ class Workers(Generic[Result]):
 
         Raises what the function raises; OutOfMemoryError if a process is killed, as the system does without memory.
         """
-        if self._processes > 1 and size >= LEAST:
+        if self._processes > 1 and (size >= LEAST or self._pool is not None):
             yield from self._side_by_side(blocks)
             return
         self._here = self._here or self._make(*self._arguments)

@@ -332,7 +332,9 @@ class Window(PipelineStage):
 
     def settings(self) -> dict[str, Any]:
         """How the table is cut into windows."""
-        return as_dict(self.corpus.settings(WindowSettings).settings)
+        found = as_dict(self.corpus.settings(WindowSettings).settings)
+        # As a number where it is one: so it was recorded before there were ranges.
+        return found | {"horizon": int(found["horizon"]) if found["horizon"].isdecimal() else found["horizon"]}
 
     def build(self, directory: Path) -> dict[str, Any]:
         """Cut the table."""
@@ -352,6 +354,7 @@ class Window(PipelineStage):
         names, horizon = report["inputs"], report["horizon"]
         more = f" and {len(names) - _NAMES:,} more" if len(names) > _NAMES else ""
         where = f"{horizon:,} row{'s' * (horizon != 1)} after the last" if horizon else "of the last row"
+        where = f"{first:,} to {where}" if (first := report.get("first_horizon", horizon)) < horizon else where
         lines = [f"inputs: {', '.join(names[:_NAMES])}{more}", f"target: {', '.join(report['targets'])}, {where}"]
         gaps = _listed(report["missing_values"])
         if gaps:

@@ -23,7 +23,7 @@ from rnnlm.errors import ArtifactError, InputError
 from rnnlm.files import open_input
 from rnnlm.workspace import Workspace
 
-BLOCK = 4 * 2**20
+BLOCK = 2**20
 JSON_LINES = (".jsonl", ".ndjson")
 
 

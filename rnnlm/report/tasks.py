@@ -11,9 +11,11 @@ from rnnlm.model.prediction import predictions
 from rnnlm.report.parts import Part, Picture, Section, Table
 from rnnlm.report.pictures import draw_confusion, svg
 from rnnlm.report.subject import Subject
-from rnnlm.use.forecasts.baselines import baselines
-from rnnlm.use.forecasts.evaluate import choose_windows, errors, forecasts
-from rnnlm.use.forecasts.interval import SHARE, interval_of
+from rnnlm.use.forecasts.baselines import SEASON
+from rnnlm.use.forecasts.evaluate import choose_windows, over_horizons
+from rnnlm.use.forecasts.interval import SHARE
+from rnnlm.use.forecasts.paths import by_rows_ahead, last_paths
+from rnnlm.use.forecasts.report import measure
 from rnnlm.use.generation.prompt import text_of
 from rnnlm.use.labels.evaluate import choose_labelled, evaluate_labels
 from rnnlm.use.labels.predict import prior_offsets
@@ -89,37 +91,38 @@ def _worst(subject: Subject, network: Network, data: LabelledText) -> list[tuple
 
 
 def series(subject: Subject, network: Network) -> list[Section]:
-    """Errors beside baselines, and the forecast over its rows or times."""
+    """Errors beside baselines, by rows ahead where there are several, and the forecast over its rows or times."""
     chosen = choose_windows(subject.found, subject.given.split, subject.given.text)
-    data, truth = chosen.series, chosen.series.truth()
-    forecast, rules = forecasts(network, data, _BATCH), data.rules
-    others = [each for each in baselines(chosen.train, data, before=chosen.before) if each.forecast is not None]
-    methods = {subject.name: forecast, **{each.name: each.forecast for each in others if each.forecast is not None}}
+    data, rules = chosen.series, chosen.series.rules
+    measured = measure(subject.found, network, chosen, _BATCH, SEASON)
     rows, columns = [], [f"{metric} {target}" for target in rules.targets for metric in ("RMSE", "MAE")]
-    for name, values in methods.items():
-        found = errors(values, truth)
+    for method, each in measured.errors.items():
+        found = over_horizons(each, rules)
         pairs = zip(found.root_mean_square, found.mean_absolute, strict=True)
-        rows.append((name, *(f"{number:,.4g}" for pair in pairs for number in pair)))
+        rows.append((measured.names[method], *(f"{number:,.4g}" for pair in pairs for number in pair)))
     sentence = (
         f"The error of the forecast {rules.ahead} on {chosen.name}, {len(data):,} windows, in the units of the table: "
         "RMSE is the root of the mean square, MAE the mean distance. A baseline that is better than the network would "
         "be the better choice."
     )
     parts: list[Part] = [Table("Errors of the network and of baselines", ("method", *columns), rows)]
-    band = interval_of(subject.found, network, _BATCH) if chosen.split != "valid" else None
-    if band is not None:
-        held = zip(rules.targets, band.half_width, band.coverage(forecast, truth), strict=True)
+    band = measured.interval
+    caption = "" if band is None else f"Interval of {SHARE:.0%} by the errors of {band.windows:,} windows of valid"
+    if rules.first is not None:
+        view = by_rows_ahead(measured, rules)
+        parts.append(Table(f"By rows ahead. {caption}".strip(), view.columns, view.rows))
+    elif band is not None:
+        interval = measured.report["interval"]
+        held = zip(rules.targets, interval["half_width"], interval["coverage"], strict=True)
         inside = [(target, f"± {half:,.4g}", f"{share:.1%}") for target, half, share in held]
-        caption = f"Interval of {SHARE:.0%} by the errors of {band.windows:,} windows of the valid split"
         parts.append(Table(caption, ("target", "around the forecast", f"share of {chosen.name} inside"), inside))
-    last, first = slice(-_PLOTTED, None), others[0] if others else None
-    beside = None if first is None or first.forecast is None else first.forecast[last]
-    times = None if chosen.times is None else chosen.times[last]
-    draw = partial(draw_forecast, targets=rules.targets, truth=truth[last], forecast=forecast[last], baseline=beside,
-                   title=f"{subject.name}: {rules.ahead}, {chosen.name}", times=times,
-                   half_width=None if band is None else band.half_width)  # fmt: skip
+    shown = last_paths(chosen, measured, _PLOTTED)
+    draw = partial(draw_forecast, targets=rules.targets, truth=shown.truth, forecast=shown.forecast,
+                   baseline=shown.baseline, title=f"{subject.name}: {rules.ahead}, {chosen.name}", times=shown.times,
+                   half_width=shown.half_width)  # fmt: skip
+    first = next((each for each in measured.baselines if each.forecast is not None), None)
     gray = "" if first is None else f"; the dashed line is the baseline “{first.name}”"
     blue = "" if band is None else "; the band is the interval"
-    caption = f"The last {min(_PLOTTED, len(data)):,} windows of {chosen.name}{gray}{blue}"
-    parts.append(Picture(svg(draw, "forecast"), caption))
+    what = "windows" if rules.first is None else f"rows in paths of {len(rules.horizons)}"
+    parts.append(Picture(svg(draw, "forecast"), f"The last {len(shown.truth):,} {what} of {chosen.name}{gray}{blue}"))
     return [Section("metric", "How well it forecasts", sentence, parts)]

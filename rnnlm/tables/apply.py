@@ -215,6 +215,7 @@ def find_windows(
         missing = before[windows[:, 1]] > before[windows[:, 0]]
     unknown = np.zeros(len(windows), np.bool_)
     if not future:
-        unknown = np.isnan(targets[windows[:, 1] - 1 + horizon]).any(1)
+        for each in rules.horizons:
+            unknown |= np.isnan(targets[windows[:, 1] - 1 + each]).any(1)
     kept = ~missing & ~unknown
     return FoundWindows(windows[kept], len(windows), int(unknown.sum()), int((missing & ~unknown).sum()))

@@ -26,8 +26,9 @@ class SeriesRules:
     and cosine (`cycles`: column → period), or where `time` lies in the cycles of `calendar`. A missing one is filled
     (`missing`), the first of a sequence by `input_fill` (F,), then x → (x - input_mean) / input_scale (F,). Targets
     are never filled: (y - target_mean) / target_scale (K,). A window has `steps` rows, or is a whole sequence (None);
-    its target lies `horizon` rows after its last. `group` distinguishes sequences, `time` orders rows; no window runs
-    over a step in it above `gap`.
+    its target lies `horizon` rows after its last, or there is one at each row from the `first` of them on. A network
+    has K outputs for every horizon, one horizon after the other. `group` distinguishes sequences, `time` orders rows;
+    no window runs over a step in it above `gap`.
     """
 
     columns: tuple[str, ...]
@@ -48,6 +49,19 @@ class SeriesRules:
     target_scale: tuple[float, ...] = ()
     gap: float | None = None
     calendar: tuple[str, ...] = ()
+    first: int | None = None
+
+    @property
+    def horizons(self) -> tuple[int, ...]:
+        """The rows between a window's last and its targets."""
+        return (self.horizon,) if self.first is None else tuple(range(self.first, self.horizon + 1))
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """The names of the outputs: those of the targets, and with several horizons 'y +1', 'y +2', …"""
+        if self.first is None:
+            return self.targets
+        return tuple(f"{target} +{horizon}" for horizon in self.horizons for target in self.targets)
 
     @cached_property
     def inputs(self) -> tuple[str, ...]:
@@ -79,13 +93,21 @@ class SeriesRules:
         return tuple(indices.get(target) for target in self.targets)
 
     @property
+    def output_inputs(self) -> tuple[int | None, ...]:
+        """The same for each output."""
+        return self.target_inputs * len(self.horizons)
+
+    @property
     def ahead(self) -> str:
         """The horizon in words."""
+        if self.first is not None:
+            return f"{self.first} to {self.horizon} rows ahead"
         return f"{self.horizon} row{'' if self.horizon == 1 else 's'} ahead"
 
     def in_units(self, targets: NDArray[Any]) -> Floats:
-        """Scaled targets (…, K) in the data's units, float64."""
-        scale, mean = np.array(self.target_scale), np.array(self.target_mean)
+        """Scaled targets (…, K), or outputs, in the data's units, float64."""
+        times = targets.shape[-1] // len(self.targets)
+        scale, mean = np.tile(self.target_scale, times), np.tile(self.target_mean, times)
         return np.asarray(np.asarray(targets, np.float64) * scale + mean)
 
     def to_json(self) -> dict[str, Any]:
@@ -99,7 +121,7 @@ class SeriesRules:
     def from_json(cls, content: Mapping[str, Any], *, remedy: str = "copy the model again") -> "SeriesRules":
         """The rules that `to_json` gave; ArtifactError for anything else."""
         try:
-            values = {"gap": None, "calendar": (), **content}
+            values = {"gap": None, "calendar": (), "first": None, **content}
             values = {each.name: values[each.name] for each in fields(cls)}
             for name in ("columns", "targets", "calendar"):
                 values[name] = tuple(map(str, values[name]))
@@ -119,6 +141,7 @@ class SeriesRules:
                 and all(0 < scale < np.inf for scale in (*rules.input_scale, *rules.target_scale))
                 and (rules.gap is None or (isinstance(rules.gap, float) and 0 < rules.gap < np.inf))
                 and all(part in CALENDAR and rules.time is not None for part in rules.calendar)
+                and (rules.first is None or (type(rules.first) is int and 0 < rules.first < rules.horizon))
                 and rules.missing in get_args(Missing)
                 and rules.scaling in get_args(Scaling)
                 and all(name is None or isinstance(name, str) for name in (rules.group, rules.time))

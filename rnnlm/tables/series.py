@@ -40,9 +40,10 @@ class Series:
         return np.asarray(self.windows[:, 1] - self.windows[:, 0])
 
     def batch(self, rows: RowNumbers) -> tuple[NDArray[np.float32], NDArray[np.float32], RowNumbers]:
-        """Inputs (time, n, F), 0 after a window's end, targets (time, n, K) and lengths (n,) of the windows `rows`.
+        """Inputs (time, n, F), 0 after a window's end, targets (time, n, outputs), lengths (n,) of the windows `rows`.
 
-        The target of step t is that of the row `horizon` after it, NaN where it is missing or the sequence is over.
+        The target of step t is that of the row `horizon` after it, NaN where it is missing or the sequence is over; of
+        each of several horizons, one after the other.
         """
         windows = np.asarray(self.windows[rows])
         lengths = windows[:, 1] - windows[:, 0]
@@ -53,12 +54,12 @@ class Series:
         return inputs, self._targets(positions, inside, self.sequence_ends(rows)), lengths
 
     def last_targets(self, rows: RowNumbers) -> NDArray[np.float32]:
-        """(n, K) the target of the last step, scaled; NaN where it is missing or the sequence is over."""
+        """(n, outputs) the target of the last step, scaled; NaN where it is missing or the sequence is over."""
         last = np.asarray(self.windows[rows, 1]) - 1
         return self._targets(last, np.ones(len(last), np.bool_), self.sequence_ends(rows))
 
     def truth(self) -> Floats:
-        """(N, K) the target of every window in the data's units."""
+        """(N, outputs) the target of every window in the data's units."""
         return self.rules.in_units(self.last_targets(np.arange(len(self))))
 
     def sequence_starts(self, rows: RowNumbers) -> RowNumbers:
@@ -73,10 +74,12 @@ class Series:
         return np.asarray(np.searchsorted(self.starts, self.windows[rows, 0], "right") - 1)
 
     def _targets(self, positions: RowNumbers, inside: NDArray[np.bool_], ends: RowNumbers) -> NDArray[np.float32]:
-        """Targets `horizon` rows after `positions` (…, n), NaN where not `inside`, or not before `ends` (n,)."""
-        positions = positions + self.rules.horizon
-        inside = inside & (positions < ends)
-        return np.where(inside[..., None], self.targets[np.where(inside, positions, 0)], np.float32(np.nan))
+        """Targets of the horizons after `positions` (…, n), NaN where not `inside`, or not before `ends` (n,)."""
+        found = []
+        for horizon in self.rules.horizons:
+            known, rows = inside & (positions + horizon < ends), positions + horizon
+            found.append(np.where(known[..., None], self.targets[np.where(known, rows, 0)], np.float32(np.nan)))
+        return found[0] if len(found) == 1 else np.concatenate(found, -1)
 
 
 def open_series(directory: Path, split: str) -> Series:

@@ -13,6 +13,7 @@ from rnnlm.errors import UsageError
 Missing = Literal["forward", "mean", "drop"]
 Scaling = Literal["standard", "minmax", "none"]
 STEPS = 24
+_DIGITS = 15  # of a horizon
 CALENDAR = ("hour", "weekday", "month")  # cycles in which a date lies
 
 
@@ -49,6 +50,17 @@ def calendar_parts(text: str | None) -> tuple[str, ...]:
     return parts
 
 
+def horizons_of(text: str | int) -> tuple[int, int]:
+    """'24' as (24, 24), '1-24' as (1, 24); UsageError for anything else."""
+    first, dash, last = str(text).partition("-")
+    if not (first.isdecimal() and (last.isdecimal() or not dash)) or len(str(text)) > _DIGITS:
+        raise UsageError(f"{text!r} is no horizon", "write a number of rows, 0 or more, or a range as 1-24")
+    found = int(first), int(last or first)
+    if dash and not 0 < found[0] < found[1]:
+        raise UsageError(f"{text!r} is no horizon", "a range begins with 1 or more, and rises: 1-24")
+    return found
+
+
 def _read_by(parse: Callable[[str], Any]) -> Check:
     """A check that `parse` can read a text."""
 
@@ -73,9 +85,10 @@ class WindowSettings:
     steps: int | None = setting(
         None, "rows in a window (T)", at_least(1), auto=f"{STEPS}; the whole sequence where --cut is group", basic=True
     )
-    horizon: int = setting(
-        1, "rows from the last row of a window to its target; 0 is that row", at_least(0), basic=True
-    )
+    horizon: str = setting(
+        "1", "rows from a window's last to its target; 0: that row; 1-24: a path", _read_by(horizons_of),
+        basic=True,
+    )  # fmt: skip
     inputs: str | None = setting(
         None, "the columns that a model reads", _read_by(column_names),
         auto="all but --ignore, --time and --group, and the target where --horizon is 0", group="columns", basic=True,
@@ -122,7 +135,7 @@ class WindowSettings:
             raise UsageError("--inputs with --ignore", "give one of them")
         targets, inputs = column_names(self.target), column_names(self.inputs)
         both = [name for name in targets if name in inputs]
-        if self.horizon == 0 and both:
+        if horizons_of(self.horizon) == (0, 0) and both:
             raise UsageError(
                 f"--target {both[0]} is among --inputs with --horizon 0", "the answer would stand in the question"
             )

@@ -26,7 +26,15 @@ from rnnlm.tables.apply import (
 from rnnlm.tables.gaps import in_words, longest_step, with_gaps
 from rnnlm.tables.rules import RowNumbers, SeriesRules
 from rnnlm.tables.series import DESCRIPTION
-from rnnlm.tables.settings import STEPS, Scaling, WindowSettings, calendar_parts, column_names, column_periods
+from rnnlm.tables.settings import (
+    STEPS,
+    Scaling,
+    WindowSettings,
+    calendar_parts,
+    column_names,
+    column_periods,
+    horizons_of,
+)
 from rnnlm.tables.table import Table
 
 _CATEGORIES, _FEW = 1000, 10
@@ -98,7 +106,8 @@ def window(table: Table, directory: Path, settings: WindowSettings) -> dict[str,
     notices += _counters(table, rules, train)
     write_json(directory / DESCRIPTION, {**rules.to_json(), **counts})
     return {
-        "steps": rules.steps, "horizon": rules.horizon, "features": rules.features, "inputs": list(rules.inputs),
+        "steps": rules.steps, "horizon": rules.horizon, "first_horizon": rules.horizons[0],
+        "features": rules.features, "inputs": list(rules.inputs),
         "targets": list(rules.targets), **counts, "splits": report, "notices": notices,
     }  # fmt: skip
 
@@ -118,9 +127,9 @@ def choose(table: Table, settings: WindowSettings) -> SeriesRules:
         table.number(name)
     for name in (*ignored, *filter(None, (group, settings.time))):
         table.column(name)
-    columns = column_names(settings.inputs)
+    columns, (first, last) = column_names(settings.inputs), horizons_of(settings.horizon)
     if not columns:
-        others = {*ignored, settings.time, group, table.sequence_column, *(targets if settings.horizon == 0 else ())}
+        others = {*ignored, settings.time, group, table.sequence_column, *(targets if last == 0 else ())}
         others |= {column.name for column in table.columns if column.kind == "date" and column.name not in categories}
         columns = tuple(column.name for column in table.columns if column.name not in others)
     if not columns and settings.calendar is None:
@@ -150,9 +159,9 @@ def choose(table: Table, settings: WindowSettings) -> SeriesRules:
     return SeriesRules(
         columns=columns, categories=dict.fromkeys([name for name in columns if name in named], ()),
         cycles={name: cycles[name] for name in columns if name in cycles}, targets=targets, group=group,
-        time=settings.time, steps=settings.steps or (STEPS if group is None else None), horizon=settings.horizon,
+        time=settings.time, steps=settings.steps or (STEPS if group is None else None), horizon=last,
         stride=settings.stride, missing=settings.missing, scaling=settings.scaling,
-        calendar=calendar_parts(settings.calendar),
+        calendar=calendar_parts(settings.calendar), first=first if first < last else None,
     )  # fmt: skip
 
 

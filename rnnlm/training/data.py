@@ -201,7 +201,7 @@ class SeriesData(Data):
         """Steps and windows."""
         lengths, rules = self.train.lengths(), self.train.rules
         steps, longest = int(lengths.sum()), int(lengths.max(initial=0))
-        return DataSize("series", steps, len(lengths), longest, features=rules.features, labels=tuple(rules.targets))
+        return DataSize("series", steps, len(lengths), longest, features=rules.features, labels=rules.outputs)
 
     @property
     def described(self) -> dict[str, Any]:
@@ -215,7 +215,7 @@ class SeriesData(Data):
     def start(self, network: Network, settings: SettledSettings) -> None:
         """Start with persistence, where the network has a skip connection."""
         if settings.skip_connection:
-            network.start_direct(self.train.rules.target_inputs)
+            network.start_direct(self.train.rules.output_inputs)
 
     def report(self, network: Network, deadline: float | None) -> dict[str, Any]:
         """Root mean square errors on the validation split."""

@@ -141,10 +141,11 @@ def labels_report(model: Network, valid: LabelledText) -> dict[str, Any]:
 
 
 def forecast_report(model: Network, valid: Series) -> dict[str, Any]:
-    """The root mean square error of each target on the validation split, in the data's units, or None."""
-    total, count = np.zeros(len(valid.rules.targets)), 0
+    """The root mean square error of each target on the validation split, over all horizons, in its units; or None."""
+    total, count = np.zeros(len(valid.rules.outputs)), 0
     for piece in predictions(model, valid, _SIDE_BY_SIDE):
         errors = valid.rules.in_units(piece.last()) - valid.rules.in_units(piece.last_targets())
         total, count = total + (errors**2).sum(0), count + len(errors)
-    roots = dict(zip(valid.rules.targets, np.sqrt(total / max(1, count)).tolist(), strict=True))
+    means = total.reshape(-1, len(valid.rules.targets)).mean(0) / max(1, count)
+    roots = dict(zip(valid.rules.targets, np.sqrt(means).tolist(), strict=True))
     return {"valid_root_mean_square_error": roots if count else None}

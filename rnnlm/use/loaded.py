@@ -229,9 +229,10 @@ Loaded = LoadedModel | LoadedLabeller | LoadedForecaster
 
 def open_loaded(path: str | Path, *, model: str | None = None, device: str = "cpu") -> Loaded:
     """The model at a path, on a device; see `rnnlm.load`."""
-    sealed = find_sealed(Path(path), model).model
+    found = find_sealed(Path(path), model)
+    sealed = found.model
     chosen = choose_device(device)
     if sealed.task == "language":
         return LoadedModel(sealed, load_model(sealed, chosen))
     network = load_network(sealed, chosen)
-    return LoadedForecaster(sealed, network) if sealed.task == "forecast" else LoadedLabeller(sealed, network)
+    return LoadedForecaster(found, network) if sealed.task == "forecast" else LoadedLabeller(sealed, network)

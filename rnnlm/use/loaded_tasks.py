@@ -4,11 +4,13 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from rnnlm.errors import InputError
+from rnnlm.model.finding import FoundModel
 from rnnlm.model.network import Network
 from rnnlm.model.sealed import Sealed
 from rnnlm.tables.rules import SeriesRules
 from rnnlm.tables.source import read_table
-from rnnlm.use.forecasts.rows import ForecastRow, forecast_table
+from rnnlm.use.forecasts.interval import interval_of
+from rnnlm.use.forecasts.rows import ForecastRow, FutureRow, forecast_future, forecast_table
 from rnnlm.use.generation.prompt import check_unicode
 from rnnlm.use.labels.predict import Labelled, Labeller, prior_offsets
 from rnnlm.use.settings import BALANCE
@@ -44,9 +46,9 @@ class LoadedLabeller:
 class LoadedForecaster:
     """A network that forecasts the `targets` of a table."""
 
-    def __init__(self, sealed: Sealed, network: Network) -> None:
-        self.sealed, self.network = sealed, network
-        self.rules = SeriesRules.from_json(sealed.config["series"])
+    def __init__(self, found: FoundModel, network: Network) -> None:
+        self._found, self.sealed, self.network = found, found.model, network
+        self.rules = SeriesRules.from_json(found.model.config["series"])
         self.targets: tuple[str, ...] = tuple(self.rules.targets)
 
     def predict(self, table: str | Path, *, all: bool = False) -> list[ForecastRow]:
@@ -59,6 +61,18 @@ class LoadedForecaster:
             raise InputError(f"{path} does not exist", "check the path of the table")
         found = forecast_table(self.network, self.rules, read_table(path), str(path), _BATCH, all=all)
         return list(found.rows(all=all))
+
+    def future(self, table: str | Path) -> list[FutureRow]:
+        """The horizons after the last row of each series of a table, in the data's units.
+
+        With the interval by the validation errors where the model was loaded from its workspace. InputError for a table
+        that is missing, too short or lacks a column.
+        """
+        path = Path(table)
+        if not path.exists():
+            raise InputError(f"{path} does not exist", "check the path of the table")
+        band = interval_of(self._found, self.network, _BATCH)
+        return list(forecast_future(self.network, self.rules, read_table(path), _BATCH, band).rows)
 
     def __repr__(self) -> str:
         cell = self.sealed.architecture.cell

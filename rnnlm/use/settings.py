@@ -147,6 +147,9 @@ class PredictSettings:
     all: bool = setting(
         False, "forecast every window, not only those whose future is not in the table", record=False, switch=True
     )
+    future: bool = setting(
+        False, "forecast what comes after the last row of each series, with an interval", record=False, switch=True
+    )
     batch_size: int = setting(64, "sequences in a batch", at_least(1), record=False)
     plot: str | None = setting(None, "plot of the forecast (PNG or SVG)", auto="none", record=False, file="written")
 

@@ -90,16 +90,16 @@ def draw_forecast(
 ) -> None:  # fmt: skip
     """Write `truth`, `forecast` and a `baseline`, (rows, targets) each, a panel for each target, as PNG, SVG or PDF.
 
-    `times` (rows,) are dates or numbers, by default the numbers of rows; `half_width` (targets,) is that of an interval
-    around the forecast. NaN and a gap in time leave a gap; after the
-    last known value a line marks the end of the data. Raises InputError for another ending, or where the `plots` extra
-    is not installed.
+    `times` (rows,) are dates or numbers, by default the numbers of rows; `half_width` (rows, targets) is that of an
+    interval around the forecast. NaN and a gap in time leave a gap; after the last known value a line marks the end of
+    the data. Raises InputError for another ending, or where the `plots` extra is not installed.
     """
     x = np.arange(len(truth)) if times is None else times
     steps = np.diff(x)
     apart = np.flatnonzero(steps > 2 * np.median(steps)) + 1 if len(steps) else np.zeros(0, np.int64)
     x, lines = np.insert(x, apart, x[apart]), [truth, forecast, *([] if baseline is None else [baseline])]
     truth, forecast, *others = (np.insert(np.asarray(each, float), apart, np.nan, axis=0) for each in lines)
+    half_width = None if half_width is None else np.insert(half_width, apart, np.nan, axis=0)
     with picture(path, 10, 1 + 3 * len(targets)) as figure:
         figure.suptitle(title, fontsize=11, parse_math=False)
         panels = figure.subplots(len(targets), 1, sharex=True, squeeze=False)[:, 0]
@@ -109,7 +109,7 @@ def draw_forecast(
                 axes.plot(x, other[:, number], color="0.6", linewidth=1, linestyle="--", label="baseline")
             axes.plot(x, forecast[:, number], color="tab:blue", linewidth=1, label="forecast")
             if half_width is not None:
-                low, high = (forecast[:, number] + side * half_width[number] for side in (-1, 1))
+                low, high = (forecast[:, number] + side * half_width[:, number] for side in (-1, 1))
                 axes.fill_between(x, low, high, color="tab:blue", alpha=0.2, linewidth=0, label="interval")
             known = np.flatnonzero(~np.isnan(truth[:, number]))
             if len(known) and known[-1] + 1 < len(x):

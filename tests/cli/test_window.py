@@ -99,7 +99,7 @@ def test_windows_are_cut_again_from_the_kept_table(run: Any, table: Path, work: 
     assert report["splits"]["train"]["left_out_with_missing_inputs"] > 0
     origins = run("status", "--settings", work, "--json").ok().json
     assert set(origins) == {"window", "train"}
-    assert origins["window"]["horizon"] == {"value": 5, "origin": "workspace"}
+    assert origins["window"]["horizon"] == {"value": "5", "origin": "workspace"}
 
 
 def test_the_settings_file_repeats_the_run(

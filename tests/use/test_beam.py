@@ -126,7 +126,7 @@ def test_the_same_by_command(run: Any, trained: Path, speaker: Speaker) -> None:
     asked = GenerateSettings(prompt="the old", beam=3, n=2)
     expected = list(generate(model, rules, asked))
     flags = ("generate", trained, "--prompt", "the old", "--beam", 3, "-n", 2)
-    assert run(*flags).ok().out == "\n".join(f"the old {text.text}\n" for text in expected)
+    assert run(*flags).ok().out == "".join(f"the old {text.text}\n" for text in expected)
     run("generate", trained, "--beam", 2, "-n", 3).refused(2, "-n 3", "--beam 2")
     for flag in (["--temperature", 0.5], ["--top-k", 3], ["--min-p", 0.1], ["--repetition-penalty", 1.1]):
         run("generate", trained, "--beam", 2, *flag).refused(2, flag[0], "--beam")

@@ -1,18 +1,18 @@
 """`rnnlm evaluate` of a model that forecasts, with baselines."""
 
 from pathlib import Path
-from typing import Any
 
 from rnnlm.app.request import Request
 from rnnlm.cli.terminal import Terminal, terminal
 from rnnlm.errors import UsageError
 from rnnlm.model.finding import FoundModel
 from rnnlm.model.network import Network
-from rnnlm.screen import Grid, count
+from rnnlm.screen import Grid, View, count
 from rnnlm.tables.series import Series
 from rnnlm.use.evaluation.settings import EvaluateSettings
-from rnnlm.use.forecasts.baselines import Baseline
-from rnnlm.use.forecasts.evaluate import ChosenWindows, choose_windows
+from rnnlm.use.forecasts.evaluate import ChosenWindows, choose_windows, over_horizons
+from rnnlm.use.forecasts.interval import SHARE
+from rnnlm.use.forecasts.paths import by_rows_ahead, last_paths
 from rnnlm.use.forecasts.report import Measured, measure
 from rnnlm.views.charts import draw_forecast
 
@@ -26,36 +26,37 @@ def evaluate_forecast(request: Request, found: FoundModel, network: Network) -> 
         raise UsageError("--context or --baseline with a forecast", "its baselines are always shown")
     chosen = choose_windows(found, given.split, given.text)
     measured = measure(found, network, chosen, given.batch_size, given.season)
-    screen, band = terminal(request), measured.interval
+    screen = terminal(request)
     for notice in chosen.notices:
         screen.notice(f"{chosen.name}: {notice}")
     if given.plot is not None:
-        half = None if band is None else band.half_width
-        _draw(Path(given.plot), chosen, measured.forecast, measured.baselines, found.model.name, half)
-        screen.notice(f"{given.plot}: the last {min(_PLOTTED, len(chosen.series)):,} windows of {chosen.name}")
+        _draw(Path(given.plot), chosen, measured, found.model.name)
+        screen.notice(f"{given.plot}: the last forecasts of {chosen.name}")
     _show(screen, measured, chosen.series, chosen.name)
 
 
 def _show(screen: Terminal, measured: Measured, series: Series, what: str) -> None:
-    targets, report, names = series.rules.targets, measured.report, measured.names
-    columns = [f"{metric} {target}" for target in targets for metric in ("RMSE", "MAE")]
-    view = Grid("method", *columns, named=0)
+    rules, report, names = series.rules, measured.report, measured.names
+    view = Grid("method", *(f"{metric} {target}" for target in rules.targets for metric in ("RMSE", "MAE")), named=0)
     for method, metrics in measured.errors.items():
-        pairs = zip(metrics.root_mean_square, metrics.mean_absolute, strict=True)
+        over = over_horizons(metrics, rules)
+        pairs = zip(over.root_mean_square, over.mean_absolute, strict=True)
         view.add_row(names[method], *(f"{number:.4g}" for pair in pairs for number in pair))
-    words = [f"{what}: {count(len(series))} windows, {series.rules.ahead}, errors in the data's units"]
-    if band := report["interval"]:
-        held = zip(targets, band["half_width"], band["coverage"], strict=True)
+    words = [f"{what}: {count(len(series))} windows, {rules.ahead}, errors in the data's units"]
+    by_horizon: list[View] = []
+    if rules.first is not None:
+        share = "" if measured.interval is None else f"; ± is the {SHARE:.0%} interval by the errors on valid"
+        by_horizon = ["", by_rows_ahead(measured, rules), f"root mean square errors by rows ahead{share}", ""]
+    elif band := report["interval"]:
+        held = zip(rules.targets, band["half_width"], band["coverage"], strict=True)
         inside = ", ".join(f"{target} ± {half:.4g} holds {share:.1%}" for target, half, share in held)
         words.append(f"{band['share']:.0%} interval by the errors on valid: {inside} of the {what}")
     words += [f"{names[method]} does not apply: {reason}" for method, reason in report["left_out"].items()]
-    screen.result(report, view, *words)
+    screen.result(report, view, *by_horizon, *words)
 
 
-def _draw(path: Path, chosen: ChosenWindows, forecast: Any, others: list[Baseline], model: str, half: Any) -> None:
-    """The last windows, with the first baseline that applies."""
-    last, rules = slice(-_PLOTTED, None), chosen.series.rules
-    beside = next((each.forecast[last] for each in others if each.forecast is not None), None)
-    times = None if chosen.times is None else chosen.times[last]
-    truth, title = chosen.series.truth()[last], f"{model}: {rules.ahead}, {chosen.name}"
-    draw_forecast(path, rules.targets, truth, forecast[last], beside, title=title, times=times, half_width=half)
+def _draw(path: Path, chosen: ChosenWindows, measured: Measured, model: str) -> None:
+    """The last windows, or the last paths, with the first baseline that applies."""
+    rules, shown = chosen.series.rules, last_paths(chosen, measured, _PLOTTED)
+    title, lines = f"{model}: {rules.ahead}, {chosen.name}", (shown.truth, shown.forecast, shown.baseline)
+    draw_forecast(path, rules.targets, *lines, title=title, times=shown.times, half_width=shown.half_width)

@@ -10,12 +10,15 @@ from rnnlm.app.request import Request
 from rnnlm.cli.terminal import terminal
 from rnnlm.corpus.sources import text_lines
 from rnnlm.errors import UsageError
+from rnnlm.model.finding import FoundModel
 from rnnlm.model.network import Network
 from rnnlm.model.sealed import Sealed
 from rnnlm.tables.apply import unseen
 from rnnlm.tables.rules import SeriesRules
 from rnnlm.tables.source import read_table
-from rnnlm.use.forecasts.rows import forecast_table
+from rnnlm.use.forecasts.interval import interval_of
+from rnnlm.use.forecasts.paths import last_rows
+from rnnlm.use.forecasts.rows import forecast_future, forecast_table
 from rnnlm.use.labels.predict import LabelChoice, Labelled, Labeller, prior_offsets
 from rnnlm.use.settings import PredictSettings
 from rnnlm.views.charts import draw_forecast
@@ -30,14 +33,17 @@ def predict(request: Request) -> None:
         raise UsageError(
             f"{found.model.path} is a language model", f"use: rnnlm generate or rnnlm next {found.model.path}"
         )
-    (predict_series if found.model.task == "forecast" else predict_labels)(request, found.model, network)
+    if found.model.task == "forecast":
+        predict_series(request, found, network)
+    else:
+        predict_labels(request, found.model, network)
 
 
 def predict_labels(request: Request, model: Sealed, network: Network) -> None:
     """A row for each text: label, probability, …, text; or a row for each word, a blank line after each sentence."""
     given = request.settings(PredictSettings).settings
-    if given.plot is not None or given.all:
-        raise UsageError("--plot or --all with a model of labels", "they apply to forecasts")
+    if given.plot is not None or given.all or given.future:
+        raise UsageError("--plot, --all or --future with a model of labels", "they apply to forecasts")
     tag = model.task == "tag"
     lines = text_lines(request.arguments["file"], decoding(request, terminal(request)))
     offsets = prior_offsets(model.label_counts, given.balance)
@@ -69,33 +75,28 @@ def _cells(choices: tuple[LabelChoice, ...]) -> str:
     return "\t".join(f"{choice.label}\t{choice.probability:.4f}" for choice in choices)
 
 
-def predict_series(request: Request, model: Sealed, network: Network) -> None:
-    """A row for each forecast: its row number, from 1 in its sequence, and one number per target in its units."""
-    given = request.settings(PredictSettings).settings
-    rules = SeriesRules.from_json(model.config["series"])
-    name = request.arguments["file"]
+def predict_series(request: Request, found: FoundModel, network: Network) -> None:
+    """A row for each forecast; with --future those after the last row of each series, with an interval."""
+    given, screen = request.settings(PredictSettings).settings, terminal(request)
+    rules, name = SeriesRules.from_json(found.model.config["series"]), request.arguments["file"]
     table = read_table(Path(name))
-    found = forecast_table(network, rules, table, name, given.batch_size, all=given.all)
     for notice in unseen(table, rules):
-        terminal(request).notice(f"{name}: {notice}")
-    if not request.run.json:
-        sys.stdout.write("\t".join([*([rules.group] if rules.group else []), "row", *rules.targets]) + "\n")
-    for each in found.rows(all=given.all):
-        if request.run.json:
-            group = {"group": each.group} if rules.group else {}
-            record = {**group, "row": each.row, "forecast": each.values}
-            sys.stdout.write(json.dumps(record, ensure_ascii=False) + "\n")
-        else:
-            cells = [each.group or ""] if rules.group else []
-            cells += [str(each.row), *(f"{value:.6g}" for value in each.values.values())]
-            sys.stdout.write("\t".join(cells) + "\n")
+        screen.notice(f"{name}: {notice}")
+    if given.future:
+        if given.all or given.plot is not None:
+            raise UsageError("--all or --plot with --future", "give one of them")
+        band = interval_of(found, network, given.batch_size)
+        if band is None:
+            screen.notice("no interval: there are too few validation windows, or no workspace beside the model")
+        lines = forecast_future(network, rules, table, given.batch_size, band).lines(as_json=request.run.json)
+        sys.stdout.writelines(f"{line}\n" for line in lines)
+        sys.stdout.flush()
+        return
+    made = forecast_table(network, rules, table, name, given.batch_size, all=given.all)
+    sys.stdout.writelines(f"{line}\n" for line in made.lines(all=given.all, as_json=request.run.json))
     sys.stdout.flush()
     if given.plot is not None:
-        last = slice(-_PLOTTED, None)
-        times = None if found.times is None else found.times[last]
-        title = f"{model.name}: {rules.ahead}, {name}"
-        draw_forecast(
-            Path(given.plot), rules.targets, found.truth[last], found.forecast[last], title=title, times=times
-        )
-        windows = min(_PLOTTED, len(found.forecast))
-        terminal(request).notice(f"{given.plot}: the last {windows:,} windows of {name}")
+        last = last_rows(made.forecast, made.truth, made.times, rules, _PLOTTED)
+        title = f"{found.model.name}: {rules.ahead}, {name}"
+        draw_forecast(Path(given.plot), rules.targets, last.truth, last.forecast, title=title, times=last.times)
+        screen.notice(f"{given.plot}: the last {len(last.truth):,} forecasts of {name}")

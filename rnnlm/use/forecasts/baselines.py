@@ -1,6 +1,6 @@
 """Baselines for a forecast: the last value, the last season's value, and linear regressions.
 
-Every forecast is (N, K), one for each window and target of a series, in the data's units.
+Every forecast is (N, outputs), one for each window and output of a series, in the data's units.
 """
 
 from collections.abc import Callable, Sequence
@@ -22,7 +22,7 @@ _RIDGE = 1e-8  # times the variance of a regressor: matters only where regressor
 
 @dataclass(frozen=True)
 class Baseline:
-    """A forecast (N, K) in the data's units, or None and the reason why it does not apply; `key` is for JSON."""
+    """A forecast (N, outputs) in the data's units, or None and the reason why it does not apply; `key` is for JSON."""
 
     key: str
     name: str
@@ -76,7 +76,7 @@ def persistence(series: Series) -> Floats:
     _past_is_read(series)
     found = series.rules.in_units(_known_before(series, np.asarray(series.windows[:, 1]) - 1, 1))
     means = [series.rules.input_fill[column] for column in series.rules.target_inputs if column is not None]
-    return np.where(np.isnan(found), np.array(means), found)
+    return np.tile(np.where(np.isnan(found), np.array(means), found), len(series.rules.horizons))
 
 
 def seasonal_naive(series: Series, season: int = SEASON) -> Floats:
@@ -85,11 +85,10 @@ def seasonal_naive(series: Series, season: int = SEASON) -> Floats:
     The history of the sequence before the window counts as known; without any known value, ŷ is that of `persistence`.
     Raises UsageError as `persistence` does.
     """
-    plain = persistence(series)
-    horizon = series.rules.horizon
+    plain, last = persistence(series), np.asarray(series.windows[:, 1]) - 1
     # From the target's row t + H, the fewest seasons back that lead to row t or before.
-    latest = np.asarray(series.windows[:, 1]) - 1 + horizon - season * -(-horizon // season)
-    found = series.rules.in_units(_known_before(series, latest, season))
+    back = [horizon - season * -(-horizon // season) for horizon in series.rules.horizons]
+    found = series.rules.in_units(np.concatenate([_known_before(series, last + rows, season) for rows in back], 1))
     return np.where(np.isnan(found), plain, found)
 
 
@@ -118,7 +117,7 @@ def _past_is_read(series: Series) -> None:
 
 @dataclass(frozen=True)
 class Linear:
-    """ŷ = x · `coefficients` (lags, columns, K) + `intercept` (K,), scaled.
+    """ŷ = x · `coefficients` (lags, columns, outputs) + `intercept` (outputs,), scaled.
 
     x are the inputs `columns` of a window's last `lags` rows, the earliest row first.
     """
@@ -129,7 +128,7 @@ class Linear:
     intercept: Floats
 
     def predict(self, series: Series) -> Floats:
-        """(N, K) the forecast for every window; UsageError for a window of fewer than `lags` rows."""
+        """(N, outputs) the forecast for every window; UsageError for a window of fewer than `lags` rows."""
         if int(series.lengths().min(initial=self.lags)) < self.lags:
             raise UsageError(f"a window has fewer than the {self.lags} rows that the regression reads", "")
         flat = self.coefficients.reshape(-1, len(self.intercept))
@@ -164,7 +163,7 @@ def _least_squares(train: Series, columns: tuple[int, ...], lags: int | None) ->
     The regressors are scaled to variance 1, and Cov(x) gets a ridge of `_RIDGE`.
     """
     lags = int(train.lengths().min(initial=2**31)) if lags is None else lags
-    width, targets = lags * len(columns), len(train.rules.targets)
+    width, targets = lags * len(columns), len(train.rules.outputs)
     if width > _REGRESSORS:
         raise UsageError(f"{width:,} regressors are more than {_REGRESSORS:,}", "")
     if len(train) <= width:

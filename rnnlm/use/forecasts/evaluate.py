@@ -78,26 +78,27 @@ def choose_windows(found: FoundModel, split: str | None, table: str | None) -> C
 def forecast_times(table: Table, series: Series, first: int) -> NDArray[Any] | None:
     """(N,) the time of the row that each window forecasts, as dates or numbers; `first` is the table's row of row 0.
 
-    After the end of a sequence, such as a gap, time goes on by the usual step. None without a column of times, or where
-    the rows of several groups stand one after the other.
+    With several horizons (N, horizons). After the end of a sequence, such as a gap, time goes on by the usual step.
+    None without a column of times, or where the rows of several groups stand one after the other.
     """
     rules = series.rules
     if rules.time is None or rules.group is not None or not table.has(rules.time):
         return None
-    rows, moments = np.asarray(series.windows[:, 1]) - 1 + rules.horizon, table.moment(rules.time)
-    known = np.minimum(rows, series.sequence_ends(np.arange(len(series))) - 1)
-    found: NDArray[Any] = moments[first + known] + (rows - known) * _step(moments)
+    rows, moments = np.asarray(series.windows[:, 1])[:, None] - 1 + np.array(rules.horizons), table.moment(rules.time)
+    known = np.minimum(rows, series.sequence_ends(np.arange(len(series)))[:, None] - 1)
+    found: NDArray[Any] = moments[first + known] + (rows - known) * usual_step(moments)
+    found = found[:, 0] if rules.first is None else found
     return found.astype("datetime64[s]") if table.column(rules.time).kind == "date" else found
 
 
-def _step(moments: Floats) -> float:
+def usual_step(moments: Floats) -> float:
     """The usual step between rows."""
     return float(np.median(np.diff(moments))) if len(moments) > 1 else 1.0
 
 
 @dataclass(frozen=True)
 class Errors:
-    """The errors of one method for each target, in its units.
+    """The errors of one method for each output, in its units.
 
     `nats_per_value` is the cost under a Gaussian whose standard deviation is the method's own error, for comparison
     between methods: log(error · √(2πe)).
@@ -108,21 +109,29 @@ class Errors:
 
     @property
     def nats_per_value(self) -> tuple[float, ...]:
-        """One number per target."""
+        """One number per output."""
         return tuple(math.log(max(error, 1e-300) * math.sqrt(2 * math.pi * math.e)) for error in self.root_mean_square)
 
 
 def forecasts(model: Network, data: Series, batch_size: int, *, forced: bool = False) -> Floats:
-    """(N, K) the network's forecast for each window, in the data's units.
+    """(N, outputs) the network's forecast for each window, in the data's units.
 
     `forced` feeds the previous true value back to a network that otherwise feeds back its own output.
     """
-    found = np.empty((len(data), len(data.rules.targets)))
+    found = np.empty((len(data), len(data.rules.outputs)))
     for piece in predictions(model, data, batch_size, forced=forced):
         found[piece.rows] = data.rules.in_units(piece.last())
     return found
 
 
 def errors(forecast: Floats, truth: Floats) -> Errors:
-    """The errors of forecasts (N, K)."""
+    """The errors of forecasts (N, outputs)."""
     return Errors(*(tuple(map(float, metric)) for metric in rmse_mae(forecast, truth)))
+
+
+def over_horizons(found: Errors, rules: SeriesRules) -> Errors:
+    """Those of each target over all its horizons, for windows with a known value at each of them."""
+    squares, absolutes = (
+        np.reshape(each, (len(rules.horizons), -1)) for each in (found.root_mean_square, found.mean_absolute)
+    )
+    return Errors(tuple(np.sqrt((squares**2).mean(0)).tolist()), tuple(absolutes.mean(0).tolist()))

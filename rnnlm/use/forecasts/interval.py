@@ -22,21 +22,30 @@ SHARE = 0.9
 
 @dataclass(frozen=True)
 class Interval:
-    """`half_width` (K,) on either side of a forecast, from the errors of `windows` validation windows."""
+    """`half_width` (outputs,) on either side of a forecast, from the errors of `windows` validation windows."""
 
     half_width: Floats
     windows: int
 
     def coverage(self, forecast: Floats, truth: Floats) -> Floats:
-        """(K,) the share of known values (N, K) that are inside."""
+        """(outputs,) the share of known values (N, outputs) that are inside."""
         known = ~np.isnan(truth)
         inside = (np.abs(forecast - truth) <= self.half_width) & known
         return np.asarray(inside.sum(0) / np.maximum(known.sum(0), 1))
 
     def described(self, forecast: Floats, truth: Floats) -> dict[str, Any]:
-        """The interval as JSON, a number per target."""
-        coverage = self.coverage(forecast, truth).tolist()
-        return {"share": SHARE, "half_width": self.half_width.tolist(), "coverage": coverage}
+        """The interval as JSON, a number per output.
+
+        `pinball` is the mean quantile loss of its lower end, the forecast and its upper end, in the data's units.
+        """
+        losses = []
+        for quantile, side in (((1 - SHARE) / 2, -1), (0.5, 0), ((1 + SHARE) / 2, 1)):
+            over = truth - (forecast + side * self.half_width)
+            losses.append(np.nanmean(np.maximum(quantile * over, (quantile - 1) * over), 0))
+        return {
+            "share": SHARE, "half_width": self.half_width.tolist(), "width": (2 * self.half_width).tolist(),
+            "coverage": self.coverage(forecast, truth).tolist(), "pinball": np.mean(losses, 0).tolist(),
+        }  # fmt: skip
 
 
 def interval_of(found: FoundModel, network: Network, batch_size: int) -> Interval | None:
@@ -49,7 +58,7 @@ def interval_of(found: FoundModel, network: Network, batch_size: int) -> Interva
 
 
 def half_width(forecast: Floats, truth: Floats, share: float = SHARE) -> Interval | None:
-    """The interval of forecasts (N, K) and true values, NaN where unknown; None where a target has too few."""
+    """The interval of forecasts (N, outputs) and true values, NaN where unknown; None where one has too few."""
     errors = [np.sort(column[~np.isnan(column)]) for column in np.abs(forecast - truth).T]
     places = [math.ceil((len(column) + 1) * share) - 1 for column in errors]
     if any(place >= len(column) for place, column in zip(places, errors, strict=True)):
