@@ -86,7 +86,7 @@ class WindowSettings:
         None, "rows in a window (T)", at_least(1), auto=f"{STEPS}; the whole sequence where --cut is group", basic=True
     )
     horizon: str = setting(
-        "1", "rows from a window's last to its target; 0: that row; 1-24: a path", _read_by(horizons_of),
+        "1", "rows ahead of a window's end, or 1-24", _read_by(horizons_of),
         basic=True,
     )  # fmt: skip
     inputs: str | None = setting(
