@@ -15,11 +15,12 @@ from multiprocessing import active_children, get_context, parent_process
 from multiprocessing.connection import wait
 from types import TracebackType
 from typing import Any, Generic, TypeVar
+from uuid import uuid4
 
 from rnnlm.errors import OutOfMemoryError
 
 LEAST = 2**24  # bytes; a worker takes as long to start as reading a few megabytes
-_AHEAD = 2  # blocks for each worker that are read before they are needed
+_AHEAD = 4  # blocks for each worker that are read before they are needed
 
 Item = TypeVar("Item")
 Rest = TypeVar("Rest")
@@ -31,40 +32,73 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-class Workers(Generic[Result]):
-    """`make(*arguments)` is a function of a block; each process makes its own, when there is enough to do.
+class Pool:
+    """Worker processes, which start when there is enough to do, for one stage after the other.
 
-    `make` is a class or function of a module. Close it, or use it in a `with` statement.
+    Close it, or use it in a `with` statement.
     """
 
-    def __init__(self, make: Callable[..., Callable[[bytes], Result]], *arguments: Any, processes: int = 1) -> None:
-        self._make, self._arguments, self._processes = make, arguments, processes
-        self._here: Callable[[bytes], Result] | None = None
-        self._pool: ProcessPoolExecutor | None = None
+    def __init__(self, processes: int) -> None:
+        self.processes = processes
+        self._executor: ProcessPoolExecutor | None = None
         self._others = set(active_children())
+
+    @property
+    def started(self) -> bool:
+        """Whether the processes run."""
+        return self._executor is not None
+
+    def submit(self, key: str, make: Callable[..., Any], arguments: tuple[Any, ...], block: bytes) -> Future[Any]:
+        """`make(*arguments)(block)` in a worker, which makes the function once for each `key` in a row."""
+        if self._executor is None:
+            self._executor = ProcessPoolExecutor(self.processes, get_context("spawn"), initializer=_begin)
+        return self._executor.submit(_done, key, make, arguments, block)
+
+    def __enter__(self) -> "Pool":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._executor is None:
+            return
+        if error is not None:
+            for child in set(active_children()) - self._others:
+                child.kill()
+        self._executor.shutdown(cancel_futures=True)
+
+
+class Workers(Generic[Result]):
+    """`make(*arguments)` is a function of a block; without a pool, or with little to do, it is called here.
+
+    `make` is a class or function of a module. Its arguments go with every block, so that they should be quick to copy.
+    """
+
+    def __init__(
+        self, make: Callable[..., Callable[[bytes], Result]], *arguments: Any, pool: Pool | None = None
+    ) -> None:
+        self._make, self._arguments, self._pool = make, arguments, pool
+        self._key = uuid4().hex
+        self._here: Callable[[bytes], Result] | None = None
 
     def map(self, blocks: Iterable[tuple[bytes, Rest]], size: int) -> Iterator[tuple[Result, Rest]]:
         """The result for each block, with what came with it; `size` is the number of bytes of all of them.
 
         Raises what the function raises; OutOfMemoryError if a process is killed, as the system does without memory.
         """
-        if self._processes > 1 and (size >= LEAST or self._pool is not None):
-            yield from self._side_by_side(blocks)
+        if self._pool is not None and self._pool.processes > 1 and (size >= LEAST or self._pool.started):
+            yield from self._side_by_side(self._pool, blocks)
             return
         self._here = self._here or self._make(*self._arguments)
         for block, rest in blocks:
             yield self._here(block), rest
 
-    def _side_by_side(self, blocks: Iterable[tuple[bytes, Rest]]) -> Iterator[tuple[Result, Rest]]:
-        if self._pool is None:
-            self._pool = ProcessPoolExecutor(
-                self._processes, get_context("spawn"), initializer=_begin, initargs=(self._make, self._arguments)
-            )
+    def _side_by_side(self, pool: Pool, blocks: Iterable[tuple[bytes, Rest]]) -> Iterator[tuple[Result, Rest]]:
         waiting: deque[tuple[Future[Result], Rest]] = deque()
         try:
             for block, rest in blocks:
-                waiting.append((self._pool.submit(_done, block), rest))
-                if len(waiting) > _AHEAD * self._processes:
+                waiting.append((pool.submit(self._key, self._make, self._arguments, block), rest))
+                if len(waiting) > _AHEAD * pool.processes:
                     first, its = waiting.popleft()
                     yield first.result(), its
             while waiting:
@@ -72,19 +106,6 @@ class Workers(Generic[Result]):
                 yield first.result(), its
         except BrokenProcessPool:
             raise OutOfMemoryError("a worker process was killed, as when memory runs out", "use --threads 1") from None
-
-    def __enter__(self) -> "Workers[Result]":
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._pool is None:
-            return
-        if error is not None:
-            for child in set(active_children()) - self._others:
-                child.kill()
-        self._pool.shutdown(cancel_futures=True)
 
 
 def in_threads(work: Callable[[Item], Result], items: Iterable[Item], threads: int) -> Iterator[tuple[Item, Result]]:
@@ -102,17 +123,15 @@ def in_threads(work: Callable[[Item], Result], items: Iterable[Item], threads: i
         yield from ((item, done.result()) for item, done in waiting)
 
 
-_work: Callable[[bytes], Any]
+_made: dict[str, Callable[[bytes], Any]] = {}  # in a worker, the function of the stage
 
 
-def _begin(make: Callable[..., Callable[[bytes], Any]], arguments: tuple[Any, ...]) -> None:
+def _begin() -> None:
     """The start of a worker. Signals go to the parent, which lets it end."""
-    global _work
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     os.environ["TOKENIZERS_PARALLELISM"] = "false"  # a worker is one core
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    _work = make(*arguments)
 
 
 def _end_with_parent() -> None:
@@ -122,5 +141,8 @@ def _end_with_parent() -> None:
     os._exit(1)
 
 
-def _done(block: bytes) -> Any:
-    return _work(block)
+def _done(key: str, make: Callable[..., Any], arguments: tuple[Any, ...], block: bytes) -> Any:
+    if key not in _made:
+        _made.clear()
+        _made[key] = make(*arguments)
+    return _made[key](block)

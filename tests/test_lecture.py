@@ -63,7 +63,7 @@ class Session:
         self._work, programs = directory / "work", directory / "bin"
         self._work.mkdir()
         programs.mkdir()
-        for name, arguments in (("rnnlm", "-m rnnlm"), ("python", "")):
+        for name, arguments in (("rnnlm", "-m rnnlm"), ("python", ""), ("torchrun", "-m torch.distributed.run")):
             program = programs / name
             program.write_text(f'#!/bin/sh\nexec "{sys.executable}" {arguments} "$@"\n', "utf-8")
             program.chmod(0o755)

@@ -32,6 +32,7 @@ from rnnlm.corpus.vocabulary import VocabRule, read_lexicon
 from rnnlm.errors import InputError, UsageError
 from rnnlm.files import read_input
 from rnnlm.screen import Screen
+from rnnlm.workers import Pool
 from rnnlm.workspace import Workspace
 
 S = TypeVar("S")
@@ -47,6 +48,7 @@ class Corpus:
     def __init__(self, workspace: Workspace, request: Request, screen: Screen) -> None:
         self.workspace, self.request, self.screen = workspace, request, screen
         self.imported: Imported | None = None
+        self.pool: Pool | None = None  # while stages are built
         self._refuse_task()
         for kind in (TokenizeSettings, VocabSettings, EmbedSettings):
             for name, (path,) in files_of(self.settings(kind).settings, written=False).items():

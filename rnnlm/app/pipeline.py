@@ -9,6 +9,7 @@ from rnnlm.artifacts import write_bytes
 from rnnlm.config import as_dict, files_of, to_toml
 from rnnlm.graph import STAGES, chain
 from rnnlm.screen import Screen
+from rnnlm.workers import Pool
 from rnnlm.workspace import Built, Workspace
 
 
@@ -34,15 +35,16 @@ class Pipeline(Corpus):
         `asked` is true if the stage is the command itself, not an input of the command.
         """
         stale: set[str] = set()
-        for name in chain(stage):
-            last = name == stage and asked
-            wanted = self.stage(name)
-            built = self.workspace.build(name, wanted.settings(), wanted.build, force=force and last)
-            if built.fresh and not last and name != self.request.command:
-                self.screen.notice(f"{name}: ran first: {self.request.command} needs it")
-            elif last and not built.fresh:
-                self.screen.notice(f"{name}: up to date")
-            stale.update(built.stale)
+        with Pool(self.request.processes) as self.pool:
+            for name in chain(stage):
+                last = name == stage and asked
+                wanted = self.stage(name)
+                built = self.workspace.build(name, wanted.settings(), wanted.build, force=force and last)
+                if built.fresh and not last and name != self.request.command:
+                    self.screen.notice(f"{name}: ran first: {self.request.command} needs it")
+                elif last and not built.fresh:
+                    self.screen.notice(f"{name}: up to date")
+                stale.update(built.stale)
         if self._of_another_corpus:
             self.workspace.drop(keep=chain(stage))
             self._of_another_corpus, stale = False, set()

@@ -131,7 +131,7 @@ class Clean(_TextStage):
     def fill(self, source: Path, directory: Path, advance: Any) -> dict[str, Any]:
         """Clean every split."""
         corpus = self.corpus
-        report = clean(source, directory, corpus.rule, corpus.units, advance, corpus.request.processes)
+        report = clean(source, directory, corpus.rule, corpus.units, advance, corpus.pool)
         lines_of_words = corpus.kind in WORD_KINDS and not corpus.units.sentences and corpus.labels is None
         prepared = corpus.settings(CleanSettings).settings.prepared
         if lines_of_words and not prepared and TextLook.of(first_lines(source / "train.txt")).wrapped:
@@ -175,7 +175,7 @@ class Tokenize(_TextStage):
         size = corpus.settings(TokenizeSettings).settings.vocab_size
         return tokenize(
             source, directory, kind=corpus.kind, rule=corpus.rule, vocab_size=size, imported=corpus.imported,
-            progress=advance, processes=corpus.request.processes,
+            progress=advance, pool=corpus.pool,
         )  # fmt: skip
 
     def view(self, report: Mapping[str, Any], directory: Path) -> list[View]:
@@ -208,7 +208,7 @@ class Vocab(_TextStage):
         corpus = self.corpus
         return vocab(
             source, directory, kind=corpus.kind, rule=corpus.rule, choice=corpus.vocab_rule(), progress=advance,
-            processes=corpus.request.processes,
+            pool=corpus.pool,
         )  # fmt: skip
 
     def view(self, report: Mapping[str, Any], directory: Path) -> list[View]:

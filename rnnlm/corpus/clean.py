@@ -19,7 +19,7 @@ from rnnlm.corpus.settings import SPLITS, WORD_KINDS, CleanSettings
 from rnnlm.corpus.sources import BLOCK, line_blocks
 from rnnlm.errors import InputError
 from rnnlm.files import Advance
-from rnnlm.workers import Workers
+from rnnlm.workers import Pool, Workers
 
 _SPECIALS = tuple(special.encode() for special in SPECIALS)
 
@@ -167,14 +167,14 @@ def _first_special(cleaned: bytes) -> tuple[int, str] | None:
 
 
 def clean(
-    raw: Path, directory: Path, rule: CleanRule, units: UnitRule, progress: Advance, processes: int = 1
+    raw: Path, directory: Path, rule: CleanRule, units: UnitRule, progress: Advance, pool: Pool | None = None
 ) -> dict[str, Any]:
     """Clean every split of the `raw` stage into `directory`: text, line map and document starts; the counts.
 
     Raises InputError when cleaning leaves nothing of the training split.
     """
-    with Workers(_Cleaning, rule, units, processes=processes) as workers:
-        return {"splits": {split: _clean(raw, directory, split, units, workers, progress) for split in SPLITS}}
+    workers = Workers(_Cleaning, rule, units, pool=pool)
+    return {"splits": {split: _clean(raw, directory, split, units, workers, progress) for split in SPLITS}}
 
 
 def _clean(

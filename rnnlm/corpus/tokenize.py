@@ -17,7 +17,7 @@ from rnnlm.corpus.text import Segmenter, splits_words
 from rnnlm.corpus.tokenizer import build_tokenizer, learn_merges, load_tokenizer
 from rnnlm.errors import ArtifactError
 from rnnlm.files import Advance
-from rnnlm.workers import Workers
+from rnnlm.workers import Pool, Workers
 
 SAMPLE_MEGABYTES = 20  # of train, at most, that subwords are learned from
 _EXAMPLE_TOKENS = 12
@@ -32,7 +32,7 @@ def tokenize(
     vocab_size: int,
     imported: Imported | None,
     progress: Advance,
-    processes: int = 1,
+    pool: Pool | None = None,
 ) -> dict[str, Any]:
     """Write the tokens of every split into `directory`, and `subwords.json` or `imported.json`; the counts."""
     report: dict[str, Any] = {"kind": kind}
@@ -46,11 +46,11 @@ def tokenize(
     elif imported is not None:
         write_bytes(directory / "imported.json", imported.tokenizer_json.encode())
         tokenizer = imported.tokenizer_json
-    processes = processes if splits_words(kind, rule) else 1  # otherwise the tokens are there already
-    with Workers(_Segmenting, kind, rule, tokenizer, processes=processes) as workers:
-        report["splits"] = {
-            split: _split(clean / f"{split}.txt", directory / f"{split}.txt", workers, progress) for split in SPLITS
-        }
+    pool = pool if splits_words(kind, rule) else None  # otherwise the tokens are there already
+    workers = Workers(_Segmenting, kind, rule, tokenizer, pool=pool)
+    report["splits"] = {
+        split: _split(clean / f"{split}.txt", directory / f"{split}.txt", workers, progress) for split in SPLITS
+    }
     return report
 
 

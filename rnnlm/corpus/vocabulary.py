@@ -6,9 +6,10 @@ merges sorted runs from disk beyond that.
 
 import heapq
 import itertools
+import json
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +23,7 @@ from rnnlm.arrays import npy_writer
 from rnnlm.artifacts import durable, write_bytes
 from rnnlm.corpus.normalizer import END, SPECIALS, UNKNOWN, CleanRule, normalize
 from rnnlm.corpus.settings import SPLITS, WORD_KINDS
-from rnnlm.corpus.sources import line_blocks
+from rnnlm.corpus.sources import BLOCK, line_blocks
 from rnnlm.corpus.text import IdTable, split_tokens
 from rnnlm.corpus.tokenize import read_subwords
 from rnnlm.corpus.tokenizer import (
@@ -37,10 +38,11 @@ from rnnlm.corpus.tokenizer import (
 )
 from rnnlm.errors import InputError
 from rnnlm.files import Advance, read_input
-from rnnlm.workers import Workers
+from rnnlm.workers import Pool, Workers
 
 _DISTINCT_IN_MEMORY = 2_000_000
 _SHOWN = 10
+_COUNTED = 4 * BLOCK  # bytes counted at once: fewer blocks have fewer counts of the same token to add
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ class _Counting:
         return dict(Counter(split_tokens(tokens)))
 
 
-def count_tokens(path: Path, limit: int = _DISTINCT_IN_MEMORY, processes: int = 1) -> Iterator[tuple[bytes, int]]:
+def count_tokens(path: Path, limit: int = _DISTINCT_IN_MEMORY, pool: Pool | None = None) -> Iterator[tuple[bytes, int]]:
     """Each distinct token of a tokens file with its count, in byte order; `</s>` counts the lines.
 
     Holds `limit` distinct tokens and those of a block in memory; the others are on disk as sorted runs.
@@ -68,8 +70,8 @@ def count_tokens(path: Path, limit: int = _DISTINCT_IN_MEMORY, processes: int = 
     counts: Counter[bytes] = Counter()
     with ExitStack() as stack:
         runs: list[Iterable[tuple[bytes, int]]] = []
-        workers = stack.enter_context(Workers(_Counting, processes=processes))
-        for found, _ in workers.map(((block, None) for block in line_blocks(path)), path.stat().st_size):
+        workers = Workers(_Counting, pool=pool)
+        for found, _ in workers.map(((block, None) for block in line_blocks(path, _COUNTED)), path.stat().st_size):
             counts.update(found)
             if len(counts) > limit:
                 runs.append(_spill(counts, stack, path.parent))
@@ -128,7 +130,7 @@ def vocab(
     rule: CleanRule,
     choice: VocabRule,
     progress: Advance,
-    processes: int = 1,
+    pool: Pool | None = None,
 ) -> dict[str, Any]:
     """Write `vocabulary.tsv`, `tokenizer.json` and the ids and line offsets of every split; the counts."""
     counts: dict[str, int] = {}
@@ -136,7 +138,7 @@ def vocab(
     dropped_most: list[tuple[int, str]] = []
     backwards = _inverse(tokens, kind)
     lexicon = frozenset(choice.lexicon or ())
-    for raw_token, count in count_tokens(tokens / "train.txt", processes=processes):
+    for raw_token, count in count_tokens(tokens / "train.txt", pool=pool):
         token = backwards.get(raw_token.decode()) if backwards is not None else raw_token.decode()
         if token is None:
             continue
@@ -158,11 +160,11 @@ def vocab(
     counts[UNKNOWN] = 0
     frequencies = np.zeros(len(names), np.int64)
     dtype = np.uint16 if len(names) <= 2**16 else np.uint32
-    with Workers(_Encoding, names, kind, dtype, processes=processes) as workers:
-        splits = {
-            split: _encode(tokens / f"{split}.txt", directory, split, workers, dtype, frequencies, progress)
-            for split in SPLITS
-        }
+    workers = Workers(_Encoding, json.dumps(names), kind, dtype, pool=pool)
+    splits = {
+        split: _encode(tokens / f"{split}.txt", directory, split, workers, dtype, frequencies, progress)
+        for split in SPLITS
+    }
     write_bytes(directory / "tokenizer.json", str(tokenizer.to_str(pretty=True)).encode())
     with durable(directory / "vocabulary.tsv") as file:
         file.write(b"id\ttoken\tcount\n")
@@ -217,8 +219,9 @@ def _tokenizer(tokens: Path, kind: str, rule: CleanRule, counts: dict[str, int],
 class _Encoding:
     """A block of tokens to ids of a type, and the number of words outside the vocabulary."""
 
-    def __init__(self, names: Sequence[str], kind: str, dtype: type[Any]) -> None:
-        self._table, self._dtype = IdTable(names, kind), dtype
+    def __init__(self, names: str, kind: str, dtype: type[Any]) -> None:
+        """`names` is a list of the tokens by id, as JSON."""
+        self._table, self._dtype = IdTable(json.loads(names), kind), dtype
 
     def __call__(self, tokens: bytes) -> tuple[NDArray[Any], int]:
         """The ids of every line."""

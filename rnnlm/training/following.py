@@ -1,7 +1,7 @@
 """A run on several processes: rank 0 leads with the training loop, the others follow step by step."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from numpy.typing import NDArray
@@ -30,11 +30,12 @@ class Leader(Learner):
     """The learner of rank 0: what it does, the others are told to do too."""
 
     def __init__(self, model: Network, settings: SettledSettings, ranks: Ranks, described: Mapping[str, Any]) -> None:
-        """The others build the network that is `described`, and take its weights."""
+        """The others build the same network, take its weights, and read what is `described`."""
         super().__init__(model, settings, ranks)
         self._ranks, self._width = ranks, 0
         ranks.tell(Kind.BEGIN)
-        ranks.share_json(described)
+        network = {"settings": asdict(settings), "architecture": asdict(model.architecture)}
+        ranks.share_json({**network, **described})
         ranks.share_tensors(model.tensors())
         ranks.between = True
 

@@ -272,6 +272,11 @@ class Ranks:
         return any(self._store.check([f"rnnlm/{what}/{rank}"]) for what in ("left", "failed"))
 
 
+def size_of(ranks: Ranks | None) -> int:
+    """How many processes train together; one without `ranks`."""
+    return 1 if ranks is None else ranks.size
+
+
 def _digits(number: int) -> list[float]:
     return [float(number // _BASE**place % _BASE) for place in range(_DIGITS)]
 

@@ -13,7 +13,7 @@ from rnnlm.app.pipeline import Pipeline, section_order
 from rnnlm.app.request import SECTIONS
 from rnnlm.app.train.describe import Run, base_of, describe, network_of
 from rnnlm.app.train.plan import refuse_too_large
-from rnnlm.app.train.session import Watch, processes_of, resumable, train_network
+from rnnlm.app.train.session import Watch, resumable, train_network
 from rnnlm.artifacts import write_bytes
 from rnnlm.config import as_dict, seconds, to_toml
 from rnnlm.corpus.settings import EmbedSettings, PadSettings
@@ -28,6 +28,7 @@ from rnnlm.training.identity import CHECKPOINTS, SETTINGS
 from rnnlm.training.journal import JOURNAL, REPLAY
 from rnnlm.training.memory import disk_bytes
 from rnnlm.training.progress import Outcome
+from rnnlm.training.ranks import size_of
 from rnnlm.training.reserve import Reserved
 from rnnlm.training.run import Place, begin, find_place, finish, settle, successor, write_timing
 from rnnlm.training.settings import TrainSettings, check_forms
@@ -96,7 +97,7 @@ def train_or_find(pipeline: Pipeline, run: Run, device: str, watch: Watch) -> Pl
     place = find()
     if place.state != "sealed":
         refuse_too_large(run, device, pipeline.request)
-        check_processes(run.settings, processes_of(pipeline))
+        check_processes(run.settings, size_of(pipeline.request.ranks))
     if place.state == "new":
         check_space(models, disk_bytes(run.architecture, run.settings), f"training {place.target}")
     config, replaces = pipeline.request.config, place.state == "new" or place.directory != place.target
@@ -155,9 +156,8 @@ def _train(pipeline: Pipeline, run: Run, place: Place, device: str, watch: Watch
         deadline = outcome.ends_at - Reserved.of(whole, network.parameter_count).sealing
     outcome, report = _measured(network, outcome, run, deadline)
     place.directory.mkdir(parents=True, exist_ok=True)  # the workspace may have been removed meanwhile
-    write_timing(
-        place.directory, outcome.seconds, outcome.tokens_seen, report["operations"], device, processes_of(pipeline)
-    )
+    processes, operations = size_of(pipeline.request.ranks), report["operations"]
+    write_timing(place.directory, outcome.seconds, outcome.tokens_seen, operations, device, processes)
     if run.choice is not None:
         write_bytes(place.directory / REPLAY, _settings(pipeline, run, replay=True))
     finish(place, outcome, run.identity, as_dict(run.settings), report)

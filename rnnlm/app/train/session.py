@@ -5,14 +5,13 @@ import shlex
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 from rnnlm.app.pipeline import Pipeline
 from rnnlm.app.train.budget import budget_of
 from rnnlm.app.train.describe import Run
 from rnnlm.app.train.plan import smaller
-from rnnlm.config import as_dict
 from rnnlm.errors import OutOfMemoryError, StoppedError, StorageError, is_out_of_memory
 from rnnlm.model.cells.library import shipped
 from rnnlm.model.network import Network
@@ -21,7 +20,7 @@ from rnnlm.training.journal import JOURNAL, REPLAY, Header, Journal
 from rnnlm.training.loop import Trainer
 from rnnlm.training.machine import no_promise, this_machine
 from rnnlm.training.progress import Observer, Outcome, Stopped
-from rnnlm.training.ranks import LostError
+from rnnlm.training.ranks import LostError, size_of
 from rnnlm.training.reserve import validated_tokens
 from rnnlm.training.run import Place
 
@@ -63,17 +62,12 @@ def _resume_command(run: Run, workspace: Path, place: Place) -> str:
     return shlex.join(["rnnlm", "train", str(workspace), *more, "--name", place.target.name, "--resume"])
 
 
-def processes_of(pipeline: Pipeline) -> int:
-    """How many processes train together."""
-    return 1 if pipeline.request.ranks is None else pipeline.request.ranks.size
-
-
 def train_network(pipeline: Pipeline, network: Network, run: Run, place: Place, watch: Watch) -> Outcome:
     """Train with an observer; raises Stopped, after a checkpoint, if it requests that."""
     directory, resume = place.directory, place.state == "unfinished"
     _announce(pipeline, network, run, place)
     device, ranks = network.bias.device, pipeline.request.ranks
-    processes = 1 if run.settings.parts is not None else processes_of(pipeline)
+    processes = 1 if run.settings.parts is not None else size_of(ranks)
     identity = replace(run.identity, sha256=place.run_sha256, machine=this_machine(device.type, processes))
     screen, settings = pipeline.screen, run.settings
     with contextlib.ExitStack() as stack:
@@ -90,11 +84,8 @@ def train_network(pipeline: Pipeline, network: Network, run: Run, place: Place, 
                 screen.notice(doubt)
         learner = None
         if ranks is not None:
-            described = {
-                "workspace": str(pipeline.workspace.path), "settings": as_dict(settings), "validated": validated,
-                "architecture": asdict(run.architecture), "inputs": dict(run.data.inputs),
-            }  # fmt: skip
-            learner = Leader(network, settings, ranks, described)
+            read = {"workspace": str(pipeline.workspace.path), "inputs": dict(run.data.inputs), "validated": validated}
+            learner = Leader(network, settings, ranks, read)
         trainer = Trainer(
             network, run.data.objective(settings, validated), settings, directory, watcher,
             budget_of(pipeline.request, settings, run.choice, run.data, network.parameter_count),

@@ -27,8 +27,7 @@ from rnnlm.workspace import Workspace
 def together(request: Request, screen: Screen, train: Callable[[], Path]) -> Path:
     """The directory of the model that `train` returns, called here, or on rank 0 with this process following it.
 
-    Raises UsageError for what several processes cannot do, LostError if one of the others ends, and EndedError if rank
-    0 does.
+    Raises UsageError for what several processes cannot do, LostError or EndedError if another of them ends.
     """
     launch = launched()
     if launch is None or launch.size == 1:

@@ -58,9 +58,10 @@ def estimate(
     `ids` (tokens,) is the text, `starts` the positions where its sequences begin.
     """
     orders = count_grams(ids, starts, vocabulary, order, directory, scratch)
-    found, lower = [], np.full(vocabulary, 1 / (vocabulary - FIRST_OUTPUT))
+    below = in_threads(lambda n: _continuations(orders[n - 1], orders[n], scratch), range(1, order), scratch.threads)
+    continued, found, lower = dict(below), [], np.full(vocabulary, 1 / (vocabulary - FIRST_OUTPUT))
     for n, counted in enumerate(orders, 1):
-        a = counted.counts if n == order else _continuations(counted, orders[n], scratch)
+        a = continued.get(n, counted.counts)
         if n == 1:
             a[:FIRST_OUTPUT] = 0
         found.append(discounts(_counts_of_counts(a)))
