@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from rnnlm.errors import UsageError
 from rnnlm.model.cells.engine import Compiled, Segment, State, Weights, evaluate, plain
-from rnnlm.model.cells.form import Form
+from rnnlm.model.cells.form import Form, Slot
 from rnnlm.model.cells.kernels import kernel_of, run_kernel
 from rnnlm.model.cells.notation import FED_BACK, Node
 from rnnlm.model.cells.schedule import Stage
@@ -144,7 +144,7 @@ class Cell(nn.Module):
 
     def step(self, x: Tensor, state: State, changed: Weights | None = None) -> State:
         """One step as the equations say, x (batch, inputs) and the state → the state after it."""
-        return self._after(self.values(x, state, changed), state)
+        return self._after(self.values(x, state, changed), dict(zip(self.form.slots, state, strict=True)))
 
     def values(self, x: Tensor, state: State, changed: Weights | None = None) -> dict[str, Tensor]:
         """Every name of the equations in one step, (batch, ·)."""
@@ -166,9 +166,8 @@ class Cell(nn.Module):
         found = self.values(x, state)
         return {gate.name: found[gate.name].expand(len(x), self.hidden) for gate in self.form.gates}
 
-    def _after(self, found: Mapping[str, Tensor], state: State) -> State:
+    def _after(self, found: Mapping[str, Tensor], before: Mapping[Slot, Tensor]) -> State:
         """The state after a step in which the names have these values."""
-        before = dict(zip(self.form.slots, state, strict=True))
         after = []
         for name, k in self.form.slots:
             now = self.fed_back(found["h"]) if name == FED_BACK else found[name]
@@ -198,7 +197,7 @@ class Cell(nn.Module):
             if self._alone is None:
                 self._alone = Compiled(self, Stage("loop", self.form.parsed.equations), alone=True)
             before = dict(zip(self.form.slots, state, strict=True))
-            after = self._after({"x": x[0], **self._alone.step(x[0], before, stored)}, state)
+            after = self._after(self._alone.step(x[0], before, stored), before)
             return after[0].unsqueeze(0), after
         return Segment(self, x, state, stored).run()
 
@@ -232,10 +231,19 @@ class Cell(nn.Module):
             places = [self._places[name] for name in names]
             return lambda stored: torch.cat([stored[letter][a:b] for letter, a, b in places])
         letter, first, end = place
-        size = self._layer.stored(letter)
-        if not size or end - first == size[0]:
+        if self._is_whole(place):
             return lambda stored: stored[letter]
         return lambda stored: stored[letter][first:end]
+
+    def _is_whole(self, place: tuple[str, int, int]) -> bool:
+        size = self._layer.stored(place[0])
+        return not size or place[2] - place[1] == size[0]
+
+    def whole(self, nodes: Sequence[Node]) -> str | None:
+        """The stored weight that consists of these blocks, in this order; None where they are anything else."""
+        names = plain(nodes)
+        place = None if names is None else self._run_of(names)
+        return place[0] if place is not None and self._is_whole(place) else None
 
     def _run_of(self, names: Sequence[str]) -> tuple[str, int, int] | None:
         """The stored weight and the rows of blocks that are neighbors there; None for others."""
@@ -259,17 +267,22 @@ class Cell(nn.Module):
 
         return found
 
-    def rows(self, names: Sequence[str]) -> Int8Rows | None:
-        """The same in 8 bits, where there are such rows."""
+    def rows(self, names: Sequence[str]) -> Callable[[], Int8Rows | None]:
+        """A function that gives the same in 8 bits, where there are such rows."""
         place = self._run_of(names)
-        if place is None or place[0] not in self.int8:
-            return None
-        whole = self.int8[place[0]]
-        if place[2] - place[1] == len(whole.numbers):
-            return whole
-        if place not in self._int8_parts or not self._int8_parts[place].belongs_to(whole):
-            self._int8_parts[place] = whole.part(*place[1:])
-        return self._int8_parts[place]
+        if place is None:
+            return lambda: None
+        letter, first, end = place
+
+        def found() -> Int8Rows | None:
+            whole = self.int8.get(letter)
+            if whole is None or end - first == len(whole.numbers):
+                return whole
+            if place not in self._int8_parts or not self._int8_parts[place].belongs_to(whole):
+                self._int8_parts[place] = whole.part(first, end)
+            return self._int8_parts[place]
+
+        return found
 
     def rows_of(self, matrix: Node) -> int:
         """The rows of a matrix term."""

@@ -82,8 +82,10 @@ class Compiled:
         self.state = [(k, line.detail) for k, line in numbered if line.op == "ref" and line.detail[0] in inside]
         held = {k for k, _ in self.state}
         self.sequences = [(k, line) for k, line in numbered if line.op in ("ref", "driven") and k not in held]
-        self.numbers = [(k, line.detail) for k, line in numbered if line.op == "num"]
-        self.weights = [(k, cell.weight(line.detail)) for k, line in numbered if line.op == "weight"]
+        self.numbers: list[Any] = [line.detail if line.op == "num" else None for line in self.lines]
+        stored = [(k, cell.whole(line.detail), line.detail) for k, line in numbered if line.op == "weight"]
+        self.whole = [(k, letter) for k, letter, _ in stored if letter is not None]
+        self.weights = [(k, cell.weight(detail)) for k, letter, detail in stored if letter is None]
         self.steps = [(k, self._function(line), line.of) for k, line in numbered if line.of]
         others = [
             e for other in stages if other is not stage for e in (*other.equations.values(), other.keep, other.add)
@@ -92,20 +94,22 @@ class Compiled:
         self.feeds = FED_BACK in inside and (FED_BACK, 1) in [slot for _, slot in self.state]
 
     def step(self, x: Tensor, before: Mapping[Slot, Tensor], stored: Weights) -> dict[str, Tensor]:
-        """One step of all equations: x (batch, inputs) → every name, (batch, ·)."""
+        """One step of all equations: x (batch, inputs) → every name and x, (batch, ·)."""
         registers = self.registers(stored)
         for k, slot in self.state:
             registers[k] = before[slot]
         for k, line in self.sequences:
             registers[k] = before[line.detail] if line.detail[1] else x
         self.run(registers)
-        return {name: registers[k] for name, k in self.results.items()}
+        found = {name: registers[k] for name, k in self.results.items()}
+        found["x"] = x
+        return found
 
     def registers(self, stored: Weights) -> list[Any]:
         """The registers with what is the same in every step."""
-        found: list[Any] = [None] * len(self.lines)
-        for k, number in self.numbers:
-            found[k] = number
+        found = self.numbers.copy()
+        for k, letter in self.whole:
+            found[k] = stored[letter]
         for k, weight in self.weights:
             found[k] = weight(stored)
         return found
@@ -113,17 +117,22 @@ class Compiled:
     def run(self, registers: list[Any]) -> None:
         """Fill the registers that are computed from others."""
         for k, function, of in self.steps:
-            registers[k] = function(*[registers[each] for each in of])
+            if len(of) == 1:
+                registers[k] = function(registers[of[0]])
+            elif len(of) == 2:
+                registers[k] = function(registers[of[0]], registers[of[1]])
+            else:
+                registers[k] = function(*[registers[each] for each in of])
 
     def _function(self, line: Line) -> Callable[..., Any]:
         cell, detail = self.cell, line.detail
         if line.op == "linear":
             names = plain(self.lines[line.of[1]].detail)
-
-            return lambda v, M, b=None: product(v, M, b, cell.rows(names) if names and cell.int8 else None)
+            rows = None if names is None else cell.rows(names)
+            return lambda v, M, b=None: product(v, M, b, rows() if rows is not None and cell.int8 else None)
         if line.op == "split":
             lengths = [cell.rows_of(node) for node in detail]
-            return lambda v: v.split(lengths, -1)
+            return lambda v: v.split_with_sizes(lengths, -1)
         if line.op == "part":
             return lambda parts: parts[detail]
         return (lambda v: v**detail) if line.op == "^" else APPLY[line.op]
@@ -211,7 +220,7 @@ class Segment:
         bias = self.cell.weight(line.detail.bias)(self.stored) if line.detail.bias else None
         for vector, matrices in zip(line.detail.vectors, line.detail.matrices, strict=True):
             names = plain(matrices)
-            rows = self.cell.rows(names) if names and self.cell.int8 else None
+            rows = self.cell.rows(names)() if names and self.cell.int8 else None
             v = evaluate(vector, self._ref, lambda name: self.cell.joined([name])(self.stored))
             part = product(v, self.cell.weight(matrices)(self.stored), bias, rows)
             total, bias = part if total is None else total + part, None
