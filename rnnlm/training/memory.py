@@ -27,7 +27,7 @@ def demand_bytes(architecture: Architecture, settings: SettledSettings, steps: i
     a = architecture
     copies = 3 + 2 * (settings.optimizer == "adamw") + bool(settings.average or settings.optimizer == "nt-asgd")
     width = settings.batch_size
-    parts = len(parts_of(width, threads))
+    parts = settings.parts or len(parts_of(width, threads))
     copies += 0 if parts == 1 else parts
     rows, form = steps * width, a.form
     table = _FLOAT * a.vocabulary * a.embedding

@@ -252,7 +252,10 @@ class Ranks:
             raise LostError(words if min({*range(self.size)} - lost) == self.rank else "") from None
 
     def _whom(self) -> tuple[set[int], str]:
-        """Which processes have ended, also in words; those that are left answer within seconds."""
+        """Which processes have ended, also in words; those that are left answer within seconds.
+
+        No words if rank 0 has ended with an error of its own, which it shows.
+        """
         try:
             self._store.set(f"rnnlm/left/{self.rank}", "")
             until, missing = time.monotonic() + _SIGN_OF_LIFE, set(range(self.size))
@@ -262,6 +265,8 @@ class Ranks:
         except RuntimeError:
             return set(), "the connection to the other processes is lost"
         failed = [rank for rank in range(self.size) if self._store.check([f"rnnlm/failed/{rank}"])]
+        if 0 in failed:
+            return {*failed, *missing}, ""
         if failed and not missing:
             codes = (f"rank {rank} with exit code {int(self._store.get(f'rnnlm/failed/{rank}'))}" for rank in failed)
             return set(failed), f"the run ended, {', '.join(codes)}"

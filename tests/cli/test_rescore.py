@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -134,7 +135,10 @@ def test_word_errors_before_and_after_and_weights_that_make_fewer(trained: Path,
     again = run("rescore", trained, *flags, "--json", *found["flags"].split()).ok().json
     assert again["rescored_word_errors"] == found["tuned_word_errors"]
     report = tmp_path / "report.json"
-    assert "continue with: --weight" in run("rescore", trained, *flags, "--tune", "--report", report).ok().out
+    told = run("rescore", trained, *flags, "--tune", "--report", report).ok()
+    assert "continue with: --weight" in told.out and "tuned on the others" in told.out
+    assert "no n-gram model to mix with was tried" in told.err
+    assert found["cross_validated_word_errors"] >= found["tuned_word_errors"]
     assert json.loads(report.read_text())["flags"] == found["flags"]
 
 
@@ -306,3 +310,27 @@ def test_json_lists_take_scores_in_any_order_and_whole_numbers_as_ids(trained: P
              {"id": 7, "text": "the dog", "scores": {"b": 2, "a": 1}}]  # fmt: skip
     out = run("rescore", trained, stdin="".join(json.dumps(each) + "\n" for each in lists).encode()).ok().out
     assert [json.loads(line)["id"] for line in out.splitlines()] == [7, 7]
+
+
+def test_errors_by_utterance_and_what_rescoring_changes(trained: Path, run: Any, tmp_path: Path) -> None:
+    references = "".join(f"u{number} the old cat finds milk\n" for number in range(14)) + "lost a b\n"
+    lists = "".join(f"u{number}-1 the old cat finds finds\nu{number}-2 the old cat finds milk\n" for number in range(14))
+    (tmp_path / "references.txt").write_text(references)
+    (tmp_path / "lists.txt").write_text(lists)
+    flags = (tmp_path / "lists.txt", "--format", "kaldi", "--references", tmp_path / "references.txt")
+    done = run("rescore", trained, *flags, "--word-errors", tmp_path / "errors.tsv", "--json").ok().json
+    rows = [line.split("\t") for line in (tmp_path / "errors.tsv").read_text("utf-8").splitlines()]
+    assert rows[0] == ["utterance", "words", "listed insertions", "listed deletions", "listed substitutions",
+                       "rescored insertions", "rescored deletions", "rescored substitutions"]  # fmt: skip
+    assert rows[1] == ["u0", "5", "0", "0", "1", "0", "0", "0"]
+    assert rows[-1] == ["lost", "2", "0", "2", "0", "0", "2", "0"]
+    assert done["listed_edits"] == {"insertions": 0, "deletions": 2, "substitutions": 14}
+    assert done["listed_word_errors"] == 16 and done["rescored_word_errors"] == 2
+    assert done["difference"]["mean"] == done["difference"]["low"] == done["difference"]["high"] == 0.2
+    shown = run("rescore", trained, *flags).ok().err
+    assert "rate as listed less the rate rescored: 20.00%, 95 % interval 20.00% to 20.00%" in shown
+    run("rescore", trained, flags[0], "--word-errors", tmp_path / "e.tsv").refused(2, "--word-errors without")
+    work = shutil.copytree(trained, tmp_path / "work")
+    run("ngram", work, "--order", 2).ok()
+    mixed = run("rescore", work, "--model", "lstm", *flags, "--tune").ok()
+    assert "tuned without the n-gram model: word error rate" in mixed.err

@@ -1,5 +1,6 @@
 """Prefixes read once, mixtures, word errors and weights: each against a slow form of its own."""
 
+import functools
 import itertools
 import math
 import random
@@ -22,7 +23,7 @@ from rnnlm.use.rescoring.prefixes import PrefixReader, levels
 from rnnlm.use.rescoring.rescorer import Costs, Rescored, Rescorer, Weights
 from rnnlm.use.rescoring.srilm import SrilmLists
 from rnnlm.use.rescoring.tuning import Chooser, Features, tuned
-from rnnlm.use.rescoring.word_errors import WordRates, edit_distances, read_references
+from rnnlm.use.rescoring.word_errors import WordRates, edits_of, read_references
 
 SEQUENCES = [[5, 6, 7, 2], [5, 6, 2], [5, 6, 7, 2], [2], [8, 6, 7, 2], [5, 6, 7, 9, 9, 2]]
 
@@ -103,8 +104,29 @@ WORDS = st.lists(st.sampled_from("abcd"), max_size=7)
 
 @given(WORDS, st.lists(WORDS, min_size=1, max_size=6))
 def test_word_errors_are_levenshteins(reference: list[str], hypotheses: list[list[str]]) -> None:
-    expected = [distance(each, reference) for each in hypotheses]
-    assert edit_distances(reference, hypotheses).tolist() == expected
+    found = edits_of(reference, hypotheses)
+    assert [each.errors for each in found] == [distance(each, reference) for each in hypotheses]
+    for each, words in zip(found, hypotheses, strict=True):
+        assert min(each.insertions, each.deletions, each.substitutions) >= 0
+        assert len(reference) + each.insertions - each.deletions == len(words)
+        assert each.substitutions == most_substitutions(words, reference, each.errors)
+
+
+def most_substitutions(a: Sequence[str], b: Sequence[str], errors: int) -> int:
+    """The most substitutions among the shortest edits, by trying every path."""
+
+    @functools.cache
+    def best(i: int, j: int) -> tuple[int, int]:
+        """The fewest edits of what is left, and less the substitutions among them."""
+        if i == len(a) or j == len(b):
+            return len(a) - i + len(b) - j, 0
+        paths = [(best(i + 1, j), 1, 0), (best(i, j + 1), 1, 0)]
+        changed = a[i] != b[j]
+        paths.append((best(i + 1, j + 1), int(changed), -int(changed)))
+        return min((rest[0] + cost, rest[1] + gain) for rest, cost, gain in paths)
+
+    assert best(0, 0)[0] == errors
+    return -best(0, 0)[1]
 
 
 def hypothesis(utterance: str, text: str, **scores: float) -> Hypothesis:
@@ -211,8 +233,13 @@ def test_word_rates_are_of_the_first_the_chosen_and_the_best_hypothesis() -> Non
         "reference_words": 5, "references_without_list": 0,
         "listed_word_errors": 5, "listed_word_error_rate": 1.0,
         "rescored_word_errors": 4, "rescored_word_error_rate": 0.8,
-        "fewest_word_errors": 2, "fewest_word_error_rate": 0.4,
+        "fewest_word_errors": 2, "fewest_word_error_rate": 0.4, "difference": None,
+        "listed_edits": {"insertions": 1, "deletions": 0, "substitutions": 4},
+        "rescored_edits": {"insertions": 0, "deletions": 0, "substitutions": 4},
     }  # fmt: skip
+    assert [line.split("\t") for line in rates.lines()][1:] == [
+        ["u1", "3", "0", "0", "2", "0", "0", "3"], ["u2", "2", "1", "0", "2", "0", "0", "1"],
+    ]  # fmt: skip
     assert rates.tuned(3) == {"tuned_word_errors": 3, "tuned_word_error_rate": 0.6}
 
 

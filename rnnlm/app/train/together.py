@@ -50,6 +50,7 @@ def _led(request: Request, ranks: Ranks, train: Callable[[], Path]) -> Path:
         return model
     except BaseException as error:
         code = exit_code_of(error)
+        ranks.failed(code)
         raise
     finally:
         if ranks.between:

@@ -7,13 +7,12 @@ from typing import Any
 from rnnlm.app.models import load_language_model, open_language_model
 from rnnlm.app.opening import decoding
 from rnnlm.app.request import Request
-from rnnlm.artifacts import write_json
+from rnnlm.artifacts import write_bytes, write_json
 from rnnlm.cli.terminal import Terminal, terminal
 from rnnlm.screen import Grid, count
 from rnnlm.use.rescoring.run import ListRescoring
 from rnnlm.use.rescoring.settings import RescoreSettings
-
-_RATES = {"listed": "as listed", "rescored": "rescored", "tuned": "tuned", "fewest": "best there is"}
+from rnnlm.use.rescoring.word_errors import rate_rows
 
 
 def rescore(request: Request) -> None:
@@ -30,6 +29,8 @@ def rescore(request: Request) -> None:
     report = {**lists.report(), "model": found.model.name, "model_sha256": found.model.model_sha256}
     if given.report is not None:
         write_json(Path(given.report), report)
+    if given.word_errors is not None:
+        write_bytes(Path(given.word_errors), lists.word_errors())
     _show(screen, report, quiet=quiet)
 
 
@@ -43,11 +44,14 @@ def _show(screen: Terminal, report: dict[str, Any], *, quiet: bool) -> None:
         screen.notice("every utterance has only one hypothesis: check that each line begins with its utterance's id")
     if missing := report.get("references_without_list"):
         screen.notice(f"{missing:,} references have no list: all their words count as deleted")
-    rows = [
-        (_RATES[key], report[f"{key}_word_errors"], report[f"{key}_word_error_rate"])
-        for key in _RATES
-        if report.get(f"{key}_word_error_rate") is not None
-    ]
+    rows = rate_rows(report)
+    if difference := report.get("difference"):
+        mean, low, high = (f"{difference[key]:.2%}" for key in ("mean", "low", "high"))
+        screen.notice(f"rate as listed less the rate rescored: {mean}, 95 % interval {low} to {high}")
+    if report.get("ngram_tried") is False:
+        screen.notice("no n-gram model to mix with was tried: rnnlm ngram makes one")
+    elif (alone := report.get("no_ngram_word_error_rate")) is not None:
+        screen.notice(f"tuned without the n-gram model: word error rate {alone:.2%}")
     if not quiet:
         for name, errors, rate in rows:
             screen.notice(f"{name}: word error rate {rate:.2%} ({errors:,} errors)")

@@ -1,6 +1,7 @@
 """Rescoring the lists of files by the settings: the format, the models, the weights, and the report."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from rnnlm.use.rescoring.mikolov import MikolovLists
 from rnnlm.use.rescoring.rescorer import Rescored, Rescorer, Weights
 from rnnlm.use.rescoring.settings import RescoreSettings
 from rnnlm.use.rescoring.srilm import SrilmLists
-from rnnlm.use.rescoring.tuning import MIXTURES, Features, tuned
+from rnnlm.use.rescoring.tuning import MIXTURES, Features, cross_validated, tuned
 from rnnlm.use.rescoring.word_errors import WordRates, read_references
 
 
@@ -87,8 +88,20 @@ class ListRescoring:
             chooser = self._features.chooser()
             best = tuned(chooser, self._weights)
             report |= self._rates.tuned(chooser.word_errors(best))
-            report |= {"tuned_weights": _shown(best), "flags": _flags(best)}
+            if (held_out := cross_validated(chooser, self._weights)) is not None:
+                report |= self._rates.tuned(held_out, "cross_validated")
+            if len(chooser.log_p) > 1:
+                alone = chooser.without_mixture()
+                report |= self._rates.tuned(
+                    alone.word_errors(tuned(alone, replace(self._weights, ngram=0.0))), "no_ngram"
+                )
+            report |= {"tuned_weights": _shown(best), "flags": _flags(best), "ngram_tried": len(chooser.log_p) > 1}
         return report
+
+    def word_errors(self) -> bytes:
+        """The errors of each utterance as a file of `--word-errors`."""
+        assert self._rates is not None
+        return "".join(f"{line}\n" for line in self._rates.lines()).encode()
 
     def _make_form(self) -> ListForm:
         if self._given.format == "kaldi":

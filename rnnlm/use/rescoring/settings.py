@@ -50,12 +50,17 @@ class RescoreSettings:
         None, "write weights, counts and word error rates to this file as JSON", auto="none", record=False,
         file="written",
     )  # fmt: skip
+    word_errors: str | None = setting(
+        None, "write insertions, deletions and substitutions by utterance to this file (TSV)", auto="none",
+        record=False, file="written",
+    )  # fmt: skip
     batch_size: int = setting(1024, "hypotheses in a batch", at_least(1), record=False)
 
     def check(self) -> None:
         """Flags that require or exclude each other."""
-        if self.tune and self.references is None:
-            raise UsageError("--tune without --references", "name the file of references")
+        for name in ("tune", "word_errors"):
+            if getattr(self, name) and self.references is None:
+                raise UsageError(f"--{name.replace('_', '-')} without --references", "name the file of references")
         if self.tune and self.write != "lists":
             raise UsageError(f"--tune with --write {self.write}", "it only shows weights; omit --write")
         if self.costs is not None and self.format != "kaldi":

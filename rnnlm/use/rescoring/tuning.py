@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from rnnlm.use.rescoring.rescorer import Rescored, Weights
 
 MIXTURES = tuple(round(0.1 * step, 1) for step in range(11))  # values of μ to try
+_FOLDS = 5
 _FACTORS = (8.0, 2.0, 1.25)  # the range of each grid, from coarse to fine
 
 
@@ -70,6 +71,19 @@ class Chooser:
         _, first = np.unique(utterance[winners], return_index=True)
         return int(self.errors[winners[first]].sum())
 
+    def part(self, chosen: NDArray[np.bool_]) -> "Chooser":
+        """Those of some utterances (utterances,)."""
+        counts = np.diff(np.append(self.starts, len(self.words)))
+        own = np.repeat(chosen, counts)
+        return Chooser(
+            {name: each[own] for name, each in self.scores.items()}, {mu: each[own] for mu, each in self.log_p.items()},
+            self.words[own], self.errors[own], np.cumsum([0, *counts[chosen][:-1]]),
+        )  # fmt: skip
+
+    def without_mixture(self) -> "Chooser":
+        """With the network's own probability alone."""
+        return replace(self, log_p={0.0: self.log_p[0.0]})
+
     def fewest(self) -> int:
         """The errors of the best hypothesis of each list: a lower bound for all weights."""
         return int(np.minimum.reduceat(self.errors, self.starts).sum())
@@ -90,6 +104,19 @@ def tuned(chooser: Chooser, start: Weights) -> Weights:
                 if (count := chooser.word_errors(candidate)) < errors:
                     best, errors, improved = candidate, count, True
     return best
+
+
+def cross_validated(chooser: Chooser, start: Weights) -> int | None:
+    """The word errors of utterances under weights tuned on the others, a fifth of them at a time.
+
+    None with fewer than two.
+    """
+    utterances = len(chooser.starts)
+    fold = np.arange(utterances) % min(_FOLDS, utterances)
+    if utterances < 2:
+        return None
+    parts = [(chooser.part(fold != number), chooser.part(fold == number)) for number in range(int(fold.max()) + 1)]
+    return sum(rest.word_errors(tuned(others, start)) for others, rest in parts)
 
 
 def _around(weights: Weights, chooser: Chooser, reach: float) -> Iterator[Weights]:
