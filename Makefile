@@ -12,7 +12,7 @@ ifneq ($(TORCH_INDEX),)
 torch-first = $(1)/bin/pip install --quiet --no-deps --index-url $(TORCH_INDEX) "$$(grep '^torch==' $(2))"
 endif
 
-.PHONY: demo test test-page test-lowest test-core lint types check audit bench soak soak-kills soak-mutations soak-together clean
+.PHONY: demo test test-page test-lowest test-core lint types check audit bench soak soak-kills soak-mutations soak-together soak-processes clean
 
 .venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -84,7 +84,7 @@ audit:
 
 # The long forms of what `make test` does in short: 200 kills and as many signals, every system call of a run failing;
 # 100,000 changes of artifacts, a line of 100 MB.
-soak: soak-kills soak-mutations soak-together
+soak: soak-kills soak-mutations soak-together soak-processes
 
 soak-kills: .venv/ready
 	RNNLM_KILLS=200 $(BIN)/python -m pytest tests/faults/test_kills.py tests/faults/test_saves.py
@@ -94,6 +94,9 @@ soak-mutations: .venv/ready
 
 soak-together: .venv/ready
 	RNNLM_PAIRS=5 RNNLM_FLAGS=500 $(BIN)/python -m pytest tests/faults/test_together.py
+
+soak-processes: .venv/ready
+	$(BIN)/python -m pytest tests/faults/soak_processes.py
 
 bench: .venv/ready
 	$(BIN)/python benchmarks/reading.py

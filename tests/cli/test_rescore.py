@@ -314,7 +314,9 @@ def test_json_lists_take_scores_in_any_order_and_whole_numbers_as_ids(trained: P
 
 def test_errors_by_utterance_and_what_rescoring_changes(trained: Path, run: Any, tmp_path: Path) -> None:
     references = "".join(f"u{number} the old cat finds milk\n" for number in range(14)) + "lost a b\n"
-    lists = "".join(f"u{number}-1 the old cat finds finds\nu{number}-2 the old cat finds milk\n" for number in range(14))
+    lists = "".join(
+        f"u{number}-1 the old cat finds finds\nu{number}-2 the old cat finds milk\n" for number in range(14)
+    )
     (tmp_path / "references.txt").write_text(references)
     (tmp_path / "lists.txt").write_text(lists)
     flags = (tmp_path / "lists.txt", "--format", "kaldi", "--references", tmp_path / "references.txt")

@@ -25,10 +25,11 @@ def started(*arguments: object) -> subprocess.Popen[str]:
 
 def ended(*arguments: object) -> tuple[int, list[str]]:
     """How it ends, and the lines that rnnlm shows."""
-    return _end(started(*arguments))
+    return end_of(started(*arguments))
 
 
-def _end(process: subprocess.Popen[str]) -> tuple[int, list[str]]:
+def end_of(process: subprocess.Popen[str]) -> tuple[int, list[str]]:
+    """The exit code, and the lines of a started run that rnnlm shows."""
     _, said = process.communicate(timeout=120)
     return process.returncode, [line for line in said.splitlines() if line.startswith("rnnlm: ")]
 
@@ -62,7 +63,7 @@ def test_a_killed_process_ends_the_run_in_one_line_and_nothing_is_lost(
     process = started("train", corpus, "--out", work, *RUN)
     wait_for(work, CHECKPOINT)
     os.kill(numbered(process, 1), signal.SIGKILL)
-    code, (line,) = _end(process)
+    code, (line,) = end_of(process)
     assert code == 1  # torchrun's
     resume = f"rnnlm train {work} --name one --resume"
     assert line == f"rnnlm: rank 0 ends with exit code 5: rank 1 is lost, as after kill -9: continue with: {resume}"
@@ -76,7 +77,7 @@ def test_a_signal_to_any_process_stops_the_run_with_a_checkpoint(tmp_path: Path,
     process = started("train", corpus, "--out", work, *RUN)
     wait_for(work, CHECKPOINT)
     os.kill(numbered(process, 1), signal.SIGTERM)
-    code, (line,) = _end(process)
+    code, (line,) = end_of(process)
     assert code == 1
     assert line.startswith("rnnlm: rank 0 ends with exit code 143: stopped by SIGTERM, a checkpoint is saved: continue")
     finished = run("train", work, *RUN[:-1], "--resume").ok()

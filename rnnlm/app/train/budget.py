@@ -46,6 +46,7 @@ def chosen(pipeline: Pipeline, given: TrainSettings, data: Data, directory: Path
         raise UsageError(f"--budget with --task {data.task}", "it is for language models; use --epochs or --steps")
     if given.batching != "stream":
         raise UsageError("--budget with --batching sentences", "omit --batching")
+    given = given if device == "cpu" else replace(given, output_layer=given.output_layer or "full")  # clusters wait
     embedding = pipeline.settings(EmbedSettings).settings.embedding
     whole = seconds(given.budget or "")
     ranks, trial = pipeline.request.ranks, min(max(_MEASURING * whole, 0.5), 3.0)
