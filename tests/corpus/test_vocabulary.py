@@ -32,7 +32,7 @@ def test_counts_that_wait_on_disk_are_the_counts(
     expected = Counter(token.encode() for line in lines for token in [*line, "</s>"])
     with pytest.MonkeyPatch.context() as patch:
         # Small blocks, so that the limit is met many times.
-        patch.setattr(vocabulary, "line_blocks", lambda path: line_blocks(path, block))
+        patch.setattr(vocabulary, "line_blocks", lambda path, size: line_blocks(path, block))
         found = list(count_tokens(path, limit))
     assert dict(found) == expected
     assert [token for token, _ in found] == sorted(expected)
