@@ -21,7 +21,6 @@ import safetensors.numpy
 import torch
 import torch.distributed as collectives
 from torch import Tensor, nn
-from torch.distributed.rendezvous import rendezvous
 
 from rnnlm.arrays import Tensors
 from rnnlm.errors import RnnlmError
@@ -90,6 +89,8 @@ class Ranks:
 
     def __init__(self, launch: Launch) -> None:
         """Wait until all processes have come."""
+        from torch.distributed.rendezvous import rendezvous  # noqa: PLC0415 — not every build of torch has it
+
         self.rank, self.size, self.local = launch.rank, launch.size, launch.local
         self.signal: int | None = None  # that asked one of the processes to stop
         self.between = True  # steps: the others wait for an order
