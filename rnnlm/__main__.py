@@ -37,10 +37,13 @@ def main() -> None:
         sys.exit(2)
     from rnnlm.cli.run import run
     from rnnlm.cli.signals import stop_in_one_line
+    from rnnlm.launched import launched
 
     stop_in_one_line(leave)
     code = run(sys.argv[1:], leave)
     leave_for_signals()  # everything is saved
+    if launched() is not None:  # the threads of torch's collectives may abort a process that has done its work
+        os._exit(code)
     sys.exit(code)
 
 
