@@ -4,6 +4,9 @@ The library raises these and never prints; the command line renders them in one 
 """
 
 import errno
+import signal
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # that ask a program to stop
 
 
 class RnnlmError(Exception):

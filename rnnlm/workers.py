@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import Any, Generic, TypeVar
 from uuid import uuid4
 
-from rnnlm.errors import OutOfMemoryError
+from rnnlm.errors import SIGNALS, OutOfMemoryError
 
 LEAST = 2**24  # bytes; a worker takes as long to start as reading a few megabytes
 _AHEAD = 4  # blocks for each worker that are read before they are needed
@@ -128,7 +128,7 @@ _made: dict[str, Callable[[bytes], Any]] = {}  # in a worker, the function of th
 
 def _begin() -> None:
     """The start of a worker. Signals go to the parent, which lets it end."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)
     os.environ["TOKENIZERS_PARALLELISM"] = "false"  # a worker is one core
     threading.Thread(target=_end_with_parent, daemon=True).start()

@@ -6,9 +6,8 @@ from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import Any
 
-from rnnlm.errors import StoppedError
+from rnnlm.errors import SIGNALS, StoppedError
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 Leave = Callable[[int], Any]
 
 

@@ -23,12 +23,11 @@ import torch.distributed as collectives
 from torch import Tensor, nn
 
 from rnnlm.arrays import Tensors
-from rnnlm.errors import RnnlmError
+from rnnlm.errors import SIGNALS, RnnlmError
 from rnnlm.launched import Launch
 from rnnlm.model.network import States
 from rnnlm.training.data_parallel import evenly, tree_sum
 
-_SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
 _DIGITS, _BASE = 4, 2**16  # of counts: sums over fewer than 256 processes are exact in float32
 _PATIENCE = datetime.timedelta(days=30)  # a process that dies closes its connections; reading a corpus takes long
 _FAREWELL = datetime.timedelta(seconds=20)
@@ -154,7 +153,7 @@ class Ranks:
         loss, tokens, operations = (0.0, 0, 0) if own is None else (own.loss, own.tokens, own.operations)
         numbers = [
             float(loss), *_digits(tokens), *_digits(operations),
-            *(float(self._own_signal == each) for each in _SIGNALS),
+            *(float(self._own_signal == each) for each in SIGNALS),
             *(float(gradient is not None) for gradient in gradients),
         ]  # fmt: skip
         pieces = [
@@ -174,8 +173,8 @@ class Ranks:
         self.between = True
         told, rest = flat[: len(numbers)].tolist(), flat[len(numbers) :]
         asked = told[1 + 2 * _DIGITS :]
-        self.signal = next((each for each, count in zip(_SIGNALS, asked, strict=False) if count), None)
-        here = [count > 0 for count in asked[len(_SIGNALS) :]]
+        self.signal = next((each for each, count in zip(SIGNALS, asked, strict=False) if count), None)
+        here = [count > 0 for count in asked[len(SIGNALS) :]]
         views = torch.split(rest, [parameter.numel() for parameter in parameters])
         return Addend(
             flat[0], _count(told[1 : 1 + _DIGITS]), _count(told[1 + _DIGITS : 1 + 2 * _DIGITS]),
@@ -207,8 +206,9 @@ class Ranks:
 
     @contextlib.contextmanager
     def heeding_signals(self) -> Iterator[None]:
-        """Signals to this process ask the whole run to stop after the step."""
-        before = {number: signal.signal(number, self._stop) for number in _SIGNALS}
+        """Signals to this process ask the whole run to stop after the step; ignored ones, as under nohup, stay so."""
+        heeded = [number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+        before = {number: signal.signal(number, self._stop) for number in heeded}
         try:
             yield
         finally:

@@ -18,9 +18,8 @@ from rnnlm.app.train.describe import Run
 from rnnlm.app.train.plan import plan_of
 from rnnlm.app.train.run import described, train_or_find
 from rnnlm.app.train.together import together
-from rnnlm.cli.signals import SIGNALS
 from rnnlm.cli.terminal import Terminal, terminal, valid_metric
-from rnnlm.errors import UsageError
+from rnnlm.errors import SIGNALS, UsageError
 from rnnlm.model.sealed import just_sealed, read_sealed
 from rnnlm.screen import Grid, count, number
 from rnnlm.training.metrics import read_log
