@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from rnnlm.app.request import Request
+from rnnlm.errors import UsageError
 from rnnlm.model.device import choose_device, set_threads
 from rnnlm.model.finding import FoundModel, check_language, find_sealed
 from rnnlm.model.likelihood import LanguageModel
@@ -53,3 +54,12 @@ def find_model(request: Request) -> FoundModel:
     Raises InputError, with the command that trains one, where there is none.
     """
     return find_sealed(Path(request.arguments["path"]), request.settings(ModelSettings).settings.model)
+
+
+def find_models(request: Request) -> list[FoundModel]:
+    """The models that `--model` names with commas between them, found in the same way; UsageError for one twice."""
+    given = request.settings(ModelSettings).settings.model
+    names = [None] if given is None else [name.strip() for name in given.split(",")]
+    if len(set(names)) < len(names):
+        raise UsageError(f"--model {given} names a model twice", "name each once")
+    return [find_sealed(Path(request.arguments["path"]), name) for name in names]

@@ -4,6 +4,8 @@ It uses the functions behind the commands: a score is that of `rnnlm score`, a t
 """
 
 import difflib
+import warnings
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
@@ -19,12 +21,11 @@ from rnnlm.corpus.tokenizer import FIRST_OUTPUT, START_ID, tokens_by_id
 from rnnlm.errors import UsageError
 from rnnlm.model.device import choose_device
 from rnnlm.model.embedding import whole_layer
-from rnnlm.model.finding import find_sealed
+from rnnlm.model.finding import FoundModel, find_sealed
 from rnnlm.model.likelihood import LanguageModel, log_probabilities
 from rnnlm.model.loading import load_model, load_network
 from rnnlm.model.network import Network, States
 from rnnlm.model.quantized import sealed_weights
-from rnnlm.model.sealed import Sealed
 from rnnlm.use.generation.generate import Generated, generate_from
 from rnnlm.use.generation.next import Candidate, next_words
 from rnnlm.use.generation.prompt import check_unicode, prompt_ids
@@ -34,8 +35,11 @@ from rnnlm.use.loaded_tasks import LoadedForecaster, LoadedLabeller
 from rnnlm.use.rescoring.lists import Hypothesis, Utterance
 from rnnlm.use.rescoring.rescorer import Rescorer, Weights
 from rnnlm.use.scoring.formats import wanted_of
+from rnnlm.use.scoring.frequencies import Frequencies
+from rnnlm.use.scoring.regions import barred
 from rnnlm.use.scoring.rows import Row, ScoreRows
 from rnnlm.use.scoring.scorer import Scorer, Unknown
+from rnnlm.use.scoring.table import Kept, ScoreTable
 from rnnlm.use.scoring.totals import Totals
 from rnnlm.use.settings import Context
 from rnnlm.use.summaries import summaries
@@ -57,6 +61,21 @@ class Score:
     def __iter__(self) -> Iterator[Row]:
         """Its rows, as `pandas.DataFrame` takes them."""
         return iter(self.rows)
+
+    def between(self, first: int, last: int, by: Literal["word", "character"] = "word", line: int = 1) -> float:
+        """Bits of the words or characters of a line from `first` to before `last`, counted from 0.
+
+        A row belongs to the place where it begins, so that neighboring spans add up; the line's end comes after its
+        last word. UsageError for a line or level without words, and for an unscored word in the span.
+        """
+        rows = [row for row in self.rows if row["line"] == line and "position" in row]
+        if not rows:
+            raise UsageError(f"line {line} has no words", "name another, and a level other than 'line'")
+        key, shift = ("position", 1) if by == "word" else ("start", 0)
+        inside = [row["bits"] for row in rows if first <= row[key] - shift < last]
+        if None in inside:
+            raise UsageError("a word in the span was excluded", "score it with unknown='score'")
+        return float(sum(inside))
 
     @property
     def bits(self) -> float:
@@ -85,8 +104,8 @@ class LoadedModel:
     `tokens` are all tokens in the order of their ids. All errors are RnnlmErrors.
     """
 
-    def __init__(self, sealed: Sealed, model: LanguageModel) -> None:
-        self.sealed, self.model, self.rules = sealed, model, sealed.rules
+    def __init__(self, found: FoundModel, model: LanguageModel) -> None:
+        self._found, self.sealed, self.model, self.rules = found, found.model, model, found.model.rules
         self.tokens: tuple[str, ...] = tuple(tokens_by_id(self.rules.tokenizer))
 
     def __repr__(self) -> str:
@@ -102,25 +121,37 @@ class LoadedModel:
         context: Context = "sentence",
         unknown: Unknown = "score",
         batch_size: int = 64,
+        regions: bool = False,
+        lags: int | None = None,
     ) -> Score:
         """Score a text line by line: a row for each line, word, token, or raw word, and the metrics of the whole.
 
-        `text` is a string, or its lines one by one. The other arguments are the flags of `rnnlm score`. UsageError for
-        invalid Unicode, InputError for unknown words with `unknown="error"`.
+        `text` is a string, or its lines one by one; with `regions` | stands between regions, which are the rows. The
+        other arguments are the flags of `rnnlm score`. UsageError for invalid Unicode, InputError for unknown words
+        with `unknown="error"` and for a region without words.
         """
+        level = "region" if regions else level
+        if lags is not None and level not in ("word", "region"):
+            raise UsageError("lags with a level without words", 'add level="word"')
         text = text if isinstance(text, str) else "".join(f"{_one_line(line)}\n" for line in text)
         check_unicode(text)
         scorer = Scorer(
             self.model, self.rules, context=context, batch_size=batch_size, unknown=unknown,
             wanted=wanted_of("jsonl", level),
         )  # fmt: skip
-        form, totals = ScoreRows(self.rules, level, ids=False), Totals()
-        rows: list[Row] = []
         lines = text.replace("\r\n", "\n").replace("\r", "\n")
         lines += "" if lines.endswith("\n") or not lines else "\n"
+        kept = Kept(regions=deque() if regions else None)
+        if kept.regions is not None:
+            each = [barred(line, f"line {number}") for number, line in enumerate(lines.split("\n")[:-1], 1)]
+            kept.regions.extend(found for _, found in each)
+            lines = "".join(f"{line}\n" for line, _ in each)
+        known = None if lags is None else Frequencies.of(self._found, warnings.warn)
+        form = ScoreTable({"": ScoreRows(self.rules, level, known)}, level, ids=False, kept=kept, lags=lags)
+        totals, rows = Totals(), list[Row]()
         for scored in scorer.lines([lines.encode()] if lines else []):
             totals.add(scored)
-            rows += form.of(scored)
+            rows += form.of([scored])
         return Score(tuple(rows), totals.metrics(scorer.digests))
 
     def next(self, prompt: str = "", k: int = 5) -> list[Candidate]:
@@ -233,6 +264,6 @@ def open_loaded(path: str | Path, *, model: str | None = None, device: str = "cp
     sealed = found.model
     chosen = choose_device(device)
     if sealed.task == "language":
-        return LoadedModel(sealed, load_model(sealed, chosen))
+        return LoadedModel(found, load_model(sealed, chosen))
     network = load_network(sealed, chosen)
     return LoadedForecaster(found, network) if sealed.task == "forecast" else LoadedLabeller(sealed, network)

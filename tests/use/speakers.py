@@ -1,6 +1,7 @@
 """Models of every kind of token without training: rules of text, and networks with random weights."""
 
 import functools
+from collections import deque
 from collections.abc import Callable
 
 import torch
@@ -16,6 +17,9 @@ from rnnlm.corpus.text import TextRules
 from rnnlm.corpus.tokenizer import build_tokenizer, byte_characters, learn_merges, load_tokenizer
 from rnnlm.model.architecture import Architecture
 from rnnlm.model.network import Network
+from rnnlm.use.scoring.regions import Region
+from rnnlm.use.scoring.rows import ScoreRows
+from rnnlm.use.scoring.table import Kept, ScoreTable
 
 WORDS = ["the", "cat", "cats", "sees", "a", "dog", "dont", "half", "hearted", "café", "fine", "1", "2", "n"]
 LINES = ["the cat sees a dog", "a half hearted dog", "the cats don't see a café", "the fine cat sees the dogs"] * 4
@@ -148,3 +152,11 @@ def network_of(rules: TextRules, cell: str = "lstm", *, scale: float = 0.7, cuts
         assert model.embedding is not None
         model.embedding[0] = 0
     return model.eval()
+
+
+def table_of(
+    rules: TextRules, level: str, *, ids: bool = False, regions: tuple[Region, ...] | None = None
+) -> ScoreTable:
+    """Rows of a level by one model; `regions` are those of the one line that comes."""
+    kept = Kept(regions=None if regions is None else deque([regions]))
+    return ScoreTable({"": ScoreRows(rules, level)}, level, ids=ids, kept=kept)

@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from speakers import rules_of
+from speakers import rules_of, table_of
 
 from rnnlm.corpus.alignment import Alignment
+from rnnlm.corpus.text import TextRules
 from rnnlm.corpus.wording import token_ranges, word_marks
 from rnnlm.use.scoring.batch_scorer import TokenScores
-from rnnlm.use.scoring.formats import make_form, tsv_line
+from rnnlm.use.scoring.formats import Form, make_form, tsv_line
 from rnnlm.use.scoring.lines import LineReader
-from rnnlm.use.scoring.rows import ScoreRows
 from rnnlm.use.scoring.scored import BITS, LOG10, ScoredLine
 from rnnlm.use.scoring.totals import Totals, ten_to_the
 
@@ -52,9 +52,15 @@ def scored_lines(*, exclude: bool) -> list[ScoredLine]:
     return found
 
 
+def form_of(name: str, level: str, rules: TextRules) -> Form:
+    """A format by one model."""
+    plain = name in ("tsv", "jsonl") and level != "corpus"
+    return make_form(name, level, rules, table_of(rules, level) if plain else None)
+
+
 @pytest.mark.parametrize(("name", "level"), FORMS)
 def test_a_form_is_the_golden_file(name: str, level: str) -> None:
-    form = make_form(name, level, rules_of("whitespace prepared"), ids=False)
+    form = form_of(name, level, rules_of("whitespace prepared"))
     totals, text = Totals(), form.start()
     for line in scored_lines(exclude=name in ("srilm", "mikolov")):
         text += form.line(line)
@@ -66,19 +72,19 @@ def test_a_form_is_the_golden_file(name: str, level: str) -> None:
 def test_a_word_that_is_left_out_is_missing_and_not_free() -> None:
     rules = rules_of("whitespace prepared")
     line = scored_lines(exclude=True)[1]
-    (row,) = [row for row in ScoreRows(rules, "word", ids=False).of(line) if row["word"] == "frob"]
+    (row,) = [row for row in table_of(rules, "word", ids=False).of([line]) if row["word"] == "frob"]
     assert row["bits"] is None
     assert row["unknown"]
     assert tsv_line(row.values()) == "2\t2\tfrob\t4\t8\tNA\ttrue\n"
-    kenlm = make_form("kenlm", "word", rules, ids=False).line(line)
+    kenlm = form_of("kenlm", "word", rules).line(line)
     assert "frob=0 3 -inf\t" in kenlm
     assert kenlm.endswith("Total: -4.25 OOV: 2\n")
-    assert make_form("mikolov", "line", rules, ids=False).line(line) == "-4.250000\n"
+    assert form_of("mikolov", "line", rules).line(line) == "-4.250000\n"
 
 
 @pytest.mark.parametrize("name", ["srilm", "kenlm", "mikolov"])
 def test_an_empty_text_has_sums_of_nothing(name: str) -> None:
-    form = make_form(name, "corpus", rules_of("word"), ids=False)
+    form = form_of(name, "corpus", rules_of("word"))
     text = form.start() + form.end("empty") + form.close(Totals())
     assert (
         text
@@ -91,7 +97,7 @@ def test_an_empty_text_has_sums_of_nothing(name: str) -> None:
 
 
 def test_srilm_starts_its_sums_anew_for_each_text() -> None:
-    form = make_form("srilm", "corpus", rules_of("whitespace prepared"), ids=False)
+    form = form_of("srilm", "corpus", rules_of("whitespace prepared"))
     lines = scored_lines(exclude=True)
     form.line(lines[0])
     assert form.end("a").startswith("file a: 1 sentences, 3 words, 0 OOVs\n0 zeroprobs, logprob= -3.875 ppl= 9.305")

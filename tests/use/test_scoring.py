@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from speakers import CASES, network_of, rules_of
+from speakers import CASES, network_of, rules_of, table_of
 
 from rnnlm.corpus.clean import UnitRule
 from rnnlm.corpus.text import TextRules, encode_text
@@ -23,7 +23,7 @@ from rnnlm.model.ngram.kneser_ney import estimate
 from rnnlm.model.ngram.model import NgramModel
 from rnnlm.model.ngram.scratch import Scratch
 from rnnlm.use.scoring import lines as reading
-from rnnlm.use.scoring.rows import ScoreRows, WordTexts
+from rnnlm.use.scoring.rows import WordTexts
 from rnnlm.use.scoring.scored import BITS, ScoredLine
 from rnnlm.use.scoring.scorer import Scorer, Wanted
 from rnnlm.use.scoring.totals import Totals
@@ -103,10 +103,10 @@ def test_rows_of_every_level_add_up(case: str, unknown: Any) -> None:
     lines = scored(model, rules, wanted=ALL, unknown=unknown)
     totals = Totals()
     for level in ("line", "word", "token", "region"):
-        rows = ScoreRows(rules, level, ids=False)
-        sums[level] = [[row["bits"] for row in rows.of(each)] for each in lines]
+        rows = table_of(rules, level, ids=False)
+        sums[level] = [[row["bits"] for row in rows.of([each])] for each in lines]
         for each in lines:
-            for row in rows.of(each):
+            for row in rows.of([each]):
                 assert tuple(row) == rows.fields
     for each in lines:
         totals.add(each)
@@ -268,8 +268,8 @@ def test_identifiers_go_through_unread_and_one_that_is_missing_is_named() -> Non
     assert [each.nats for each in found] == pytest.approx(
         [each.nats for each in scored(model, rules, "the cat\n\nsees a dog\n\n")], abs=1e-5
     )
-    rows = ScoreRows(rules, "word", ids=True)
-    (row, *_) = rows.of(found[2])
+    rows = table_of(rules, "word", ids=True)
+    (row, *_) = rows.of([found[2]])
     assert row == {"line": 3, "id": "u 2", "position": 1, "word": "sees", "start": 0, "end": 4, "bits": row["bits"],
                    "unknown": False}  # fmt: skip
     with pytest.raises(InputError, match="line 2 has no identifier"):
@@ -316,10 +316,10 @@ def test_a_line_of_a_hundred_thousand_words_between_short_ones() -> None:
 
 def test_regions_are_the_words_of_the_raw_line() -> None:
     rules = rules_of("word")
-    rows = ScoreRows(rules, "region", ids=False)
+    rows = table_of(rules, "region", ids=False)
     text = "  The half-hearted — cats\u00a0see ½ …"
     (line,) = scored(network_of(rules), rules, f"{text}\n", wanted=ALL)
-    found = list(rows.of(line))
+    found = list(rows.of([line]))
     assert [row["word"] for row in found] == [*text.split(), "</s>"]
     assert all(text[row["start"] : row["end"]] == row["word"] for row in found[:-1])
     assert [row["words"] for row in found] == [1, 2, 0, 1, 1, 2, 0, 1]
@@ -334,7 +334,7 @@ def test_no_word_of_the_model_is_cut_by_a_region(case: str) -> None:
     rules = rules_of(case)
     text = "the\u00a0cat sees a\x01dog the\u2003cat"
     (line,) = scored(network_of(rules), rules, f"{text}\n", wanted=ALL)
-    found = list(ScoreRows(rules, "region", ids=False).of(line))
+    found = list(table_of(rules, "region", ids=False).of([line]))
     assert all(row["words"] for row in found)
     assert sum(row["bits"] for row in found) == pytest.approx(line.nats * BITS)
     words = [line.span(word.first, word.last) for word in line.words()[:-1]]

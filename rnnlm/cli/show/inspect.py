@@ -6,16 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from rnnlm.app.models import network_of
+from rnnlm.app.models import find_models, network_of
 from rnnlm.app.request import Request
 from rnnlm.cli.terminal import terminal
 from rnnlm.errors import UsageError
 from rnnlm.model.dynamics.free_run import FreeRun
-from rnnlm.model.finding import find_sealed
 from rnnlm.screen import Grid, View
 from rnnlm.use.inspect import LONGEST_LIVED, QUANTILES, Inspection, check_inspectable, in_float64, inspect
 from rnnlm.use.inspect_data import read_windows
-from rnnlm.use.settings import InspectSettings, ModelSettings
+from rnnlm.use.settings import InspectSettings
 from rnnlm.views.bars import course
 from rnnlm.views.dynamics_plot import Dynamics, draw_dynamics
 from rnnlm.views.graphs import draw_graph, network_graph, recurrence_name
@@ -29,10 +28,9 @@ Views = list[View]
 def inspect_(request: Request) -> None:
     """Measure each model of --model, plot if requested, and show the results."""
     given, screen = request.settings(InspectSettings).settings, terminal(request)
-    names = [each.strip() or None for each in (request.settings(ModelSettings).settings.model or "").split(",")]
-    if len(names) > 1 and given.graph is not None:
+    models = find_models(request)
+    if len(models) > 1 and given.graph is not None:
         raise UsageError("--graph of several models", "draw each: --model NAME --graph FILE")
-    models = [find_sealed(Path(request.arguments["path"]), name) for name in names]
     reports, views, measured = {}, Views(), dict[str, Dynamics]()
     for found in models:
         network = network_of(request, found)

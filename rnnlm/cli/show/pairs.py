@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 
+from rnnlm.app.models import find_model
 from rnnlm.app.opening import decoding
 from rnnlm.app.request import Request
 from rnnlm.artifacts import write_json
@@ -22,7 +23,8 @@ def pairs(request: Request) -> None:
     given, source, screen = request.settings(PairSettings).settings, request.arguments["file"], terminal(request)
     json = request.run.json or given.format == "jsonl"
     check_text(source)
-    found, network = open_exact(request, given.precision)
+    found = find_model(request)
+    network = open_exact(request, found, given.precision)
     scorer = Scorer(network, found.model.rules, batch_size=given.batch_size, unknown=given.unknown)
     tallies, header = Tallies(), not json
     for scored in score_pairs(scorer, read_pairs(read_lines(source, decoding(request, screen)), source)):
@@ -48,11 +50,14 @@ def pairs(request: Request) -> None:
 
 
 def _show_tallies(screen: Terminal, tallies: Tallies) -> None:
-    view = Grid("type", "pairs", "correct", "accuracy", "margin, bits", named=0)
-    for name, tally in [*tallies.types(), ("all", tallies.all)]:
+    view = Grid("type", "pairs", "correct", "accuracy", "95% interval", "margin, bits", named=0)
+    types = [(name, tally) for _, name, tally in tallies.types()]
+    fields = [(f"{name} (field)", tally) for name, tally in tallies.fields()]
+    for name, tally in [*types, *fields, ("all", tallies.all)]:
         metrics = tally.metrics()
+        low, high = metrics["accuracy_interval"]
         view.add_row(
-            name, count(tally.pairs), count(tally.correct), f"{metrics['accuracy']:.1%}",
+            name, count(tally.pairs), count(tally.correct), f"{metrics['accuracy']:.1%}", f"{low:.1%}–{high:.1%}",
             f"{metrics['margin_bits']:.2f}",
         )  # fmt: skip
     same = tallies.all.same

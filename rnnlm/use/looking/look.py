@@ -24,7 +24,7 @@ def look(path: str, model: Sealed | None) -> dict[str, Any]:
         return _folder(place, model)
     table = place.is_dir() or plain_name(path.lower()).endswith(_TABLES)
     if path != "-" and table and not is_tagged_file(place):
-        return look_at_table(place)
+        return look_at_table(place, model)
     return look_at_text(path, model)
 
 

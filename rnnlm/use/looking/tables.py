@@ -7,16 +7,18 @@ from typing import Any
 from rnnlm.corpus.sources import plain_name
 from rnnlm.errors import InputError
 from rnnlm.files import is_regular
+from rnnlm.model.sealed import Sealed
 from rnnlm.tables.source import describe_source
 from rnnlm.tables.table import Column
+from rnnlm.use.looking.coverage import coverage
 from rnnlm.use.looking.parts import PART, first_lines, listed, quoted
 from rnnlm.use.scoring.pairs import is_header
 
 _SENTENCE = 2.5  # words on average in a column of sentences
 
 
-def look_at_table(path: Path) -> dict[str, Any]:
-    """The columns of a table, how they are read, and what they could be."""
+def look_at_table(path: Path, model: Sealed | None) -> dict[str, Any]:
+    """The columns of a table, how they are read, what they could be, and what of their sentences a model knows."""
     if not path.is_dir() and not is_regular(path):
         raise InputError(f"{path} is a device or a pipe", "save it as a file first")
     whole = True
@@ -34,11 +36,14 @@ def look_at_table(path: Path) -> dict[str, Any]:
         "what": "a table", "read": "all" if whole else PART, "rows": rows,
         "columns": listed({column.name: column.kind for column in columns}), "read as": "; ".join(readings),
     }  # fmt: skip
-    return found | _use(quoted(path), columns, rows, falling)
+    return found | _use(path, columns, rows, falling, model)
 
 
-def _use(path: str, columns: tuple[Column, ...], rows: int, falling: list[str]) -> dict[str, Any]:
+def _use(
+    file: Path, columns: tuple[Column, ...], rows: int, falling: list[str], model: Sealed | None
+) -> dict[str, Any]:
     """What a table is for, and the command; `falling` are the columns that do not increase from row to row."""
+    path = quoted(file)
     names = [column.name for column in columns]
     texts = [column for column in columns if column.kind == "text"]
     few = [column.name for column in texts if 1 < len(column.values) <= max(2, rows // 20)]
@@ -54,8 +59,11 @@ def _use(path: str, columns: tuple[Column, ...], rows: int, falling: list[str]) 
         return {"what": "texts with a label each", "command": command}
     if sentences:
         keep = f" --keep {quoted(','.join(others))}" if others else ""
+        column = next(column for column in texts if column.name == sentences[0])
+        keep += " --regions '|'" if all(" | " in value for value in column.values) else ""
         command = f"rnnlm score MODEL {path} --field {quoted(sentences[0])}{keep}"
-        return {"what": "sentences with other columns", "command": command}
+        known = {} if model is None else coverage(str(file), sentences[0], names, model)
+        return {"what": "sentences with other columns", **known, "command": command}
     numbers = [column.name for column in columns if column.kind == "number"]
     if not numbers:
         field, label = (*names, "TEXT", "LABEL")[:2]

@@ -12,6 +12,7 @@ from rnnlm.corpus.sources import JSON_LINES, plain_name
 from rnnlm.corpus.text import encode_text
 from rnnlm.errors import InputError
 from rnnlm.model.sealed import Sealed
+from rnnlm.use.looking.coverage import coverage
 from rnnlm.use.looking.parts import PART, first_lines, quoted
 from rnnlm.use.rescoring.form import ListForm
 from rnnlm.use.rescoring.kaldi import KaldiLists
@@ -28,7 +29,7 @@ def look_at_text(path: str, model: Sealed | None) -> dict[str, Any]:
     size = Path(path).stat().st_size if Path(path).exists() else 0
     found: dict[str, Any] = {"what": "a text in UTF-8", "bytes": size, "read": "all" if whole else PART}
     if plain_name(path.lower()).endswith(JSON_LINES):
-        return found | _records(path, lines)
+        return found | _records(path, lines, model)
     full = [line for line in lines if line.strip()]
     special = _special(path, full)
     if special:
@@ -45,7 +46,7 @@ def is_tagged_file(path: Path) -> bool:
     return len(full) < len("\n".join(lines).strip().split("\n")) and bool(_tagged(lines, full))
 
 
-def _records(path: str, lines: Sequence[str]) -> dict[str, Any]:
+def _records(path: str, lines: Sequence[str], model: Sealed | None) -> dict[str, Any]:
     """What the fields of the first record say."""
     try:
         record = json.loads(lines[0])
@@ -61,6 +62,7 @@ def _records(path: str, lines: Sequence[str]) -> dict[str, Any]:
         return {**found, "command": f"rnnlm train {quoted(path)} --task classify --out work"}
     field = next((each for each in fields if each in ("text", "sentence", "content")), "FIELD")
     if field == "sentence" and len(fields) > 1:  # items of an experiment
+        found |= {} if model is None else coverage(path, field, fields, model)
         keep = quoted(",".join(each for each in fields if each != field))
         return {**found, "command": f"rnnlm score MODEL {quoted(path)} --field {field} --keep {keep}"}
     return {**found, "command": f"rnnlm train {quoted(path)} --field {field} --out work"}

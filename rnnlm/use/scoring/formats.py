@@ -8,9 +8,10 @@ import numpy as np
 
 from rnnlm.corpus.normalizer import START, UNKNOWN
 from rnnlm.corpus.text import TextRules
-from rnnlm.use.scoring.rows import Kept, Row, ScoreRows, WordTexts
+from rnnlm.use.scoring.rows import Row, WordTexts
 from rnnlm.use.scoring.scored import LOG10, ScoredLine
 from rnnlm.use.scoring.scorer import Wanted
+from rnnlm.use.scoring.table import ScoreTable
 from rnnlm.use.scoring.totals import Totals, ten_to_the
 
 
@@ -21,8 +22,8 @@ class Form:
         """Text before everything."""
         return ""
 
-    def line(self, scored: ScoredLine) -> str:
-        """Text for a line."""
+    def line(self, scored: ScoredLine, *others: ScoredLine) -> str:
+        """Text for a line, and for the same by the `others`: models besides the first, for tables alone."""
         return ""
 
     def end(self, name: str) -> str:
@@ -60,16 +61,16 @@ def json_line(row: Row) -> str:
 class Tsv(Form):
     """A header, then a row for each line, word, token or region."""
 
-    def __init__(self, rows: ScoreRows) -> None:
+    def __init__(self, rows: ScoreTable) -> None:
         self._rows = rows
 
     def start(self) -> str:
         """The header."""
         return tsv_line(self._rows.fields)
 
-    def line(self, scored: ScoredLine) -> str:
+    def line(self, scored: ScoredLine, *others: ScoredLine) -> str:
         """The rows of a line."""
-        return "".join(tsv_line(map(row.__getitem__, self._rows.fields)) for row in self._rows.of(scored))
+        return "".join(tsv_line(map(row.__getitem__, self._rows.fields)) for row in self._rows.of([scored, *others]))
 
 
 class JsonLines(Tsv):
@@ -79,9 +80,9 @@ class JsonLines(Tsv):
         """No header."""
         return ""
 
-    def line(self, scored: ScoredLine) -> str:
+    def line(self, scored: ScoredLine, *others: ScoredLine) -> str:
         """The rows of a line."""
-        return "".join(map(json_line, self._rows.of(scored)))
+        return "".join(map(json_line, self._rows.of([scored, *others])))
 
 
 class Kenlm(Form):
@@ -90,7 +91,7 @@ class Kenlm(Form):
     def __init__(self, texts: WordTexts, verbosity: int) -> None:
         self._texts, self._verbosity = texts, verbosity
 
-    def line(self, scored: ScoredLine) -> str:
+    def line(self, scored: ScoredLine, *others: ScoredLine) -> str:
         """A line's words, and its sum with the number of unknown words."""
         if not self._verbosity:
             return ""
@@ -129,7 +130,7 @@ class MikolovForm(Form):
         """The header of a table of words."""
         return "Index   P(NET)          Word\n" + "-" * 34 + "\n" if self._level == "word" else ""
 
-    def line(self, scored: ScoredLine) -> str:
+    def line(self, scored: ScoredLine, *others: ScoredLine) -> str:
         """A line's words, or its sum."""
         if self._level == "corpus":
             return ""
@@ -159,7 +160,7 @@ class SrilmForm(Form):
         self._texts, self._debug = texts, debug
         self._text = Totals()
 
-    def line(self, scored: ScoredLine) -> str:
+    def line(self, scored: ScoredLine, *others: ScoredLine) -> str:
         """A line's words, their probabilities, and its sums."""
         if not scored.word_count:
             return ""
@@ -202,8 +203,8 @@ def _sums(totals: Totals) -> str:
 _DEBUG = {"corpus": 0, "line": 1, "word": 2}
 
 
-def make_form(name: str, level: str, rules: TextRules, *, ids: bool, kept: Kept | None = None) -> Form:
-    """The format `name` at `level`; TSV and JSON Lines write a corpus from its report, and what was `kept` of lines."""
+def make_form(name: str, level: str, rules: TextRules, table: ScoreTable | None) -> Form:
+    """The format `name` at `level`; TSV and JSON Lines write a `table`, and a corpus from its report."""
     texts = WordTexts(rules)
     if name == "srilm":
         return SrilmForm(texts, _DEBUG[level])
@@ -211,9 +212,9 @@ def make_form(name: str, level: str, rules: TextRules, *, ids: bool, kept: Kept 
         return Kenlm(texts, _DEBUG[level])
     if name == "mikolov":
         return MikolovForm(texts, level)
-    if level == "corpus":
+    if table is None:
         return Form()
-    return (Tsv if name == "tsv" else JsonLines)(ScoreRows(rules, level, ids=ids, kept=kept))
+    return (Tsv if name == "tsv" else JsonLines)(table)
 
 
 def wanted_of(name: str, level: str) -> Wanted:

@@ -5,8 +5,9 @@ BLiMP); equal costs are not correct.
 """
 
 import json
+import math
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
@@ -17,22 +18,29 @@ from rnnlm.use.scoring.scored import BITS
 from rnnlm.use.scoring.scorer import Scorer
 
 _TOGETHER = 1024  # pairs scored at once
+_Z = 1.959964  # of a normal distribution, 95 % lies within so many standard deviations
+_GOOD, _BAD = ("good", "better", "grammatical", "correct", "acceptable"), ("bad", "worse", "un", "in")
+_TYPE, _FIELD = ("type", "uid", "condition"), ("field", "phenomenon")
 # A header's cell: a name of a column, and no sentence that anyone would ask a model about.
 _NAME = re.compile(
     r"(sentence|text)?[ _-]?(good|bad|better|worse|(un)?grammatical|(in)?correct|(un)?acceptable|type|uid|phenomenon|"
-    r"condition|item)([ _-]?(sentence|text))?",
+    r"field|condition|item)([ _-]?(sentence|text))?",
     re.I,
 )
 
 
 @dataclass(frozen=True)
 class MinimalPair:
-    """A line of a file of pairs, from 1: the better text, the worse one, and the type of the pair ('' for none)."""
+    """A line of a file of pairs, from 1: the better text and the worse one.
+
+    The pair is of a `type`, BLiMP's UID, in a `field` such as syntax; '' where there is none.
+    """
 
     number: int
     good: str
     bad: str
     type: str
+    field: str = ""
 
 
 @dataclass(frozen=True)
@@ -53,8 +61,8 @@ class ScoredPair:
     def row(self) -> dict[str, Any]:
         """The pair as a row of named fields."""
         return {
-            "line": self.pair.number, "type": self.pair.type, "good_bits": self.good_bits, "bad_bits": self.bad_bits,
-            "correct": self.correct,
+            "line": self.pair.number, "field": self.pair.field, "type": self.pair.type, "good_bits": self.good_bits,
+            "bad_bits": self.bad_bits, "correct": self.correct,
         }  # fmt: skip
 
 
@@ -66,10 +74,12 @@ def is_header(cells: Iterable[str]) -> bool:
 def read_pairs(lines: Iterable[str], name: str) -> Iterator[MinimalPair]:
     """Pairs from lines `better<TAB>worse` or `better<TAB>worse<TAB>type`, or from JSON Lines as in BLiMP.
 
-    Blank lines are skipped, and a first line of names: `good`, `bad` and the like. Raises InputError, with the line's
-    number, for any other line.
+    A first line of names (`good`, `bad`, `UID`, `field` and the like) says which column is which. Blank lines are
+    skipped. Raises InputError, with the line's number, for any other line.
     """
     json_lines = plain_name(name).endswith(JSON_LINES)
+    columns: tuple[int | None, ...] = (0, 1, 2, None)
+    width = (2, 3)
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
@@ -78,25 +88,44 @@ def read_pairs(lines: Iterable[str], name: str) -> Iterator[MinimalPair]:
             continue
         cells = line.split("\t")
         if number == 1 and is_header(cells):
+            columns, width = _columns(cells, name), (len(cells), len(cells))
             continue
-        if len(cells) not in (2, 3) or not all(cell.strip() for cell in cells[:2]):
+        good, bad, kind, field = (cells[at].strip() if at is not None and at < len(cells) else "" for at in columns)
+        if not width[0] <= len(cells) <= width[1] or not (good and bad):
             raise InputError(
                 f"{name}, line {number:,}: {len(cells)} {'column' if len(cells) == 1 else 'columns'}, or one empty",
                 "write the better text, a tab, the worse text, and optionally a tab and the type of the pair",
             )
-        yield MinimalPair(number, cells[0], cells[1], cells[2].strip() if len(cells) == 3 else "")
+        yield MinimalPair(number, good, bad, kind, field)
+
+
+def _columns(header: Sequence[str], name: str) -> tuple[int | None, ...]:
+    """The places of the better text, the worse one, type and field; InputError where it does not say which is which."""
+    roles: list[int | None] = [None] * 4
+    for place, cell in enumerate(header):
+        words = set(re.split(r"[ _-]+", cell.strip().lower()))
+        bad = any(word.startswith(_BAD) for word in words)
+        role = (
+            1 if bad else 0 if words & set(_GOOD) else 2 if words & set(_TYPE) else 3 if words & set(_FIELD) else None
+        )
+        if role is not None and roles[role] is None:
+            roles[role] = place
+    if roles[0] is None or roles[1] is None:
+        raise InputError(f"{name}: the header is {', '.join(header)}", "name the two texts good and bad")
+    return tuple(roles)
 
 
 def _from_json(line: str, number: int, name: str) -> MinimalPair:
-    """A record of BLiMP; its type is the phenomenon, here `UID`."""
+    """A record of BLiMP."""
     try:
         record = json.loads(line)
-        good, bad, kind = record["sentence_good"], record["sentence_bad"], record.get("UID", "")
+        good, bad = record["sentence_good"], record["sentence_bad"]
+        kind, field = record.get("UID", ""), record.get("field", "")
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        good, bad, kind = None, None, ""
-    if not all(isinstance(each, str) for each in (good, bad, kind)):
+        good, bad, kind, field = None, None, "", ""
+    if not all(isinstance(each, str) for each in (good, bad, kind, field)):
         raise InputError(f"{name}, line {number:,}: no pair", "write sentence_good, sentence_bad and optionally UID")
-    return MinimalPair(number, *(" ".join(str(each).split()) for each in (good, bad, kind)))
+    return MinimalPair(number, *(" ".join(str(each).split()) for each in (good, bad, kind, field)))
 
 
 def score_pairs(scorer: Scorer, pairs: Iterable[MinimalPair]) -> Iterator[ScoredPair]:
@@ -133,35 +162,58 @@ class Tally:
         self.margin_bits += scored.bad_bits - scored.good_bits
 
     def metrics(self) -> dict[str, Any]:
-        """Counts, the fraction correct, and the mean margin of the better line in bits."""
+        """Counts, the fraction correct with its interval, and the mean margin of the better line in bits."""
         return {
             "pairs": self.pairs, "correct": self.correct, "accuracy": self.correct / self.pairs if self.pairs else None,
+            "accuracy_interval": wilson(self.correct, self.pairs) if self.pairs else None,
             "same": self.same, "with_unknown_words": self.unknown,
             "margin_bits": self.margin_bits / self.pairs if self.pairs else None,
         }  # fmt: skip
 
 
+def wilson(correct: int, count: int) -> list[float]:
+    """The ends of the 95 % interval of a proportion (Wilson 1927), which stays between 0 and 1.
+
+    With p = correct / n they are (p + z²/2n ± z √(p (1 − p)/n + z²/4n²)) / (1 + z²/n).
+    """
+    p, share = correct / count, _Z**2 / count
+    middle, half = p + share / 2, math.sqrt(share * p * (1 - p) + share**2 / 4)
+    return [(middle - half) / (1 + share), (middle + half) / (1 + share)]
+
+
 @dataclass
 class Tallies:
-    """All pairs, and those of each type."""
+    """All pairs, those of each field, and those of each type in its field."""
 
     all: Tally = field(default_factory=Tally)
-    _types: dict[str, Tally] = field(default_factory=dict)
+    _fields: dict[str, Tally] = field(default_factory=dict)
+    _types: dict[tuple[str, str], Tally] = field(default_factory=dict)
 
     def add(self, scored: ScoredPair) -> None:
         """Count a pair."""
+        pair = scored.pair
         self.all.add(scored)
-        if scored.pair.type:
-            self._types.setdefault(scored.pair.type, Tally()).add(scored)
+        if pair.field:
+            self._fields.setdefault(pair.field, Tally()).add(scored)
+        if pair.type:
+            self._types.setdefault((pair.field, pair.type), Tally()).add(scored)
 
-    def types(self) -> list[tuple[str, Tally]]:
-        """Each type by name, in natural order: numbers in names by value."""
-        return sorted(self._types.items(), key=lambda item: _natural(item[0]))
+    def fields(self) -> list[tuple[str, Tally]]:
+        """Each field by name."""
+        return sorted(self._fields.items())
+
+    def types(self) -> list[tuple[str, str, Tally]]:
+        """Each type with its field, by field and name, in natural order: numbers in names by value."""
+        found = sorted(self._types.items(), key=lambda item: (item[0][0], _natural(item[0][1])))
+        return [(*names, tally) for names, tally in found]
 
     def metrics(self) -> dict[str, Any]:
-        """All, and under `types` each type by name, if there are any."""
-        types = {name: tally.metrics() for name, tally in self.types()}
-        return {**self.all.metrics(), **({"types": types} if types else {})}
+        """All, and under `fields` and `types` each by name, if there are any."""
+        fields = {name: tally.metrics() for name, tally in self.fields()}
+        types: dict[str, Any] = {}
+        for of, name, tally in self.types():
+            types[f"{of}: {name}" if name in types else name] = tally.metrics() | ({"field": of} if of else {})
+        return {**self.all.metrics(), **({"fields": fields} if fields else {}), **({"types": types} if types else {})}
 
 
 def _natural(name: str) -> list[tuple[int, str]]:

@@ -3,9 +3,7 @@
 Costs are in bits and offsets in characters of the raw line. Field names and their meaning: docs/scoring.md.
 """
 
-from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -13,7 +11,8 @@ import numpy as np
 from rnnlm.corpus.normalizer import END
 from rnnlm.corpus.text import TextRules
 from rnnlm.corpus.tokenizer import END_ID, UNKNOWN_ID, shown, tokens_by_id
-from rnnlm.errors import UsageError
+from rnnlm.use.scoring.frequencies import Frequencies
+from rnnlm.use.scoring.regions import Region, joined
 from rnnlm.use.scoring.scored import BITS, NO_SPACE, ScoredLine, Word
 
 Row = dict[str, Any]
@@ -42,45 +41,27 @@ class WordTexts:
         return str(tokenizer.decode(ids, skip_special_tokens=False)).strip()
 
 
-@dataclass
-class Kept:
-    """Values that are passed through, by the names of their columns: those of each line that is still to be scored."""
-
-    names: tuple[str, ...] = ()
-    lines: deque[tuple[Any, ...]] = field(default_factory=deque)
-
-
 class ScoreRows:
-    """Rows of one level: 'line', 'word', 'token' or 'region'; with `ids`, all include the line's identifier."""
+    """Rows of one level, 'line', 'word', 'token' or 'region', by one model.
 
-    def __init__(self, rules: TextRules, level: str, *, ids: bool, kept: Kept | None = None) -> None:
-        self._texts, self._ids = WordTexts(rules), ids
+    Words and regions have their `frequencies` where these are given.
+    """
+
+    def __init__(self, rules: TextRules, level: str, frequencies: Frequencies | None = None) -> None:
+        self._texts, self._level, self._frequencies = WordTexts(rules), level, frequencies
         self._names = [shown(name, rules.kind) for name in tokens_by_id(rules.tokenizer)]
         self._names[END_ID] = END
-        self._make = {"line": self._line, "word": self._words, "token": self._tokens, "region": self._regions}[level]
-        self._kept = kept or Kept()
-        twice = next((name for name in self._kept.names if name in ("id", *_FIELDS[level])), None)
-        if twice is not None:
-            raise UsageError(f"--keep {twice}: the rows have a column of that name", "rename it in the file")
-        named = ("id",) if ids and level != "line" else ()
-        self.fields = ("line", *self._kept.names, *named, *_FIELDS[level][1:])
 
-    def of(self, scored: ScoredLine) -> Iterator[Row]:
-        """The rows of a line, each with the fields in `fields`."""
-        head: Row = {"line": scored.line.number}
-        if self._kept.names:
-            head |= zip(self._kept.names, self._kept.lines.popleft(), strict=True)
-        if self._ids:
-            head["id"] = scored.line.id
-        return ({**head, **row} for row in self._make(scored))
+    def of(self, scored: ScoredLine, regions: tuple[Region, ...] | None = None) -> Iterator[Row]:
+        """The rows of a line; its `regions`, where they are not the words of the raw line."""
+        if self._level == "line":
+            return self._line(scored)
+        if self._level == "token":
+            return self._tokens(scored)
+        return self._words(scored) if self._level == "word" else self._regions(scored, regions)
 
     def _line(self, scored: ScoredLine) -> Iterator[Row]:
-        yield {
-            "id": scored.line.id,
-            "tokens": scored.tokens,
-            "bits": scored.nats * BITS,
-            "unknown_tokens": int(scored.line.unknown.sum()),
-        }
+        yield {"tokens": scored.tokens, "bits": scored.nats * BITS, "unknown_tokens": int(scored.line.unknown.sum())}
 
     def _words(self, scored: ScoredLine) -> Iterator[Row]:
         for position, word in enumerate(scored.words(), 1):
@@ -92,6 +73,7 @@ class ScoreRows:
                 "end": end,
                 "bits": _bits(word.nats),
                 "unknown": word.unknown,
+                **self._about(scored, [word], end - start),
             }
 
     def _tokens(self, scored: ScoredLine) -> Iterator[Row]:
@@ -119,53 +101,57 @@ class ScoreRows:
                 "entropy_reduction_bits": None if last else entropy[index] - entropy[index + 1],
             }
 
-    def _regions(self, scored: ScoredLine) -> Iterator[Row]:
-        """A row for every word of the raw line, with the bits of the model's words in it summed; then `</s>`.
+    def _regions(self, scored: ScoredLine, given: tuple[Region, ...] | None) -> Iterator[Row]:
+        """A row for every region, with the bits of the model's words that begin in it summed; then `</s>`.
 
-        Words end at white space, except inside one of the model's own.
+        Without `given` ones these are the words of the raw line, which end at white space, except inside one of the
+        model's own.
         """
         words = scored.words()
         end = words.pop() if words else None
         spans = [scored.span(word.first, word.last) for word in words]
-        regions: list[tuple[int, int]] = []
-        inner = {position for first, last in spans for position in range(first + 1, last)}
-        for match in NO_SPACE.finditer(scored.line.text):
-            if regions and all(position in inner for position in range(regions[-1][1], match.start() + 1)):
-                regions[-1] = regions[-1][0], match.end()
-            else:
-                regions.append(match.span())
+        raw = [match.span() for match in NO_SPACE.finditer(scored.line.text)]
+        regions = _whole(raw, spans) if given is None else list(joined(raw, given))
         region_of = np.searchsorted([start for start, _ in regions], [start for start, _ in spans], "right") - 1
         inside: list[list[Word]] = [[] for _ in regions]
         for word, region in zip(words, region_of.tolist(), strict=True):
             inside[region].append(word)
-        for position, ((start, stop), those) in enumerate(zip(regions, inside, strict=True), 1):
-            scored_words = [word.nats for word in those if word.nats is not None]
+        length = len(scored.line.text)
+        rows = [*zip(regions, inside, strict=True), *([] if end is None else [((length, length), [end])])]
+        for position, ((start, stop), those) in enumerate(rows, 1):
+            counted = [word.nats for word in those if word.nats is not None]
             yield {
                 "position": position,
-                "word": scored.line.text[start:stop],
+                **({} if given is None else {"region": END if position > len(given) else given[position - 1].name}),
+                "word": END if position > len(regions) else scored.line.text[start:stop],
                 "start": start,
                 "end": stop,
-                "bits": _bits(sum(scored_words)) if scored_words or not those else None,
+                "bits": _bits(sum(counted)) if counted or not those else None,
                 "unknown": any(word.unknown for word in those),
                 "words": len(those),
+                **self._about(scored, those, stop - start),
             }
-        if end is not None:
-            length = len(scored.line.text)
-            yield {
-                "position": len(regions) + 1, "word": END, "start": length, "end": length, "bits": _bits(end.nats),
-                "unknown": end.unknown, "words": 1,
-            }  # fmt: skip
+
+    def _about(self, scored: ScoredLine, words: list[Word], length: int) -> Row:
+        """Length in characters of the raw text, and log₂ of frequency, summed over words; of `</s>` there is none."""
+        if self._frequencies is None:
+            return {}
+        each = [self._frequencies.log2(self._texts.of(scored, word)) for word in words]
+        known = [one for one in each if one is not None]
+        return {"length": length, "log_frequency": sum(known) if known and len(known) == len(each) else None}
+
+
+def _whole(raw: list[tuple[int, int]], spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The raw words, those joined that one of the model's words (`spans`) covers together."""
+    inner = {position for first, last in spans for position in range(first + 1, last)}
+    found: list[tuple[int, int]] = []
+    for start, end in raw:
+        if found and all(position in inner for position in range(found[-1][1], start + 1)):
+            found[-1] = found[-1][0], end
+        else:
+            found.append((start, end))
+    return found
 
 
 def _bits(nats: float | None) -> float | None:
     return None if nats is None else nats * BITS
-
-
-_POSITION = ("line", "position", "word", "start", "end", "bits", "unknown")
-_FIELDS = {
-    "line": ("line", "id", "tokens", "bits", "unknown_tokens"),
-    "word": _POSITION,
-    "token": ("line", "position", "token", "start", "end", "bits", "unknown", "rank", "entropy_bits",
-              "entropy_reduction_bits"),
-    "region": (*_POSITION, "words"),
-}  # fmt: skip

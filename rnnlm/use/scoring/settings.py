@@ -36,11 +36,20 @@ class ScoreSettings:
         None, "of .tsv, .csv and .jsonl files, the column or field with the text", auto="none", record=False, basic=True
     )
     keep: str | None = setting(
-        None, "with --field: columns or fields to pass through, with commas between them", auto="none", record=False,
+        None, "with --field: columns to pass through, as item,condition", auto="none", record=False,
         basic=True,
     )  # fmt: skip
+    regions: str | None = setting(
+        None, "regions of several words: | for bars in the text, or a column with them",
+        auto="none", record=False, basic=True
+    )  # fmt: skip
+    lags: int | None = setting(
+        None, "length, log frequency, and columns of so many words before", at_least(0),
+        auto="none", record=False, basic=True,
+    )  # fmt: skip
+    sentences: bool = setting(False, "split prose into sentences, a line each", record=False, switch=True, basic=True)
     report: str | None = setting(
-        None, "write totals, context and digests to this file as JSON", auto="none", record=False, file="written",
+        None, "write totals and digests to this file as JSON", auto="none", record=False, file="written",
         basic=True,
     )  # fmt: skip
     batch_size: int = setting(64, "lines in a batch", at_least(1), record=False)
@@ -55,8 +64,17 @@ class ScoreSettings:
             raise UsageError("--keep without --field", "name the column with the text too")
         if self.field is not None and (self.ids is not None or self.format in ("srilm", "kenlm", "mikolov")):
             raise UsageError("--field with --ids, or with another tool's --format", "omit one of them")
-        if self.format in ("srilm", "kenlm", "mikolov") and self.level in ("token", "region"):
+        others = self.format in ("srilm", "kenlm", "mikolov")
+        if others and self.level in ("token", "region"):
             raise UsageError(f"--level {self.level} with --format {self.format}", "it has corpus, line and word")
+        if self.regions is not None and (others or self.level not in (None, "region") or self.ids is not None):
+            raise UsageError("--regions with --ids, another level or another tool's --format", "use --level region")
+        if self.regions not in (None, "|") and self.field is None:
+            raise UsageError(f"--regions {self.regions} without --field", "name the column with the text too")
+        if self.lags is not None and (others or (self.level not in ("word", "region") and self.regions is None)):
+            raise UsageError("--lags without --level word or region", "add --level word")
+        if self.sentences and (self.field is not None or self.ids is not None or self.regions is not None):
+            raise UsageError("--sentences with --field, --ids or --regions", "there a line is one text: omit it")
 
 
 @dataclass(frozen=True)
