@@ -185,7 +185,8 @@ COMMANDS = (
     _use(
         "score", "Use", "Compute log probabilities of a text, or of each line, word or token.",
         "score:score",
-        ("rnnlm score work lines.txt --level word", "rnnlm score work items.tsv --field text --model lstm,ngram"), "reading",
+        ("rnnlm score work lines.txt --level word", "rnnlm score work items.tsv --field text --model lstm,ngram"),
+        "reading",
         files=(_argument(list[str] | None, "text files, one text per line; - or none for standard input"), None),
     ),
     _use(

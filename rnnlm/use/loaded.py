@@ -32,6 +32,7 @@ from rnnlm.use.generation.prompt import check_unicode, prompt_ids
 from rnnlm.use.generation.settings import GenerateSettings
 from rnnlm.use.generation.streams import read
 from rnnlm.use.loaded_tasks import LoadedForecaster, LoadedLabeller
+from rnnlm.use.rescoring.decoder import Decoder
 from rnnlm.use.rescoring.lists import Hypothesis, Utterance
 from rnnlm.use.rescoring.rescorer import Rescorer, Weights
 from rnnlm.use.scoring.formats import wanted_of
@@ -183,6 +184,10 @@ class LoadedModel:
             for found in rescorer.rescored([Utterance("", tuple(listed))] if listed else [])
             for index in found.order
         ]
+
+    def decoder(self) -> Decoder:
+        """The model inside a decoder of speech or print, which extends hypotheses word by word."""
+        return Decoder(self.model, self.rules)
 
     def state(self, text: str) -> NDArray[np.float32]:
         """h(T) of the last layer (hidden,) after a line, read from the start; UsageError for an n-gram model."""

@@ -1,10 +1,13 @@
 """Rescoring the lists of files by the settings: the format, the models, the weights, and the report."""
 
+import shlex
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from rnnlm.artifacts import write_bytes
+from rnnlm.config import to_toml
 from rnnlm.corpus.decoding import Decoding
 from rnnlm.corpus.sources import check_text, read_lines
 from rnnlm.errors import UsageError
@@ -96,6 +99,9 @@ class ListRescoring:
                     alone.word_errors(tuned(alone, replace(self._weights, ngram=0.0))), "no_ngram"
                 )
             report |= {"tuned_weights": _shown(best), "flags": _flags(best), "ngram_tried": len(chooser.log_p) > 1}
+            if given.tuned is not None:
+                write_bytes(Path(given.tuned), to_toml({"rescore": _as_settings(best)}).encode())
+                report["flags"] = f"--config {shlex.quote(given.tuned)}"
         return report
 
     def word_errors(self) -> bytes:
@@ -160,6 +166,13 @@ def _weighted(
 def _shown(weights: Weights) -> dict[str, Any]:
     return {"scores": dict(weights.scores), "model": weights.model, "ngram": weights.ngram,
             "word_penalty": weights.word_penalty}  # fmt: skip
+
+
+def _as_settings(weights: Weights) -> dict[str, Any]:
+    """The weights as a settings file has them."""
+    listed = ",".join(f"{name}={value!r}" for name, value in weights.scores.items())
+    return {"weight": weights.model, "word_penalty": weights.word_penalty, "ngram_weight": weights.ngram,
+            "score_weights": listed or None}  # fmt: skip
 
 
 def _flags(weights: Weights) -> str:

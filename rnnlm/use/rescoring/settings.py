@@ -50,6 +50,10 @@ class RescoreSettings:
         None, "write weights, counts and word error rates to this file as JSON", auto="none", record=False,
         file="written",
     )  # fmt: skip
+    tuned: str | None = setting(
+        None, "with --tune: write the weights to this TOML file, which --config reads", auto="none", record=False,
+        file="written", basic=True,
+    )  # fmt: skip
     word_errors: str | None = setting(
         None, "write insertions, deletions and substitutions by utterance to this file (TSV)", auto="none",
         record=False, file="written",
@@ -61,6 +65,8 @@ class RescoreSettings:
         for name in ("tune", "word_errors"):
             if getattr(self, name) and self.references is None:
                 raise UsageError(f"--{name.replace('_', '-')} without --references", "name the file of references")
+        if self.tuned is not None and not self.tune:
+            raise UsageError("--tuned without --tune", "add --tune and --references")
         if self.tune and self.write != "lists":
             raise UsageError(f"--tune with --write {self.write}", "it only shows weights; omit --write")
         if self.costs is not None and self.format != "kaldi":
