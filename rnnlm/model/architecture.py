@@ -24,7 +24,8 @@ class Architecture:
     every step, otherwise how a sequence becomes one vector. `forced`: a cell that feeds the output back is given
     y(t−1). `direct` is the skip connection: the output layer also reads a series' x(t). `cuts` are the outputs at which
     later clusters of rare words begin (none for one softmax), `widths` the lengths of their rows. A tied output whose
-    rows are not as long as h(t) reads P h(t) (`read_out` 'linear') or its 'tanh'.
+    rows are not as long as h(t) reads P h(t) (`read_out` 'linear') or its 'tanh'. `quantiles` are those that a forecast
+    learns, the outputs of each after those of the one before; without any it learns means.
     """
 
     cell: str
@@ -44,6 +45,7 @@ class Architecture:
     widths: tuple[int, ...] = ()
     read_out: str = "linear"
     equations: str = ""
+    quantiles: tuple[float, ...] = ()
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> "Architecture":
@@ -56,6 +58,7 @@ class Architecture:
             object.__setattr__(self, "equations", bare(shipped()[self.cell].text))
         object.__setattr__(self, "cuts", tuple(self.cuts))
         object.__setattr__(self, "widths", tuple(self.widths))
+        object.__setattr__(self, "quantiles", tuple(self.quantiles))
 
     @property
     def outputs(self) -> int:
@@ -111,8 +114,14 @@ class Architecture:
             and len(self.widths) == len(self.cuts)
             and all(1 <= width <= self.embedding for width in self.widths)
             and (self.read_out == "linear" or (self.read_out == "tanh" and self.projected))
+            and (not self.quantiles or self._learns_quantiles())
             and self._has_a_cell()
         )
+
+    def _learns_quantiles(self) -> bool:
+        q = self.quantiles
+        whole = self.task == "forecast" and self.labels % len(q) == 0 and not self.form.feeds_back
+        return whole and all(type(each) is float and 0 < each < 1 for each in q) and list(q) == sorted({*q, 0.5})
 
     def _has_a_cell(self) -> bool:
         try:

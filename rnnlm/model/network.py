@@ -19,7 +19,7 @@ from rnnlm.model.dropout import Dropout
 from rnnlm.model.embedding import INIT_STD
 from rnnlm.model.int8 import Int8Rows
 from rnnlm.model.outputs.clusters import Clusters
-from rnnlm.model.outputs.loss import SoftmaxFactor, linear_squared_error
+from rnnlm.model.outputs.loss import SoftmaxFactor, linear_pinball, linear_squared_error
 from rnnlm.model.outputs.product import linear
 
 States = tuple[State, ...]
@@ -226,8 +226,11 @@ class Network(nn.Module):
         """The training loss, a sum over rows: output (rows, width).
 
         targets (rows,) of output numbers, negative where there is nothing to predict: Σ −log p. For real values,
-        targets (rows, outputs), NaN where unknown: Σ ½ (o − y)², the cost under a Gaussian of variance 1.
+        targets (rows, K), NaN where unknown: Σ ½ (o − y)², the cost under a Gaussian of variance 1, or the pinball loss
+        of each quantile.
         """
+        if self.architecture.quantiles:
+            return linear_pinball(output, self.output_matrix, self.bias, targets, self.architecture.quantiles)
         if self.architecture.task == "forecast":
             return linear_squared_error(output, self.output_matrix, self.bias, targets)
         return torch.stack([factor.loss for factor in self.factors(output, targets)]).sum()

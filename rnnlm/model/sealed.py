@@ -202,7 +202,9 @@ def _read(path: Path, manifest: Manifest) -> Sealed:
             good = good and all(type(count) is int and count >= 0 for count in config["label_counts"])
         elif good:
             series = SeriesRules.from_json(config["series"])
-            good = series.features == architecture.features and len(series.outputs) == architecture.labels
+            good = series.features == architecture.features and architecture.labels == (
+                len(series.outputs) * max(1, len(architecture.quantiles))
+            )
         read = good and architecture.vocabulary
         text = _text_rules(path, config["text"], architecture.vocabulary) if read else None
     except (KeyError, TypeError, ValueError, AttributeError, OSError):

@@ -13,7 +13,6 @@ from rnnlm.report.pictures import draw_confusion, svg
 from rnnlm.report.subject import Subject
 from rnnlm.use.forecasts.baselines import SEASON
 from rnnlm.use.forecasts.evaluate import choose_windows, over_horizons
-from rnnlm.use.forecasts.interval import SHARE
 from rnnlm.use.forecasts.paths import by_rows_ahead, last_paths
 from rnnlm.use.forecasts.report import measure
 from rnnlm.use.generation.prompt import text_of
@@ -107,7 +106,7 @@ def series(subject: Subject, network: Network) -> list[Section]:
     )
     parts: list[Part] = [Table("Errors of the network and of baselines", ("method", *columns), rows)]
     band = measured.interval
-    caption = "" if band is None else f"Interval of {SHARE:.0%} by the errors of {band.windows:,} windows of valid"
+    caption = "" if band is None else f"Interval of {band.share:.0%} by {band.origin}"
     if rules.first is not None:
         view = by_rows_ahead(measured, rules)
         parts.append(Table(f"By rows ahead. {caption}".strip(), view.columns, view.rows))
@@ -119,7 +118,7 @@ def series(subject: Subject, network: Network) -> list[Section]:
     shown = last_paths(chosen, measured, _PLOTTED)
     draw = partial(draw_forecast, targets=rules.targets, truth=shown.truth, forecast=shown.forecast,
                    baseline=shown.baseline, title=f"{subject.name}: {rules.ahead}, {chosen.name}", times=shown.times,
-                   half_width=shown.half_width)  # fmt: skip
+                   ends=shown.ends)  # fmt: skip
     first = next((each for each in measured.baselines if each.forecast is not None), None)
     gray = "" if first is None else f"; the dashed line is the baseline “{first.name}”"
     blue = "" if band is None else "; the band is the interval"

@@ -28,7 +28,8 @@ class SeriesRules:
     are never filled: (y - target_mean) / target_scale (K,). A window has `steps` rows, or is a whole sequence (None);
     its target lies `horizon` rows after its last, or there is one at each row from the `first` of them on. A network
     has K outputs for every horizon, one horizon after the other. `group` distinguishes sequences, `time` orders rows;
-    no window runs over a step in it above `gap`.
+    no window runs over a step in it above `gap`. With `relative` the value of a target in a window's first row is
+    subtracted from it throughout the window and beyond, where the target is an input.
     """
 
     columns: tuple[str, ...]
@@ -50,6 +51,7 @@ class SeriesRules:
     gap: float | None = None
     calendar: tuple[str, ...] = ()
     first: int | None = None
+    relative: bool = False
 
     @property
     def horizons(self) -> tuple[int, ...]:
@@ -121,7 +123,7 @@ class SeriesRules:
     def from_json(cls, content: Mapping[str, Any], *, remedy: str = "copy the model again") -> "SeriesRules":
         """The rules that `to_json` gave; ArtifactError for anything else."""
         try:
-            values = {"gap": None, "calendar": (), "first": None, **content}
+            values = {"gap": None, "calendar": (), "first": None, "relative": False, **content}
             values = {each.name: values[each.name] for each in fields(cls)}
             for name in ("columns", "targets", "calendar"):
                 values[name] = tuple(map(str, values[name]))
@@ -142,6 +144,7 @@ class SeriesRules:
                 and (rules.gap is None or (isinstance(rules.gap, float) and 0 < rules.gap < np.inf))
                 and all(part in CALENDAR and rules.time is not None for part in rules.calendar)
                 and (rules.first is None or (type(rules.first) is int and 0 < rules.first < rules.horizon))
+                and type(rules.relative) is bool
                 and rules.missing in get_args(Missing)
                 and rules.scaling in get_args(Scaling)
                 and all(name is None or isinstance(name, str) for name in (rules.group, rules.time))

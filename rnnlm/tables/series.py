@@ -51,12 +51,37 @@ class Series:
         inside = steps < lengths
         positions = np.where(inside, windows[:, 0] + steps, 0)
         inputs = np.where(inside[..., None], self.inputs[positions], np.float32(0))
-        return inputs, self._targets(positions, inside, self.sequence_ends(rows)), lengths
+        targets = self._targets(positions, inside, self.sequence_ends(rows))
+        if self.rules.relative:
+            levels = self._levels(rows)
+            columns = [column for column in self.rules.target_inputs if column is not None]
+            inputs[..., columns] -= np.where(inside[..., None], levels[:, self._read_targets], np.float32(0))
+            targets -= np.tile(levels, len(self.rules.horizons))
+        return inputs, targets, lengths
 
     def last_targets(self, rows: RowNumbers) -> NDArray[np.float32]:
         """(n, outputs) the target of the last step, scaled; NaN where it is missing or the sequence is over."""
         last = np.asarray(self.windows[rows, 1]) - 1
         return self._targets(last, np.ones(len(last), np.bool_), self.sequence_ends(rows))
+
+    def in_units(self, rows: RowNumbers, outputs: Floats) -> Floats:
+        """(n, outputs) of the windows `rows` in the data's units, from outputs as `batch` has targets."""
+        if self.rules.relative:
+            outputs = outputs + np.tile(self._levels(rows), len(self.rules.horizons))
+        return self.rules.in_units(outputs)
+
+    @property
+    def _read_targets(self) -> list[int]:
+        """Which targets are inputs."""
+        return [k for k, column in enumerate(self.rules.target_inputs) if column is not None]
+
+    def _levels(self, rows: RowNumbers) -> NDArray[np.float32]:
+        """(n, K) the scaled targets in the first row of each window, filled as inputs are; 0 for one that is none."""
+        levels = np.zeros((len(rows), len(self.rules.targets)), np.float32)
+        first = self.inputs[np.asarray(self.windows[rows, 0])]
+        for k in self._read_targets:  # a column has the same scale as an input and as a target
+            levels[:, k] = first[:, self.rules.target_inputs[k]]
+        return levels
 
     def truth(self) -> Floats:
         """(N, outputs) the target of every window in the data's units."""

@@ -123,11 +123,14 @@ class WindowSettings:
         basic=True,
     )  # fmt: skip
     scaling: Scaling = setting("standard", "numbers to mean 0 and deviation 1, or to 0…1, or left alone")
+    relative: bool = setting(
+        False, "for trends: the target less its value in a window's first row", switch=True, basic=True
+    )  # fmt: skip
     fractions: str = setting(
         "0.7,0.1,0.2", "fractions of train, valid, test in the order of time; 0 allowed", _read_by(parse_fractions)
     )
     stride: int = setting(1, "rows from the start of a window to the start of the next", at_least(1))
-    write: bool = setting(False, "write the windows out, for other programs", record=False, basic=True)
+    write: bool = setting(False, "write the windows out, for other programs", record=False)
 
     def check(self) -> None:
         """A column has one role."""

@@ -38,6 +38,7 @@ from rnnlm.tables.settings import (
 from rnnlm.tables.table import Table
 
 _CATEGORIES, _FEW = 1000, 10
+_BEYOND = 0.2  # of the rows after train
 _LARGEST = 1e30  # larger ones, or their squares, exceed the range of the arithmetic
 
 
@@ -103,7 +104,7 @@ def window(table: Table, directory: Path, settings: WindowSettings) -> dict[str,
         }  # fmt: skip
     counts = {"missing_values": _missing(table, rules), "unknown_categories": unknown_categories(table, rules)}
     notices += unseen(table, rules)
-    notices += _counters(table, rules, train)
+    notices += [*_counters(table, rules, train), *_beyond(table, rules, train, order[moved][len(train) :])]
     write_json(directory / DESCRIPTION, {**rules.to_json(), **counts})
     return {
         "steps": rules.steps, "horizon": rules.horizon, "first_horizon": rules.horizons[0],
@@ -162,6 +163,7 @@ def choose(table: Table, settings: WindowSettings) -> SeriesRules:
         time=settings.time, steps=settings.steps or (STEPS if group is None else None), horizon=last,
         stride=settings.stride, missing=settings.missing, scaling=settings.scaling,
         calendar=calendar_parts(settings.calendar), first=first if first < last else None,
+        relative=settings.relative,
     )  # fmt: skip
 
 
@@ -182,6 +184,17 @@ def _counters(table: Table, rules: SeriesRules, train: RowNumbers) -> list[str]:
             steps = np.diff(table.number(name)[train])
             if steps[0] and (steps == steps[0]).all():
                 found.append(f"{name} only counts the rows, and later ones are beyond train's: --ignore {name}")
+    return found
+
+
+def _beyond(table: Table, rules: SeriesRules, train: RowNumbers, later: RowNumbers) -> list[str]:
+    """Notices for targets that leave the range of their training rows, where a network does not follow them."""
+    found = []
+    for name in () if rules.relative else rules.targets:
+        values, known = table.number(name)[later], table.number(name)[train]
+        outside = np.mean((values < np.nanmin(known)) | (values > np.nanmax(known))) if len(values) else 0.0
+        if outside >= _BEYOND:
+            found.append(f"{name}: {outside:.0%} of the later rows are beyond train's range; --relative follows trends")
     return found
 
 

@@ -25,7 +25,7 @@ from rnnlm.training.defaults import cut_of
 from rnnlm.training.language import LanguageObjective, language_report, output_counts
 from rnnlm.training.objective import Objective
 from rnnlm.training.sequences import SequenceObjective, forecast_report, label_counts, labels_report
-from rnnlm.training.settings import SettledSettings, is_forced
+from rnnlm.training.settings import SettledSettings, is_forced, quantiles_of
 from rnnlm.training.temperature import calibrate
 
 
@@ -215,7 +215,7 @@ class SeriesData(Data):
     def start(self, network: Network, settings: SettledSettings) -> None:
         """Start with persistence, where the network has a skip connection."""
         if settings.skip_connection:
-            network.start_direct(self.train.rules.output_inputs)
+            network.start_direct(self.train.rules.output_inputs * max(1, len(network.architecture.quantiles)))
 
     def report(self, network: Network, deadline: float | None) -> dict[str, Any]:
         """Root mean square errors on the validation split."""
@@ -225,10 +225,11 @@ class SeriesData(Data):
 def architecture_of(settings: SettledSettings, data: Data, dimensions: int) -> Architecture:
     """The network that settled settings describe, for this data."""
     cut = cut_of(settings, data.counts, dimensions) if isinstance(data, LanguageData) else Cut((), ())
-    cell = find_cell(settings.cell, settings.equation)
+    cell, quantiles = find_cell(settings.cell, settings.equation), quantiles_of(settings.quantiles)
     return Architecture(
         cell.name, data.size.vocabulary, dimensions if data.size.vocabulary else 0, settings.hidden,
-        settings.layers, settings.tied, task=data.task, features=data.size.features, labels=len(data.size.labels),
+        settings.layers, settings.tied, task=data.task, features=data.size.features,
+        labels=len(data.size.labels) * max(1, len(quantiles)), quantiles=quantiles,
         summary=settings.pooling, equations=bare(cell.text), feedback=settings.feedback, forced=is_forced(settings),
         direct=settings.skip_connection, cuts=cut.cuts,
         widths=cut.widths, read_out=settings.read_out,

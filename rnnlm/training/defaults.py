@@ -89,6 +89,8 @@ def _check_task(settings: TrainSettings, task: str) -> None:
             f"--temperature-scaling with {what}",
             "it is for language models that read x(t) by matrices alone, and no output of theirs",
         )
+    if settings.quantiles is not None and (task != "forecast" or feeds_back(settings)):
+        raise UsageError("--quantiles with another task than a forecast, or a cell that feeds it back", "omit it")
     if task != "forecast" and settings.skip_connection:
         raise UsageError(f"--skip-connection with --task {task}", "only a forecast reads the values that it continues")
 

@@ -15,9 +15,10 @@ from rnnlm.model.likelihood import perplexity
 from rnnlm.model.network import ForcedInput, Network, SegmentOutput, States
 from rnnlm.model.pooling import summarised
 from rnnlm.model.prediction import label_nats, predictions, previous_of
+from rnnlm.model.quantiles import median, pinball
 from rnnlm.tables.series import Series
 from rnnlm.training.objective import BatchCounts, Cost
-from rnnlm.training.settings import SettledSettings
+from rnnlm.training.settings import SettledSettings, quantiles_of
 
 _VALIDATED = 5_000  # maximum sequences for selecting the best weights
 _SIDE_BY_SIDE = 64
@@ -35,7 +36,9 @@ class SequenceObjective:
         self._bptt = settings.steps_back
         self.batches = SequenceBatches(train, settings.batch_size, settings.seed)
         self.states: States = ()
-        self.metric_name = "valid_root_mean_square_scaled" if task == "forecast" else "valid_perplexity_of_labels"
+        self._quantiles = quantiles_of(settings.quantiles)
+        scaled = "valid_pinball_scaled" if self._quantiles else "valid_root_mean_square_scaled"
+        self.metric_name = scaled if task == "forecast" else "valid_perplexity_of_labels"
 
     def counts(self, model: Network, batch: SequenceBatch) -> BatchCounts:
         """The known targets of a batch, and its steps inside the true lengths."""
@@ -101,7 +104,10 @@ class SequenceObjective:
         """The mean cost of the validation split's first sequences, without forced input."""
         total, count = 0.0, 0
         for piece in predictions(model, self._valid, _SIDE_BY_SIDE, limit=_VALIDATED):
-            if self._task == "forecast":
+            if self._quantiles:
+                cost = pinball(model.architecture, piece.last(), piece.last_targets())
+                total, count = total + float(np.nansum(cost)), count + int((~np.isnan(cost)).sum())
+            elif self._task == "forecast":
                 known = piece.last_targets()
                 errors = (piece.last() - known)[~np.isnan(known)]
                 total, count = total + 0.5 * float((errors**2).sum()), count + errors.size
@@ -111,7 +117,9 @@ class SequenceObjective:
         return total / count if count else None
 
     def metric(self, mean_cost: float) -> float:
-        """Perplexity of labels; for real values the root mean square error in units of the scaled data."""
+        """Perplexity of labels; for real values their mean pinball loss or root mean square error, as scaled."""
+        if self._quantiles:
+            return mean_cost
         return float(np.sqrt(2 * mean_cost)) if self._task == "forecast" else perplexity(mean_cost)
 
 
@@ -144,7 +152,8 @@ def forecast_report(model: Network, valid: Series) -> dict[str, Any]:
     """The root mean square error of each target on the validation split, over all horizons, in its units; or None."""
     total, count = np.zeros(len(valid.rules.outputs)), 0
     for piece in predictions(model, valid, _SIDE_BY_SIDE):
-        errors = valid.rules.in_units(piece.last()) - valid.rules.in_units(piece.last_targets())
+        made = median(model.architecture, piece.last())
+        errors = valid.rules.in_units(made) - valid.rules.in_units(piece.last_targets())
         total, count = total + (errors**2).sum(0), count + len(errors)
     means = total.reshape(-1, len(valid.rules.targets)).mean(0) / max(1, count)
     roots = dict(zip(valid.rules.targets, np.sqrt(means).tolist(), strict=True))

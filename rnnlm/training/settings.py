@@ -35,6 +35,20 @@ def _parts(value: int) -> str | None:
     return None if value > 0 and value & (value - 1) == 0 else "must be 1, 2, 4, 8 …"
 
 
+def quantiles_of(value: str | None) -> tuple[float, ...]:
+    """The quantiles of --quantiles; ValueError for what is none."""
+    return () if value is None else tuple(float(part) for part in value.split(","))
+
+
+def _quantiles(value: str) -> str | None:
+    try:
+        found = quantiles_of(value)
+    except ValueError:
+        found = ()
+    good = list(found) == sorted({*found, 0.5}) and len(found) > 1 and found[0] > 0 and found[-1] < 1
+    return None if good else "write rising numbers between 0 and 1 with 0.5 among them, as 0.1,0.5,0.9"
+
+
 @dataclass(frozen=True)
 class NetworkSettings:
     """The network: its cell, its size and its forms."""
@@ -76,7 +90,11 @@ class NetworkSettings:
         None, "first output of each later cluster, as 500,2500", _cuts, auto="chosen for speed", rare=True
     )
     feedback: Literal["probabilities", "logits"] = setting(
-        "probabilities", "what an output-recurrent network feeds back to its input",
+        "probabilities", "what an output-recurrent network feeds back to its input", rare=True
+    )  # fmt: skip
+    quantiles: str | None = setting(
+        None, "quantiles that a forecast learns, as 0.1,0.5,0.9: its interval, and the forecast at 0.5", _quantiles,
+        auto="none; it learns the mean",
     )  # fmt: skip
     engine: Literal["fused", "readable"] = setting(
         "fused", "implementation of the cell: optimized, or one time step at a time"
@@ -366,7 +384,7 @@ def check_forms(settings: TrainSettings) -> None:
         raise UsageError(f"--forget-bias with --cell {settings.cell}", remedy)
     if not form.feeds_back and (settings.feedback != "probabilities" or settings.forcing != "teacher"):
         raise UsageError(
-            f"--feedback or --forcing with --cell {settings.cell}",
+            f"--set feedback or --forcing with --cell {settings.cell}",
             "only cells with yhat(t-1), as output-recurrent, feed it back",
         )
     if form.feeds_back and settings.layers > 1:

@@ -9,7 +9,6 @@ from rnnlm.model.network import Network
 from rnnlm.model.sealed import Sealed
 from rnnlm.tables.rules import SeriesRules
 from rnnlm.tables.source import read_table
-from rnnlm.use.forecasts.interval import interval_of
 from rnnlm.use.forecasts.rows import ForecastRow, FutureRow, forecast_future, forecast_table
 from rnnlm.use.generation.prompt import check_unicode
 from rnnlm.use.labels.predict import Labelled, Labeller, prior_offsets
@@ -65,14 +64,13 @@ class LoadedForecaster:
     def future(self, table: str | Path) -> list[FutureRow]:
         """The horizons after the last row of each series of a table, in the data's units.
 
-        With the interval by the validation errors where the model was loaded from its workspace. InputError for a table
+        With an interval where the model has learned quantiles or was loaded from its workspace. InputError for a table
         that is missing, too short or lacks a column.
         """
         path = Path(table)
         if not path.exists():
             raise InputError(f"{path} does not exist", "check the path of the table")
-        band = interval_of(self._found, self.network, _BATCH)
-        return list(forecast_future(self.network, self.rules, read_table(path), _BATCH, band).rows)
+        return list(forecast_future(self._found, self.network, self.rules, read_table(path), _BATCH).rows)
 
     def __repr__(self) -> str:
         cell = self.sealed.architecture.cell

@@ -86,11 +86,11 @@ def _apart(places: NDArray[Any], names: list[str]) -> list[tuple[int, tuple[floa
 def draw_forecast(
     path: Path, targets: Sequence[str], truth: NDArray[Any], forecast: NDArray[Any],
     baseline: NDArray[Any] | None = None, *, title: str, times: NDArray[Any] | None = None,
-    half_width: NDArray[Any] | None = None,
+    ends: tuple[NDArray[Any], NDArray[Any]] | None = None,
 ) -> None:  # fmt: skip
     """Write `truth`, `forecast` and a `baseline`, (rows, targets) each, a panel for each target, as PNG, SVG or PDF.
 
-    `times` (rows,) are dates or numbers, by default the numbers of rows; `half_width` (rows, targets) is that of an
+    `times` (rows,) are dates or numbers, by default the numbers of rows; `ends` (rows, targets) are those of an
     interval around the forecast. NaN and a gap in time leave a gap; after the last known value a line marks the end of
     the data. Raises InputError for another ending, or where the `plots` extra is not installed.
     """
@@ -99,7 +99,7 @@ def draw_forecast(
     apart = np.flatnonzero(steps > 2 * np.median(steps)) + 1 if len(steps) else np.zeros(0, np.int64)
     x, lines = np.insert(x, apart, x[apart]), [truth, forecast, *([] if baseline is None else [baseline])]
     truth, forecast, *others = (np.insert(np.asarray(each, float), apart, np.nan, axis=0) for each in lines)
-    half_width = None if half_width is None else np.insert(half_width, apart, np.nan, axis=0)
+    sides = [np.insert(np.asarray(each, float), apart, np.nan, axis=0) for each in ends or ()]
     with picture(path, 10, 1 + 3 * len(targets)) as figure:
         figure.suptitle(title, fontsize=11, parse_math=False)
         panels = figure.subplots(len(targets), 1, sharex=True, squeeze=False)[:, 0]
@@ -108,8 +108,8 @@ def draw_forecast(
             for other in others:
                 axes.plot(x, other[:, number], color="0.6", linewidth=1, linestyle="--", label="baseline")
             axes.plot(x, forecast[:, number], color="tab:blue", linewidth=1, label="forecast")
-            if half_width is not None:
-                low, high = (forecast[:, number] + side * half_width[:, number] for side in (-1, 1))
+            if sides:
+                low, high = (each[:, number] for each in sides)
                 axes.fill_between(x, low, high, color="tab:blue", alpha=0.2, linewidth=0, label="interval")
             known = np.flatnonzero(~np.isnan(truth[:, number]))
             if len(known) and known[-1] + 1 < len(x):

@@ -17,11 +17,11 @@ def test_the_width_is_the_error_that_enough_others_do_not_exceed() -> None:
     truth[:7, 1] = np.nan
     for share in (0.5, 0.8, 0.9):
         found = half_width(forecast, truth, share)
-        assert found is not None and found.windows == 57
+        assert found is not None
         for target, known in ((0, 57), (1, 50)):
             errors = sorted(abs(f - t) for f, t in zip(forecast[:, target], truth[:, target], strict=True) if t == t)
             assert len(errors) == known
-            assert found.half_width[target] == errors[math.ceil((known + 1) * share) - 1]
+            assert found[target] == errors[math.ceil((known + 1) * share) - 1]
 
 
 def test_new_values_are_inside_as_often_as_promised() -> None:
@@ -29,7 +29,7 @@ def test_new_values_are_inside_as_often_as_promised() -> None:
     for _ in range(200):
         found = half_width(np.zeros((40, 1)), draws.standard_t(3, (40, 1)))
         assert found is not None
-        shares.append(found.coverage(np.zeros((500, 1)), draws.standard_t(3, (500, 1)))[0])
+        shares.append((abs(draws.standard_t(3, 500)) <= found[0]).mean())
     assert 0.9 <= np.mean(shares) < 0.92  # (k / (n + 1) = 37 / 41)
 
 
@@ -44,7 +44,10 @@ def test_too_few_windows_have_no_interval() -> None:
 
 def test_unknown_values_do_not_count() -> None:
     truth = np.array([[0.5], [2.0], [np.nan]])
-    assert Interval(np.array([1.0]), 9).coverage(np.zeros((3, 1)), truth) == pytest.approx([0.5])
+    told = Interval(-np.ones((3, 1)), np.ones((3, 1)), 0.9, "errors").described(np.zeros((3, 1)), truth)
+    assert (told["coverage"], told["half_width"], told["width"]) == ([0.5], [1.0], [2.0])
+    losses = [0.05 * 1.5 + 0.5 * 0.5 + 0.05 * 0.5, 0.05 * 3 + 0.5 * 2 + 0.95 * 1]
+    assert told["pinball"] == pytest.approx([np.mean(losses) / 3])
 
 
 def test_evaluate_and_report_show_it(run: Any, tmp_path: Path) -> None:

@@ -11,7 +11,6 @@ from rnnlm.screen import Grid, View, count
 from rnnlm.tables.series import Series
 from rnnlm.use.evaluation.settings import EvaluateSettings
 from rnnlm.use.forecasts.evaluate import ChosenWindows, choose_windows, over_horizons
-from rnnlm.use.forecasts.interval import SHARE
 from rnnlm.use.forecasts.paths import by_rows_ahead, last_paths
 from rnnlm.use.forecasts.report import Measured, measure
 from rnnlm.views.charts import draw_forecast
@@ -45,12 +44,13 @@ def _show(screen: Terminal, measured: Measured, series: Series, what: str) -> No
     words = [f"{what}: {count(len(series))} windows, {rules.ahead}, errors in the data's units"]
     by_horizon: list[View] = []
     if rules.first is not None:
-        share = "" if measured.interval is None else f"; ± is the {SHARE:.0%} interval by the errors on valid"
+        band = measured.interval
+        share = "" if band is None else f"; ± is half the {band.share:.0%} interval by {band.origin}"
         by_horizon = ["", by_rows_ahead(measured, rules), f"root mean square errors by rows ahead{share}", ""]
-    elif band := report["interval"]:
-        held = zip(rules.targets, band["half_width"], band["coverage"], strict=True)
+    elif told := report["interval"]:
+        held = zip(rules.targets, told["half_width"], told["coverage"], strict=True)
         inside = ", ".join(f"{target} ± {half:.4g} holds {share:.1%}" for target, half, share in held)
-        words.append(f"{band['share']:.0%} interval by the errors on valid: {inside} of the {what}")
+        words.append(f"{told['share']:.0%} interval by {told['by']}: {inside} of the {what}")
     words += [f"{names[method]} does not apply: {reason}" for method, reason in report["left_out"].items()]
     screen.result(report, view, *by_horizon, *words)
 
@@ -59,4 +59,4 @@ def _draw(path: Path, chosen: ChosenWindows, measured: Measured, model: str) -> 
     """The last windows, or the last paths, with the first baseline that applies."""
     rules, shown = chosen.series.rules, last_paths(chosen, measured, _PLOTTED)
     title, lines = f"{model}: {rules.ahead}, {chosen.name}", (shown.truth, shown.forecast, shown.baseline)
-    draw_forecast(path, rules.targets, *lines, title=title, times=shown.times, half_width=shown.half_width)
+    draw_forecast(path, rules.targets, *lines, title=title, times=shown.times, ends=shown.ends)

@@ -16,7 +16,6 @@ from rnnlm.model.sealed import Sealed
 from rnnlm.tables.apply import unseen
 from rnnlm.tables.rules import SeriesRules
 from rnnlm.tables.source import read_table
-from rnnlm.use.forecasts.interval import interval_of
 from rnnlm.use.forecasts.paths import last_rows
 from rnnlm.use.forecasts.rows import forecast_future, forecast_table
 from rnnlm.use.labels.predict import LabelChoice, Labelled, Labeller, prior_offsets
@@ -85,11 +84,10 @@ def predict_series(request: Request, found: FoundModel, network: Network) -> Non
     if given.future:
         if given.all or given.plot is not None:
             raise UsageError("--all or --plot with --future", "give one of them")
-        band = interval_of(found, network, given.batch_size)
-        if band is None:
+        future = forecast_future(found, network, rules, table, given.batch_size)
+        if not future.rows or future.rows[0].lower is None:
             screen.notice("no interval: there are too few validation windows, or no workspace beside the model")
-        lines = forecast_future(network, rules, table, given.batch_size, band).lines(as_json=request.run.json)
-        sys.stdout.writelines(f"{line}\n" for line in lines)
+        sys.stdout.writelines(f"{line}\n" for line in future.lines(as_json=request.run.json))
         sys.stdout.flush()
         return
     made = forecast_table(network, rules, table, name, given.batch_size, all=given.all)

@@ -98,6 +98,19 @@ def linear_cross_entropy(h: Tensor, V: Tensor, c: Tensor, targets: Tensor) -> Te
     return loss
 
 
+def linear_pinball(h: Tensor, V: Tensor, c: Tensor, targets: Tensor, quantiles: tuple[float, ...]) -> Tensor:
+    """Σ max(q e, (q − 1) e), e = y − (h Vᵀ + c), over h (rows, width), targets y (rows, K) and quantiles q.
+
+    The outputs are K for each quantile, one quantile after the other; targets that are NaN are left out. The minimum in
+    expectation is the q-quantile of y (Koenker & Bassett 1978).
+    """
+    known = ~targets.isnan()
+    values = torch.addmm(c, h, V.T).view(len(h), len(quantiles), -1)
+    over = torch.where(known, targets.nan_to_num(), 0.0).unsqueeze(-2) - values
+    q = torch.tensor(quantiles, device=h.device).unsqueeze(-1)
+    return torch.where(known.unsqueeze(-2), torch.maximum(q * over, (q - 1) * over), 0.0).sum()
+
+
 def linear_squared_error(h: Tensor, V: Tensor, c: Tensor, targets: Tensor) -> Tensor:
     """Σ ½ (h Vᵀ + c − y)² over h (rows, width) and targets y (rows, outputs), those that are NaN left out."""
     known = ~targets.isnan()

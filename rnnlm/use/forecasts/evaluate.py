@@ -14,6 +14,7 @@ from rnnlm.errors import InputError, UsageError
 from rnnlm.model.finding import FoundModel
 from rnnlm.model.network import Network
 from rnnlm.model.prediction import predictions
+from rnnlm.model.quantiles import by_quantile, median
 from rnnlm.tables.apply import apply_rules, unseen
 from rnnlm.tables.rules import SeriesRules
 from rnnlm.tables.series import Series, open_series
@@ -120,8 +121,17 @@ def forecasts(model: Network, data: Series, batch_size: int, *, forced: bool = F
     """
     found = np.empty((len(data), len(data.rules.outputs)))
     for piece in predictions(model, data, batch_size, forced=forced):
-        found[piece.rows] = data.rules.in_units(piece.last())
+        found[piece.rows] = data.in_units(piece.rows, median(model.architecture, piece.last()))
     return found
+
+
+def forecast_ends(model: Network, data: Series, batch_size: int) -> tuple[Floats, Floats]:
+    """The first and the last of the learned quantiles, (N, outputs) each, in the data's units."""
+    lower, upper = (np.empty((len(data), len(data.rules.outputs))) for _ in range(2))
+    for piece in predictions(model, data, batch_size):
+        found = by_quantile(model.architecture, piece.last())
+        lower[piece.rows], upper[piece.rows] = (data.in_units(piece.rows, found[:, place]) for place in (0, -1))
+    return lower, upper
 
 
 def errors(forecast: Floats, truth: Floats) -> Errors:

@@ -1,8 +1,8 @@
-"""An interval around forecasts whose width is that of the errors on the validation data.
+"""Intervals around forecasts: learned quantiles, or as wide as the errors on the validation data.
 
-The k-th smallest of n absolute errors, k = ⌈(n + 1) · share⌉, on either side: a new value is inside with at least that
-probability if its error is like those (split conformal prediction; Vovk et al. 2005, Lei et al. 2018). Series change in
-time, so that the share that is met is measured, too.
+Of the latter each end lies as far from the forecast as the k-th smallest of n absolute errors, k = ⌈(n + 1) · share⌉: a
+new value is inside with at least that probability if its error is like those (split conformal prediction; Vovk et al.
+2005, Lei et al. 2018). Series change in time, so that the share that is met is measured, too.
 """
 
 import math
@@ -15,52 +15,69 @@ from rnnlm.arrays import Floats
 from rnnlm.errors import InputError, UsageError
 from rnnlm.model.finding import FoundModel
 from rnnlm.model.network import Network
-from rnnlm.use.forecasts.evaluate import choose_windows, forecasts
+from rnnlm.tables.series import Series
+from rnnlm.use.forecasts.evaluate import choose_windows, forecast_ends, forecasts
 
 SHARE = 0.9
 
 
 @dataclass(frozen=True)
 class Interval:
-    """`half_width` (outputs,) on either side of a forecast, from the errors of `windows` validation windows."""
+    """The ends `lower` and `upper` (N, outputs) of forecasts, between which a `share` of values is expected.
 
-    half_width: Floats
-    windows: int
+    `origin` says for a person what they are by.
+    """
 
-    def coverage(self, forecast: Floats, truth: Floats) -> Floats:
-        """(outputs,) the share of known values (N, outputs) that are inside."""
-        known = ~np.isnan(truth)
-        inside = (np.abs(forecast - truth) <= self.half_width) & known
-        return np.asarray(inside.sum(0) / np.maximum(known.sum(0), 1))
+    lower: Floats
+    upper: Floats
+    share: float
+    origin: str
 
     def described(self, forecast: Floats, truth: Floats) -> dict[str, Any]:
-        """The interval as JSON, a number per output.
+        """The interval as JSON, a number per output; true values (N, outputs) are NaN where unknown.
 
-        `pinball` is the mean quantile loss of its lower end, the forecast and its upper end, in the data's units.
+        `coverage` is the share of known values inside, `width` the mean distance of the ends, `half_width` half of it,
+        and `pinball` the mean quantile loss of lower end, forecast and upper end, in the data's units.
         """
+        known = ~np.isnan(truth)
+        inside = (self.lower <= truth) & (truth <= self.upper) & known
         losses = []
-        for quantile, side in (((1 - SHARE) / 2, -1), (0.5, 0), ((1 + SHARE) / 2, 1)):
-            over = truth - (forecast + side * self.half_width)
+        for quantile, made in (((1 - self.share) / 2, self.lower), (0.5, forecast), ((1 + self.share) / 2, self.upper)):
+            over = truth - made
             losses.append(np.nanmean(np.maximum(quantile * over, (quantile - 1) * over), 0))
+        width = (self.upper - self.lower).mean(0)
         return {
-            "share": SHARE, "half_width": self.half_width.tolist(), "width": (2 * self.half_width).tolist(),
-            "coverage": self.coverage(forecast, truth).tolist(), "pinball": np.mean(losses, 0).tolist(),
+            "share": self.share, "by": self.origin, "half_width": (width / 2).tolist(), "width": width.tolist(),
+            "coverage": (inside.sum(0) / np.maximum(known.sum(0), 1)).tolist(),
+            "pinball": np.mean(losses, 0).tolist(),
         }  # fmt: skip
 
 
-def interval_of(found: FoundModel, network: Network, batch_size: int) -> Interval | None:
-    """The interval of a model; None where its workspace has too few validation windows, or is not there."""
+def interval_of(
+    found: FoundModel, network: Network, series: Series, forecast: Floats, batch_size: int
+) -> Interval | None:
+    """The interval of the forecasts (N, outputs) of some windows.
+
+    None for a network without quantiles whose workspace has too few validation windows, or is not there.
+    """
+    quantiles = network.architecture.quantiles
+    if quantiles:
+        share = round(quantiles[-1] - quantiles[0], 6)
+        return Interval(*forecast_ends(network, series, batch_size), share, "learned quantiles")
     try:
-        data = choose_windows(found, "valid", None).series
+        valid = choose_windows(found, "valid", None).series
     except (InputError, UsageError):
         return None
-    return half_width(forecasts(network, data, batch_size), data.truth())
+    half = half_width(forecasts(network, valid, batch_size), valid.truth())
+    if half is None:
+        return None
+    return Interval(forecast - half, forecast + half, SHARE, f"the errors of {len(valid):,} windows of valid")
 
 
-def half_width(forecast: Floats, truth: Floats, share: float = SHARE) -> Interval | None:
-    """The interval of forecasts (N, outputs) and true values, NaN where unknown; None where one has too few."""
+def half_width(forecast: Floats, truth: Floats, share: float = SHARE) -> Floats | None:
+    """(outputs,) that of forecasts (N, outputs) and true values, NaN where unknown; None where one has too few."""
     errors = [np.sort(column[~np.isnan(column)]) for column in np.abs(forecast - truth).T]
     places = [math.ceil((len(column) + 1) * share) - 1 for column in errors]
     if any(place >= len(column) for place, column in zip(places, errors, strict=True)):
         return None
-    return Interval(np.array([column[place] for place, column in zip(places, errors, strict=True)]), len(truth))
+    return np.array([column[place] for place, column in zip(places, errors, strict=True)])

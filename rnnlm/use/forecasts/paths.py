@@ -30,7 +30,8 @@ def by_rows_ahead(measured: Measured, rules: SeriesRules) -> Grid:
     view = Grid("rows ahead", *columns, *(() if band is None else ends))
     width = len(rules.targets)
     errors = [np.reshape(measured.errors[method].root_mean_square, (-1, width)) for method in methods]
-    held = None if band is None else np.stack([band.half_width, measured.report["interval"]["coverage"]], 1)
+    told = measured.report["interval"]
+    held = None if band is None else np.stack([told["half_width"], told["coverage"]], 1)
     for place in np.unique(np.linspace(0, len(horizons) - 1, min(_ROWS, len(horizons))).round().astype(int)):
         cells = [f"{number:.4g}" for each in errors for number in each[place]]
         if held is not None:
@@ -42,13 +43,19 @@ def by_rows_ahead(measured: Measured, rules: SeriesRules) -> Grid:
 
 @dataclass(frozen=True)
 class Shown:
-    """Rows of a picture: `truth`, `forecast`, `baseline`, `half_width` (rows, K) and `times` (rows,), where known."""
+    """Rows of a picture: `truth`, `forecast`, `baseline`, `lower`, `upper` (rows, K) and `times` (rows,), if known."""
 
     truth: Floats
     forecast: Floats
     baseline: Floats | None
-    half_width: Floats | None
+    lower: Floats | None
+    upper: Floats | None
     times: NDArray[Any] | None
+
+    @property
+    def ends(self) -> tuple[Floats, Floats] | None:
+        """Both ends of the interval."""
+        return None if self.lower is None or self.upper is None else (self.lower, self.upper)
 
 
 def last_paths(chosen: ChosenWindows, measured: Measured, rows: int) -> Shown:
@@ -56,24 +63,25 @@ def last_paths(chosen: ChosenWindows, measured: Measured, rows: int) -> Shown:
     rules, length = chosen.series.rules, len(chosen.series.rules.horizons)
     windows = _whole_paths(np.asarray(chosen.series.windows[:, 1]), length, rows)
     others = next((each.forecast for each in measured.baselines if each.forecast is not None), None)
-    half = None if measured.interval is None else np.tile(measured.interval.half_width, (len(windows), 1))
-    truth, forecast, baseline, half = (
+    band = measured.interval
+    lower, upper = (None, None) if band is None else (band.lower[windows], band.upper[windows])
+    truth, forecast, baseline, lower, upper = (
         None if each is None else np.reshape(each, (-1, len(rules.targets)))
         for each in (
             chosen.series.truth()[windows], measured.forecast[windows], None if others is None else others[windows],
-            half,
+            lower, upper,
         )
     )  # fmt: skip
     assert truth is not None and forecast is not None
     times = None if chosen.times is None else chosen.times[windows].ravel()
-    return Shown(truth, forecast, baseline, half, times)
+    return Shown(truth, forecast, baseline, lower, upper, times)
 
 
 def last_rows(forecast: Floats, truth: Floats, times: NDArray[Any] | None, rules: SeriesRules, rows: int) -> Shown:
     """About the last `rows` forecasts of a table whose windows end at every row."""
     windows = _whole_paths(np.arange(len(forecast)), len(rules.horizons), rows)
     known, made = (np.reshape(each[windows], (-1, len(rules.targets))) for each in (truth, forecast))
-    return Shown(known, made, None, None, None if times is None else times[windows].ravel())
+    return Shown(known, made, None, None, None, None if times is None else times[windows].ravel())
 
 
 def _whole_paths(origins: NDArray[np.int64], length: int, rows: int) -> NDArray[np.int64]:

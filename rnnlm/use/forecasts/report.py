@@ -42,7 +42,8 @@ def measure(found: FoundModel, network: Network, chosen: ChosenWindows, batch_si
     others = baselines(chosen.train, series, season, chosen.before)
     metrics |= {each.key: errors(each.forecast, truth) for each in others if each.forecast is not None}
     names |= {each.key: each.name for each in others}
-    band = interval_of(found, network, batch_size) if chosen.split != "valid" else None
+    own = network.architecture.quantiles or chosen.split != "valid"
+    band = interval_of(found, network, series, forecast, batch_size) if own else None
     rules, scale = series.rules, None if chosen.train is None else naive_error(chosen.train, season)
     report = {
         "task": "forecast", "targets": list(rules.targets), "horizon": rules.horizon, "outputs": list(rules.outputs),

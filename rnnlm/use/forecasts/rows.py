@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 
 from rnnlm.arrays import Floats
 from rnnlm.errors import InputError
+from rnnlm.model.finding import FoundModel
 from rnnlm.model.network import Network
 from rnnlm.tables.apply import apply_rules, sequence_rows
 from rnnlm.tables.rules import SeriesRules
 from rnnlm.tables.series import Series
 from rnnlm.tables.table import Table
 from rnnlm.use.forecasts.evaluate import forecast_times, forecasts, usual_step
-from rnnlm.use.forecasts.interval import Interval
+from rnnlm.use.forecasts.interval import interval_of
 
 
 @dataclass(frozen=True)
@@ -127,10 +128,8 @@ class Future:
             yield "\t".join([*([row.group or ""] if group else []), str(row.when), str(row.step), *cells])
 
 
-def forecast_future(
-    network: Network, rules: SeriesRules, table: Table, batch_size: int, band: Interval | None
-) -> Future:
-    """The horizons after the last row of each series; `band` is the interval by the errors on validation.
+def forecast_future(found: FoundModel, network: Network, rules: SeriesRules, table: Table, batch_size: int) -> Future:
+    """The horizons after the last row of each series, with their interval if there is one.
 
     InputError for a table that is too short. Dates go on by the usual step of their series.
     """
@@ -139,11 +138,13 @@ def forecast_future(
     last = {groups[window] if groups else None: window for window in range(len(series))}
     ends = replace(series, windows=np.asarray(series.windows)[list(last.values())])
     forecast = forecasts(network, ends, batch_size)
+    band = interval_of(found, network, ends, forecast, batch_size)
     timed = rules.time is not None and table.has(rules.time)
     moments = table.moment(rules.time)[order] if timed and rules.time is not None else np.zeros(0)
     dates = timed and table.column(rules.time or "").kind == "date"
     edges, rows, width = np.append(starts, table.rows), list[FutureRow](), len(rules.targets)
-    for group, values, end in zip(last, forecast, np.asarray(ends.windows)[:, 1].tolist(), strict=True):
+    sides = [forecast] if band is None else [forecast, band.lower, band.upper]
+    for number, (group, end) in enumerate(zip(last, np.asarray(ends.windows)[:, 1].tolist(), strict=True)):
         sequence = int(np.searchsorted(edges, end, "left")) - 1
         own = moments[edges[sequence] : edges[sequence + 1]]
         for place, horizon in enumerate(rules.horizons):
@@ -152,12 +153,9 @@ def forecast_future(
             if timed:
                 moment = float(moments[end - 1] + horizon * usual_step(own))
                 when = str(np.datetime64(round(moment), "s")) if dates else moment
-            aside = None if band is None else band.half_width[here]
-            named = [
-                None if side is None else dict(zip(rules.targets, (values[here] + side).tolist(), strict=True))
-                for side in (0 * values[here], None if aside is None else -aside, aside)
-            ]
-            rows.append(FutureRow(group, when, horizon, named[0] or {}, named[1], named[2]))
+            values, *of_ends = (dict(zip(rules.targets, side[number, here].tolist(), strict=True)) for side in sides)
+            lower, upper = of_ends or (None, None)
+            rows.append(FutureRow(group, when, horizon, values, lower, upper))
     return Future(rules, timed, tuple(rows))
 
 
