@@ -28,6 +28,7 @@ settings.load_profile("rnnlm")
 # The packages of each extra that tests import or make a command import. `make test-core` has none of them.
 EXTRAS = {
     "dev": ("hatchling", "kenlm"),
+    "midi": ("mido",),
     "onnx": ("onnx", "onnxruntime"),
     "plots": ("matplotlib",),
     "tables": ("pyarrow",),

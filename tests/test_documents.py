@@ -11,7 +11,17 @@ from test_lecture import Session, blocks, compare
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 BLOCKS = {
     name: blocks((DOCS / f"{name}.md").read_text("utf-8"))
-    for name in ("scoring", "speech", "ngram", "ladder", "cells", "processes", "reading-studies")
+    for name in (
+        "scoring",
+        "speech",
+        "ngram",
+        "ladder",
+        "cells",
+        "processes",
+        "reading-studies",
+        "forecasting",
+        "voices",
+    )
 }
 CASES = [(name, number) for name, found in BLOCKS.items() for number in range(len(found))]
 

@@ -7,14 +7,14 @@ of the corpus, and the same on every platform. How they are scored is not known 
 """
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from rnnlm.builtin.grammar import Category, GrammarToken
+from rnnlm.builtin.grammar import Category, Derivation, GrammarToken
 from rnnlm.builtin.lexicon import GENDER_FORMS, NUMBER_FORMS
-from rnnlm.builtin.probability import initial_belief, observe
+from rnnlm.builtin.probability import observe
 from rnnlm.builtin.sampling import derive
 from rnnlm.builtin.stories import GRAMMAR
 
@@ -46,7 +46,7 @@ def agreements(random: np.random.Generator) -> Iterator[Agreement]:
     categories = [GRAMMAR.categories[name] for name in GRAMMAR.registers.values()]
     while True:
         story = list(derive(GRAMMAR, random))
-        belief = initial_belief(GRAMMAR)
+        belief: Mapping[Derivation, float] = GRAMMAR.beginnings
         seen: defaultdict[int, dict[str, int]] = defaultdict(dict)
         for position, token in enumerate(story):
             if token.register is not None:

@@ -16,8 +16,10 @@ A capital (`{Hero}`, `[Size]`) makes the word begin with one.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+
+from rnnlm.builtin.probability import END
 
 Entry = Mapping[str, str]
 """The forms of one value: `{"word": "Anna", "his": "her", ...}`."""
@@ -101,6 +103,24 @@ class Grammar:
     @property
     def initial(self) -> Derivation:
         return (Call(self.start),), (None,) * len(self.registers)
+
+    @property
+    def beginnings(self) -> dict[Derivation, float]:
+        """The one state in which a text begins."""
+        return {self.initial: 1.0}
+
+    def continuations(self, state: Derivation, mass: float) -> Iterator[tuple[str, float, Derivation]]:
+        """Every next word, its part of `mass` and the state after it; END where the text is over."""
+        if not state[0]:
+            yield END, mass, state
+            return
+        steps = self.steps(state)
+        total = sum([weight for weight, _, _ in steps])
+        for weight, token, after in steps:
+            if token is None:
+                yield from self.continuations(after, mass * weight / total)
+            else:
+                yield token.word, mass * weight / total, after
 
     def steps(self, state: Derivation) -> list[Step]:
         """The possible steps for the first item of the agenda; P(step) = weight / sum of the weights."""

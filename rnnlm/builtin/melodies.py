@@ -29,8 +29,9 @@ Bar = list[Note]
 T = TypeVar("T")
 
 _LOWEST, _HIGHEST = -3, 8
-_CHORDS = {"tonic": (0, 2, 4), "subdominant": (3, 5, 0), "dominant": (4, 6, 1), "submediant": (5, 0, 2)}
-_ANY = tuple(range(7))
+CHORDS = {"tonic": (0, 2, 4), "subdominant": (3, 5, 0), "dominant": (4, 6, 1), "submediant": (5, 0, 2)}
+TURNS = ("subdominant", "dominant", "submediant")  # chords on which B begins
+ANY = tuple(range(7))
 _MOVES = (-1, -1, -1, -1, 1, 1, 1, 1, 0, 0, -2, 2)
 _FARTHEST = max(_MOVES)
 _LEAP = 3  # at most, from bar to bar: every triad has a note within it
@@ -39,9 +40,9 @@ _LETTERS, _SEMITONES = "CDEFGAB", (0, 2, 4, 5, 7, 9, 11)
 _ACCIDENTALS = {"b": -1, "": 0, "#": 1}
 _SCALES = {"major": _SEMITONES, "minor": (0, 2, 3, 5, 7, 8, 10)}
 _TONICS = {"major": "C4 D4 Eb4 F4 G4 A3 Bb3", "minor": "A3 B3 C4 D4 E4 G4"}
-_KEYS = [(tonic, mode) for mode, tonics in _TONICS.items() for tonic in tonics.split()]
+KEYS = [(tonic, mode) for mode, tonics in _TONICS.items() for tonic in tonics.split()]
 
-_METRES = [  # bars in a phrase, rhythms of a bar, rhythms of an ending
+METERS = [  # bars in a phrase, rhythms of a bar, rhythms of an ending
     (4, ["4 4", "4 8 8", "8 8 4", "8 8 8 8", "4. 8"], ["4 4", "8 8 4", "4 8 R8"]),  # 2/4
     (2, ["4 4 4", "4. 8 4", "4 8 8 4", "4 4 8 8", "8 8 8 8 4"], ["8 8 2", "4 4 4", "4 4 R4", "8 8 4 R4"]),  # 3/4
     (2, ["4 4 4 4", "2 4 4", "4. 8 4 4", "4 8 8 4 4", "8 8 4 8 8 4", "4 4 4 8 R8"],
@@ -59,30 +60,29 @@ def melody_lines() -> Iterator[str]:
 
 def melody(random: np.random.Generator) -> list[str]:
     """The tokens of one melody, each bar ended by `|`."""
-    tonic, mode = _one(_KEYS, random)
-    return [token for bar in _bars(random) for token in (*(_token(note, tonic, mode) for note in bar), "|")]
+    tonic, mode = _one(KEYS, random)
+    return [token for bar in _bars(random) for token in (*(symbol(note, tonic, mode) for note in bar), "|")]
 
 
 def _bars(random: np.random.Generator) -> Iterator[Bar]:
     """The bars of A A′ B A″."""
-    length, rhythms, ending_rhythms = _one(_METRES, random)
+    length, rhythms, ending_rhythms = _one(METERS, random)
 
     def body(starts: Sequence[int], before: int) -> list[Bar]:
         bars: list[Bar] = []
         while len(bars) < length - 1:
-            bars.append(_bar(_one(rhythms, random), starts, _ANY, before, random))
-            starts, before = _one(list(_CHORDS.values()), random), _last(bars)
+            bars.append(_bar(_one(rhythms, random), starts, ANY, before, random))
+            starts, before = _one(list(CHORDS.values()), random), _last(bars)
         return bars
 
     def ending(bars: list[Bar], closed: bool) -> Bar:
-        starts, goals = (_CHORDS["dominant"], (0,)) if closed else (_CHORDS["tonic"], _CHORDS["dominant"])
-        return _bar(_one(ending_rhythms, random), starts, goals, _last(bars), random)
+        return _bar(_one(ending_rhythms, random), *ending_of(closed), _last(bars), random)
 
     a = body((0,), 0)
     closed = _heads(random)
     first = ending(a, closed)
     again = first if _heads(random) else ending(a, _heads(random))
-    b = body(_CHORDS[_one(["subdominant", "dominant", "submediant"], random)], _last([again]))
+    b = body(CHORDS[_one(TURNS, random)], _last([again]))
     last = first if closed and _heads(random) else ending(a, closed=True)
     for phrase in ([*a, first], [*a, again], [*b, ending(b, closed=False)], [*a, last]):
         yield from phrase
@@ -94,8 +94,7 @@ def _bar(rhythm: str, starts: Sequence[int], goals: Sequence[int], before: int, 
     At each note, only moves that leave a goal within reach are drawn.
     """
     values = rhythm.split()
-    targets = [degree for degree in range(_LOWEST, _HIGHEST + 1) if degree % 7 in goals]
-    options = [degree for degree in range(before - _LEAP, before + _LEAP + 1) if degree % 7 in starts]
+    options: Sequence[int] = near(before, starts)
     left = sum(not value.startswith("R") for value in values)
     bar: Bar = []
     for value in values:
@@ -103,15 +102,35 @@ def _bar(rhythm: str, starts: Sequence[int], goals: Sequence[int], before: int, 
             bar.append((None, value[1:]))
             continue
         left -= 1
-        possible = [
-            degree
-            for degree in options
-            if _LOWEST <= degree <= _HIGHEST and min(abs(degree - goal) for goal in targets) <= _FARTHEST * left
-        ]
-        degree = _one(possible, random)
+        degree = _one(possible(options, goals, left), random)
         bar.append((degree, value))
-        options = [degree + move for move in _MOVES]
+        options = moves(degree)
     return bar
+
+
+def ending_of(closed: bool) -> tuple[Sequence[int], Sequence[int]]:
+    """The chords on which an ending begins, and ends."""
+    return (CHORDS["dominant"], (0,)) if closed else (CHORDS["tonic"], CHORDS["dominant"])
+
+
+def near(before: int, starts: Sequence[int]) -> list[int]:
+    """The degrees on which a bar may begin after the note `before`."""
+    return [degree for degree in range(before - _LEAP, before + _LEAP + 1) if degree % 7 in starts]
+
+
+def moves(degree: int) -> tuple[int, ...]:
+    """The degrees after another, some more than once."""
+    return tuple(degree + move for move in _MOVES)
+
+
+def possible(options: Sequence[int], goals: Sequence[int], left: int) -> list[int]:
+    """Those in range from which one of `goals` can still be reached in `left` notes."""
+    targets = [degree for degree in range(_LOWEST, _HIGHEST + 1) if degree % 7 in goals]
+    return [
+        degree
+        for degree in options
+        if _LOWEST <= degree <= _HIGHEST and min(abs(degree - goal) for goal in targets) <= _FARTHEST * left
+    ]
 
 
 def _last(bars: Sequence[Bar]) -> int:
@@ -119,8 +138,8 @@ def _last(bars: Sequence[Bar]) -> int:
     return [degree for degree, _ in bars[-1] if degree is not None][-1]
 
 
-def _token(note: Note, tonic: str, mode: str) -> str:
-    """`F#4/8`: letter, accidental and octave of the degree in this key, and the value."""
+def symbol(note: Note, tonic: str, mode: str) -> str:
+    """A note as a symbol, `F#4/8`: letter, accidental and octave of the degree in this key, and the value."""
     degree, value = note
     if degree is None:
         return f"R/{value}"

@@ -5,12 +5,11 @@ stages clean and split it; here are its lines, its tags and the best score that 
 """
 
 import tomllib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from rnnlm.builtin import probability
 from rnnlm.builtin.grammar import Grammar
 from rnnlm.builtin.lexicon import CATEGORIES, REGISTERS, TAGS
 from rnnlm.builtin.sampling import Token, sample
@@ -50,21 +49,3 @@ def tags(tokens: Sequence[Token]) -> list[tuple[str, str]]:
 def tagged_lines() -> Iterator[list[tuple[str, str]]]:
     """The tagged words of each story of the corpus."""
     return map(tags, stories())
-
-
-def token_nats(words: Sequence[str]) -> list[float]:
-    """-log P of each cleaned word of a story given the story's earlier words, and last that of `</s>`.
-
-    Stories are independent draws, so this is also the conditional given all earlier stories.
-    """
-    return probability.token_nats(GRAMMAR, words)
-
-
-def cross_entropy(lines: Iterable[str]) -> tuple[float, int]:
-    """Total nats of cleaned lines, and the predictions made, `</s>` of each line included."""
-    total, predictions = 0.0, 0
-    for cleaned in lines:
-        nats = token_nats(cleaned.split())
-        total += sum(nats)
-        predictions += len(nats)
-    return total, predictions

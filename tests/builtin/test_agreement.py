@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from rnnlm.builtin.agreement import Agreement, agreements, pair_lines
-from rnnlm.builtin.stories import corpus_lines, token_nats
+from rnnlm.builtin.probability import token_nats
+from rnnlm.builtin.stories import GRAMMAR, corpus_lines
 
 
 def random(seed: int) -> np.random.Generator:
@@ -25,8 +26,8 @@ def test_the_wrong_word_is_the_one_that_cannot_be() -> None:
     for pair in islice(agreements(random(1)), 300):
         good, bad = words(pair.good), words(pair.bad)
         (position,) = [position for position, (one, other) in enumerate(zip(good, bad, strict=True)) if one != other]
-        assert all(np.isfinite(token_nats(good)))
-        nats = token_nats(bad)
+        assert all(np.isfinite(token_nats(GRAMMAR, good)))
+        nats = token_nats(GRAMMAR, bad)
         assert all(np.isfinite(nats[:position]))
         assert nats[position] == np.inf
         assert 1 <= pair.distance <= position

@@ -128,7 +128,7 @@ def test_every_prefix_of_the_small_grammar_has_the_enumerated_next_words(
     for whole, chance in prefixes.items():
         if whole and whole[-1] == probability.END:
             continue
-        belief = probability.initial_belief(SMALL)
+        belief = SMALL.beginnings
         for word in whole:
             _, belief = probability.observe(SMALL, belief, word)
         for word, found in probability.next_words(SMALL, belief).items():
@@ -188,7 +188,7 @@ def test_valid_and_test_words_are_in_train(splits: list[list[list[Token]]]) -> N
 
 def test_next_word_probabilities_of_the_full_grammar_sum_to_one(corpus: list[list[Token]]) -> None:
     for story in corpus[::400]:
-        belief = probability.initial_belief(stories.GRAMMAR)
+        belief = stories.GRAMMAR.beginnings
         for word in (*words_of(story), probability.END):
             probabilities = probability.next_words(stories.GRAMMAR, belief)
             assert sum(probabilities.values()) == pytest.approx(1, abs=1e-12)
@@ -201,7 +201,7 @@ def test_unigram_is_five_times_the_best(splits: list[list[list[Token]]]) -> None
     counts = Counter(word for story in train for word in (*words_of(story), "</s>"))
     targets = [word for story in test for word in (*words_of(story), "</s>")]
     unigram = -sum(math.log(counts[word] / counts.total()) for word in targets) / len(targets)
-    nats, predictions = stories.cross_entropy(" ".join(words_of(story)) for story in test)
+    nats, predictions = probability.cross_entropy(stories.GRAMMAR, (" ".join(words_of(story)) for story in test))
     assert predictions == len(targets)
     assert math.exp(unigram) >= 5 * math.exp(nats / predictions)
 

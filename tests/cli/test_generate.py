@@ -210,5 +210,5 @@ def test_every_setting_that_draws_is_refused_beside_a_search() -> None:
     """A new way to shape draws has to be named in the check."""
     shaping = {"temperature", "top_k", "top_p", "min_p", "typical", "repetition_penalty"}
     others = {"prompt", "prompt_file", "max_tokens", "beam", "length_penalty", "n", "lines", "until", "unknown",
-              "novelty", "seed", "batch_size", "unique", "max_copied"}  # fmt: skip
+              "novelty", "seed", "batch_size", "unique", "max_copied", "midi"}  # fmt: skip
     assert set(GenerateSettings.__dataclass_fields__) == shaping | others

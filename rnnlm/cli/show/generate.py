@@ -10,10 +10,12 @@ from pathlib import Path
 from rnnlm.app.models import open_language_model
 from rnnlm.app.opening import decoding
 from rnnlm.app.request import Request
+from rnnlm.artifacts import write_bytes
 from rnnlm.cli.terminal import terminal
 from rnnlm.errors import InputError
 from rnnlm.screen import Grid
 from rnnlm.use.generation.chat import Session
+from rnnlm.use.generation.midi import check_midi, midi_file
 from rnnlm.use.generation.next import next_words
 from rnnlm.use.generation.prompt import told_unknown, unknown_words
 from rnnlm.use.generation.record import copied_words, record
@@ -38,9 +40,12 @@ def generate(request: Request) -> None:
         train = training_ids(found, Path(directory), screen.notice) if compared else None
         if train is None and given.max_copied is not None:
             raise InputError("--max-copied without the training text", "name the workspace of the model")
-        write = _write if streaming else None
+        if given.midi is not None:
+            check_midi()
+        write, melodies = _write if streaming else None, list[str]()
         texts = texts_of(network, rules, given, asked, train, emit=write, notice=screen.notice)
         for number, (text, copied) in enumerate(texts):
+            melodies += [text.before + text.continued] * (given.midi is not None)
             if request.run.json:
                 _write(json.dumps(record(rules, given, text, copied), ensure_ascii=False) + "\n")
                 continue
@@ -48,6 +53,12 @@ def generate(request: Request) -> None:
                 _write((between if number else "") + text.before + text.continued + "\n")
             if copied is not None and given.novelty:
                 _write(f"[{copied_words(rules, text, copied)}]\n")
+    if given.midi is not None:
+        content, unread = midi_file(melodies)
+        write_bytes(Path(given.midi), content)
+        screen.notice(
+            f"{given.midi}: {len(melodies):,} melodies" + (f", {unread:,} symbols left out" if unread else "")
+        )
 
 
 def chat(request: Request) -> None:

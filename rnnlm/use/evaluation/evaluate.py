@@ -10,7 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rnnlm.builtin.stories import STORIES_SHA256, cross_entropy
+from rnnlm.builtin.melodies import MELODIES_SHA256
+from rnnlm.builtin.melody_process import MelodyProcess
+from rnnlm.builtin.probability import Source, cross_entropy
+from rnnlm.builtin.stories import GRAMMAR, STORIES_SHA256
 from rnnlm.corpus.clean import clean_blocks
 from rnnlm.corpus.ids import Ids, shifted
 from rnnlm.corpus.normalizer import CleanRule
@@ -22,19 +25,22 @@ from rnnlm.model.likelihood import LanguageModel, perplexity, spans_of, text_nat
 
 
 def best_possible_perplexity(corpus_sha256: str, split: Path, rules: TextRules, context: str) -> float | None:
-    """exp of the grammar's cross-entropy on a raw split of the corpus with this digest; None where it is not known.
+    """exp of the source's cross-entropy on a raw split of the corpus with this digest; None where it is not known.
 
-    It is known for default-cleaned words in one stream: other tokens are other events, and other contexts
-    hide from the model what the grammar sees.
+    It is known for the stories as default-cleaned words and for the melodies as prepared ones, in one stream: other
+    tokens are other events, and other contexts hide from the model what the source sees.
     """
-    usual = CleanRule.of(CleanSettings(), "word")
-    # The stories hold nothing on which earlier rules differ.
-    plain = rules.kind == "word" and rules.rule in (usual, usual.earlier()) and not rules.units.sentences
-    if corpus_sha256 != STORIES_SHA256 or context != "stream" or not plain:
+    sources: dict[str, Source[Any]] = {STORIES_SHA256: GRAMMAR, MELODIES_SHA256: MelodyProcess()}
+    source = sources.get(corpus_sha256)
+    kind = "word" if source is GRAMMAR else "whitespace"
+    usual = CleanRule.of(CleanSettings(prepared=kind != "word"), kind)
+    # The corpora hold nothing on which earlier rules differ.
+    plain = rules.kind == kind and rules.rule in (usual, usual.earlier()) and not rules.units.sentences
+    if source is None or context != "stream" or not plain:
         return None
     blocks = clean_blocks(line_blocks(split), rules.rule, rules.units)
-    nats, predictions = cross_entropy(line for block in blocks for line in block.text.decode().splitlines())
-    return math.exp(nats / predictions) if math.isfinite(nats) else None  # the grammar may not generate an edited story
+    nats, predictions = cross_entropy(source, (line for block in blocks for line in block.text.decode().splitlines()))
+    return math.exp(nats / predictions) if math.isfinite(nats) else None  # an edited story may be impossible
 
 
 @dataclass(frozen=True)

@@ -74,6 +74,7 @@ class GenerateSettings(DrawSettings):
     max_copied: int | None = setting(
         None, "drop a text with a longer run of tokens from the training text", at_least(1), auto="any", record=False
     )
+    midi: str | None = setting(None, "write melodies to this MIDI file too", auto="none", record=False, file="written")
     batch_size: int = setting(64, "texts generated in a batch", at_least(1), record=False)
 
     @property
