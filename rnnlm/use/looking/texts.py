@@ -123,7 +123,8 @@ def _running(path: str, lines: list[str], full: list[str]) -> dict[str, Any]:
     seen, tagged, mixed = TextLook.of(lines), _tagged(lines, full), _mixed(full)
     single = 10 * sum(len(line.split()) == 1 for line in full) > 9 * len(full)
     flags = [
-        (tagged, bool(tagged)), ("--sentences", seen.wrapped and not tagged), ("--kind char --batching sentences", single and not tagged),
+        (tagged, bool(tagged)), ("--sentences", seen.wrapped and not tagged),
+        ("--kind char --batching sentences", single and not tagged),
         ("--fold-quotes", 1000 * seen.curly > seen.characters), ("--shuffle", mixed),
     ]  # fmt: skip
     wanted = "".join(f" {flag}" for flag, yes in flags if yes)
