@@ -32,6 +32,7 @@ from rnnlm.corpus.vocabulary import VocabRule, read_lexicon
 from rnnlm.errors import InputError, UsageError
 from rnnlm.files import read_input
 from rnnlm.screen import Screen
+from rnnlm.tables.settings import WindowSettings, task_of
 from rnnlm.workers import Pool
 from rnnlm.workspace import Workspace
 
@@ -72,12 +73,17 @@ class Corpus:
         return manifest.settings.get("labels") if manifest else None
 
     @property
+    def of_table(self) -> bool:
+        """Whether the workspace has a table."""
+        return self.workspace.manifest("table") is not None
+
+    @property
     def task(self) -> Task:
-        """The task: that of --task, or of the labels of the workspace's corpus, or a forecast of its table."""
-        given = self.settings(RawSettings).settings.task
-        if given is None and self.workspace.manifest("table") is not None:
-            return "forecast"
-        return given or TASK_OF[self.labels]
+        """The task: that of --task, or of the labels of the workspace's corpus, or of the windows of its table."""
+        if self.of_table:
+            given = self.settings(WindowSettings).settings
+            return task_of(given.label, each=given.label_each)
+        return self.settings(RawSettings).settings.task or TASK_OF[self.labels]
 
     @property
     def kind(self) -> str:
@@ -158,9 +164,9 @@ class Corpus:
     def _refuse_task(self) -> None:
         """Raise UsageError for a task that the workspace's corpus does not support."""
         task = self.settings(RawSettings).settings.task
-        if self.workspace.manifest("table") is not None and task not in (None, "forecast"):
+        if self.of_table and task not in (None, self.task):
             raise UsageError(
-                f"--task {task}, but {self.workspace.path} contains a table, whose task is forecast",
+                f"--task {task}, but {self.workspace.path} contains a table, whose task is {self.task}",
                 "omit --task, or name a text corpus and another --out",
             )
         if self.workspace.manifest("raw") is None:

@@ -355,7 +355,10 @@ class Window(PipelineStage):
         more = f" and {len(names) - _NAMES:,} more" if len(names) > _NAMES else ""
         where = f"{horizon:,} row{'s' * (horizon != 1)} after the last" if horizon else "of the last row"
         where = f"{first:,} to {where}" if (first := report.get("first_horizon", horizon)) < horizon else where
-        lines = [f"inputs: {', '.join(names[:_NAMES])}{more}", f"target: {', '.join(report['targets'])}, {where}"]
+        target = f"target: {', '.join(report['targets'])}, {where}"
+        if report.get("label") is not None:
+            target = f"label: {report['label']}, one of {', '.join(report['labels'][:_NAMES])}"
+        lines = [f"inputs: {', '.join(names[:_NAMES])}{more}", target]
         gaps = _listed(report["missing_values"])
         if gaps:
             filled = _FILLED[self.corpus.settings(WindowSettings).settings.missing]

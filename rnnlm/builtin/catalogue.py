@@ -9,6 +9,7 @@ import numpy as np
 
 from rnnlm.artifacts import durable, sha256_file, storage_error, write_bytes
 from rnnlm.builtin.agreement import pair_lines
+from rnnlm.builtin.digits import digit_lines
 from rnnlm.builtin.melodies import MELODIES_SHA256, MELODY_COUNT, melody_lines
 from rnnlm.builtin.memory_tasks import adding_lines, copy_lines, recall_lines
 from rnnlm.builtin.settings import CorpusSettings
@@ -108,6 +109,13 @@ CATALOGUE = {
         "rnnlm window adding.csv --group sequence --target sum --horizon 0",
         _task(adding_lines),
         _TASK,
+    ),
+    "digits": BuiltinCorpus(
+        "digits.csv",
+        "frames of spoken digits, made of tones and noise; chance is 1 in 10, the best possible accuracy 96 %",
+        "rnnlm window digits.csv --group utterance --label digit --ignore phone",
+        lambda settings: digit_lines(settings.count, np.random.Generator(np.random.PCG64(settings.seed))),
+        ("count", "seed"),
     ),
     "pairs": BuiltinCorpus(
         "pairs.tsv",

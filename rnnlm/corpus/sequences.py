@@ -27,6 +27,18 @@ class Sequences(Protocol):
         """
 
 
+class LabelledSequences(Sequences, Protocol):
+    """Those with labels, one for each step if `per_token`, or one for each sequence."""
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels by number."""
+
+    @property
+    def per_token(self) -> bool:
+        """Whether each step has its own."""
+
+
 @dataclass(frozen=True)
 class SequenceBatch:
     """The result of `Sequences.batch`, and the number of its epoch, from 0."""

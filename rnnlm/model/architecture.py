@@ -103,7 +103,7 @@ class Architecture:
             and min(self.vocabulary, self.features, self.embedding, self.labels) >= 0
             and max(self.hidden, self.embedding, self.layers * 1024) <= _LARGEST
             and (self.vocabulary > FIRST_OUTPUT) == (self.embedding > 0) == (self.features == 0)
-            and (self.features > 0) == (self.task == "forecast")
+            and (self.features == 0 if self.task == "language" else self.features > 0 or self.task != "forecast")
             and (self.labels > 0) == (self.task != "language")
             and self.summary in summaries.get(self.task, ("steps", "last", "mean", "max"))
             and self.task in ("language", "tag", "classify", "forecast")

@@ -200,10 +200,13 @@ def _read(path: Path, manifest: Manifest) -> Sealed:
             good = good and all(isinstance(label, str) for label in labels)
             good = good and len(set(labels)) == len(labels) == len(config["label_counts"]) == architecture.labels
             good = good and all(type(count) is int and count >= 0 for count in config["label_counts"])
-        elif good:
+        if good and architecture.features:
             series = SeriesRules.from_json(config["series"])
-            good = series.features == architecture.features and architecture.labels == (
-                len(series.outputs) * max(1, len(architecture.quantiles))
+            good = series.task == architecture.task and series.labels == tuple(config.get("labels", ()))
+            good = (
+                good
+                and series.features == architecture.features
+                and architecture.labels == (len(series.outputs) * max(1, len(architecture.quantiles)))
             )
         read = good and architecture.vocabulary
         text = _text_rules(path, config["text"], architecture.vocabulary) if read else None

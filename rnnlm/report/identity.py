@@ -54,7 +54,7 @@ def _again(sealed: Sealed) -> str:
     if not files:
         return ""
     config = f"--config {shlex.quote(str(files[0]))}"
-    if sealed.task == "forecast":
+    if sealed.text is None:
         return f"rnnlm window TABLE {config} --out again\nrnnlm train again {config}"
     return f"rnnlm {'ngram' if 'ngram' in sealed.config else 'train'} CORPUS {config} --out again"
 

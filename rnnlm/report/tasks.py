@@ -33,7 +33,8 @@ def labels(subject: Subject, network: Network) -> list[Section]:
     )
     found = evaluate_labels(network, chosen.data, _BATCH, prior_offsets(sealed.label_counts, 0.0))
     report = found.report()
-    what = "words" if chosen.data.per_token else "texts"
+    each, whole = ("words", "texts") if isinstance(chosen.data, LabelledText) else ("rows", "sequences")
+    what = each if chosen.data.per_token else whole
     total = Table(
         f"On {chosen.name}", ("metric", "value"),
         [("accuracy", f"{report['accuracy']:.2%}"), ("macro F1", f"{report['macro_f1']:.4f}"),
@@ -57,7 +58,7 @@ def labels(subject: Subject, network: Network) -> list[Section]:
         + (f"; the {_LABELS} most frequent of {len(sealed.labels):,} labels" if len(sealed.labels) > _LABELS else ""),
     )
     metric = Section("metric", "How well it labels", sentence, [total, picture, by_label])
-    if subject.given.without_corpus:
+    if subject.given.without_corpus or not isinstance(chosen.data, LabelledText):
         return [metric]
     sentence = (
         f"The {what} of {chosen.name} whose true label was least probable, in nats: −ln p of the true label. A label "

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,10 +33,42 @@ def apply_rules(table: Table, rules: SeriesRules, *, future: bool = False) -> Se
         targets = np.full((table.rows, len(rules.targets)), np.nan, np.float32)
     else:
         targets = scaled_targets(table, rules, order)
-    found = find_windows(rules, starts, targets, incomplete, future=future)
+    numbers = None
+    if rules.label is not None:
+        known = not future or table.has(rules.label)
+        numbers = label_numbers(table, rules, order, starts) if known else np.full(table.rows, -1, np.int32)
+    found = find_windows(rules, starts, answers_of(targets, numbers), incomplete, future=future)
     if not len(found.windows):
         raise InputError(f"{table.source}: {found.reason(rules, table.rows)}", "give a longer table")
-    return Series(inputs, targets, found.windows, rules, starts)
+    return Series(inputs, targets, found.windows, rules, starts, numbers)
+
+
+def label_numbers(table: Table, rules: SeriesRules, order: RowNumbers, starts: RowNumbers) -> NDArray[np.int32]:
+    """(rows,) the number of each row's label, -1 where missing, -2 for one that is none of the rules' labels.
+
+    Of a label for each sequence all its rows have the one that some of them name; InputError where they name two.
+    """
+    assert rules.label is not None
+    codes = category_codes(table, rules.label, rules.labels)[order].astype(np.int32)
+    if rules.label_each:
+        return codes
+    given, texts = table.labels(rules.label)
+    for first, last in pairwise([*starts.tolist(), table.rows]):
+        own = np.unique(given[order[first:last]])
+        own = own[own >= 0]
+        if len(own) > 1:
+            raise InputError(
+                f"{table.source}, row {int(order[first]) + 1:,}: the sequence that begins here has the labels "
+                f"{texts[own[0]]} and {texts[own[1]]}",
+                "name the column of sequences with --group, or add --label-each",
+            )
+        codes[first:last] = codes[first:last].max(initial=-2, where=codes[first:last] != -1) if len(own) else -1
+    return codes
+
+
+def answers_of(targets: NDArray[np.float32], numbers: NDArray[np.int32] | None) -> NDArray[np.float32]:
+    """(rows, K) NaN where a row has no answer: the targets, or one column for the labels."""
+    return targets if numbers is None else np.where(numbers == -1, np.nan, 0.0)[:, None].astype(np.float32)
 
 
 def sequence_rows(table: Table, group: str | None) -> tuple[RowNumbers, RowNumbers]:

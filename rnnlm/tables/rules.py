@@ -6,14 +6,14 @@ They are learned in `windows.py` and applied in `apply.py`; nothing is computed 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rnnlm.arrays import Floats
 from rnnlm.errors import ArtifactError
-from rnnlm.tables.settings import CALENDAR, Missing, Scaling
+from rnnlm.tables.settings import CALENDAR, Missing, Scaling, task_of
 
 RowNumbers = NDArray[np.int64]
 
@@ -30,6 +30,9 @@ class SeriesRules:
     has K outputs for every horizon, one horizon after the other. `group` distinguishes sequences, `time` orders rows;
     no window runs over a step in it above `gap`. With `relative` the value of a target in a window's first row is
     subtracted from it throughout the window and beyond, where the target is an input.
+
+    Instead of targets there may be a `label`: the column that names one of `labels` for each sequence, or with
+    `label_each` for each row.
     """
 
     columns: tuple[str, ...]
@@ -52,6 +55,14 @@ class SeriesRules:
     calendar: tuple[str, ...] = ()
     first: int | None = None
     relative: bool = False
+    label: str | None = None
+    labels: tuple[str, ...] = ()
+    label_each: bool = False
+
+    @property
+    def task(self) -> Literal["forecast", "classify", "tag"]:
+        """What a network learns from the windows."""
+        return task_of(self.label, each=self.label_each)
 
     @property
     def horizons(self) -> tuple[int, ...]:
@@ -60,7 +71,9 @@ class SeriesRules:
 
     @property
     def outputs(self) -> tuple[str, ...]:
-        """The names of the outputs: those of the targets, and with several horizons 'y +1', 'y +2', …"""
+        """The names of the outputs: labels, or those of the targets, with several horizons 'y +1', 'y +2', …"""
+        if self.label is not None:
+            return self.labels
         if self.first is None:
             return self.targets
         return tuple(f"{target} +{horizon}" for horizon in self.horizons for target in self.targets)
@@ -123,9 +136,10 @@ class SeriesRules:
     def from_json(cls, content: Mapping[str, Any], *, remedy: str = "copy the model again") -> "SeriesRules":
         """The rules that `to_json` gave; ArtifactError for anything else."""
         try:
-            values = {"gap": None, "calendar": (), "first": None, "relative": False, **content}
+            values = {"gap": None, "calendar": (), "first": None, "relative": False, "label": None, "labels": (),
+                      "label_each": False, **content}  # fmt: skip
             values = {each.name: values[each.name] for each in fields(cls)}
-            for name in ("columns", "targets", "calendar"):
+            for name in ("columns", "targets", "calendar", "labels"):
                 values[name] = tuple(map(str, values[name]))
             for name in ("input_fill", "input_mean", "input_scale", "target_mean", "target_scale"):
                 values[name] = tuple(map(float, values[name]))
@@ -144,7 +158,10 @@ class SeriesRules:
                 and (rules.gap is None or (isinstance(rules.gap, float) and 0 < rules.gap < np.inf))
                 and all(part in CALENDAR and rules.time is not None for part in rules.calendar)
                 and (rules.first is None or (type(rules.first) is int and 0 < rules.first < rules.horizon))
-                and type(rules.relative) is bool
+                and type(rules.relative) is type(rules.label_each) is bool
+                and (rules.label is None or isinstance(rules.label, str))
+                and (rules.label is None) == (not rules.labels) == bool(rules.targets)
+                and len(set(rules.labels)) == len(rules.labels)
                 and rules.missing in get_args(Missing)
                 and rules.scaling in get_args(Scaling)
                 and all(name is None or isinstance(name, str) for name in (rules.group, rules.time))

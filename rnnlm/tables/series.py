@@ -5,6 +5,7 @@ Neither the table nor the network is known here.
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +23,8 @@ _REMEDY = "rebuild it with: rnnlm window --force"
 @dataclass(frozen=True)
 class Series:
     """`inputs` (rows, F), `targets` (rows, K) of the same row, scaled, NaN where missing; `windows` (N, 2), the first
-    row of each and the row after its last; `starts` (sequences,), the row at which each sequence begins.
+    row of each and the row after its last; `starts` (sequences,), the row at which each sequence begins. Where the
+    rules have a label, `numbers` (rows,) are those of the rows' labels, -1 where missing, -2 where unseen in training.
     """
 
     inputs: NDArray[np.float32]
@@ -30,6 +32,17 @@ class Series:
     windows: NDArray[np.int64]
     rules: SeriesRules
     starts: NDArray[np.int64] = field(default_factory=lambda: np.zeros(1, np.int64))
+    numbers: NDArray[np.int32] | None = None
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels by number."""
+        return self.rules.labels
+
+    @property
+    def per_token(self) -> bool:
+        """Whether each row has its own label."""
+        return self.rules.label_each
 
     def __len__(self) -> int:
         """Number of windows."""
@@ -39,11 +52,11 @@ class Series:
         """(N,) rows of each window."""
         return np.asarray(self.windows[:, 1] - self.windows[:, 0])
 
-    def batch(self, rows: RowNumbers) -> tuple[NDArray[np.float32], NDArray[np.float32], RowNumbers]:
+    def batch(self, rows: RowNumbers) -> tuple[NDArray[np.float32], NDArray[Any], RowNumbers]:
         """Inputs (time, n, F), 0 after a window's end, targets (time, n, outputs), lengths (n,) of the windows `rows`.
 
         The target of step t is that of the row `horizon` after it, NaN where it is missing or the sequence is over; of
-        each of several horizons, one after the other.
+        each of several horizons, one after the other. Labels are (time, n), -1 after a window's end, or (n,).
         """
         windows = np.asarray(self.windows[rows])
         lengths = windows[:, 1] - windows[:, 0]
@@ -51,6 +64,9 @@ class Series:
         inside = steps < lengths
         positions = np.where(inside, windows[:, 0] + steps, 0)
         inputs = np.where(inside[..., None], self.inputs[positions], np.float32(0))
+        if self.numbers is not None:
+            each = np.where(inside, self.numbers[positions], -1) if self.per_token else self.numbers[windows[:, 1] - 1]
+            return inputs, each.astype(np.int64), lengths
         targets = self._targets(positions, inside, self.sequence_ends(rows))
         if self.rules.relative:
             levels = self._levels(rows)
@@ -127,7 +143,12 @@ def open_series(directory: Path, split: str) -> Series:
         and bool(np.all(windows[:, 0] >= 0) and np.all(windows[:, 0] < windows[:, 1]))
         and all(np.isfinite(inputs[first : first + _BLOCK]).all() for first in range(0, rows, _BLOCK))
     )
-    series = Series(inputs, targets, windows, rules, starts)
+    numbers = None
+    if rules.label is not None:
+        numbers = open_npy(directory / f"{split}.labels.npy", kinds="i", dimensions=1, remedy=_REMEDY)
+        fits = fits and numbers.dtype == np.int32 and len(numbers) == rows
+        fits = fits and bool(np.all(numbers >= -2) and np.all(numbers < len(rules.labels)))
+    series = Series(inputs, targets, windows, rules, starts, numbers)
     if not fits or bool(np.any(windows[:, 1] > series.sequence_ends(np.arange(len(windows))))):
         raise ArtifactError(f"the parts of {split} in {directory} do not fit one another", _REMEDY)
     return series

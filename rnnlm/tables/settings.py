@@ -74,14 +74,23 @@ def _read_by(parse: Callable[[str], Any]) -> Check:
     return check
 
 
+def task_of(label: str | None, *, each: bool) -> Literal["forecast", "classify", "tag"]:
+    """What a network learns: a label for each sequence, or for each row, or what comes next."""
+    return "forecast" if label is None else "tag" if each else "classify"
+
+
 @dataclass(frozen=True)
 class WindowSettings:
     """How a table becomes windows of inputs (N, T, F) and what is to be forecast from each."""
 
     target: str | None = setting(
         None, "the columns to forecast, as a,b", _read_by(column_names),
-        auto="none; it must be named", basic=True,
+        auto="none; name it, or --label", basic=True,
     )  # fmt: skip
+    label: str | None = setting(
+        None, "a column of labels to learn, one for each --group", auto="none", basic=True
+    )
+    label_each: bool = setting(False, "a label for each row", switch=True, basic=True)
     steps: int | None = setting(
         None, "rows in a window (T)", at_least(1), auto=f"{STEPS}; the whole sequence where --cut is group", basic=True
     )
@@ -105,7 +114,7 @@ class WindowSettings:
     )  # fmt: skip
     group: str | None = setting(None, "a column whose values distinguish several sequences", auto="none", basic=True)
     cut: Literal["group", "time"] | None = setting(
-        None, "what --fractions divide: the sequences of --group, or the rows of each in time",
+        None, "what --fractions divide: groups, or their rows in time",
         auto="group; time, where they are too few", basic=True,
     )  # fmt: skip
     categories: str | None = setting(
@@ -119,7 +128,7 @@ class WindowSettings:
         _read_by(calendar_parts), auto="none", basic=True,
     )  # fmt: skip
     missing: Missing = setting(
-        "forward", "for a missing input: the last known value, the training mean, or no window that holds it",
+        "forward", "missing inputs: last value, mean, or no window",
         basic=True,
     )  # fmt: skip
     scaling: Scaling = setting("standard", "numbers to mean 0 and deviation 1, or to 0…1, or left alone")
@@ -142,6 +151,7 @@ class WindowSettings:
             raise UsageError(
                 f"--target {both[0]} is among --inputs with --horizon 0", "the answer would stand in the question"
             )
+        self._check_label()
         if self.calendar is not None and self.time is None:
             raise UsageError("--calendar without --time", "name the column of dates with --time")
         if self.cut == "time" and self.group is None:
@@ -152,3 +162,14 @@ class WindowSettings:
         for name in filter(None, (self.time, self.group)):
             if name in targets:
                 raise UsageError(f"--target {name} orders or groups the rows", "choose another target")
+
+    def _check_label(self) -> None:
+        """A label in place of a target."""
+        if self.label is None:
+            if self.label_each:
+                raise UsageError("--label-each without --label", "name the column of labels with --label")
+            return
+        if self.target is not None or self.horizon != "1" or self.relative:
+            raise UsageError("--label with --target, --horizon or --relative", "labels are not forecast; omit them")
+        if self.label in (*column_names(self.inputs), self.group, self.time):
+            raise UsageError(f"--label {self.label} has another role too", "the answer would stand in the question")

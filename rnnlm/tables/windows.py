@@ -14,9 +14,11 @@ from rnnlm.artifacts import write_json
 from rnnlm.corpus.settings import SPLITS, parse_fractions, split_ends
 from rnnlm.errors import InputError, UsageError
 from rnnlm.tables.apply import (
+    answers_of,
     check_time,
     encoded,
     find_windows,
+    label_numbers,
     scaled_inputs,
     scaled_targets,
     sequence_rows,
@@ -75,6 +77,7 @@ def window(table: Table, directory: Path, settings: WindowSettings) -> dict[str,
             notices.append(f"--steps {rules.steps}, since a split has only {smallest:,} rows")
     train = order[moved][parts["train"].rows]
     rules = fit(table, rules, train)
+    numbers = None if rules.label is None else label_numbers(table, rules, order, starts)[moved]
     if rules.time is not None and rules.steps is not None:
         rules, parts, said = _about_gaps(table, rules, order[moved], begins, parts, settings.gaps)
         notices += said
@@ -83,7 +86,8 @@ def window(table: Table, directory: Path, settings: WindowSettings) -> dict[str,
     targets = scaled_targets(table, rules, order[moved])
     report: dict[str, Any] = {}
     for split, part in parts.items():
-        found = find_windows(rules, part.starts, targets[part.rows], incomplete[part.rows])
+        own = None if numbers is None else numbers[part.rows]
+        found = find_windows(rules, part.starts, answers_of(targets[part.rows], own), incomplete[part.rows])
         rows = part.rows.stop - part.rows.start
         if rows and not len(found.windows):
             raise InputError(
@@ -94,6 +98,8 @@ def window(table: Table, directory: Path, settings: WindowSettings) -> dict[str,
             )
         write_npy(directory / f"{split}.inputs.npy", inputs[part.rows])
         write_npy(directory / f"{split}.targets.npy", targets[part.rows])
+        if own is not None:
+            write_npy(directory / f"{split}.labels.npy", own)
         write_npy(directory / f"{split}.windows.npy", found.windows)
         write_npy(directory / f"{split}.starts.npy", part.starts)
         longest = int((found.windows[:, 1] - found.windows[:, 0]).max(initial=0))
@@ -109,7 +115,8 @@ def window(table: Table, directory: Path, settings: WindowSettings) -> dict[str,
     return {
         "steps": rules.steps, "horizon": rules.horizon, "first_horizon": rules.horizons[0],
         "features": rules.features, "inputs": list(rules.inputs),
-        "targets": list(rules.targets), **counts, "splits": report, "notices": notices,
+        "targets": list(rules.targets), "label": rules.label, "labels": list(rules.labels), **counts, "splits": report,
+        "notices": notices,
     }  # fmt: skip
 
 
@@ -118,9 +125,11 @@ def choose(table: Table, settings: WindowSettings) -> SeriesRules:
 
     Raises UsageError where no target is named, InputError for a column that is not there or not of the right kind.
     """
-    if settings.target is None:
+    if settings.target is None and settings.label is None:
         names = ", ".join(column.name for column in table.columns)
-        raise UsageError("no --target", f"name the column to forecast, one of {names}")
+        raise UsageError("no --target", f"name the column to forecast, or that of labels with --label: {names}")
+    if settings.label is not None:
+        table.column(settings.label)
     targets, ignored = column_names(settings.target), column_names(settings.ignore)
     cycles, categories = column_periods(settings.cycle), column_names(settings.categories)
     group = settings.group or table.sequence_column
@@ -129,8 +138,10 @@ def choose(table: Table, settings: WindowSettings) -> SeriesRules:
     for name in (*ignored, *filter(None, (group, settings.time))):
         table.column(name)
     columns, (first, last) = column_names(settings.inputs), horizons_of(settings.horizon)
+    first, last = (0, 0) if settings.label is not None else (first, last)
     if not columns:
-        others = {*ignored, settings.time, group, table.sequence_column, *(targets if last == 0 else ())}
+        others = {*ignored, settings.time, group, table.sequence_column, settings.label}
+        others |= set(targets if last == 0 else ())
         others |= {column.name for column in table.columns if column.kind == "date" and column.name not in categories}
         columns = tuple(column.name for column in table.columns if column.name not in others)
     if not columns and settings.calendar is None:
@@ -163,13 +174,13 @@ def choose(table: Table, settings: WindowSettings) -> SeriesRules:
         time=settings.time, steps=settings.steps or (STEPS if group is None else None), horizon=last,
         stride=settings.stride, missing=settings.missing, scaling=settings.scaling,
         calendar=calendar_parts(settings.calendar), first=first if first < last else None,
-        relative=settings.relative,
+        relative=settings.relative, label=settings.label, label_each=settings.label_each,
     )  # fmt: skip
 
 
 def _left_out(table: Table, rules: SeriesRules, settings: WindowSettings) -> list[str]:
     """Notices for columns of dates that have no role."""
-    named = {rules.time, rules.group, *rules.columns, *column_names(settings.ignore)}
+    named = {rules.time, rules.group, rules.label, *rules.columns, *column_names(settings.ignore)}
     dates = [column.name for column in table.columns if column.kind == "date" and column.name not in named]
     if not dates or settings.inputs is not None:
         return []
@@ -311,11 +322,28 @@ def fit(table: Table, rules: SeriesRules, train: RowNumbers) -> SeriesRules:
         fills.append(float(known.mean()))
         means.append(mean)
         scales.append(scale)
+    labels = () if rules.label is None else _labels(table, rules, train)
     targets = [mean_and_scale(_known(table.number(name)[train], name), rules.scaling) for name in rules.targets]
     return replace(
         rules, input_fill=tuple(fills), input_mean=tuple(means), input_scale=tuple(scales),
         target_mean=tuple(mean for mean, _ in targets), target_scale=tuple(scale for _, scale in targets),
+        labels=labels,
     )  # fmt: skip
+
+
+def _labels(table: Table, rules: SeriesRules, train: RowNumbers) -> tuple[str, ...]:
+    """The labels of the rows `train`, by falling count, those of equal count by name; InputError for fewer than two."""
+    assert rules.label is not None
+    codes, texts = table.labels(rules.label)
+    counts = np.bincount(codes[train][codes[train] >= 0], minlength=len(texts))
+    order = sorted(np.flatnonzero(counts).tolist(), key=lambda code: (-int(counts[code]), texts[code]))
+    found = [texts[code] for code in order]
+    if not 1 < len(found) <= _CATEGORIES:
+        raise InputError(
+            f"{table.source}: {rules.label} has {len(found):,} labels in the training rows",
+            f"name a column with 2 to {_CATEGORIES:,}, or mix the sequences of all labels",
+        )
+    return tuple(found)
 
 
 def mean_and_scale(known: Floats, scaling: Scaling) -> tuple[float, float]:

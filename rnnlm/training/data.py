@@ -187,7 +187,7 @@ class LabelledData(Data):
 
 @dataclass(frozen=True)
 class SeriesData(Data):
-    """Windows of a table."""
+    """Windows of a table, whose rows to come are forecast."""
 
     train: Series
     valid: Series
@@ -220,6 +220,29 @@ class SeriesData(Data):
     def report(self, network: Network, deadline: float | None) -> dict[str, Any]:
         """Root mean square errors on the validation split."""
         return forecast_report(network, self.valid)
+
+
+@dataclass(frozen=True)
+class FrameData(SeriesData):
+    """Windows of a table with a label for each of them, or for each row."""
+
+    @property
+    def _counts(self) -> NDArray[np.int64]:
+        return label_counts(self.train, len(self.train.labels))
+
+    @property
+    def described(self) -> dict[str, Any]:
+        """The rules from a table to numbers, and the labels with their counts in train."""
+        return {**super().described, "labels": list(self.train.labels), "label_counts": self._counts.tolist()}
+
+    def start(self, network: Network, settings: SettledSettings) -> None:
+        """Set the bias to the log frequencies."""
+        if settings.unigram_bias:
+            network.start_bias(self._counts)
+
+    def report(self, network: Network, deadline: float | None) -> dict[str, Any]:
+        """Accuracy on the validation split."""
+        return labels_report(network, self.valid)
 
 
 def architecture_of(settings: SettledSettings, data: Data, dimensions: int) -> Architecture:

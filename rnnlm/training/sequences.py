@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from rnnlm.corpus.labels.labelled import NO_LABEL, LabelledText
+from rnnlm.corpus.labels.labelled import NO_LABEL
 from rnnlm.corpus.sequences import SequenceBatch, SequenceBatches, Sequences
 from rnnlm.model.device import moved
 from rnnlm.model.dropout import Dropout
@@ -132,7 +132,7 @@ def label_counts(data: Sequences, labels: int) -> NDArray[np.int64]:
     return counts
 
 
-def labels_report(model: Network, valid: LabelledText) -> dict[str, Any]:
+def labels_report(model: Network, valid: Sequences) -> dict[str, Any]:
     """Accuracy and nats per label on the validation split for a finished run; None if the split is empty."""
     right, count, priced, nats = 0, 0, 0, 0.0
     for piece in predictions(model, valid, _SIDE_BY_SIDE):

@@ -31,7 +31,7 @@ from rnnlm.use.generation.next import Candidate, next_words
 from rnnlm.use.generation.prompt import check_unicode, prompt_ids
 from rnnlm.use.generation.settings import GenerateSettings
 from rnnlm.use.generation.streams import read
-from rnnlm.use.loaded_tasks import LoadedForecaster, LoadedLabeller
+from rnnlm.use.loaded_tasks import LoadedForecaster, LoadedFrameLabeller, LoadedLabeller
 from rnnlm.use.rescoring.decoder import Decoder
 from rnnlm.use.rescoring.lists import Hypothesis, Utterance
 from rnnlm.use.rescoring.rescorer import Rescorer, Weights
@@ -260,7 +260,7 @@ def _generate_settings(given: Mapping[str, Any]) -> GenerateSettings:
     return resolve(GenerateSettings, flags=given, environment={}).settings
 
 
-Loaded = LoadedModel | LoadedLabeller | LoadedForecaster
+Loaded = LoadedModel | LoadedLabeller | LoadedFrameLabeller | LoadedForecaster
 
 
 def open_loaded(path: str | Path, *, model: str | None = None, device: str = "cpu") -> Loaded:
@@ -271,4 +271,6 @@ def open_loaded(path: str | Path, *, model: str | None = None, device: str = "cp
     if sealed.task == "language":
         return LoadedModel(found, load_model(sealed, chosen))
     network = load_network(sealed, chosen)
-    return LoadedForecaster(found, network) if sealed.task == "forecast" else LoadedLabeller(sealed, network)
+    if sealed.task == "forecast":
+        return LoadedForecaster(found, network)
+    return (LoadedFrameLabeller if sealed.text is None else LoadedLabeller)(sealed, network)

@@ -9,8 +9,10 @@ from rnnlm.model.network import Network
 from rnnlm.model.sealed import Sealed
 from rnnlm.tables.rules import SeriesRules
 from rnnlm.tables.source import read_table
+from rnnlm.tables.table import Table
 from rnnlm.use.forecasts.rows import ForecastRow, FutureRow, forecast_future, forecast_table
 from rnnlm.use.generation.prompt import check_unicode
+from rnnlm.use.labels.frames import LabelledRow, label_table
 from rnnlm.use.labels.predict import Labelled, Labeller, prior_offsets
 from rnnlm.use.settings import BALANCE
 
@@ -42,6 +44,35 @@ class LoadedLabeller:
         return f"<rnnlm {cell} that labels {what} with {len(self.labels)} labels: {self.sealed.path}>"
 
 
+class LoadedFrameLabeller:
+    """A network that labels the sequences of a table, or its rows; `labels` are all labels."""
+
+    def __init__(self, sealed: Sealed, network: Network) -> None:
+        self.sealed, self.network = sealed, network
+        self.rules = SeriesRules.from_json(sealed.config["series"])
+        self.labels: tuple[str, ...] = sealed.labels
+
+    def predict(self, table: str | Path, *, k: int = 1, balance: float = BALANCE) -> list[LabelledRow]:
+        """The `k` most likely labels of each sequence of a table, or of each row of it.
+
+        InputError for a table that is missing or lacks a column.
+        """
+        offsets = prior_offsets(self.sealed.label_counts, balance)
+        return list(label_table(self.network, self.rules, _read(table), k, offsets, _BATCH))
+
+    def __repr__(self) -> str:
+        what = "each row" if self.rules.label_each else "each sequence"
+        return f"<rnnlm {self.sealed.architecture.cell} that labels {what} of a table: {self.sealed.path}>"
+
+
+def _read(table: str | Path) -> Table:
+    """A table; InputError for one that is missing."""
+    path = Path(table)
+    if not path.exists():
+        raise InputError(f"{path} does not exist", "check the path of the table")
+    return read_table(path)
+
+
 class LoadedForecaster:
     """A network that forecasts the `targets` of a table."""
 
@@ -55,10 +86,7 @@ class LoadedForecaster:
 
         InputError for a table that is missing or lacks a column.
         """
-        path = Path(table)
-        if not path.exists():
-            raise InputError(f"{path} does not exist", "check the path of the table")
-        found = forecast_table(self.network, self.rules, read_table(path), str(path), _BATCH, all=all)
+        found = forecast_table(self.network, self.rules, _read(table), str(table), _BATCH, all=all)
         return list(found.rows(all=all))
 
     def future(self, table: str | Path) -> list[FutureRow]:
@@ -67,10 +95,7 @@ class LoadedForecaster:
         With an interval where the model has learned quantiles or was loaded from its workspace. InputError for a table
         that is missing, too short or lacks a column.
         """
-        path = Path(table)
-        if not path.exists():
-            raise InputError(f"{path} does not exist", "check the path of the table")
-        return list(forecast_future(self._found, self.network, self.rules, read_table(path), _BATCH).rows)
+        return list(forecast_future(self._found, self.network, self.rules, _read(table), _BATCH).rows)
 
     def __repr__(self) -> str:
         cell = self.sealed.architecture.cell

@@ -39,7 +39,7 @@ WANTED: dict[str, tuple[str, dict[str, Any], str]] = {
     ),
     "stations.csv": (
         "".join(["day,site,x\n", *(f"2020-01-{d:02},{s},{d}\n" for s in "ab" for d in range(1, 29))]),
-        {"could be --group": "site"},
+        {"could be --group or --label": "site"},
         "--target x --time day --group site",
     ),
     "u1.nbest": ("-10.5 -3.2 2 the cat\n-11 -3.9 2 the hat\n", {"hypotheses": 2}, "rescore MODEL"),

@@ -14,7 +14,7 @@ from rnnlm.corpus.text import TextRules, encode_text
 from rnnlm.errors import UsageError
 from rnnlm.model.sealed import Sealed
 from rnnlm.tables.series import open_series
-from rnnlm.training.data import Data, LabelledData, LanguageData, SeriesData
+from rnnlm.training.data import Data, FrameData, LabelledData, LanguageData, SeriesData
 from rnnlm.training.settings import TrainSettings
 
 
@@ -28,7 +28,7 @@ def open_data(pipeline: Pipeline, given: TrainSettings, base: Sealed | None, tex
         raise UsageError("--from with a task other than language", "omit --from")
     if task == "language":
         return _language(pipeline, given, base, text)
-    return _series(pipeline) if task == "forecast" else _labelled(pipeline, task)
+    return _series(pipeline) if pipeline.of_table else _labelled(pipeline, task)
 
 
 def _language(pipeline: Pipeline, given: TrainSettings, base: Sealed | None, text: Path) -> LanguageData:
@@ -95,4 +95,5 @@ def _series(pipeline: Pipeline) -> SeriesData:
     stages = {"window": pipeline.workspace.verified("window").identity}
     with pipeline.workspace.opening("window") as directory:
         train, valid = (open_series(directory, split) for split in ("train", "valid"))
-    return SeriesData(train, valid, stages, stages)
+    task = train.rules.task
+    return (SeriesData if task == "forecast" else FrameData)(train, valid, stages, stages, task)

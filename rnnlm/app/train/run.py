@@ -58,7 +58,7 @@ def described(pipeline: Pipeline) -> Iterator[tuple[Run, str]]:
 
 def _bring_up_to_date(pipeline: Pipeline, given: TrainSettings, base: Sealed | None) -> None:
     """Build the stages that a run reads; `pad` and `embed` if they exist, or if a setting needs them."""
-    if pipeline.task == "forecast":
+    if pipeline.of_table:
         pipeline.ensure("window", asked=False)
         return
     pipeline.ensure("vocab" if base is None else "raw", asked=False)

@@ -12,7 +12,7 @@ from rnnlm.model.finding import FoundModel
 from rnnlm.model.network import Network
 from rnnlm.screen import Grid, View, count
 from rnnlm.use.evaluation.settings import EvaluateSettings
-from rnnlm.use.labels.evaluate import choose_labelled, evaluate_labels, naive_bayes_confusion
+from rnnlm.use.labels.evaluate import BASELINES, baseline_labels, check_baseline, choose_labelled, evaluate_labels
 from rnnlm.use.labels.metrics import Confusion
 from rnnlm.use.labels.predict import prior_offsets
 
@@ -26,8 +26,8 @@ def evaluate_labelled(request: Request, found: FoundModel, network: Network) -> 
     model = found.model
     if given.context is not None or given.plot is not None:
         raise UsageError("--context or --plot with a model of labels", "they apply to text and forecasts")
-    if given.baseline and (model.task != "classify" or found.workspace is None or given.text):
-        raise UsageError("--baseline without texts to learn from", "name a workspace of labeled texts and a split")
+    if given.baseline:
+        check_baseline(found, given.text)
     with tempfile.TemporaryDirectory(prefix="rnnlm-") as directory:
         chosen = choose_labelled(
             found, given.split, given.text, Path(directory), field=given.field, label=given.label,
@@ -44,10 +44,9 @@ def evaluate_labelled(request: Request, found: FoundModel, network: Network) -> 
         if network.feeds_back:
             forced = evaluate_labels(network, chosen.data, given.batch_size, offsets, forced=True).report()
             report["forced"] = {key: forced[key] for key in ("accuracy", "macro_f1", "nats_per_label")}
-    if given.baseline and found.workspace is not None and chosen.split is not None:
-        with found.workspace.opening("raw") as raw:
-            bayes = naive_bayes_confusion(raw, chosen.split, model.labels)
-        report["naive_bayes"] = {"accuracy": bayes.accuracy, "macro_f1": bayes.macro_f1}
+    if given.baseline:
+        name, beside = baseline_labels(found, chosen)
+        report[name] = {"accuracy": beside.accuracy, "macro_f1": beside.macro_f1}
     _show(screen, report, evaluation.confusion, f"{model.name} on {chosen.name}")
 
 
@@ -59,9 +58,8 @@ def _show(screen: Terminal, report: dict[str, Any], confusion: Confusion, what: 
         nats = metrics["nats_per_label"]
         shown = "-" if nats is None else f"{nats:.4f}"
         view.add_row(name, f"{metrics['accuracy']:.2%}", f"{metrics['macro_f1']:.4f}", shown)
-    if "naive_bayes" in report:
-        bayes = report["naive_bayes"]
-        view.add_row("naive Bayes, 1 to 4 characters", f"{bayes['accuracy']:.2%}", f"{bayes['macro_f1']:.4f}", "-")
+    for name in BASELINES.keys() & report.keys():
+        view.add_row(BASELINES[name], f"{report[name]['accuracy']:.2%}", f"{report[name]['macro_f1']:.4f}", "-")
     labels = Grid("label", "precision", "recall", "F1", "true", "predicted", named=0)
     for score in confusion.per_label():
         fractions = (f"{each:.3f}" for each in (score.precision, score.recall, score.f1))

@@ -18,6 +18,7 @@ from rnnlm.tables.rules import SeriesRules
 from rnnlm.tables.source import read_table
 from rnnlm.use.forecasts.paths import last_rows
 from rnnlm.use.forecasts.rows import forecast_future, forecast_table
+from rnnlm.use.labels.frames import label_table
 from rnnlm.use.labels.predict import LabelChoice, Labelled, Labeller, prior_offsets
 from rnnlm.use.settings import PredictSettings
 from rnnlm.views.charts import draw_forecast
@@ -44,6 +45,9 @@ def predict_labels(request: Request, model: Sealed, network: Network) -> None:
     if given.plot is not None or given.all or given.future:
         raise UsageError("--plot, --all or --future with a model of labels", "they apply to forecasts")
     tag = model.task == "tag"
+    if model.text is None:
+        _predict_frames(request, model, network)
+        return
     lines = text_lines(request.arguments["file"], decoding(request, terminal(request)))
     offsets = prior_offsets(model.label_counts, given.balance)
     labeller = Labeller(network, model.rules, model.labels, offsets, given.k, given.batch_size)
@@ -72,6 +76,21 @@ def _record(labelled: Labelled, tag: bool) -> dict[str, object]:
 
 def _cells(choices: tuple[LabelChoice, ...]) -> str:
     return "\t".join(f"{choice.label}\t{choice.probability:.4f}" for choice in choices)
+
+
+def _predict_frames(request: Request, model: Sealed, network: Network) -> None:
+    """A row for each sequence of a table, or for each of its rows: group, row, label, probability, …"""
+    given, rules = request.settings(PredictSettings).settings, SeriesRules.from_json(model.config["series"])
+    table, offsets = read_table(Path(request.arguments["file"])), prior_offsets(model.label_counts, given.balance)
+    for found in label_table(network, rules, table, given.k, offsets, given.batch_size):
+        place = {"group": found.group, "row": found.row}
+        place = {name: value for name, value in place.items() if value is not None}
+        if request.run.json:
+            choices = [{"label": each.label, "probability": each.probability} for each in found.choices]
+            sys.stdout.write(json.dumps({**place, "labels": choices}, ensure_ascii=False) + "\n")
+        else:
+            sys.stdout.write("\t".join([*map(str, place.values()), _cells(found.choices)]) + "\n")
+    sys.stdout.flush()
 
 
 def predict_series(request: Request, found: FoundModel, network: Network) -> None:

@@ -9,25 +9,31 @@ from numpy.typing import NDArray
 
 from rnnlm.artifacts import sha256_file
 from rnnlm.corpus.decoding import Decoding
-from rnnlm.corpus.labels.labelled import UNSEEN, LabelledText, encode_labelled, encode_split
+from rnnlm.corpus.labels.labelled import UNSEEN, encode_labelled, encode_split
 from rnnlm.corpus.labels.raw import labels_file
+from rnnlm.corpus.sequences import LabelledSequences
 from rnnlm.corpus.settings import FIELD, LABEL, check_columns
 from rnnlm.errors import UsageError
 from rnnlm.model.finding import FoundModel
 from rnnlm.model.likelihood import perplexity
 from rnnlm.model.network import Network
 from rnnlm.model.prediction import label_nats, predictions
+from rnnlm.tables.series import Series, open_series
+from rnnlm.use.forecasts.evaluate import choose_windows
+from rnnlm.use.labels.frames import LinearLabels
 from rnnlm.use.labels.metrics import Confusion
 from rnnlm.use.labels.naive_bayes import fit
 from rnnlm.use.labels.spans import SpanCounts, are_span_tags
 from rnnlm.use.texts import choose_split, workspace_of
 
+BASELINES = {"naive_bayes": "naive Bayes, 1 to 4 characters", "linear": "linear, one row or the mean of all"}
+
 
 @dataclass(frozen=True)
 class ChosenLabels:
-    """A labeled text, its name, its `split` if it is one; not `same_split` where the model was trained on another."""
+    """A labeled text or table, its name, its `split` if it is one; not `same_split` where training had another."""
 
-    data: LabelledText
+    data: LabelledSequences
     name: str
     split: str | None
     digests: dict[str, str]
@@ -44,12 +50,15 @@ def choose_labelled(
     label: str = LABEL,
     decoding: Decoding | None = None,
 ) -> ChosenLabels:
-    """The labeled file `text`, or a split of the model's workspace; its ids are kept in `directory`.
+    """The labeled file `text`, or a split of the model's workspace; ids of texts are kept in `directory`.
 
     Raises UsageError for a model without a workspace, or a workspace without such labels.
     """
     model = found.model
     per_token = model.task == "tag"
+    if model.text is None:
+        windows = choose_windows(found, split, text)
+        return ChosenLabels(windows.series, windows.name, windows.split, {"table_sha256": windows.table_sha256})
     if text is not None:
         check_columns(field, label, tags=per_token)
         data = encode_labelled(
@@ -93,7 +102,7 @@ class LabelEvaluation:
 
 
 def evaluate_labels(
-    model: Network, data: LabelledText, batch_size: int, offsets: NDArray[np.float64], *, forced: bool = False
+    model: Network, data: LabelledSequences, batch_size: int, offsets: NDArray[np.float64], *, forced: bool = False
 ) -> LabelEvaluation:
     """The label with the largest log p for each word or text, `offsets` (labels,) added, against the true one.
 
@@ -108,6 +117,25 @@ def evaluate_labels(
             spans.add(piece.targets, found)
         nats += float(label_nats(piece.outputs, piece.targets).sum())
     return LabelEvaluation(confusion, nats, spans)
+
+
+def check_baseline(found: FoundModel, text: str | None) -> None:
+    """UsageError where a baseline has nothing to learn from."""
+    plain = found.model.text is None or (found.model.task == "classify" and not text)
+    if not plain or found.workspace is None:
+        raise UsageError("--baseline without texts to learn from", "name a workspace of labeled texts and a split")
+
+
+def baseline_labels(found: FoundModel, chosen: ChosenLabels) -> tuple[str, Confusion]:
+    """Which of the `BASELINES` it is, learned from the same training split, and its counts."""
+    assert found.workspace is not None
+    if isinstance(chosen.data, Series):
+        with found.workspace.opening("window") as directory:
+            train = open_series(directory, "train")
+        return "linear", LinearLabels.fit(train).confusion(chosen.data)
+    assert chosen.split is not None
+    with found.workspace.opening("raw") as raw:
+        return "naive_bayes", naive_bayes_confusion(raw, chosen.split, found.model.labels)
 
 
 def naive_bayes_confusion(raw: Path, split: str, labels: tuple[str, ...]) -> Confusion:

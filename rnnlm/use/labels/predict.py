@@ -83,9 +83,14 @@ class Labeller:
         for piece in predictions(self.model, data, self.batch_size) if filled else ():
             for column, row in enumerate(piece.rows):
                 rows = piece.outputs[: piece.lengths[column], column] if self.per_token else piece.outputs[column][None]
-                found[filled[row]] = tuple(self._best(log_p) for log_p in rows)
+                best = (best_choices(log_p, self.offsets, self.labels, self.k) for log_p in rows)
+                found[filled[row]] = tuple(best)
         return found
 
-    def _best(self, log_p: NDArray[np.float64]) -> tuple[LabelChoice, ...]:
-        order = np.argsort(-(log_p + self.offsets), kind="stable")[: self.k]
-        return tuple(LabelChoice(self.labels[number], float(np.exp(log_p[number]))) for number in order)
+
+def best_choices(
+    log_p: NDArray[np.float64], offsets: NDArray[np.float64], labels: Sequence[str], k: int
+) -> tuple[LabelChoice, ...]:
+    """The `k` labels with the largest log p (labels,) + `offsets`, best first."""
+    order = np.argsort(-(log_p + offsets), kind="stable")[:k]
+    return tuple(LabelChoice(labels[number], float(np.exp(log_p[number]))) for number in order)

@@ -73,7 +73,7 @@ def _use(
     time = f" --time {quoted(dates[0])}" if dates else ""
     group = f" --group {quoted(few[0])}" if few and dates and dates[0] in falling else ""
     command = f"rnnlm window {path} --target {quoted(numbers[-1])}{time}{group} --out work"
-    return {"could be --group": ", ".join(few), "command": command}
+    return {"could be --group or --label": ", ".join(few), "command": command}
 
 
 def _words(column: Column) -> float:
