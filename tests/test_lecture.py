@@ -1,6 +1,6 @@
 """`docs/lecture.md` says what happens: each of its commands is run, in its order, and prints what is shown.
 
-A block is fenced as `console`, with `$ ` before each command and its standard output below. How the output is compared
+A block is fenced as `console`, with `$ ` before each command, `> ` before its further lines, and its output below. How the output is compared
 stands after that word: nothing (the same text), `approximate` (metrics of a trained network: a decimal number may
 differ by a third, percentages, speeds and bars are not compared) or `drawn` (only the number of lines).
 """
@@ -42,9 +42,10 @@ def blocks(text: str) -> list[Block]:
     """The console blocks of a document, in order."""
     found = []
     for match in _BLOCK.finditer(text):
-        pieces = re.split(r"^\$ (.*)\n", match[2], flags=re.MULTILINE)
+        pieces = re.split(r"^\$ (.*(?:\n> .*)*)\n", match[2], flags=re.MULTILINE)
         assert not pieces[0], f"a console block begins with a command: {pieces[0]!r}"
-        commands = tuple(zip(pieces[1::2], pieces[2::2], strict=True))
+        typed = [each.replace("\n> ", "\n") for each in pieces[1::2]]
+        commands = tuple(zip(typed, pieces[2::2], strict=True))
         found.append(Block(text.count("\n", 0, match.start()) + 1, match[1], commands))
     return found
 

@@ -26,7 +26,8 @@ from rnnlm.errors import InputError, OutOfMemoryError
 from rnnlm.workers import Pool, Workers
 
 PROGRAM = """
-import os, sys
+import os, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell in the background has it ignored
 sys.path.insert(0, sys.argv[1])
 import rnnlm.workers as workers
 from working import Slow

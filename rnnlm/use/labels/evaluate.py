@@ -26,7 +26,7 @@ from rnnlm.use.labels.naive_bayes import fit
 from rnnlm.use.labels.spans import SpanCounts, are_span_tags
 from rnnlm.use.texts import choose_split, workspace_of
 
-BASELINES = {"naive_bayes": "naive Bayes, 1 to 4 characters", "linear": "linear, one row or the mean of all"}
+BASELINES = {"naive_bayes": "naive Bayes, 1 to 4 characters", "linear": "linear, without the order of rows"}
 
 
 @dataclass(frozen=True)
