@@ -2,7 +2,8 @@
 
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -29,16 +30,17 @@ pytestmark = pytest.mark.skipif(shutil.which("bash") is None, reason="the comman
 
 
 @pytest.fixture(scope="module")
-def session(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Session]:
+def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Session]]:
     """`session(name)`: one run of the document of that name."""
     sessions: dict[str, Session] = {}
+    with ExitStack() as stack:
 
-    def of(name: str) -> Session:
-        if name not in sessions:
-            sessions[name] = Session(tmp_path_factory.mktemp(name), BLOCKS[name])
-        return sessions[name]
+        def of(name: str) -> Session:
+            if name not in sessions:
+                sessions[name] = stack.enter_context(Session(tmp_path_factory.mktemp(name), BLOCKS[name]))
+            return sessions[name]
 
-    return of
+        yield of
 
 
 @pytest.mark.parametrize(

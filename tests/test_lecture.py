@@ -1,8 +1,9 @@
 """`docs/lecture.md` says what happens: each of its commands is run, in its order, and prints what is shown.
 
-A block is fenced as `console`, with `$ ` before each command, `> ` before its further lines, and its output below. How the output is compared
-stands after that word: nothing (the same text), `approximate` (metrics of a trained network: a decimal number may
-differ by a third, percentages, speeds and bars are not compared) or `drawn` (only the number of lines).
+A block is fenced as `console`, with `$ ` before each command, `> ` before its further lines, and its standard output
+below. How the output is compared stands after that word: nothing (the same text), `approximate` (metrics of a trained
+network: a decimal number may differ by a third, percentages, speeds and bars are not compared) or `drawn` (only the
+number of lines).
 """
 
 import os
@@ -10,6 +11,8 @@ import re
 import shutil
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,7 +59,8 @@ BLOCKS = blocks(LECTURE.read_text("utf-8"))
 class Session:
     """A document's commands run in one directory. A block that is asked for has all earlier ones run before it.
 
-    Where an extra is missing, a block whose command asks for it, or reads a workspace that it makes, is skipped.
+    Use it in a `with` statement. Where an extra is missing, a block whose command asks for it, or reads a workspace
+    that it makes, is skipped.
     """
 
     def __init__(self, directory: Path, blocks: list[Block]) -> None:
@@ -64,15 +68,30 @@ class Session:
         self._work, programs = directory / "work", directory / "bin"
         self._work.mkdir()
         programs.mkdir()
-        for name, arguments in (("rnnlm", "-m rnnlm"), ("python", ""), ("torchrun", "-m torch.distributed.run")):
+        warm, listening = Path(__file__).with_name("warm.py"), directory / "socket"
+        once = f'"{sys.executable}" -S -E "{warm}" "{listening}"'
+        for name, run in (
+            ("rnnlm", f"{once} rnnlm"), ("python", f"{once} python"),
+            ("torchrun", f'"{sys.executable}" -m torch.distributed.run'),
+        ):  # fmt: skip
             program = programs / name
-            program.write_text(f'#!/bin/sh\nexec "{sys.executable}" {arguments} "$@"\n', "utf-8")
+            program.write_text(f'#!/bin/sh\nexec {run} "$@"\n', "utf-8")
             program.chmod(0o755)
         kept = {name: value for name, value in os.environ.items() if not name.startswith("RNNLM_")}
         path = f"{programs}{os.pathsep}{os.environ['PATH']}"
         self._env = kept | {"PATH": path, "OMP_NUM_THREADS": "1", "RNNLM_THREADS": "1", "LC_ALL": "C.UTF-8"}
         self._done: list[list[subprocess.CompletedProcess[str]]] = []
         self._not_made: dict[str, str] = {}  # workspaces, each with the extra that making it needs
+        self._warm = subprocess.Popen([sys.executable, warm, listening], stdin=subprocess.PIPE, env=self._env)
+        while not listening.exists():
+            assert self._warm.poll() is None
+            time.sleep(0.01)
+
+    def __enter__(self) -> "Session":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._warm.communicate()  # it ends where its input ends
 
     def outputs(self, number: int) -> list[str]:
         """What each command of a block printed on standard output; each must have ended well, or lacks an extra."""
@@ -101,9 +120,10 @@ class Session:
 
 
 @pytest.fixture(scope="module")
-def session(tmp_path_factory: pytest.TempPathFactory) -> Session:
+def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
     """One run of the lecture."""
-    return Session(tmp_path_factory.mktemp("lecture"), BLOCKS)
+    with Session(tmp_path_factory.mktemp("lecture"), BLOCKS) as session:
+        yield session
 
 
 def lines_of(output: str) -> list[str]:

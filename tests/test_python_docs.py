@@ -7,6 +7,7 @@ import contextlib
 import io
 import re
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -26,9 +27,10 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def session(directory: Path) -> Session:
+def session(directory: Path) -> Iterator[Session]:
     """One run of the document's commands."""
-    return Session(directory, BLOCKS)
+    with Session(directory, BLOCKS) as session:
+        yield session
 
 
 def test_every_program_prints_what_is_shown(session: Session, directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:

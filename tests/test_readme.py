@@ -5,6 +5,7 @@ import io
 import re
 import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -27,11 +28,11 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def session(directory: Path) -> Session:
+def session(directory: Path) -> Iterator[Session]:
     """One run of the README's commands, in a directory with the corpus where a checkout has it."""
-    session = Session(directory, BLOCKS)
-    shutil.copytree(ROOT / "data", directory / "work" / "data")
-    return session
+    with Session(directory, BLOCKS) as session:
+        shutil.copytree(ROOT / "data", directory / "work" / "data")
+        yield session
 
 
 @needs_bash
