@@ -17,7 +17,7 @@ class Frequencies:
     total: int = 0
 
     def log2(self, word: str) -> float | None:
-        """log₂ of a word's share of all words, such as −4.3; None for a word that does not occur."""
+        """log₂ of a word's fraction of all words, such as −4.3; None for a word that does not occur."""
         count = 0 if self.counts is None else self.counts.get(word, 0)
         return math.log2(count / self.total) if count else None
 
