@@ -32,6 +32,7 @@ EXTRAS = {
     "onnx": ("onnx", "onnxruntime"),
     "plots": ("matplotlib",),
     "tables": ("pyarrow",),
+    "tensorboard": ("tensorboardX",),
     "zstd": ("zstandard",),
 }
 

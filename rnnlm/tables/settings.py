@@ -87,9 +87,7 @@ class WindowSettings:
         None, "the columns to forecast, as a,b", _read_by(column_names),
         auto="none; name it, or --label", basic=True,
     )  # fmt: skip
-    label: str | None = setting(
-        None, "a column of labels to learn, one for each --group", auto="none", basic=True
-    )
+    label: str | None = setting(None, "a column of labels to learn, one for each --group", auto="none", basic=True)
     label_each: bool = setting(False, "a label for each row", switch=True, basic=True)
     steps: int | None = setting(
         None, "rows in a window (T)", at_least(1), auto=f"{STEPS}; the whole sequence where --cut is group", basic=True

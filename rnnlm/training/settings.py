@@ -126,7 +126,7 @@ class DropoutSettings:
         auto="follows from the corpus", basic=True
     )  # fmt: skip
     dropout_words: float | None = setting(
-        None, "fraction of the vocabulary dropped in each batch", between(0, 1, below=True), auto="0"
+        None, "fraction of the vocabulary dropped in each batch", between(0, 1, below=True), auto="0", rare=True
     )
     dropout_inputs: float | None = setting(
         None, "dropout rate of embeddings", between(0, 1, below=True), auto="0.4 of --dropout"
@@ -273,6 +273,9 @@ class OutcomeSettings:
         None, "plot of loss, validation, learning rate and gradients (PNG or SVG)", picture, auto="none", record=False,
         file="written",
     )  # fmt: skip
+    log_to: Literal["tensorboard"] | None = setting(
+        None, "write the metrics for TensorBoard too, into WORK/tensorboard", auto="none", record=False
+    )
     seed: int = setting(1, "seed of all random numbers", between(0, 2**63 - 1))
 
 

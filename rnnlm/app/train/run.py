@@ -23,6 +23,7 @@ from rnnlm.locks import is_running, tidy
 from rnnlm.model.device import choose_device, set_matmul, set_threads
 from rnnlm.model.network import Network
 from rnnlm.model.sealed import Sealed
+from rnnlm.training.event_log import check_event_log
 from rnnlm.training.following import check_processes
 from rnnlm.training.identity import CHECKPOINTS, SETTINGS
 from rnnlm.training.journal import JOURNAL, REPLAY
@@ -45,6 +46,8 @@ def described(pipeline: Pipeline) -> Iterator[tuple[Run, str]]:
     set_threads(request.run.threads, 1 if request.ranks is None else request.ranks.local)
     given = pipeline.settings(TrainSettings)
     check_forms(given.settings)
+    if given.settings.log_to is not None:
+        check_event_log()
     set_matmul(given.settings.matmul, device)
     base = base_of(pipeline, given)
     with workspace.lock():

@@ -15,6 +15,7 @@ from rnnlm.app.train.plan import smaller
 from rnnlm.errors import OutOfMemoryError, StoppedError, StorageError, is_out_of_memory
 from rnnlm.model.cells.library import shipped
 from rnnlm.model.network import Network
+from rnnlm.training.event_log import EventLog
 from rnnlm.training.following import Leader
 from rnnlm.training.journal import JOURNAL, REPLAY, Header, Journal
 from rnnlm.training.loop import Trainer
@@ -23,6 +24,7 @@ from rnnlm.training.progress import Observer, Outcome, Stopped
 from rnnlm.training.ranks import LostError, size_of
 from rnnlm.training.reserve import validated_tokens
 from rnnlm.training.run import Place
+from rnnlm.training.settings import TrainSettings
 
 Watch = Callable[[], AbstractContextManager[Observer]]  # a context around training with its observer, which may stop it
 
@@ -72,6 +74,9 @@ def train_network(pipeline: Pipeline, network: Network, run: Run, place: Place, 
     screen, settings = pipeline.screen, run.settings
     with contextlib.ExitStack() as stack:
         watcher = stack.enter_context(watch())
+        if pipeline.settings(TrainSettings).settings.log_to is not None:
+            target = pipeline.workspace.path / "tensorboard" / place.target.name
+            watcher = stack.enter_context(EventLog(watcher, directory, target))
         journal, validated = None, None
         if run.choice is not None:
             header = Header(identity.read, identity.machine, validated_tokens(run.choice))
