@@ -84,6 +84,8 @@ def _run(connection: socket.socket) -> int:
         code = 0
     except SystemExit as left:
         code = left.code if isinstance(left.code, int) else int(left.code is not None)
+        if isinstance(left.code, str):
+            sys.stderr.write(f"{left.code}\n")
     except BaseException:
         import traceback
 

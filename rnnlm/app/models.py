@@ -60,6 +60,6 @@ def find_models(request: Request) -> list[FoundModel]:
     """The models that `--model` names with commas between them, found in the same way; UsageError for one twice."""
     given = request.settings(ModelSettings).settings.model
     names = [None] if given is None else [name.strip() for name in given.split(",")]
-    if len(set(names)) < len(names):
-        raise UsageError(f"--model {given} names a model twice", "name each once")
+    if len(set(names)) < len(names) or "" in names:
+        raise UsageError(f"--model {given} names a model twice, or none", "name each once, with commas between them")
     return [find_sealed(Path(request.arguments["path"]), name) for name in names]

@@ -15,10 +15,10 @@ T = TypeVar("T")
 LINES = 4096  # read at once, so that lines of similar length share a batch
 
 
-def blocks(lines: Iterable[T]) -> Iterator[list[T]]:
-    """The same lines or records, `LINES` at a time."""
+def blocks(lines: Iterable[T], together: int = LINES) -> Iterator[list[T]]:
+    """The same lines or records, so many at a time."""
     source = iter(lines)
-    while block := list(itertools.islice(source, LINES)):
+    while block := list(itertools.islice(source, together)):
         yield block
 
 

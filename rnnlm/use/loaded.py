@@ -46,7 +46,7 @@ from rnnlm.use.settings import Context
 from rnnlm.use.summaries import summaries
 from rnnlm.use.words import WordVectors
 
-_OF_THE_COMMAND = ("prompt", "prompt_file", "novelty")
+_OF_THE_COMMAND = ("prompt", "prompt_file", "novelty", "midi")
 
 
 @dataclass(frozen=True)
@@ -131,6 +131,8 @@ class LoadedModel:
         other arguments are the flags of `rnnlm score`. UsageError for invalid Unicode, InputError for unknown words
         with `unknown="error"` and for a region without words.
         """
+        if regions and level not in ("token", "region"):
+            raise UsageError(f"regions with level {level!r}", "their rows are regions; omit the level")
         level = "region" if regions else level
         if lags is not None and level not in ("word", "region"):
             raise UsageError("lags with a level without words", 'add level="word"')

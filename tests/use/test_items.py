@@ -3,6 +3,7 @@
 import itertools
 import json
 import math
+import shutil
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,7 @@ def test_bars_end_words_and_number_their_regions() -> None:
         "The dog that chased the cat", (Region("1", 2), Region("2", 2), Region("3", 2))
     )  # fmt: skip
     assert barred("no bar", "x") == ("no bar", (Region("1", 2),))
-    assert barred("", "x") == ("", (Region("1", 0),))
+    assert barred("", "x") == ("", ())
     for bad in ("| the dog", "the dog |", "the || dog", "the | \x01 | dog"):
         with pytest.raises(InputError, match="line 3: a region without words"):
             barred(bad, "line 3")
@@ -38,6 +39,10 @@ def test_bars_end_words_and_number_their_regions() -> None:
 def test_a_column_names_the_region_of_each_word() -> None:
     assert named("the dog ran off", "np np v v", "x") == (Region("np", 2), Region("v", 2))
     assert named("the dog ran", "the dog | ran", "x") == (Region("1", 2), Region("2", 1))
+    assert named("the dog ran", ["noun phrase", "noun phrase", "v"], "x") == (Region("noun phrase", 2), Region("v", 1))
+    for wrong in (None, 3, ["np", 1, "v"], ["np", "", "v"]):
+        with pytest.raises(InputError, match="the regions are"):
+            named("the dog ran", wrong, "x")
     with pytest.raises(InputError, match="2 names of regions for 3 words"):
         named("the dog ran", "np v", "x")
     with pytest.raises(InputError, match="are not those of the text"):
@@ -71,7 +76,7 @@ def test_bits_of_regions_are_those_of_a_slow_sum_in_float64(case: str) -> None:
 def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A workspace with a network and an n-gram model of one text."""
     place = tmp_path_factory.mktemp("items")
-    lines = ["the dog ran away", "the cat saw the dog", "a dog's cat ran", "the half-red cat saw a dog"] * 20
+    lines = ["The dog ran away", "the cat saw the dog", "a dog's cat ran", "the half-red cat saw a dog"] * 20
     (place / "corpus.txt").write_text("".join(f"{line}\n" for line in lines))
     run(f"train {place}/corpus.txt --out {place}/work --hidden 8 --embedding 8 --steps 20 --name net --quiet")
     run(f"ngram {place}/work --order 3 --quiet")
@@ -140,8 +145,32 @@ def test_items_with_regions_by_column(work: Path, capsys: pytest.CaptureFixture[
     assert [row["region"] for row in found] == ["np", "v", "np2", "</s>"]
 
 
+def test_a_blank_line_has_no_region_and_shifts_nothing(work: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (work.parent / "gaps.txt").write_text("the dog | ran\n\na cat\n")
+    (work.parent / "gaps.jsonl").write_text('{"s": "the dog | ran", "k": 1}\n\n{"s": "a cat", "k": 3}\n')
+    for flags in (f"{work.parent}/gaps.txt", f"{work.parent}/gaps.jsonl --field s --keep k"):
+        run(f"score {work} {flags} --regions | --quiet --model net,ngram")
+        rows = rows_of(capsys.readouterr().out)
+        assert [(row["line"], row["word"]) for row in rows] == [
+            ("1", "the dog"), ("1", "ran"), ("1", "</s>"), ("3", "a cat"), ("3", "</s>")
+        ]  # fmt: skip
+        assert all(row.get("k", row["line"]) == row["line"] for row in rows)
+
+
+def test_frequencies_of_another_cleaning_are_not_taken(work: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    place = work.parent / "other"
+    shutil.copytree(work, place)
+    run(f"clean {place} --case keep --quiet")
+    capsys.readouterr()
+    (work.parent / "one.txt").write_text("the dog\n")
+    run(f"score {place} {work.parent}/one.txt --level word --lags 0 --model net")
+    shown = capsys.readouterr()
+    assert "log_frequency is NA" in shown.err
+    assert [row["log_frequency"] for row in rows_of(shown.out)] == ["NA"] * 3
+
+
 def test_prose_is_split_into_sentences(work: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (work.parent / "prose.txt").write_text("The dog ran. The cat saw\nthe dog! A dog ran.\n")
+    (work.parent / "prose.txt").write_text("The dog ran. The cat saw\nthe dog!\n\n\nA dog ran.\n")
     run(f"score {work} {work.parent}/prose.txt --sentences --level region --quiet")
     rows = rows_of(capsys.readouterr().out)
     assert [row["line"] for row in rows if row["word"] == "</s>"] == ["1", "2", "3"]
@@ -179,7 +208,7 @@ def test_spans_of_a_score_in_python_add_up(work: Path) -> None:
     ("flags", "says"),
     [
         ("--model net,ngram --level word", "several models"),
-        ("--model net,net", "names a model twice"),
+        ("--model net,net", "names a model twice, or none"),
         ("--lags 1", "--lags without --level word or region"),
         ("--regions column", "--regions column without --field"),
         ("--regions | --level word", "--regions with"),
@@ -205,6 +234,12 @@ def test_pairs_by_field_and_type_have_intervals() -> None:
     ]
     record = {"sentence_good": "a", "sentence_bad": "b", "UID": "u", "field": "morphology", "linguistics_term": "t"}
     assert list(read_pairs([json.dumps(record)], "blimp.jsonl")) == [MinimalPair(1, "a", "b", "u", "morphology")]
+    assert list(read_pairs(["goodSentence\tbadSentence\ttype", "a\tb"], "p.tsv")) == [MinimalPair(2, "a", "b", "")]
+    with pytest.raises(InputError, match="line 2: 1 column") as refused:
+        list(read_pairs(["bad\tgood", "a"], "p.tsv"))
+    assert "write bad, good with tabs" in refused.value.hint
+    null = json.dumps({"sentence_good": "a", "sentence_bad": "b", "field": None})
+    assert list(read_pairs([null], "blimp.jsonl")) == [MinimalPair(1, "a", "b", "")]
     with pytest.raises(InputError, match="the header is bad, type"):
         list(read_pairs(["bad\ttype", "a\tb"], "pairs.tsv"))
     tallies = Tallies()
@@ -218,13 +253,21 @@ def test_pairs_by_field_and_type_have_intervals() -> None:
     assert found["accuracy_interval"] == pytest.approx([0.4902, 0.9433], abs=1e-4)
 
 
+def test_a_type_of_two_fields_is_named_with_each() -> None:
+    tallies = Tallies()
+    for of in ("morph", "syntax"):
+        tallies.add(ScoredPair(MinimalPair(1, "a", "b", "adj", of), 1.0, 2.0, False, False))
+    tallies.add(ScoredPair(MinimalPair(1, "a", "b", "one", "syntax"), 1.0, 2.0, False, False))
+    assert list(tallies.metrics()["types"]) == ["morph: adj", "syntax: adj", "one"]
+
+
 def test_an_interval_of_a_proportion() -> None:
     """Against Wilson's equation |p − x| = z √(x (1 − x) / n), whose two roots the ends are."""
     for correct, count in ((0, 5), (5, 5), (3, 7), (900, 1000)):
         p = correct / count
         for end in wilson(correct, count):
             assert abs(p - end) == pytest.approx(1.959964 * math.sqrt(max(0.0, end * (1 - end)) / count), abs=1e-9)
-            assert -1e-9 <= end <= 1 + 1e-9
+            assert 0 <= end <= 1
 
 
 def test_what_a_model_does_not_know_is_listed_by_item(work: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -238,3 +281,6 @@ def test_what_a_model_does_not_know_is_listed_by_item(work: Path, capsys: pytest
     assert table["items with unknown words"] == "1 of 2: 1 (zebra, gnus)"
     assert table["command"].endswith("--field sentence --keep item,condition --regions '|'")
     assert lines["items with unknown words"] == "0 of 2"
+    (place / "holes.jsonl").write_text('{"sentence": "gnu gnu | ran", "item": 4}\n{"sentence": "a cat ran"}\n')
+    run(f"look {place}/holes.jsonl --model {work} --json")
+    assert next(iter(json.loads(capsys.readouterr().out).values()))["items with unknown words"] == "1 of 2: 1 (gnu)"

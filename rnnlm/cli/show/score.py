@@ -29,7 +29,9 @@ def score(request: Request) -> None:
     reading = decoding(request, screen)
     models = [(found, open_exact(request, found, given.precision, given.engine)) for found in find_models(request)]
     scoring = Scoring(given, models, name, level, screen)
-    if not given.sentences and any(found.model.rules.units.sentences for found, _ in models):
+    if not (given.sentences or given.field or given.ids or given.regions) and any(
+        found.model.rules.units.sentences for found, _ in models
+    ):
         screen.notice("the model was trained on sentences; here each line is one: --sentences splits prose into them")
     with screen.rate_progress("scoring", "predictions") as advance:
         for text, tokens in scoring.rows(files, reading, out.flush):

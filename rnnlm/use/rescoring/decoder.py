@@ -1,6 +1,6 @@
 """A language model inside a decoder: states that are extended word by word.
 
-The methods are those of flashlight-text's `LM`: `start`, `score`, `finish`.
+The methods have the names of flashlight-text's `LM`: `start`, `score`, `finish`.
 """
 
 from collections.abc import Sequence
@@ -36,7 +36,7 @@ class DecoderState:
 class Decoder:
     """ln p of words, one after the other; the sum over a text is that of `rescore`, `</s>` included.
 
-    A state is read when it is first extended, so that candidates which a beam drops cost no step of the network.
+    A state is read when it is first extended, so that where a word is one token, those which a beam drops cost no step.
     """
 
     def __init__(self, model: LanguageModel, rules: TextRules) -> None:
@@ -49,8 +49,11 @@ class Decoder:
     def score(self, state: DecoderState, word: str) -> tuple[DecoderState, float]:
         """The state after one more word, and ln p of it; a word outside the vocabulary costs as much as `<unk>`.
 
-        ln p is 0 for a word that cleaning removes. UsageError where the tokens of the text before depend on the word.
+        ln p is 0 for a word that cleaning removes. UsageError for one with a line end, and where the tokens of the text
+        before depend on the word.
         """
+        if "\n" in word or "\r" in word:
+            raise UsageError(f"a line end inside the word {word!r}", "finish the text, and start another")
         text = f"{state.text} {word}".strip()
         ids = tuple(line_ids(self._rules, text))
         count = len(state.ids)

@@ -10,7 +10,7 @@ from rnnlm.artifacts import write_bytes
 from rnnlm.config import to_toml
 from rnnlm.corpus.decoding import Decoding
 from rnnlm.corpus.sources import check_text, read_lines
-from rnnlm.errors import UsageError
+from rnnlm.errors import InputError, UsageError
 from rnnlm.files import Advance
 from rnnlm.model.finding import FoundModel, last_trained
 from rnnlm.model.likelihood import LanguageModel
@@ -100,8 +100,11 @@ class ListRescoring:
                 )
             report |= {"tuned_weights": _shown(best), "flags": _flags(best), "ngram_tried": len(chooser.log_p) > 1}
             if given.tuned is not None:
-                write_bytes(Path(given.tuned), to_toml({"rescore": _as_settings(best)}).encode())
+                own = {"ngram": given.ngram} if best.ngram else {}
+                write_bytes(Path(given.tuned), to_toml({"rescore": _as_settings(best) | own}).encode())
                 report["flags"] = f"--config {shlex.quote(given.tuned)}"
+        elif given.tuned is not None:
+            raise InputError("--tuned without any hypothesis", "name the lists to tune on")
         return report
 
     def word_errors(self) -> bytes:

@@ -25,11 +25,12 @@ class Frequencies:
     def of(found: FoundModel, notice: Callable[[str], None]) -> "Frequencies":
         """Those of the workspace in which a model was found, if it still has the text that the model has read."""
         workspace = found.workspace
-        vocab = None if workspace is None else workspace.manifest("vocab")
-        if workspace is None or vocab is None or found.model.config["data"].get("vocab") != vocab.identity:
+        vocab, clean = (None if workspace is None else workspace.manifest(stage) for stage in ("vocab", "clean"))
+        same = vocab is not None and clean is not None and vocab.inputs.get("clean") == clean.identity
+        if workspace is None or not (same and vocab and found.model.config["data"].get("vocab") == vocab.identity):
             notice(f"log_frequency is NA: the text that {found.model.name} was trained on is not beside it")
             return Frequencies(None)
-        with workspace.opening("clean") as clean:
-            counts = {word.decode(): count for word, count in count_tokens(clean / "train.txt")}
+        with workspace.opening("clean") as directory:
+            counts = {word.decode(): count for word, count in count_tokens(directory / "train.txt")}
         counts.pop(END, None)
         return Frequencies(counts, sum(counts.values()))

@@ -7,6 +7,7 @@ BLiMP); equal costs are not correct.
 import json
 import math
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -19,14 +20,14 @@ from rnnlm.use.scoring.scorer import Scorer
 
 _TOGETHER = 1024  # pairs scored at once
 _Z = 1.959964  # of a normal distribution, 95 % lies within so many standard deviations
-_GOOD, _BAD = ("good", "better", "grammatical", "correct", "acceptable"), ("bad", "worse", "un", "in")
-_TYPE, _FIELD = ("type", "uid", "condition"), ("field", "phenomenon")
+# What a column of a header is: better text, worse text, type, field; None for another.
+_ROLES = {
+    **dict.fromkeys(("good", "better", "grammatical", "correct", "acceptable"), 0),
+    **dict.fromkeys(("bad", "worse", "ungrammatical", "incorrect", "unacceptable"), 1),
+    **dict.fromkeys(("type", "uid", "condition"), 2), **dict.fromkeys(("field", "phenomenon"), 3), "item": None,
+}  # fmt: skip
 # A header's cell: a name of a column, and no sentence that anyone would ask a model about.
-_NAME = re.compile(
-    r"(sentence|text)?[ _-]?(good|bad|better|worse|(un)?grammatical|(in)?correct|(un)?acceptable|type|uid|phenomenon|"
-    r"field|condition|item)([ _-]?(sentence|text))?",
-    re.I,
-)
+_NAME = re.compile(rf"(?:sentence|text)?[ _-]?({'|'.join(_ROLES)})(?:[ _-]?(?:sentence|text))?", re.I)
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,8 @@ def read_pairs(lines: Iterable[str], name: str) -> Iterator[MinimalPair]:
     """
     json_lines = plain_name(name).endswith(JSON_LINES)
     columns: tuple[int | None, ...] = (0, 1, 2, None)
-    width = (2, 3)
+    least, most = 2, 3
+    wanted = "write the better text, a tab, the worse text, and optionally a tab and the type of the pair"
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
@@ -88,13 +90,15 @@ def read_pairs(lines: Iterable[str], name: str) -> Iterator[MinimalPair]:
             continue
         cells = line.split("\t")
         if number == 1 and is_header(cells):
-            columns, width = _columns(cells, name), (len(cells), len(cells))
+            columns, most = _columns(cells, name), len(cells)
+            least = 1 + max(place for place in columns[:2] if place is not None)
+            wanted = f"write {', '.join(cell.strip() for cell in cells)} with tabs between them, as the header says"
             continue
         good, bad, kind, field = (cells[at].strip() if at is not None and at < len(cells) else "" for at in columns)
-        if not width[0] <= len(cells) <= width[1] or not (good and bad):
+        if not least <= len(cells) <= most or not (good and bad):
             raise InputError(
                 f"{name}, line {number:,}: {len(cells)} {'column' if len(cells) == 1 else 'columns'}, or one empty",
-                "write the better text, a tab, the worse text, and optionally a tab and the type of the pair",
+                wanted,
             )
         yield MinimalPair(number, good, bad, kind, field)
 
@@ -103,11 +107,8 @@ def _columns(header: Sequence[str], name: str) -> tuple[int | None, ...]:
     """The places of the better text, the worse one, type and field; InputError where it does not say which is which."""
     roles: list[int | None] = [None] * 4
     for place, cell in enumerate(header):
-        words = set(re.split(r"[ _-]+", cell.strip().lower()))
-        bad = any(word.startswith(_BAD) for word in words)
-        role = (
-            1 if bad else 0 if words & set(_GOOD) else 2 if words & set(_TYPE) else 3 if words & set(_FIELD) else None
-        )
+        match = _NAME.fullmatch(cell.strip())
+        role = _ROLES[match[1].lower()] if match else None
         if role is not None and roles[role] is None:
             roles[role] = place
     if roles[0] is None or roles[1] is None:
@@ -120,7 +121,8 @@ def _from_json(line: str, number: int, name: str) -> MinimalPair:
     try:
         record = json.loads(line)
         good, bad = record["sentence_good"], record["sentence_bad"]
-        kind, field = record.get("UID", ""), record.get("field", "")
+        kind, field = record.get("UID", ""), record.get("field")
+        field = field if isinstance(field, str) else ""
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         good, bad, kind, field = None, None, "", ""
     if not all(isinstance(each, str) for each in (good, bad, kind, field)):
@@ -178,7 +180,7 @@ def wilson(correct: int, count: int) -> list[float]:
     """
     p, share = correct / count, _Z**2 / count
     middle, half = p + share / 2, math.sqrt(share * p * (1 - p) + share**2 / 4)
-    return [(middle - half) / (1 + share), (middle + half) / (1 + share)]
+    return [max(0.0, (middle - half) / (1 + share)), min(1.0, (middle + half) / (1 + share))]
 
 
 @dataclass
@@ -203,16 +205,18 @@ class Tallies:
         return sorted(self._fields.items())
 
     def types(self) -> list[tuple[str, str, Tally]]:
-        """Each type with its field, by field and name, in natural order: numbers in names by value."""
+        """Each type with its field, by field and name, in natural order: numbers in names by value.
+
+        A name that several fields have begins with the field.
+        """
         found = sorted(self._types.items(), key=lambda item: (item[0][0], _natural(item[0][1])))
-        return [(*names, tally) for names, tally in found]
+        times = Counter(name for (_, name), _ in found)
+        return [(of, f"{of}: {name}" if times[name] > 1 else name, tally) for (of, name), tally in found]
 
     def metrics(self) -> dict[str, Any]:
         """All, and under `fields` and `types` each by name, if there are any."""
         fields = {name: tally.metrics() for name, tally in self.fields()}
-        types: dict[str, Any] = {}
-        for of, name, tally in self.types():
-            types[f"{of}: {name}" if name in types else name] = tally.metrics() | ({"field": of} if of else {})
+        types = {name: tally.metrics() | ({"field": of} if of else {}) for of, name, tally in self.types()}
         return {**self.all.metrics(), **({"fields": fields} if fields else {}), **({"types": types} if types else {})}
 
 

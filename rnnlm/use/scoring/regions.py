@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from rnnlm.errors import InputError
 from rnnlm.use.scoring.scored import NO_SPACE
@@ -19,27 +20,35 @@ class Region:
 
 
 def barred(text: str, where: str) -> tuple[str, tuple[Region, ...]]:
-    """A text without its bars, and the regions between them, numbered from 1; InputError for an empty one.
+    """A text without its bars, and the regions between them, numbered from 1; InputError for one without words.
 
     A bar may stand between spaces or touch a word; it always ends one.
     """
     parts = [" ".join(part.split()) for part in text.split(BAR)]
+    if len(parts) == 1 and not NO_SPACE.search(text):
+        return " ".join(parts), ()  # a blank line
     if len(parts) > 1 and not all(map(NO_SPACE.search, parts)):
         raise InputError(f"{where}: a region without words", f"write words before, between and after each {BAR}")
     return " ".join(parts), tuple(Region(str(n), _words(part)) for n, part in enumerate(parts, 1))
 
 
-def named(text: str, regions: str, where: str) -> tuple[Region, ...]:
-    """The regions of a text by its own column: the text again with bars, or a name for each word.
+def named(text: str, regions: Any, where: str) -> tuple[Region, ...]:
+    """The regions of a text by its own column: the text again with bars, or a name for each word, also as a list.
 
     Neighbors of one name are one region. InputError where it is not about this text.
     """
-    if BAR in regions:
+    if isinstance(regions, list) and all(isinstance(each, str) and each and not each.isspace() for each in regions):
+        names = regions
+    elif isinstance(regions, str):
+        names = regions.split()
+    else:
+        raise InputError(f"{where}: the regions are {regions!r}", "write a text, or a list with a name for each word")
+    if isinstance(regions, str) and BAR in regions:
         again, found = barred(regions, where)
         if again.split() != text.split():
             raise InputError(f"{where}: the words between bars are not those of the text", "write the same words")
         return found
-    names, count = regions.split(), _words(text)
+    count = _words(text)
     if len(names) != count:
         raise InputError(
             f"{where}: {len(names)} names of regions for {count} words",

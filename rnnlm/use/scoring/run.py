@@ -46,6 +46,8 @@ class Scoring:
         names = tuple(each.strip() for each in (given.keep or "").split(",") if each.strip())
         self._kept = Kept(names, regions=None if given.regions is None else deque())
         first, table = self._found[0], None
+        if level == "corpus" and names:
+            raise UsageError("--keep with --level corpus", "it has one row for all; add --level line")
         if level != "corpus" and name in PLAIN:
             known = None if given.lags is None else Frequencies.of(first, screen.notice)
             rows = {each.model.name: ScoreRows(each.model.rules, level, known) for each in self._found}

@@ -67,11 +67,15 @@ class ScoreSettings:
         others = self.format in ("srilm", "kenlm", "mikolov")
         if others and self.level in ("token", "region"):
             raise UsageError(f"--level {self.level} with --format {self.format}", "it has corpus, line and word")
-        if self.regions is not None and (others or self.level not in (None, "region") or self.ids is not None):
-            raise UsageError("--regions with --ids, another level or another tool's --format", "use --level region")
+        if self.regions is not None and (others or self.level not in (None, "region")):
+            raise UsageError("--regions with another level or another tool's --format", "omit it")
+        if self.regions is not None and self.ids is not None:
+            raise UsageError("--regions with --ids", "use --field and --keep for files with columns")
         if self.regions not in (None, "|") and self.field is None:
             raise UsageError(f"--regions {self.regions} without --field", "name the column with the text too")
-        if self.lags is not None and (others or (self.level not in ("word", "region") and self.regions is None)):
+        if self.lags is not None and others:
+            raise UsageError(f"--lags with --format {self.format}", "use tsv or jsonl")
+        if self.lags is not None and self.level not in ("word", "region") and self.regions is None:
             raise UsageError("--lags without --level word or region", "add --level word")
         if self.sentences and (self.field is not None or self.ids is not None or self.regions is not None):
             raise UsageError("--sentences with --field, --ids or --regions", "there a line is one text: omit it")

@@ -55,7 +55,9 @@ class ScoreTable:
         lagged = [f"{name}{end}" for name in _LAGGED for end in (self._ends if name == "bits" else [""])]
         self._lagged = [(f"{name}_{lag}", name, lag) for lag in range(1, (lags or 0) + 1) for name in lagged]
         columns += [name for name, _, _ in self._lagged]
-        twice = next((name for name in self._kept.names if name in ("line", "id", *columns)), None)
+        twice = next(
+            (name for name in self._kept.names if name in ("line", *(["id"] if self._ids else []), *columns)), None
+        )
         if twice is not None:
             raise UsageError(f"--keep {twice}: the rows have a column of that name", "rename it in the file")
         self.fields = ("line", *self._kept.names, *(["id"] if self._ids else []), *columns)

@@ -6,7 +6,7 @@ from rnnlm.corpus.decoding import Decoding
 from rnnlm.corpus.sentences import sentences_of
 from rnnlm.corpus.sources import JSON_LINES, check_text, plain_name, records, text_blocks, text_lines
 from rnnlm.errors import InputError
-from rnnlm.use.lines import blocks
+from rnnlm.use.lines import LINES, blocks
 from rnnlm.use.scoring.regions import BAR, barred, named
 from rnnlm.use.scoring.settings import ScoreSettings
 from rnnlm.use.scoring.table import Kept
@@ -21,32 +21,44 @@ def check_files(files: Iterable[str], given: ScoreSettings) -> None:
 
 
 def lines_of(file: str, given: ScoreSettings, kept: Kept, reading: Decoding) -> Iterator[bytes]:
-    """A file as blocks of lines to score; what is passed through and the regions of each are added to `kept`."""
+    """A file as blocks of lines to score; what is passed through and the regions of each are added to `kept`.
+
+    What comes through a pipe is passed on as soon as it is there.
+    """
+    together = 1 if file == "-" else LINES
     if given.field is not None:
-        yield from _column(file, given.field, given.regions, kept, reading)
+        yield from _column(file, given.field, given.regions, kept, reading, together)
     elif given.regions is not None:
-        for some in blocks(enumerate(text_lines(file, reading), 1)):
-            yield _encoded(_without_bars(text, f"{file}, line {number:,}", kept) for number, text in some)
+        count = 0
+        for block in text_blocks(file, reading):
+            texts = block.decode().split("\n")[:-1]
+            yield _encoded(_without_bars(text, f"{file}, line {n:,}", kept) for n, text in enumerate(texts, count + 1))
+            count += len(texts)
     elif given.sentences:
-        for some in blocks(sentences_of(enumerate(text_lines(file, reading), 1))):
-            yield _encoded(sentence for _, sentence in some)
+        found = sentences_of(enumerate(text_lines(file, reading), 1))
+        breaks = given.context == "document"  # of which a blank line is the border
+        for some in blocks((sentence for _, sentence in found if sentence or breaks), together):
+            yield _encoded(some)
     else:
         yield from text_blocks(file, reading)
 
 
-def _column(file: str, field: str, regions: str | None, kept: Kept, reading: Decoding) -> Iterator[bytes]:
+def _column(
+    file: str, field: str, regions: str | None, kept: Kept, reading: Decoding, together: int
+) -> Iterator[bytes]:
     """The text of each record as a line, some at a time."""
     beside = regions not in (None, BAR)
     columns = (field, *([str(regions)] if beside else []), *kept.names)
-    for some in blocks(enumerate(records(file, columns, reading), 1)):
+    for some in blocks(enumerate(records(file, columns, reading), 1), together):
         lines = []
         for number, (text, *values) in some:
             where, text = f"{file}, record {number:,}", " ".join(text.split())
             if regions == BAR:
                 text = _without_bars(text, where, kept)
             elif beside and kept.regions is not None:
-                kept.regions.append(named(text, str(values.pop(0)), where))
-            kept.lines.append(tuple(values))
+                kept.regions.append(named(text, values.pop(0), where))
+            if kept.names:
+                kept.lines.append(tuple(values))
             lines.append(text)
         yield _encoded(lines)
 
