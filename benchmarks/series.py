@@ -144,7 +144,7 @@ def main() -> None:
             with table.open() as file:
                 cells = [line[TARGET[name]] for line in csv.DictReader(file)]
             values = [float(cell) if cell not in ("", "NA") else None for cell in cells]
-            fitted = int((0.8 if name == "sunspots" else 0.9) * len(values))
+            fitted = int(0.8 * len(values))
             origins = list(range(fitted, len(values) - horizon + 1, horizon))
             truth = [[values[origin + step] for step in range(horizon)] for origin in origins]
             task = place / "task.json"

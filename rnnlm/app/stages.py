@@ -333,8 +333,10 @@ class Window(PipelineStage):
     def settings(self) -> dict[str, Any]:
         """How the table is cut into windows."""
         found = as_dict(self.corpus.settings(WindowSettings).settings)
-        # As a number where it is one: so it was recorded before there were ranges.
-        return found | {"horizon": int(found["horizon"]) if found["horizon"].isdecimal() else found["horizon"]}
+        # As earlier versions recorded it: a number where it is one, and nothing of what they did not have.
+        found["horizon"] = int(found["horizon"]) if found["horizon"].isdecimal() else found["horizon"]
+        later = ("label", "label_each", "relative")
+        return {name: value for name, value in found.items() if name not in later or value}
 
     def build(self, directory: Path) -> dict[str, Any]:
         """Cut the table."""

@@ -114,8 +114,8 @@ class Architecture:
             and len(self.widths) == len(self.cuts)
             and all(1 <= width <= self.embedding for width in self.widths)
             and (self.read_out == "linear" or (self.read_out == "tanh" and self.projected))
-            and (not self.quantiles or self._learns_quantiles())
             and self._has_a_cell()
+            and (not self.quantiles or self._learns_quantiles())
         )
 
     def _learns_quantiles(self) -> bool:

@@ -13,7 +13,8 @@ from rnnlm.training.journal import REPLAY
 from rnnlm.version import __version__
 from rnnlm.views.graphs import cell_graph, draw_graph, network_graph, recurrence_name
 
-_TASKS = {"language": "predicts the next token", "tag": "labels each word", "classify": "labels each text",
+_TASKS = {"language": "predicts the next token", "tag": "labels each word or row",
+          "classify": "labels each text or sequence",
           "forecast": "forecasts a series"}  # fmt: skip
 
 

@@ -35,8 +35,7 @@ def apply_rules(table: Table, rules: SeriesRules, *, future: bool = False) -> Se
         targets = scaled_targets(table, rules, order)
     numbers = None
     if rules.label is not None:
-        known = not future or table.has(rules.label)
-        numbers = label_numbers(table, rules, order, starts) if known else np.full(table.rows, -1, np.int32)
+        numbers = np.full(table.rows, -1, np.int32) if future else label_numbers(table, rules, order, starts)
     found = find_windows(rules, starts, answers_of(targets, numbers), incomplete, future=future)
     if not len(found.windows):
         raise InputError(f"{table.source}: {found.reason(rules, table.rows)}", "give a longer table")
@@ -52,18 +51,23 @@ def label_numbers(table: Table, rules: SeriesRules, order: RowNumbers, starts: R
     codes = category_codes(table, rules.label, rules.labels)[order].astype(np.int32)
     if rules.label_each:
         return codes
-    given, texts = table.labels(rules.label)
     for first, last in pairwise([*starts.tolist(), table.rows]):
-        own = np.unique(given[order[first:last]])
-        own = own[own >= 0]
+        own = np.unique(codes[first:last])
+        own = own[own != -1]
         if len(own) > 1:
+            names = " and ".join("one unseen in training" if code < 0 else rules.labels[code] for code in own[:2])
             raise InputError(
-                f"{table.source}, row {int(order[first]) + 1:,}: the sequence that begins here has the labels "
-                f"{texts[own[0]]} and {texts[own[1]]}",
+                f"{table.source}, row {int(order[first]) + 1:,}: the sequence that begins here has the labels {names}",
                 "name the column of sequences with --group, or add --label-each",
             )
-        codes[first:last] = codes[first:last].max(initial=-2, where=codes[first:last] != -1) if len(own) else -1
+        codes[first:last] = own[0] if len(own) else -1
     return codes
+
+
+def unseen_labels(numbers: NDArray[np.int32] | None, label: str | None, where: str) -> list[str]:
+    """A line where labels are none of train's, which no network can give."""
+    count = 0 if numbers is None else int((numbers < -1).sum())
+    return [f"{label}: {count:,} rows of {where} have labels that train has not; mix the sequences"] if count else []
 
 
 def answers_of(targets: NDArray[np.float32], numbers: NDArray[np.int32] | None) -> NDArray[np.float32]:
@@ -87,6 +91,15 @@ def sequence_rows(table: Table, group: str | None) -> tuple[RowNumbers, RowNumbe
     appearance = np.argsort(np.argsort(first))[sequence]
     order = np.argsort(appearance, kind="stable")
     return order, np.flatnonzero(np.diff(appearance[order], prepend=-1))
+
+
+def sequence_names(table: Table, series: Series) -> tuple[str, ...]:
+    """The name of the sequence of each window; none where the table is one sequence."""
+    if series.rules.group is None:
+        return ()
+    order, _ = sequence_rows(table, series.rules.group)
+    codes, names = table.labels(series.rules.group)
+    return tuple(names[code] for code in codes[order[np.asarray(series.windows[:, 0])]])
 
 
 def check_time(table: Table, time: str | None, order: RowNumbers, starts: RowNumbers) -> None:
@@ -210,10 +223,11 @@ class FoundWindows:
     def reason(self, rules: SeriesRules, rows: int) -> str:
         """Why there is no window among `rows` rows, for a message."""
         if self.fit == 0:
-            wanted = f"{rules.steps or 1:,} rows and a target {rules.horizon:,} after the last"
-            return f"none of its sequences, of {rows:,} rows in all, has {wanted}"
+            after = "" if rules.label is not None else f" and a target {rules.horizon:,} after the last"
+            return f"none of its sequences, of {rows:,} rows in all, has {rules.steps or 1:,} rows{after}"
+        what = "target" if rules.label is None else "label"
         return (
-            f"of {self.fit:,} windows {self.without_target:,} have no known target and "
+            f"of {self.fit:,} windows {self.without_target:,} have no known {what} and "
             f"{self.with_missing_inputs:,} miss an input"
         )
 
@@ -228,8 +242,8 @@ def find_windows(
 ) -> FoundWindows:
     """The windows of sequences that begin at `starts` (sequences,), from `targets` (rows, K) and `incomplete` (rows,).
 
-    A window and its target lie in one sequence, and the target is known; with `future` neither is required, and a
-    window begins at every row.
+    A window and its target lie in one sequence, and the target is known, or the label of some row; with `future`
+    neither is required, and a window begins at every row. Windows relative to their first row have a target there.
     """
     ends = np.append(starts[1:], len(targets))[: len(starts)]
     horizon = 0 if future else rules.horizon
@@ -246,8 +260,13 @@ def find_windows(
     if rules.missing == "drop":
         before = np.concatenate([[0], np.cumsum(incomplete)])
         missing = before[windows[:, 1]] > before[windows[:, 0]]
+    if rules.relative:  # without the value that the others are relative to there is no input
+        missing |= np.isnan(targets[windows[:, 0]]).any(1)
     unknown = np.zeros(len(windows), np.bool_)
-    if not future:
+    if rules.label_each and not future:
+        answered = np.concatenate([[0], np.cumsum(~np.isnan(targets).all(1))])
+        unknown = answered[windows[:, 1]] == answered[windows[:, 0]]
+    elif not future:
         for each in rules.horizons:
             unknown |= np.isnan(targets[windows[:, 1] - 1 + each]).any(1)
     kept = ~missing & ~unknown

@@ -129,6 +129,9 @@ class SeriesRules:
         """The rules as JSON, the names of inputs and the indices of targets among them included."""
         content = asdict(self)
         content["categories"] = {name: list(labels) for name, labels in self.categories.items()}
+        for name in ("relative", "label", "labels", "label_each"):  # which earlier versions do not have
+            if not content[name]:
+                del content[name]
         plain = {name: list(value) if isinstance(value, tuple) else value for name, value in content.items()}
         return plain | {"inputs": list(self.inputs), "target_inputs": list(self.target_inputs)}
 

@@ -80,6 +80,12 @@ class Series:
         last = np.asarray(self.windows[rows, 1]) - 1
         return self._targets(last, np.ones(len(last), np.bool_), self.sequence_ends(rows))
 
+    def repeated(self) -> RowNumbers:
+        """(N,) how many of a window's first rows are in windows before it, of the same sequence."""
+        starts, ends = self.windows[:, 0], self.windows[:, 1]
+        before = np.maximum.accumulate(np.concatenate([[0], ends[:-1]])) if len(ends) else ends
+        return np.clip(before - starts, 0, ends - starts)  # sequences stand one after the other
+
     def in_units(self, rows: RowNumbers, outputs: Floats) -> Floats:
         """(n, outputs) of the windows `rows` in the data's units, from outputs as `batch` has targets."""
         if self.rules.relative:

@@ -2,7 +2,7 @@
 
 import csv
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -87,8 +87,13 @@ class WindowSettings:
         None, "the columns to forecast, as a,b", _read_by(column_names),
         auto="none; name it, or --label", basic=True,
     )  # fmt: skip
-    label: str | None = setting(None, "a column of labels to learn, one for each --group", auto="none", basic=True)
-    label_each: bool = setting(False, "a label for each row", switch=True, basic=True)
+    label: str | None = setting(
+        None,
+        "a column of labels to learn, one for each --group, or with --label-each for each row",
+        auto="none",
+        basic=True,
+    )
+    label_each: bool = setting(False, "a label for each row")
     steps: int | None = setting(
         None, "rows in a window (T)", at_least(1), auto=f"{STEPS}; the whole sequence where --cut is group", basic=True
     )
@@ -131,13 +136,23 @@ class WindowSettings:
     )  # fmt: skip
     scaling: Scaling = setting("standard", "numbers to mean 0 and deviation 1, or to 0…1, or left alone")
     relative: bool = setting(
-        False, "for trends: the target less its value in a window's first row", switch=True, basic=True
+        False, "for trends: the target less its value in a window's first row"
     )  # fmt: skip
     fractions: str = setting(
         "0.7,0.1,0.2", "fractions of train, valid, test in the order of time; 0 allowed", _read_by(parse_fractions)
     )
     stride: int = setting(1, "rows from the start of a window to the start of the next", at_least(1))
     write: bool = setting(False, "write the windows out, for other programs", record=False)
+
+    @staticmethod
+    def fitting(recorded: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+        """The recorded settings without those of a target where a label is given, and the other way round."""
+        dropped: tuple[str, ...] = ()
+        if given["label"] is not None:
+            dropped = ("target", "horizon", "relative")
+        elif given["target"] is not None:
+            dropped = ("label", "label_each")
+        return {name: value for name, value in recorded.items() if name not in dropped}
 
     def check(self) -> None:
         """A column has one role."""

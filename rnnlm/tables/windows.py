@@ -24,6 +24,7 @@ from rnnlm.tables.apply import (
     sequence_rows,
     unknown_categories,
     unseen,
+    unseen_labels,
 )
 from rnnlm.tables.gaps import in_words, longest_step, with_gaps
 from rnnlm.tables.rules import RowNumbers, SeriesRules
@@ -63,6 +64,11 @@ def window(table: Table, directory: Path, settings: WindowSettings) -> dict[str,
     order, starts = sequence_rows(table, rules.group)
     check_time(table, rules.time, order, starts)
     cut = None if rules.group is None else settings.cut or _cut_of(len(starts), settings)
+    if cut == "time" and rules.task == "classify":
+        raise InputError(
+            f"{len(starts):,} sequences are too few to be split, and one cut in time would be in every split",
+            "give more sequences, or a label for each row with --label-each",
+        )
     if cut == "time" and rules.steps is None:
         rules = replace(rules, steps=settings.steps or STEPS)
     moved, parts = split_rows(table.rows, starts, settings.fractions, cut)
@@ -98,6 +104,7 @@ def window(table: Table, directory: Path, settings: WindowSettings) -> dict[str,
             )
         write_npy(directory / f"{split}.inputs.npy", inputs[part.rows])
         write_npy(directory / f"{split}.targets.npy", targets[part.rows])
+        notices += unseen_labels(own, rules.label, split)
         if own is not None:
             write_npy(directory / f"{split}.labels.npy", own)
         write_npy(directory / f"{split}.windows.npy", found.windows)
@@ -168,6 +175,8 @@ def choose(table: Table, settings: WindowSettings) -> SeriesRules:
                     "name it with --ignore, --group or --categories",
                 )
     named = {*texts, *categories}
+    if settings.relative and not set(targets) <= set(columns) - set(cycles) - {*texts, *categories}:
+        raise UsageError("--relative with a target that is no input", "name it among --inputs, or omit --relative")
     return SeriesRules(
         columns=columns, categories=dict.fromkeys([name for name in columns if name in named], ()),
         cycles={name: cycles[name] for name in columns if name in cycles}, targets=targets, group=group,
@@ -201,7 +210,8 @@ def _counters(table: Table, rules: SeriesRules, train: RowNumbers) -> list[str]:
 def _beyond(table: Table, rules: SeriesRules, train: RowNumbers, later: RowNumbers) -> list[str]:
     """Notices for targets that leave the range of their training rows, where a network does not follow them."""
     found = []
-    for name in () if rules.relative else rules.targets:
+    inputs = zip(rules.targets, rules.target_inputs, strict=True)
+    for name in () if rules.relative else (target for target, column in inputs if column is not None):
         values, known = table.number(name)[later], table.number(name)[train]
         outside = np.mean((values < np.nanmin(known)) | (values > np.nanmax(known))) if len(values) else 0.0
         if outside >= _BEYOND:

@@ -226,7 +226,7 @@ class SeriesData(Data):
 class FrameData(SeriesData):
     """Windows of a table with a label for each of them, or for each row."""
 
-    @property
+    @cached_property
     def _counts(self) -> NDArray[np.int64]:
         return label_counts(self.train, len(self.train.labels))
 

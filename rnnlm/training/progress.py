@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a run stands. `fraction` is done, from 0 to 1; `loss` is the mean cost, in nats or half squared error.
+    """Where a run stands. `fraction` is done, from 0 to 1; `loss` is the mean cost.
 
-    `metric` is the best value on validation so far, `metric_name` its name.
+    That is in nats, half squared error, or pinball loss. `metric` is the best value on validation so far, `metric_name`
+    its name.
     """
 
     step: int

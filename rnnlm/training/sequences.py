@@ -25,7 +25,9 @@ _SIDE_BY_SIDE = 64
 
 
 class SequenceObjective:
-    """−log p of labels, or half the squared error of real values; every sequence starts from the zero state.
+    """−log p of labels, or half the squared error of real values, or their pinball loss summed over quantiles.
+
+    Every sequence starts from the zero state.
 
     With `--bptt N` the graph is cut every N steps, so that gradients flow back no further.
     """

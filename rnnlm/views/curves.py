@@ -26,7 +26,7 @@ def draw_training(
         figure.suptitle(title, fontsize=11, parse_math=False)
         above, rate, norm = figure.subplots(3, 1, sharex=True, height_ratios=(3, 1, 1.4))
         _curve(above, rows, "loss", "training loss", "tab:blue")
-        above.set_ylabel(f"loss, {LOSS_UNITS[task]}")
+        above.set_ylabel(f"loss, {'pinball, all quantiles' if 'pinball' in metric else LOSS_UNITS[task]}")
         valid = [(row["tokens"], row[metric]) for row in rows if metric in row]
         if valid:
             other = above.twinx()

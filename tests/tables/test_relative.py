@@ -1,5 +1,6 @@
 """Windows relative to their first row: a network that does not see the level, and a notice where a series leaves it."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,10 @@ from rnnlm.use.forecasts.evaluate import forecasts
 
 
 def series_of(directory: Path, values: list[float | None], other: list[float], **given: Any) -> Any:
-    """The train split of two targets, one of which is no input, and an input that is no target."""
+    """The train split of two targets, and an input that is no target."""
     directory.mkdir()
     known = [float("nan") if value is None else value for value in values]
-    every = {"target": "x,y", "inputs": "x,other", "steps": 4, "horizon": "1-2", "relative": True, **given}
+    every = {"target": "x,y", "inputs": "x,other,y", "steps": 4, "horizon": "1-2", "relative": True, **given}
     window(table(x=known, y=[2.0 * n for n in range(len(values))], other=other), directory, WindowSettings(**every))
     return open_series(directory, "train")
 
@@ -33,7 +34,7 @@ def test_a_shift_of_the_series_shifts_the_forecast_and_nothing_else(tmp_path: Pa
     other = draws.normal(size=80).tolist()
     shifted = [None if each is None else each + 1000.0 for each in values]
     plain, moved = (series_of(tmp_path / name, each, other) for name, each in (("a", values), ("b", shifted)))
-    a = Architecture("lstm", 0, 0, 6, 1, False, task="forecast", features=2, labels=4, direct=True)
+    a = Architecture("lstm", 0, 0, 6, 1, False, task="forecast", features=3, labels=4, direct=True)
     network = Network(a, torch.Generator().manual_seed(1)).eval()
     before, after = (forecasts(network, each, 7) for each in (plain, moved))
     assert after[:, [0, 2]] - before[:, [0, 2]] == pytest.approx(1000.0, abs=2e-2)
@@ -45,7 +46,23 @@ def test_a_shift_of_the_series_shifts_the_forecast_and_nothing_else(tmp_path: Pa
     every = plain.in_units(np.arange(5), targets[lengths - 1, np.arange(5)])
     assert every == pytest.approx(plain.truth()[:5], abs=1e-5, nan_ok=True)
     absolute = series_of(tmp_path / "c", values, other, relative=False)
-    assert (absolute.truth() == plain.truth())[~np.isnan(plain.truth())].all()
+    kept = [n for n, start in enumerate(absolute.windows[:, 0].tolist()) if start not in (3, 30)]
+    assert len(plain) == len(kept) == len(absolute) - 2  # a window without a value in its first row has no level
+    assert absolute.truth()[kept] == pytest.approx(plain.truth(), abs=1e-9, nan_ok=True)
+
+
+def test_a_target_that_is_no_input_has_no_level(run: Any, tmp_path: Path) -> None:
+    needs("tables")
+    (tmp_path / "t.csv").write_text("x,z\n" + "".join(f"{n},{n % 5}\n" for n in range(100)))
+    for flags in (("--inputs", "z"), ("--horizon", "0")):
+        ended = run("window", tmp_path / "t.csv", "--out", tmp_path / "w", "--target", "x", "--relative", *flags)
+        assert (ended.code, "--relative with a target that is no input" in ended.err) == (2, True)
+        plain = run("window", tmp_path / "t.csv", "--out", tmp_path / "w", "--target", "x", *flags).ok()
+        assert "--relative" not in plain.err
+    run("window", tmp_path / "t.csv", "--out", tmp_path / "v", "--target", "x", "--relative", "--steps", "4").ok()
+    assert json.loads((tmp_path / "v" / "window" / "series.json").read_text())["relative"] is True
+    run("window", tmp_path / "v", "--no-relative").ok()
+    assert "relative" not in json.loads((tmp_path / "v" / "window" / "series.json").read_text())
 
 
 def test_a_trend_is_followed_beyond_the_training_range_and_said_where_it_is_not(tmp_path: Path, run: Any) -> None:

@@ -126,7 +126,11 @@ def test_each_row_is_tagged(table: Path, run: Any, tmp_path: Path) -> None:
     run("window", table, "--out", steps, *flags, "--steps", "4").ok()
     run("train", steps, "--hidden", "8", "--steps", "20").ok()
     some = run("predict", steps, table).ok().out.splitlines()
-    assert len(some) == len(lines)
+    assert [row.split("\t")[:2] for row in some] == [row[:2] for row in rows]
+    told = run("evaluate", steps, "--text", table, "--json").ok().json
+    assert told["predictions"] == len(lines)
+    right = sum(row.split("\t")[2] == line.split(",")[2] for row, line in zip(some, lines, strict=True)) / len(lines)
+    assert told["accuracy"] == pytest.approx(right, abs=0.02)  # --balance
 
 
 def test_linear_labels_are_those_of_least_squares(table: Path, run: Any, tmp_path: Path) -> None:
@@ -150,7 +154,12 @@ def test_linear_labels_are_those_of_least_squares(table: Path, run: Any, tmp_pat
 @pytest.mark.parametrize(
     ("text", "flags", "says"),
     [
-        ("g,x,y\n" + "a,1,u\na,2,v\n" * 9, ("--group", "g", "--label", "y"), "has the labels u and v"),
+        (
+            "g,x,y\n" + "".join(f"{n},1,u\n{n},2,v\n" for n in range(20)),
+            ("--group", "g", "--label", "y"),
+            "labels u and v",
+        ),
+        ("g,x,y\n" + "a,1,u\nb,2,v\n" * 9, ("--group", "g", "--label", "y"), "one cut in time would be in every split"),
         ("g,x,y\n" + "a,1,u\nb,2,u\nc,1,u\nd,1,u\n" * 9, ("--label", "y", "--label-each"), "has 1 labels"),
         ("g,x,y\n" + "a,1,u\nb,2,v\n" * 9, ("--label", "nothing"), "nothing"),
     ],
@@ -186,17 +195,52 @@ def test_a_label_may_stand_in_one_row_and_unseen_ones_are_wrong(run: Any, tmp_pa
         label = "new" if n > 55 else "up" if n % 2 else "down"
         rows += [f"{n},{step * (1 if n % 2 else -1)},{label if step == 2 else ''}" for step in range(4)]
     (tmp_path / "t.csv").write_text("g,x,y\n" + "".join(f"{row}\n" for row in rows))
-    run("window", tmp_path / "t.csv", "--out", tmp_path / "w", "--group", "g", "--label", "y").ok()
+    cut = run("window", tmp_path / "t.csv", "--out", tmp_path / "w", "--group", "g", "--label", "y").ok()
+    assert "y: 16 rows of test have labels that train has not" in cut.err
     test = open_series(tmp_path / "w" / "window", "test")
     assert test.labels == ("down", "up")
     assert test.batch(np.arange(len(test)))[1].tolist() == [0, 1] * 4 + [-2] * 4
     run("train", tmp_path / "w", "--hidden", "8", "--steps", "60").ok()
     told = run("evaluate", tmp_path / "w", "--json").ok().json
     assert (told["unseen"], told["accuracy"]) == (4, 8 / 12)
+    again = run("evaluate", tmp_path / "w", "--text", tmp_path / "t.csv", "--json").ok()
+    assert "16 rows of" in again.err and "labels that train has not" in again.err
+    rows[0] = "0,0,up"  # which predict does not read
+    (tmp_path / "torn.csv").write_text("g,x,y\n" + "".join(f"{row}\n" for row in rows))
+    assert run("evaluate", tmp_path / "w", "--text", tmp_path / "torn.csv").code == 3
+    assert len(run("predict", tmp_path / "w", tmp_path / "torn.csv").ok().out.splitlines()) == 60
     unlabelled = tmp_path / "u.csv"
     unlabelled.write_text("g,x\n" + "".join(f"a,{step}\n" for step in range(4)))
     assert run("predict", tmp_path / "w", unlabelled).ok().out.startswith("a\tup\t")
     assert run("predict", tmp_path / "w", unlabelled, "--future").code == 2
+
+
+def test_written_windows_have_their_labels(table: Path, run: Any, tmp_path: Path) -> None:
+    needs("tables")
+    for name, flags in (("digit", ("--ignore", "phone")), ("phone", ("--label-each", "--ignore", "digit"))):
+        work = tmp_path / name
+        run("window", table, "--out", work, "--group", "utterance", "--label", name, "--write", *flags).ok()
+        train = open_series(work / "window", "train")
+        windows, labels = (np.load(work / f"windows-train{part}.npy") for part in ("", ".labels"))
+        assert labels.shape == (len(train),) if name == "digit" else windows.shape[:2]
+        assert labels.dtype == np.int32
+        _, targets, _ = train.batch(np.arange(3))
+        assert (labels[:3] == targets).all() if name == "digit" else (labels[:3, : len(targets)] == targets.T).all()
+
+
+def test_rows_without_a_label_and_other_roles(run: Any, tmp_path: Path) -> None:
+    needs("tables")
+    rows = [f"{n},{step},{'' if step == 3 else 'uv'[step % 2]},{step}" for n in range(20) for step in range(4)]
+    (tmp_path / "t.csv").write_text("g,x,y,z\n" + "".join(f"{row}\n" for row in rows))
+    work, flags = tmp_path / "w", ("--group", "g")
+    run("window", tmp_path / "t.csv", "--out", work, *flags, "--label", "y", "--label-each", "--ignore", "z").ok()
+    assert len(open_series(work / "window", "train")) == 14  # only the last rows have no label
+    run("train", work, "--hidden", "4", "--steps", "5", "--name", "old").ok()
+    run("window", work, "--target", "z", "--horizon", "1").ok()  # in place of the label
+    assert open_series(work / "window", "train").rules.task == "forecast"
+    run("window", work, "--label", "y", "--label-each", "--inputs", "z").ok()
+    ended = run("evaluate", work, "--model", "old", "--text", tmp_path / "t.csv", "--baseline")
+    assert (ended.code, "--baseline without the windows of training" in ended.err) == (2, True)
 
 
 def test_damaged_labels_are_found(run: Any, tmp_path: Path, table: Path) -> None:

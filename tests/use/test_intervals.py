@@ -44,7 +44,7 @@ def test_too_few_windows_have_no_interval() -> None:
 
 def test_unknown_values_do_not_count() -> None:
     truth = np.array([[0.5], [2.0], [np.nan]])
-    told = Interval(-np.ones((3, 1)), np.ones((3, 1)), 0.9, "errors").described(np.zeros((3, 1)), truth)
+    told = Interval(-np.ones((3, 1)), np.ones((3, 1)), (0.05, 0.95), "errors").described(np.zeros((3, 1)), truth)
     assert (told["coverage"], told["half_width"], told["width"]) == ([0.5], [1.0], [2.0])
     losses = [0.05 * 1.5 + 0.5 * 0.5 + 0.05 * 0.5, 0.05 * 3 + 0.5 * 2 + 0.95 * 1]
     assert told["pinball"] == pytest.approx([np.mean(losses) / 3])

@@ -14,6 +14,7 @@ from rnnlm.model.architecture import Architecture
 from rnnlm.model.network import Network
 from rnnlm.model.outputs.loss import linear_pinball
 from rnnlm.model.quantiles import by_quantile, median, pinball
+from rnnlm.use.forecasts.interval import Interval
 
 QUANTILES = (0.1, 0.5, 0.9)
 GIVEN: dict[str, Any] = {
@@ -103,6 +104,17 @@ def test_an_interval_is_learned_that_is_wider_where_noise_is_larger(table: Path,
     assert "interval" in (tmp_path / "plot.svg").read_text()
     run("report", work, "--out", tmp_path / "page.html").ok()
     assert "Interval of 80% by learned quantiles" in (tmp_path / "page.html").read_text("utf-8")
+
+
+def test_the_pinball_loss_of_an_interval_is_at_its_own_quantiles() -> None:
+    truth = np.random.default_rng(1).normal(size=(4000, 1))
+    for low, high in ((0.5, 0.9), (0.1, 0.95), (0.1, 0.9)):
+        ends = [np.full((4000, 1), np.quantile(truth, q)) for q in (low, high)]
+        told = Interval(*ends, (low, high), "made").described(np.zeros((4000, 1)), truth)
+        levels = zip((low, 0.5, high), (ends[0], 0 * truth, ends[1]), strict=True)
+        slow = np.mean([np.maximum(q * (truth - made), (q - 1) * (truth - made)).mean() for q, made in levels])
+        assert told["pinball"] == pytest.approx([slow])
+        assert told["coverage"] == pytest.approx([high - low], abs=1e-3)
 
 
 @pytest.mark.parametrize("given", ["0.1,0.9", "0.5", "0.9,0.5,0.1", "0,0.5,0.9", "a", "0.1 0.5"])

@@ -33,6 +33,8 @@ def evaluate_labelled(request: Request, found: FoundModel, network: Network) -> 
             found, given.split, given.text, Path(directory), field=given.field, label=given.label,
             decoding=decoding(request, screen),
         )  # fmt: skip
+        for notice in chosen.notices:
+            screen.notice(notice)
         if not chosen.same_split:
             screen.notice(f"{model.name} was trained on another split: it may have been trained on these texts")
         offsets = prior_offsets(model.label_counts, given.balance)

@@ -15,7 +15,7 @@ from rnnlm.model.finding import FoundModel
 from rnnlm.model.network import Network
 from rnnlm.model.prediction import predictions
 from rnnlm.model.quantiles import by_quantile, median
-from rnnlm.tables.apply import apply_rules, unseen
+from rnnlm.tables.apply import apply_rules, unseen, unseen_labels
 from rnnlm.tables.rules import SeriesRules
 from rnnlm.tables.series import Series, open_series
 from rnnlm.tables.source import read_table, table_digest
@@ -56,8 +56,8 @@ def choose_windows(found: FoundModel, split: str | None, table: str | None) -> C
         train = train if train.rules == rules else None
     if table is not None:
         path, read = Path(table), read_table(Path(table))
-        notices = tuple(unseen(read, rules))
         series = apply_rules(read, rules)
+        notices = (*unseen(read, rules), *unseen_labels(series.numbers, rules.label, table))
         times = forecast_times(read, series, 0)
         return ChosenWindows(series, table, table_digest(path), None, train, notices=notices, times=times)
     if workspace is None or train is None:

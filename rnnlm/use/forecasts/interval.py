@@ -23,15 +23,20 @@ SHARE = 0.9
 
 @dataclass(frozen=True)
 class Interval:
-    """The ends `lower` and `upper` (N, outputs) of forecasts, between which a `share` of values is expected.
+    """The ends `lower` and `upper` (N, outputs) of forecasts, and the quantiles that they are meant to be.
 
     `origin` says for a person what they are by.
     """
 
     lower: Floats
     upper: Floats
-    share: float
+    quantiles: tuple[float, float]
     origin: str
+
+    @property
+    def share(self) -> float:
+        """The fraction of values that is expected between the ends."""
+        return round(self.quantiles[1] - self.quantiles[0], 6)
 
     def described(self, forecast: Floats, truth: Floats) -> dict[str, Any]:
         """The interval as JSON, a number per output; true values (N, outputs) are NaN where unknown.
@@ -42,7 +47,7 @@ class Interval:
         known = ~np.isnan(truth)
         inside = (self.lower <= truth) & (truth <= self.upper) & known
         losses = []
-        for quantile, made in (((1 - self.share) / 2, self.lower), (0.5, forecast), ((1 + self.share) / 2, self.upper)):
+        for quantile, made in zip((0.5, *self.quantiles), (forecast, self.lower, self.upper), strict=True):
             over = truth - made
             losses.append(np.nanmean(np.maximum(quantile * over, (quantile - 1) * over), 0))
         width = (self.upper - self.lower).mean(0)
@@ -62,8 +67,8 @@ def interval_of(
     """
     quantiles = network.architecture.quantiles
     if quantiles:
-        share = round(quantiles[-1] - quantiles[0], 6)
-        return Interval(*forecast_ends(network, series, batch_size), share, "learned quantiles")
+        ends = forecast_ends(network, series, batch_size)
+        return Interval(*ends, (quantiles[0], quantiles[-1]), "learned quantiles")
     try:
         valid = choose_windows(found, "valid", None).series
     except (InputError, UsageError):
@@ -71,7 +76,8 @@ def interval_of(
     half = half_width(forecasts(network, valid, batch_size), valid.truth())
     if half is None:
         return None
-    return Interval(forecast - half, forecast + half, SHARE, f"the errors of {len(valid):,} windows of valid")
+    levels = (1 - SHARE) / 2, (1 + SHARE) / 2
+    return Interval(forecast - half, forecast + half, levels, f"the errors of {len(valid):,} windows of valid")
 
 
 def half_width(forecast: Floats, truth: Floats, share: float = SHARE) -> Floats | None:

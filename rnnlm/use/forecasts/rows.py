@@ -12,9 +12,8 @@ from rnnlm.arrays import Floats
 from rnnlm.errors import InputError
 from rnnlm.model.finding import FoundModel
 from rnnlm.model.network import Network
-from rnnlm.tables.apply import apply_rules, sequence_rows
+from rnnlm.tables.apply import apply_rules, sequence_names, sequence_rows
 from rnnlm.tables.rules import SeriesRules
-from rnnlm.tables.series import Series
 from rnnlm.tables.table import Table
 from rnnlm.use.forecasts.evaluate import forecast_times, forecasts, usual_step
 from rnnlm.use.forecasts.interval import interval_of
@@ -84,7 +83,7 @@ def forecast_table(
         raise InputError(f"{name} contains every value that could be forecast", "use --all to forecast them anyway")
     rows = series.windows[:, 1] - series.sequence_starts(np.arange(len(series)))
     times = forecast_times(table, series, 0)
-    return TableForecast(rules, forecast, truth, tuple(map(int, rows)), _groups(table, series), times)
+    return TableForecast(rules, forecast, truth, tuple(map(int, rows)), sequence_names(table, series), times)
 
 
 @dataclass(frozen=True)
@@ -134,7 +133,7 @@ def forecast_future(found: FoundModel, network: Network, rules: SeriesRules, tab
     InputError for a table that is too short. Dates go on by the usual step of their series.
     """
     series = apply_rules(table, rules, future=True)
-    groups, (order, starts) = _groups(table, series), sequence_rows(table, rules.group)
+    groups, (order, starts) = sequence_names(table, series), sequence_rows(table, rules.group)
     last = {groups[window] if groups else None: window for window in range(len(series))}
     ends = replace(series, windows=np.asarray(series.windows)[list(last.values())])
     forecast = forecasts(network, ends, batch_size)
@@ -157,12 +156,3 @@ def forecast_future(found: FoundModel, network: Network, rules: SeriesRules, tab
             lower, upper = of_ends or (None, None)
             rows.append(FutureRow(group, when, horizon, values, lower, upper))
     return Future(rules, timed, tuple(rows))
-
-
-def _groups(table: Table, series: Series) -> tuple[str, ...]:
-    """The name of the sequence of each window; none where the table is one sequence."""
-    if series.rules.group is None:
-        return ()
-    order, _ = sequence_rows(table, series.rules.group)
-    codes, names = table.labels(series.rules.group)
-    return tuple(names[code] for code in codes[order[series.windows[:, 0]]])

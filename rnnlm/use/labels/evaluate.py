@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from rnnlm.artifacts import sha256_file
 from rnnlm.corpus.decoding import Decoding
-from rnnlm.corpus.labels.labelled import UNSEEN, encode_labelled, encode_split
+from rnnlm.corpus.labels.labelled import NO_LABEL, UNSEEN, encode_labelled, encode_split
 from rnnlm.corpus.labels.raw import labels_file
 from rnnlm.corpus.sequences import LabelledSequences
 from rnnlm.corpus.settings import FIELD, LABEL, check_columns
@@ -18,7 +18,7 @@ from rnnlm.model.finding import FoundModel
 from rnnlm.model.likelihood import perplexity
 from rnnlm.model.network import Network
 from rnnlm.model.prediction import label_nats, predictions
-from rnnlm.tables.series import Series, open_series
+from rnnlm.tables.series import Series
 from rnnlm.use.forecasts.evaluate import choose_windows
 from rnnlm.use.labels.frames import LinearLabels
 from rnnlm.use.labels.metrics import Confusion
@@ -31,13 +31,19 @@ BASELINES = {"naive_bayes": "naive Bayes, 1 to 4 characters", "linear": "linear,
 
 @dataclass(frozen=True)
 class ChosenLabels:
-    """A labeled text or table, its name, its `split` if it is one; not `same_split` where training had another."""
+    """A labeled text or table, its name, its `split` if it is one; not `same_split` where training had another.
+
+    `train` are the windows of a table that the model was trained on, where they are at hand; `notices` are lines about
+    labels that it does not know.
+    """
 
     data: LabelledSequences
     name: str
     split: str | None
     digests: dict[str, str]
     same_split: bool = True
+    train: Series | None = None
+    notices: tuple[str, ...] = ()
 
 
 def choose_labelled(
@@ -58,7 +64,10 @@ def choose_labelled(
     per_token = model.task == "tag"
     if model.text is None:
         windows = choose_windows(found, split, text)
-        return ChosenLabels(windows.series, windows.name, windows.split, {"table_sha256": windows.table_sha256})
+        digests = {"table_sha256": windows.table_sha256}
+        return ChosenLabels(
+            windows.series, windows.name, windows.split, digests, train=windows.train, notices=windows.notices
+        )
     if text is not None:
         check_columns(field, label, tags=per_token)
         data = encode_labelled(
@@ -109,13 +118,16 @@ def evaluate_labels(
     `forced` feeds the previous true label back to a network that otherwise feeds back its own output.
     """
     confusion, nats = Confusion(data.labels), 0.0
+    again = data.repeated() if isinstance(data, Series) and data.per_token else None
     spans = SpanCounts(data.labels) if data.per_token and are_span_tags(data.labels) else None
     for piece in predictions(model, data, batch_size, forced=forced):
-        found = (piece.outputs + offsets).argmax(-1)
-        confusion.add(piece.targets, found)
+        found, targets = (piece.outputs + offsets).argmax(-1), piece.targets
+        if again is not None:  # a row counts once
+            targets = np.where(np.arange(len(targets))[:, None] < again[piece.rows], NO_LABEL, targets)
+        confusion.add(targets, found)
         if spans is not None:
-            spans.add(piece.targets, found)
-        nats += float(label_nats(piece.outputs, piece.targets).sum())
+            spans.add(targets, found)
+        nats += float(label_nats(piece.outputs, targets).sum())
     return LabelEvaluation(confusion, nats, spans)
 
 
@@ -127,13 +139,12 @@ def check_baseline(found: FoundModel, text: str | None) -> None:
 
 
 def baseline_labels(found: FoundModel, chosen: ChosenLabels) -> tuple[str, Confusion]:
-    """Which of the `BASELINES` it is, learned from the same training split, and its counts."""
-    assert found.workspace is not None
+    """Which of the `BASELINES` it is, learned from the same training split, and its counts; UsageError without it."""
     if isinstance(chosen.data, Series):
-        with found.workspace.opening("window") as directory:
-            train = open_series(directory, "train")
-        return "linear", LinearLabels.fit(train).confusion(chosen.data)
-    assert chosen.split is not None
+        if chosen.train is None:
+            raise UsageError("--baseline without the windows of training", "name the workspace that still has them")
+        return "linear", LinearLabels.fit(chosen.train).confusion(chosen.data)
+    assert found.workspace is not None and chosen.split is not None
     with found.workspace.opening("raw") as raw:
         return "naive_bayes", naive_bayes_confusion(raw, chosen.split, found.model.labels)
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from rnnlm.arrays import Floats
 from rnnlm.model.network import Network
 from rnnlm.model.prediction import predictions
-from rnnlm.tables.apply import apply_rules, sequence_rows
+from rnnlm.tables.apply import apply_rules, sequence_names, sequence_rows
 from rnnlm.tables.rules import SeriesRules
 from rnnlm.tables.series import Series
 from rnnlm.tables.table import Table
@@ -22,7 +22,10 @@ _RIDGE = 1e-3  # of the variance
 
 @dataclass(frozen=True)
 class LabelledRow:
-    """The most likely labels of a sequence, of `group` if it has a name, best first, or of its row from 1."""
+    """The most likely labels, best first, of a row, counted from 1 in its sequence, or of the sequence up to it.
+
+    `group` is the name of the sequence, if it has one; `row` is None where the whole sequence was read.
+    """
 
     group: str | None
     row: int | None
@@ -34,40 +37,28 @@ def label_table(
 ) -> Iterator[LabelledRow]:
     """The `k` labels with the largest log p + `offsets` (labels,) of each window, or of each row of the table.
 
-    A row that is in several windows has the labels of the one that it ends, with the most rows before it. InputError
-    for a table without the columns, or too short.
+    A row that is in several windows has the labels of the first that holds it. InputError for a table without the
+    columns, or too short.
     """
     series = apply_rules(table, rules, future=True)
-    names, first = _names(table, series), series.sequence_starts(np.arange(len(series)))
+    _, starts = sequence_rows(table, rules.group)
+    names, again, ends = sequence_names(table, series), series.repeated(), np.asarray(series.windows[:, 1])
+    begins = starts[np.searchsorted(starts, series.windows[:, 0], "right") - 1]
     found: dict[int, list[tuple[int | None, tuple[LabelChoice, ...]]]] = {}
     for piece in predictions(network, series, batch_size):
         for column, window in enumerate(piece.rows.tolist()):
-            rows, each = range(1), piece.outputs[None]
+            first, end = int(series.windows[window, 0] - begins[window]), int(ends[window] - begins[window])
             if rules.label_each:
-                whole = window == 0 or first[window] != first[window - 1]
-                length, each = int(piece.lengths[column]), piece.outputs
-                rows = range(0 if whole else length - 1, length)
-            start = int(series.windows[window, 0] - first[window])
-            found[window] = [
-                (
-                    start + row + 1 if rules.label_each else None,
-                    best_choices(each[row, column], offsets, rules.labels, k),
-                )
-                for row in rows
-            ]
+                found[window] = [
+                    (first + row + 1, best_choices(piece.outputs[row, column], offsets, rules.labels, k))
+                    for row in range(int(again[window]), end - first)
+                ]
+            else:
+                number = None if rules.steps is None else end
+                found[window] = [(number, best_choices(piece.outputs[column], offsets, rules.labels, k))]
     for window in range(len(series)):
         for number, choices in found[window]:
             yield LabelledRow(names[window] if names else None, number, choices)
-
-
-def _names(table: Table, series: Series) -> list[str]:
-    """The name of the sequence of each window; none where the table is one sequence."""
-    group = series.rules.group
-    if group is None:
-        return []
-    order, _ = sequence_rows(table, group)
-    codes, names = table.labels(group)
-    return [names[code] for code in codes[order[np.asarray(series.windows[:, 0])]]]
 
 
 @dataclass(frozen=True)
@@ -100,10 +91,12 @@ class LinearLabels:
 
 def _frames(data: Series, *, unseen: bool = False) -> Iterator[tuple[Floats, NDArray[np.int64]]]:
     """(n, F) frames with a label, or means of sequences, and its number (n,); `unseen` ones only on request."""
+    again = data.repeated()
     for start in range(0, len(data), _AT_ONCE):
         inputs, targets, lengths = data.batch(np.arange(start, min(start + _AT_ONCE, len(data))))
         if data.per_token:
-            inside = np.arange(len(inputs))[:, None] < lengths
+            steps = np.arange(len(inputs))[:, None]
+            inside = (steps < lengths) & (steps >= again[start : start + len(lengths)])
             frames, truth = inputs[inside], targets[inside]
         else:
             frames, truth = inputs.sum(0) / lengths[:, None], targets
