@@ -26,6 +26,9 @@ def apply_rules(table: Table, rules: SeriesRules, *, future: bool = False) -> Se
     """
     order, starts = sequence_rows(table, rules.group)
     check_time(table, rules.time, order, starts)
+    numbers = None
+    if rules.label is not None:
+        numbers = np.full(table.rows, -1, np.int32) if future else label_numbers(table, rules, order, starts)
     if rules.gap is not None and rules.time is not None and table.has(rules.time):
         starts = with_gaps(table.moment(rules.time)[order], starts, rules.gap)
     inputs, incomplete = scaled_inputs(table, rules, order, starts)
@@ -33,9 +36,6 @@ def apply_rules(table: Table, rules: SeriesRules, *, future: bool = False) -> Se
         targets = np.full((table.rows, len(rules.targets)), np.nan, np.float32)
     else:
         targets = scaled_targets(table, rules, order)
-    numbers = None
-    if rules.label is not None:
-        numbers = np.full(table.rows, -1, np.int32) if future else label_numbers(table, rules, order, starts)
     found = find_windows(rules, starts, answers_of(targets, numbers), incomplete, future=future)
     if not len(found.windows):
         raise InputError(f"{table.source}: {found.reason(rules, table.rows)}", "give a longer table")

@@ -66,8 +66,8 @@ def window(table: Table, directory: Path, settings: WindowSettings) -> dict[str,
     cut = None if rules.group is None else settings.cut or _cut_of(len(starts), settings)
     if cut == "time" and rules.task == "classify":
         raise InputError(
-            f"{len(starts):,} sequences are too few to be split, and one cut in time would be in every split",
-            "give more sequences, or a label for each row with --label-each",
+            f"--label for {len(starts):,} sequences: cut in time, each of them would be in every split",
+            "use --cut group with more sequences, or a label for each row with --label-each",
         )
     if cut == "time" and rules.steps is None:
         rules = replace(rules, steps=settings.steps or STEPS)

@@ -159,7 +159,11 @@ def test_linear_labels_are_those_of_least_squares(table: Path, run: Any, tmp_pat
             ("--group", "g", "--label", "y"),
             "labels u and v",
         ),
-        ("g,x,y\n" + "a,1,u\nb,2,v\n" * 9, ("--group", "g", "--label", "y"), "one cut in time would be in every split"),
+        (
+            "g,x,y\n" + "a,1,u\nb,2,v\n" * 9,
+            ("--group", "g", "--label", "y"),
+            "cut in time, each of them would be in every split",
+        ),
         ("g,x,y\n" + "a,1,u\nb,2,u\nc,1,u\nd,1,u\n" * 9, ("--label", "y", "--label-each"), "has 1 labels"),
         ("g,x,y\n" + "a,1,u\nb,2,v\n" * 9, ("--label", "nothing"), "nothing"),
     ],
