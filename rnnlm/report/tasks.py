@@ -11,12 +11,14 @@ from rnnlm.model.prediction import predictions
 from rnnlm.report.parts import Part, Picture, Section, Table
 from rnnlm.report.pictures import draw_confusion, svg
 from rnnlm.report.subject import Subject
+from rnnlm.tables.series import Series
 from rnnlm.use.forecasts.baselines import SEASON
 from rnnlm.use.forecasts.evaluate import choose_windows, over_horizons
 from rnnlm.use.forecasts.paths import by_rows_ahead, last_paths
 from rnnlm.use.forecasts.report import measure
 from rnnlm.use.generation.prompt import text_of
-from rnnlm.use.labels.evaluate import choose_labelled, evaluate_labels
+from rnnlm.use.labels.evaluate import BASELINES, choose_labelled, evaluate_labels
+from rnnlm.use.labels.frames import LinearLabels
 from rnnlm.use.labels.predict import prior_offsets
 from rnnlm.views.charts import draw_forecast
 
@@ -35,12 +37,15 @@ def labels(subject: Subject, network: Network) -> list[Section]:
     report = found.report()
     each, whole = ("words", "texts") if isinstance(chosen.data, LabelledText) else ("rows", "sequences")
     what = each if chosen.data.per_token else whole
-    total = Table(
-        f"On {chosen.name}", ("metric", "value"),
-        [("accuracy", f"{report['accuracy']:.2%}"), ("macro F1", f"{report['macro_f1']:.4f}"),
-         ("nats per label", "-" if report["nats_per_label"] is None else f"{report['nats_per_label']:.4f}"),
-         (f"{what} labeled", f"{report['predictions']:,}"), ("of a label unseen in training", f"{report['unseen']:,}")],
-    )  # fmt: skip
+    metrics = [
+        ("accuracy", f"{report['accuracy']:.2%}"), ("macro F1", f"{report['macro_f1']:.4f}"),
+        ("nats per label", "-" if report["nats_per_label"] is None else f"{report['nats_per_label']:.4f}"),
+        (f"{what} labeled", f"{report['predictions']:,}"), ("of a label unseen in training", f"{report['unseen']:,}"),
+    ]  # fmt: skip
+    if isinstance(chosen.data, Series) and chosen.train is not None:
+        simple = LinearLabels.fit(chosen.train).confusion(chosen.data)
+        metrics.append((f"accuracy, {BASELINES['linear']}", f"{simple.accuracy:.2%}"))
+    total = Table(f"On {chosen.name}", ("metric", "value"), metrics)
     scores = [
         (each.label, f"{each.precision:.3f}", f"{each.recall:.3f}", f"{each.f1:.3f}", f"{each.support:,}")
         for each in found.confusion.per_label()

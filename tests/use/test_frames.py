@@ -105,7 +105,9 @@ def test_a_sequence_is_classified(table: Path, run: Any, tmp_path: Path) -> None
     page = run("report", work, "--out", tmp_path / "page.html")
     needs("plots")
     page.ok()
-    assert "rnnlm window TABLE" in (tmp_path / "page.html").read_text("utf-8")
+    content = (tmp_path / "page.html").read_text("utf-8")
+    assert "rnnlm window TABLE" in content
+    assert f"{told['linear']['accuracy']:.2%}" in content
 
 
 def test_each_row_is_tagged(table: Path, run: Any, tmp_path: Path) -> None:
