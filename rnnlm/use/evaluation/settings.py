@@ -16,7 +16,7 @@ class EvaluateSettings(TextSettings):
     label: str = setting(LABEL, "column or field of the label", record=False)
     balance: float = setting(BALANCE, BALANCE_HELP, between(0, 1), record=False)
     baseline: bool = setting(
-        False, "for a model of labeled texts: also evaluate naive Bayes over characters", record=False, switch=True
+        False, "for labels: also naive Bayes over characters, or a linear classifier of rows", record=False, switch=True
     )
     season: int = setting(24, "rows of a season, for the seasonal baseline of a forecast", at_least(1), record=False)
     plot: str | None = setting(
