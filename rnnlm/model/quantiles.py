@@ -22,7 +22,11 @@ def median(architecture: Architecture, outputs: Floats) -> Floats:
 
 
 def pinball(architecture: Architecture, outputs: Floats, truth: Floats) -> Floats:
-    """(n, K) the mean of max(q e, (q − 1) e), e = y − forecast, over the quantiles q; NaN where y (n, K) is."""
-    over = truth[:, None] - by_quantile(architecture, outputs)
+    """(n, K) the mean loss over the quantiles; NaN where the true value (n, K) is."""
     q = np.array(architecture.quantiles)[:, None]
-    return np.asarray(np.maximum(q * over, (q - 1) * over).mean(1))
+    return np.asarray(quantile_loss(q, truth[:, None] - by_quantile(architecture, outputs)).mean(1))
+
+
+def quantile_loss(q: Floats | float, over: Floats) -> Floats:
+    """max(q e, (q − 1) e) of true values that are `over` a forecast of their quantile q by e."""
+    return np.asarray(np.maximum(q * over, (q - 1) * over))

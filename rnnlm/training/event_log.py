@@ -1,16 +1,18 @@
 """The lines of `metrics.jsonl` as events that TensorBoard shows, written while a run goes on."""
 
+import contextlib
 import json
 import time
 from pathlib import Path
 from types import TracebackType
 
-from rnnlm.errors import InputError
+from rnnlm.artifacts import storage_error
+from rnnlm.errors import InputError, StorageError
 from rnnlm.training.metrics import METRICS
 from rnnlm.training.progress import Observer, Progress
 
 _BETWEEN = 2.0  # seconds between looks at the log
-_NAMES = "events.out.tfevents.*"
+_NAME = "events.out.tfevents."
 
 
 def check_event_log() -> None:
@@ -25,16 +27,22 @@ class EventLog:
     """An observer that passes everything on, and writes the log of the run in `directory` into `target` as events.
 
     Every line that the log has is written once: the events of an earlier part of the run are written anew, since
-    a run that continues from a checkpoint drops the lines after it.
+    a run that continues from a checkpoint drops the lines after it. StorageError where they cannot be written.
     """
 
     def __init__(self, observer: Observer, directory: Path, target: Path) -> None:
-        from tensorboardX import SummaryWriter  # noqa: PLC0415
+        # Not SummaryWriter, whose thread ends without a word on a full disk, after which its queue waits forever.
+        from tensorboardX.event_file_writer import EventsWriter  # noqa: PLC0415
 
-        self._observer, self._log = observer, directory / METRICS
-        for path in target.glob(_NAMES):
-            path.unlink()
-        self._writer, self._read, self._looked_at = SummaryWriter(str(target)), 0, 0.0
+        self._observer, self._log, self._target = observer, directory / METRICS, target
+        self._read, self._looked_at = 0, 0.0
+        try:
+            target.mkdir(parents=True, exist_ok=True)
+            for path in target.glob(f"{_NAME}*"):
+                path.unlink()
+            self._writer = EventsWriter(str(target / "events"))
+        except OSError as error:
+            raise storage_error(error, target) from error
 
     def progress(self, progress: Progress) -> None:
         """Passed on; new lines of the log become events."""
@@ -51,19 +59,26 @@ class EventLog:
         return self._observer.stop_signal()
 
     def _update(self) -> None:
+        from tensorboardX.proto.event_pb2 import Event  # noqa: PLC0415
+        from tensorboardX.proto.summary_pb2 import Summary  # noqa: PLC0415
+
         self._looked_at = time.monotonic()
         if not self._log.exists():
             return
         with self._log.open("rb") as file:
             file.seek(self._read)
-            for line in file:
+            lines = file.readlines()
+        try:
+            for line in lines:
                 if not line.endswith(b"\n"):
                     break
                 self._read += len(line)
                 row = json.loads(line)
-                for name in row.keys() - {"step"}:
-                    self._writer.add_scalar(name, row[name], row["step"])
-        self._writer.flush()
+                values = [Summary.Value(tag=name, simple_value=row[name]) for name in row.keys() - {"step"}]
+                self._writer.write_event(Event(wall_time=time.time(), step=row["step"], summary=Summary(value=values)))
+            self._writer.flush()
+        except OSError as error:
+            raise storage_error(error, self._target) from error
 
     def __enter__(self) -> "EventLog":
         return self
@@ -71,5 +86,9 @@ class EventLog:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._update()
-        self._writer.close()
+        # What ended the run is told, and not what failed after it.
+        with contextlib.suppress(StorageError, OSError) if error is not None else contextlib.nullcontext():
+            try:
+                self._update()
+            finally:
+                self._writer.close()

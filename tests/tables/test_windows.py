@@ -16,8 +16,9 @@ from rnnlm.tables.explicit import explicit_size, write_explicit
 from rnnlm.tables.rules import SeriesRules
 from rnnlm.tables.series import Series, open_series
 from rnnlm.tables.settings import WindowSettings, column_names, column_periods
+from rnnlm.tables.splits import split_rows
 from rnnlm.tables.table import Column, Table
-from rnnlm.tables.windows import split_rows, window
+from rnnlm.tables.windows import window
 
 NAN = np.nan
 

@@ -1,5 +1,6 @@
 """Events for TensorBoard: every line of the log once, whatever happens to the run."""
 
+import errno
 import json
 import os
 import signal
@@ -13,7 +14,7 @@ from typing import Any
 import pytest
 from conftest import needs
 
-from rnnlm.errors import InputError
+from rnnlm.errors import InputError, StorageError
 from rnnlm.training.event_log import EventLog, check_event_log
 from rnnlm.training.progress import Progress
 
@@ -81,6 +82,30 @@ def test_lines_become_events_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         observer.progress(done)
         log.write_text("".join(lines))
     same(target, log)
+
+
+def test_a_full_disk_is_an_error_and_no_end_of_the_run_hides_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    needs("tensorboard")
+    from tensorboardX.record_writer import RecordWriter
+
+    def full(*given: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("rnnlm.training.event_log._BETWEEN", 0.0)
+    (tmp_path / "metrics.jsonl").write_text('{"step": 1, "loss": 2.0}\n')
+    with pytest.raises(StorageError), EventLog(Silent(), tmp_path, tmp_path / "events") as observer:
+        monkeypatch.setattr(RecordWriter, "write", full)
+        observer.progress(Progress(1, 0.1, 0.1, 1.0, 10, 1.0, "valid", None))
+    monkeypatch.undo()
+    with pytest.raises(ValueError, match="of the run"), EventLog(Silent(), tmp_path, tmp_path / "events"):
+        monkeypatch.setattr(RecordWriter, "write", full)
+        raise ValueError("of the run")
+    monkeypatch.undo()
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StorageError):
+        EventLog(Silent(), tmp_path, tmp_path / "file" / "events")
 
 
 def test_a_killed_run_that_goes_on_has_each_step_once(corpus: Path, tmp_path: Path, run: Any) -> None:

@@ -64,14 +64,14 @@ def predict_labels(request: Request, model: Sealed, network: Network) -> None:
 
 def _record(labelled: Labelled, tag: bool) -> dict[str, object]:
     """A line as JSON."""
-
-    def listed(choices: tuple[LabelChoice, ...]) -> list[dict[str, object]]:
-        return [{"label": choice.label, "probability": choice.probability} for choice in choices]
-
     if not tag:
-        return {"text": labelled.text, "labels": listed(labelled.choices[0])}
+        return {"text": labelled.text, "labels": _listed(labelled.choices[0])}
     pairs = zip(labelled.parts, labelled.choices, strict=True)
-    return {"text": labelled.text, "words": [{"word": word, "labels": listed(choices)} for word, choices in pairs]}
+    return {"text": labelled.text, "words": [{"word": word, "labels": _listed(choices)} for word, choices in pairs]}
+
+
+def _listed(choices: tuple[LabelChoice, ...]) -> list[dict[str, object]]:
+    return [{"label": choice.label, "probability": choice.probability} for choice in choices]
 
 
 def _cells(choices: tuple[LabelChoice, ...]) -> str:
@@ -86,8 +86,7 @@ def _predict_frames(request: Request, model: Sealed, network: Network) -> None:
         place = {"group": found.group, "row": found.row}
         place = {name: value for name, value in place.items() if value is not None}
         if request.run.json:
-            choices = [{"label": each.label, "probability": each.probability} for each in found.choices]
-            sys.stdout.write(json.dumps({**place, "labels": choices}, ensure_ascii=False) + "\n")
+            sys.stdout.write(json.dumps({**place, "labels": _listed(found.choices)}, ensure_ascii=False) + "\n")
         else:
             sys.stdout.write("\t".join([*map(str, place.values()), _cells(found.choices)]) + "\n")
     sys.stdout.flush()

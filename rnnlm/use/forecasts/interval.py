@@ -15,6 +15,7 @@ from rnnlm.arrays import Floats
 from rnnlm.errors import InputError, UsageError
 from rnnlm.model.finding import FoundModel
 from rnnlm.model.network import Network
+from rnnlm.model.quantiles import quantile_loss
 from rnnlm.tables.series import Series
 from rnnlm.use.forecasts.evaluate import choose_windows, forecast_ends, forecasts
 
@@ -46,10 +47,8 @@ class Interval:
         """
         known = ~np.isnan(truth)
         inside = (self.lower <= truth) & (truth <= self.upper) & known
-        losses = []
-        for quantile, made in zip((0.5, *self.quantiles), (forecast, self.lower, self.upper), strict=True):
-            over = truth - made
-            losses.append(np.nanmean(np.maximum(quantile * over, (quantile - 1) * over), 0))
+        made = zip((0.5, *self.quantiles), (forecast, self.lower, self.upper), strict=True)
+        losses = [np.nanmean(quantile_loss(quantile, truth - each), 0) for quantile, each in made]
         width = (self.upper - self.lower).mean(0)
         return {
             "share": self.share, "by": self.origin, "half_width": (width / 2).tolist(), "width": width.tolist(),
