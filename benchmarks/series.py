@@ -5,8 +5,9 @@
 
 Sunspots by the year and carbon dioxide by the week come with statsmodels; the hourly air of Beijing is the file of
 `--data`. A path of all horizons is forecast from every n-th row of the test split, n being its length, so that no value
-counts twice. The peers are fitted once, on the last rows of train and valid, and continue from every origin with these
-parameters; rnnlm is trained once as it is, and once with `--quantiles`, whose interval is then its own.
+counts twice. AutoETS and AutoARIMA are fitted once, on the last rows of train and valid, and continue from every origin
+with these parameters, MSTL and seasonal naive are fitted from every origin; rnnlm is trained once as it is, and once
+with `--quantiles`, whose interval is then its own.
 """
 
 import argparse
