@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
 import torch
 from numpy.typing import NDArray
 
@@ -30,6 +29,8 @@ class Graph:
     """A graph in ONNX Runtime on the CPU; `states` are its state inputs with their sizes."""
 
     def __init__(self, content: bytes, states: Mapping[str, int]) -> None:
+        import onnxruntime  # noqa: PLC0415 - an extra
+
         options = onnxruntime.SessionOptions()
         options.log_severity_level = _QUIET
         options.intra_op_num_threads = torch.get_num_threads()
@@ -86,7 +87,8 @@ def export_onnx(sealed: Sealed, out: Path) -> dict[str, Any]:
     check_language(sealed)
     network = load_network(sealed)
     try:
-        from rnnlm.use.export.onnx_export import Graph, largest_difference  # noqa: PLC0415 - an extra
+        import onnxruntime  # noqa: F401, PLC0415 - an extra, as what follows
+
         from rnnlm.use.export.onnx_graph import OnnxModel  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise InputError(f"--to onnx needs the {error.name} package", "pip install 'rnnlm[onnx]'") from None
