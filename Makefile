@@ -12,7 +12,7 @@ ifneq ($(TORCH_INDEX),)
 torch-first = $(1)/bin/pip install --quiet --no-deps --index-url $(TORCH_INDEX) "$$(grep '^torch==' $(2))"
 endif
 
-.PHONY: demo test test-page test-lowest test-core lint types check audit bench soak soak-kills soak-mutations soak-together soak-processes clean
+.PHONY: demo test test-page test-tools test-lowest test-core lint types check audit bench soak soak-kills soak-mutations soak-together soak-processes clean
 
 .venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -40,6 +40,17 @@ test-page: .venv/page
 
 .venv/page: .venv/ready
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev,page]'
+	@touch $@
+
+# Other people's programs on what this one writes, in an environment of their own: transformers, lm-evaluation-harness,
+# minicons, TensorBoard.
+test-tools: .venv-tools/ready
+	.venv-tools/bin/python -m pytest -W ignore tests/tools
+
+.venv-tools/ready: pyproject.toml constraints-tools.txt
+	$(PYTHON) -m venv .venv-tools
+	$(call torch-first,.venv-tools,constraints-tools.txt)
+	.venv-tools/bin/pip install --quiet --constraint constraints-tools.txt --editable '.[tools]'
 	@touch $@
 
 # The tests with the lowest versions of the direct dependencies, extras and test tools that pyproject.toml allows.
@@ -102,4 +113,4 @@ bench: .venv/ready
 	$(BIN)/python benchmarks/reading.py
 
 clean:
-	rm -rf .venv .venv-audit .venv-lowest .venv-core $(DEMO) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-audit .venv-lowest .venv-core .venv-tools $(DEMO) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis

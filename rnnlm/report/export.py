@@ -1,4 +1,4 @@
-"""A model as a page that runs it, and as a script that other pages can use."""
+"""A model as a page that runs it, and as a script that other pages can use; where an export may be written."""
 
 import json
 from pathlib import Path
@@ -6,10 +6,11 @@ from typing import Any
 
 from rnnlm.artifacts import MANIFEST, read_json, seal, write_bytes
 from rnnlm.directories import replacement
-from rnnlm.errors import UsageError
+from rnnlm.errors import InputError, UsageError
 from rnnlm.model.finding import FoundModel
 from rnnlm.model.parameters import parameter_count
 from rnnlm.model.sealed import FORMAT as MODEL_FORMAT
+from rnnlm.report.hub import HUB_FORMAT
 from rnnlm.report.live import bits_for, check_live, live_part, live_section, loss_of_8_bits
 from rnnlm.report.page import render, source
 from rnnlm.report.parts import Live
@@ -63,10 +64,24 @@ def export_html(found: FoundModel, given: ExportSettings, out: Path, screen: Scr
     }  # fmt: skip
 
 
-def was_exported(directory: Path) -> bool:
+def check_free(out: Path, model: Path, *, directory: bool, force: bool) -> None:
+    """Raise UsageError if a file exists that must not be replaced, InputError without a parent directory."""
+    if not out.resolve().parent.is_dir():
+        raise InputError(f"--out {out}: there is no directory {out.parent}", "create it first")
+    if not out.exists():
+        return
+    if out.resolve() in (model.resolve(), *model.resolve().parents):
+        raise UsageError(f"--out {out} is the model itself, or contains it", "name another")
+    if not force:
+        raise UsageError(f"--out {out} exists", "name another, or replace it with --force")
+    if out.is_dir() != directory or (directory and not _was_exported(out)):
+        raise UsageError(f"--out {out} was not written by this command", "name another")
+
+
+def _was_exported(directory: Path) -> bool:
     """Whether an export wrote a directory, by its manifest."""
     if not (directory / MANIFEST).is_file():
         return False
     content = read_json(directory / MANIFEST, remedy="remove it")
     rounded = content.get("format") == MODEL_FORMAT and content.get("settings") == {"weights": "int8"}
-    return rounded or content.get("format") in (ONNX_FORMAT, HTML_FORMAT)
+    return rounded or content.get("format") in (ONNX_FORMAT, HTML_FORMAT, HUB_FORMAT)

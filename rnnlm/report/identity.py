@@ -38,7 +38,7 @@ def identity(subject: Subject) -> Section:
         ]  # fmt: skip
         what = f"a recurrent network with the cell {a.cell}"
     rows += _data(subject)
-    if command := _again(sealed):
+    if command := again(sealed):
         caption = "Makes it again in a new workspace, with as many threads and the same versions of libraries"
         parts.insert(0, Verbatim(caption, command))
     table = Table("The model and its data", ("fact", "value"), rows, prose=True)
@@ -49,12 +49,15 @@ def identity(subject: Subject) -> Section:
     return Section("identity", "What it is", sentence, [table, *parts])
 
 
-def _again(sealed: Sealed) -> str:
-    """The commands that train the same model; a run with a budget followed the clock, and is replayed."""
+def again(sealed: Sealed, *, beside: bool = False) -> str:
+    """The commands that train the same model; a run with a budget followed the clock, and is replayed.
+
+    The settings are named by their path, or, `beside` the command, by their file's name. '' where there are none.
+    """
     files = [sealed.path / name for name in (REPLAY, SETTINGS) if (sealed.path / name).exists()]
     if not files:
         return ""
-    config = f"--config {shlex.quote(str(files[0]))}"
+    config = f"--config {shlex.quote(files[0].name if beside else str(files[0]))}"
     if sealed.text is None:
         return f"rnnlm window TABLE {config} --out again\nrnnlm train again {config}"
     return f"rnnlm {'ngram' if 'ngram' in sealed.config else 'train'} CORPUS {config} --out again"

@@ -19,10 +19,28 @@ _JAVASCRIPT = Language(
     ),
     lambda name, args: f"{name}({', '.join(args)})",
 )  # fmt: skip
+_PYTHON_CALLS = {"softplus": "functional.softplus", "norm": "norm", "max": "maximum", "min": "minimum"}
+_PYTHON = Language(
+    {**{op: f"{{}} {op} {{}}" for op in "+-*/"}, "@": "functional.linear({1}, {0})", "neg": "-{}", "T": "{}.T",
+     "^": "{} ** {}", "()": "({})"},
+    lambda node: (
+        f"{node.of!r}" if node.op == "num" else f'w["{node.of}"]' if node.op != "ref" else _python_name(*node.of)
+    ),
+    lambda name, args: f"{_PYTHON_CALLS.get(name, f'torch.{name}')}({', '.join(args)})",
+)  # fmt: skip
+_PYTHON_PARTS = {
+    "norm": "def norm(v):\n    return functional.layer_norm(v, v.shape[-1:])\n\n\n",
+    "max": "def maximum(a, b):\n    return torch.maximum(torch.as_tensor(a), torch.as_tensor(b))\n\n\n",
+    "min": "def minimum(a, b):\n    return torch.minimum(torch.as_tensor(a), torch.as_tensor(b))\n\n\n",
+}
 
 
 def _variable(name: str, delay: int) -> str:
     return f"v_{name}{'$' * delay}"
+
+
+def _python_name(name: str, delay: int) -> str:
+    return f"{name}_t{delay or ''}"  # no keyword of Python, and no name that the file uses, ends like this
 
 
 def report_of_cell(cell: CellText) -> dict[str, Any]:
@@ -69,3 +87,26 @@ def javascript(form: Form) -> str:
         lines.append(f"  const v_{name} = {_JAVASCRIPT.write(expression)};")
     after = (_variable(name, k - 1) if name != FED_BACK else "null" for name, k in form.slots)
     return "\n".join([*lines, f"  return [v_h, [{', '.join(after)}]];", "}"])
+
+
+def python(form: Form) -> str:
+    """A step in Python on torch's tensors, x (batch, inputs), with the functions that it calls.
+
+    `step(x_t, before, w)` has the parts of the state and the weights by block; it returns h(t) and the state after it,
+    whose part for the network's output is None.
+    """
+    expressions = form.parsed.equations.values()
+    called = dict.fromkeys(node.op for each in expressions for node in each.walk() if node.op in _PYTHON_PARTS)
+    lines = [
+        "def step(x_t, before, w):",
+        '    """One time step: x(t) (batch, inputs), the state before it, the weights → h(t), the state after it."""',
+        f"    {', '.join(_python_name(*slot) for slot in form.slots)}{',' if len(form.slots) == 1 else ''} = before",
+    ]
+    for name, expression in form.parsed.equations.items():
+        term = _PYTHON.write(expression)
+        term = f"x_t.new_full((len(x_t), 1), {term})" if expression.op == "num" else term
+        lines.append(f"    {_python_name(name, 0)} = {term}")
+    after = [_python_name(name, k - 1) if name != FED_BACK else "None" for name, k in form.slots]
+    lines.append(f"    return h_t, ({', '.join(after)}{',' if len(after) == 1 else ''})")
+    constant = f"FED_BACK = {tuple(name == FED_BACK for name, _ in form.slots)}\n\n\n" if form.feeds_back else ""
+    return constant + "".join(_PYTHON_PARTS[name] for name in called) + "\n".join(lines)

@@ -248,3 +248,33 @@ def test_8_bits_of_8_bits_and_of_labels_are_refused(run: Any, workspace: Path, t
     run("export", workspace, "--model", "lstm", "--to", "int8", "--out", small).refused(2, "exists")
     run("export", workspace, "--model", "lstm", "--to", "int8", "--out", small, "--force").ok()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["small"]
+
+
+def test_transformers_get_a_directory_with_a_card(run: Any, workspace: Path, tmp_path: Path) -> None:
+    """That transformers opens it and what the model then says: make test-tools."""
+    out = tmp_path / "hub"
+    told = run("export", workspace, "--to", "transformers", "--out", out, "--model", "lstm", "--license", "cc0-1.0",
+               "--json").ok().json  # fmt: skip
+    assert {path.name for path in out.iterdir()} == {*told["bytes"], "manifest.json"}
+    compile((out / "modeling_rnnlm.py").read_text("utf-8"), "modeling_rnnlm.py", "exec")
+    evaluated = run("evaluate", workspace, "--model", "lstm", "--split", "valid", "--json").ok().json
+    metric = told["metric"]
+    assert math.isclose(metric["perplexity"], evaluated["perplexity"]) and metric["tokens"] == evaluated["tokens"]
+    assert metric["interval"][0] < metric["perplexity"] < metric["interval"][1]
+    card = (out / "README.md").read_text("utf-8")
+    assert card.startswith("---\nlicense: cc0-1.0\n") and f"**{metric['perplexity']:.2f}**" in card
+    assert "vocabulary is closed" in card and str(workspace) not in card
+    assert f"rnnlm train CORPUS --config {next(iter(set(told['bytes']) & {'settings.toml', 'replay.toml'}))}" in card
+    run("export", workspace, "--to", "transformers", "--out", out, "--model", "lstm").refused(2, "--force")
+    run("export", workspace, "--to", "transformers", "--out", out, "--model", "lstm", "--force").ok()
+    assert "license" not in (out / "README.md").read_text("utf-8").partition("# ")[0]
+    run("export", workspace, "--to", "transformers", "--out", tmp_path / "n", "--model", "ngram").refused(2, "n-gram")
+    run("export", workspace, "--to", "int8", "--out", tmp_path / "n", "--license", "mit").refused(2, "--license")
+
+
+def test_the_tokenizer_for_transformers_reads_texts_as_lines(run: Any, workspace: Path, tmp_path: Path) -> None:
+    run("export", workspace, "--to", "transformers", "--out", tmp_path / "hub", "--model", "lstm").ok()
+    ids = Tokenizer.from_file(str(tmp_path / "hub" / "tokenizer.json")).encode("The CAT\n \n...\nsees <unk>!\n").ids
+    own = rnnlm.load(workspace, model="lstm")
+    the, cat, sees = (own.tokens.index(word) for word in ("the", "cat", "sees"))
+    assert ids == [1, the, cat, 2, sees, 3, 2]

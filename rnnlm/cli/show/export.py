@@ -9,10 +9,10 @@ from rnnlm.app.targets import check_file, inputs_beside
 from rnnlm.artifacts import refuse_read
 from rnnlm.cli.terminal import terminal
 from rnnlm.directories import check_space
-from rnnlm.errors import InputError, UsageError
+from rnnlm.errors import UsageError
 from rnnlm.model.device import choose_device, set_threads
-from rnnlm.model.finding import FoundModel
-from rnnlm.report.export import export_html, was_exported
+from rnnlm.report.export import check_free, export_html
+from rnnlm.report.hub import export_transformers
 from rnnlm.screen import Grid, View, count
 from rnnlm.use.export.arpa import CONTEXT, export_arpa
 from rnnlm.use.export.int8 import write_int8
@@ -20,7 +20,7 @@ from rnnlm.use.export.onnx_export import export_onnx
 from rnnlm.use.export.settings import ExportSettings
 from rnnlm.use.export.word2vec import export_word2vec
 
-_DIRECTORIES = ("int8", "onnx", "html")  # the others are one file
+_DIRECTORIES = ("int8", "onnx", "html", "transformers")  # the others are one file
 
 
 def export(request: Request) -> None:
@@ -32,7 +32,7 @@ def export(request: Request) -> None:
     if str(out) == "-":
         raise UsageError("--out is -", "name a file or directory; nothing is written to standard output")
     found = find_model(request)
-    _check_free(out, found, directory=given.to in _DIRECTORIES, force=request.run.force)
+    check_free(out, found.model.path, directory=given.to in _DIRECTORIES, force=request.run.force)
     refuse_read(out, inputs_beside(request, out))
     if given.to not in _DIRECTORIES:
         check_file(request, out)
@@ -45,6 +45,8 @@ def export(request: Request) -> None:
         report = export_onnx(found.model, out)
     elif given.to == "html":
         report = export_html(found, given, out, screen)
+    elif given.to == "transformers":
+        report = export_transformers(found, given, out, screen)
     elif given.to == "arpa":
         report = export_arpa(found, language_model_of(request, found), given, out, screen)
     else:
@@ -96,23 +98,21 @@ def _word2vec(report: dict[str, Any], context: str) -> list[View]:
     return [view]
 
 
-_VIEWS = {"int8": _int8, "onnx": _onnx, "html": _html, "arpa": _arpa, "word2vec": _word2vec}
+def _transformers(report: dict[str, Any], context: str) -> list[View]:
+    metric = report["metric"]
+    told = "" if metric is None else f"; the card has perplexity {metric['perplexity']:.2f} on the {metric['text']}"
+    return [_files(report), f"opens with trust_remote_code=True: modeling_rnnlm.py runs it{told}"]
+
+
+_VIEWS = {
+    "int8": _int8,
+    "onnx": _onnx,
+    "html": _html,
+    "transformers": _transformers,
+    "arpa": _arpa,
+    "word2vec": _word2vec,
+}
 
 
 def _measured(report: dict[str, Any], more: str = "") -> list[View]:
     return [f"measured on the {report['measured_on']}{more}"] if "measured_on" in report else []
-
-
-def _check_free(out: Path, found: FoundModel, *, directory: bool, force: bool) -> None:
-    """Raise UsageError if a file exists that must not be replaced, InputError without a parent directory."""
-    if not out.resolve().parent.is_dir():
-        raise InputError(f"--out {out}: there is no directory {out.parent}", "create it first")
-    if not out.exists():
-        return
-    model = found.model.path.resolve()
-    if out.resolve() in (model, *model.parents):
-        raise UsageError(f"--out {out} is the model itself, or contains it", "name another")
-    if not force:
-        raise UsageError(f"--out {out} exists", "name another, or replace it with --force")
-    if out.is_dir() != directory or (directory and not was_exported(out)):
-        raise UsageError(f"--out {out} was not written by this command", "name another")
