@@ -12,7 +12,7 @@ ifneq ($(TORCH_INDEX),)
 torch-first = $(1)/bin/pip install --quiet --no-deps --index-url $(TORCH_INDEX) "$$(grep '^torch==' $(2))"
 endif
 
-.PHONY: demo test test-page test-tools test-lowest test-core lint types check audit bench soak soak-kills soak-mutations soak-together soak-processes clean
+.PHONY: demo test site test-page test-tools test-lowest test-core lint types check audit release bench soak soak-kills soak-mutations soak-together soak-processes clean
 
 .venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -34,13 +34,24 @@ demo: .venv/ready
 test: .venv/ready
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
-# The pages in Debian's chromium: apt-get install chromium.
+# The pages and the site in Debian's chromium: apt-get install chromium.
 test-page: .venv/page
 	$(BIN)/python -m pytest tests/page
 
 .venv/page: .venv/ready
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev,page]'
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev,page,site]'
 	@touch $@
+
+# The documents as a site: build/site/index.html, which can be read and searched from file://.
+site: .venv/site $(DEMO)/report.html
+	$(BIN)/python site/build.py build/site $(DEMO)/report.html
+
+.venv/site: .venv/ready
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev,site]'
+	@touch $@
+
+$(DEMO)/report.html:
+	$(MAKE) demo
 
 # Other people's programs on what this one writes, in an environment of their own: transformers, lm-evaluation-harness,
 # minicons, TensorBoard.
@@ -92,6 +103,10 @@ audit:
 		.venv-audit/bin/pip install --quiet pip-audit==2.10.1; } || \
 		{ echo "nothing was checked: pip-audit cannot be installed here"; exit 2; }
 	@$(PYTHON) .ci/audit.py .venv-audit/bin/pip-audit
+
+# The wheel and the source distribution, built twice with equal bytes, and the demo from the wheel alone.
+release: .venv/ready
+	.ci/release
 
 # The long forms of what `make test` does in short: 200 kills and as many signals, every system call of a run failing;
 # 100,000 changes of artifacts, a line of 100 MB.

@@ -4,6 +4,8 @@ import contextlib
 import errno
 import fcntl
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
@@ -76,3 +78,12 @@ def tidy(directory: Path) -> None:
         writer = path.name.split(".")[-2]
         if writer.isdecimal() and not is_running(int(writer)):
             path.unlink(missing_ok=True)
+
+
+def own_directory(parent: Path, prefix: str) -> Path:
+    """A directory for temporary files of this process; those of killed processes are removed."""
+    for other in parent.glob(f"{prefix}*"):
+        number = other.name.removeprefix(prefix).partition(".")[0]
+        if not (number.isdecimal() and is_running(int(number))):
+            shutil.rmtree(other, ignore_errors=True)
+    return Path(tempfile.mkdtemp(prefix=f"{prefix}{os.getpid()}.", dir=parent))

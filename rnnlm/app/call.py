@@ -32,7 +32,7 @@ Report = Callable[[Progress], None]
 
 _TRAIN = ("train", "raw", "clean", "tokenize", "vocab", "pad", "embed", "reading", "run")
 _WINDOW = ("window", "run")
-_OF_THE_SHELL = ("plan", "json", "quiet", "debug")
+_OF_THE_SHELL = ("plan", "check_", "json", "quiet", "debug")
 _LOG = logging.getLogger("rnnlm")
 
 

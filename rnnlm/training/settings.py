@@ -189,7 +189,7 @@ class BatchSettings:
         None, "streams or sentences in a batch", at_least(1), auto="follows from the corpus"
     )
     matmul: Literal["float32", "tf32", "bf16"] = setting(
-        "float32", "factors of matrix products on a GPU: as they are, or rounded to TF32 or bfloat16"
+        "float32", "factors of matrix products on a GPU: as they are, or rounded to TF32 or bfloat16", rare=True
     )
     parts: int | None = setting(
         None, "parts of a batch, added in a fixed order, so that 1, 2, 4 … processes give the same bytes", _parts,
@@ -259,6 +259,9 @@ class OutcomeSettings:
 
     panel: ClassVar[str] = "Run"
     recipe: str | None = setting(None, "named settings; rnnlm status --recipes lists them", auto="none", record=False)
+    check_: bool = setting(
+        False, "say whether the run reaches what the recipe did here with three seeds", record=False, switch=True
+    )
     name: str | None = setting(None, "name of the model", auto="the cell's name", record=False, basic=True)
     plan: bool = setting(
         False, "show the planned network, its speed and the reasons, and stop", record=False, switch=True

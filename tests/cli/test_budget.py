@@ -12,6 +12,7 @@ import pytest
 
 from rnnlm.app.request import SECTIONS
 from rnnlm.app.train import budget as budget_run
+from rnnlm.builtin import recipes
 from rnnlm.builtin.recipes import read_recipe, recipe_names
 from rnnlm.config import resolve
 from rnnlm.training.reserve import Reserved
@@ -114,7 +115,7 @@ def test_a_plan_shows_the_choice_and_trains_nothing(tmp_path: Path, run: Any, co
 @pytest.mark.parametrize("name", recipe_names())
 def test_a_recipe_is_made_of_settings_that_there_are(name: str) -> None:
     recipe = read_recipe(name)
-    assert recipe.what and recipe.source and recipe.checked in ("whole", "first steps")
+    assert recipe.what and recipe.source and bool(recipe.expects) != bool(recipe.measured)
     for section, values in recipe.settings.items():
         resolved = resolve(SECTIONS[section], recipe=values, environment={})
         for key, value in values.items():
@@ -122,7 +123,7 @@ def test_a_recipe_is_made_of_settings_that_there_are(name: str) -> None:
             assert resolved.origins[key] == "recipe"
 
 
-@pytest.mark.parametrize("name", [name for name in recipe_names() if read_recipe(name).checked == "first steps"])
+@pytest.mark.parametrize("name", [name for name in recipe_names() if not read_recipe(name).measured])
 def test_a_recipe_for_days_takes_its_first_steps(tmp_path: Path, run: Any, corpus: Path, name: str) -> None:
     """Its optimizer, schedule and dropouts at work, on smaller layers."""
     small = ("--steps", "3", "--hidden", "16", "--embedding", "12", "--batch-size", "4")
@@ -140,6 +141,57 @@ def test_recipes_are_listed_and_an_unknown_one_is_named(run: Any, corpus: Path, 
     out = run("status", "--recipes").ok().out
     assert "114.5" in out and "Zaremba" in out
     run("train", corpus, "--out", tmp_path / "w", "--recipe", "awd-lst").refused(2, "did you mean awd-lstm?")
+
+
+@pytest.fixture
+def tiny_recipe(tmp_path: Path, run: Any, corpus: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A recipe that was measured on the corpus of the tests; the workspace of its first run."""
+    folder = tmp_path / "recipes"
+    folder.mkdir()
+    text = '[recipe]\nwhat = "tiny"\nsource = "the tests"\n\n[train]\nhidden = 8\nsteps = 30\n'
+    (folder / "tiny.toml").write_text(text)
+    (folder / "long.toml").write_text(text.replace("what", 'expects = "perplexity 1"\nwhat'))
+    monkeypatch.setattr(recipes, "_DIRECTORY", folder)
+    found = []
+    for seed in (1, 2, 3):
+        work = tmp_path / f"work-{seed}"
+        run("train", corpus, "--out", work, "--recipe", "tiny", "--seed", seed).ok()
+        found.append(run("evaluate", work, "--split", "valid", "--json").ok().json)
+    raw = json.loads((tmp_path / "work-1" / "raw" / "manifest.json").read_text())
+    measured = {
+        "corpus": "the tests' corpus", "corpus_sha256": raw["settings"]["corpus_sha256"],
+        "valid_tokens": found[0]["tokens"], "valid_perplexity": [each["perplexity"] for each in found],
+        "seconds": [1.0, 2.0, 3.0], "machine": "a machine",
+    }  # fmt: skip
+    lines = "".join(f"{key} = {json.dumps(value)}\n" for key, value in measured.items())
+    (folder / "tiny.toml").write_text(text + f"\n[recipe.measured]\n{lines}")
+    return tmp_path / "work-1"
+
+
+def test_a_check_says_where_a_run_lies(tiny_recipe: Path, run: Any, corpus: Path, tmp_path: Path) -> None:
+    measured = read_recipe("tiny").measured
+    assert measured is not None
+    low, high = measured.interval
+    assert low < min(measured.valid_perplexity) and max(measured.valid_perplexity) < high
+    told = run("train", tiny_recipe, "--recipe", "tiny", "--check", "--json").ok().json["check"]
+    assert told["perplexity"] == pytest.approx(measured.valid_perplexity[0])
+    assert told["within"] and told["interval"] == [low, high]
+    fresh = run("train", corpus, "--out", tmp_path / "w", "--recipe", "tiny", "--seed", 4, "--check").ok().out
+    assert f"{low:.2f} to {high:.2f}" in fresh.replace("\n", " ") and "the whole valid split" in fresh.replace(
+        "\n", " "
+    )
+    assert f"{measured.mean:.2f}" in run("status", "--recipes").ok().out
+
+
+def test_a_check_of_something_else_is_refused(tiny_recipe: Path, run: Any, tmp_path: Path) -> None:
+    other = tmp_path / "other.txt"
+    other.write_text("the cat sees the dog\n" * 400)
+    tiny = ("--recipe", "tiny", "--check")
+    run("train", other, "--out", tmp_path / "o", *tiny).refused(3, "digest")
+    run("train", tiny_recipe, *tiny, "--kind", "char", "--name", "c").refused(3, "tokens")
+    run("train", tiny_recipe, *tiny, "--hidden", 9, "--name", "h").refused(2, "hidden is 9, and 8")
+    run("train", tiny_recipe, "--check").refused(2, "--recipe")
+    run("train", tiny_recipe, "--recipe", "long", "--check").refused(2, "published", "tiny")
 
 
 def test_a_flag_stands_before_a_recipe(tmp_path: Path, run: Any, corpus: Path) -> None:

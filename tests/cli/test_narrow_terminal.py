@@ -124,7 +124,7 @@ RESULTS: dict[str, tuple[list[str], list[str]]] = {
     "next": (["next", "w", "--model", "lstm"], ["next", "probability"]),
     "status": (["status", "w"], ["stage", "now", "reads", "holds"]),
     "config": (["status", "w", "--settings"], ["setting", "value", "from"]),
-    "recipes": (["status", "--recipes"], ["recipe", "what", "reaches", "source", "run here"]),
+    "recipes": (["status", "--recipes"], ["recipe", "what", "reaches", "source"]),
 }  # fmt: skip
 
 

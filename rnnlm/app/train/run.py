@@ -1,12 +1,9 @@
 """A training run from its description to a sealed model: found, continued or begun, measured and sealed."""
 
 import contextlib
-import os
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from rnnlm.app.pipeline import Pipeline, section_order
@@ -19,10 +16,11 @@ from rnnlm.config import as_dict, seconds, to_toml
 from rnnlm.corpus.settings import EmbedSettings, PadSettings
 from rnnlm.directories import check_space, recover, replacing
 from rnnlm.errors import UsageError
-from rnnlm.locks import is_running, tidy
+from rnnlm.locks import own_directory, tidy
 from rnnlm.model.device import choose_device, set_matmul, set_threads
 from rnnlm.model.network import Network
 from rnnlm.model.sealed import Sealed
+from rnnlm.report.recipe_check import check_corpus, recipe_of
 from rnnlm.training.event_log import check_event_log
 from rnnlm.training.following import check_processes
 from rnnlm.training.identity import CHECKPOINTS, SETTINGS
@@ -50,9 +48,11 @@ def described(pipeline: Pipeline) -> Iterator[tuple[Run, str]]:
         check_event_log()
     set_matmul(given.settings.matmul, device)
     base = base_of(pipeline, given)
+    known = recipe_of(given.settings)
     with workspace.lock():
         _bring_up_to_date(pipeline, given.settings, base)
-    text = _own_directory(workspace.path)
+    check_corpus(known, workspace)
+    text = own_directory(workspace.path, ".train.")
     try:
         yield describe(pipeline, given.settings, base, text, device), device
     finally:
@@ -76,15 +76,6 @@ def _bring_up_to_date(pipeline: Pipeline, given: TrainSettings, base: Sealed | N
     sentences = pipeline.task == "language" and given.batching == "sentences"
     if sentences and (cut or pipeline.workspace.manifest("pad")):
         pipeline.ensure("pad", asked=False)
-
-
-def _own_directory(workspace: Path) -> Path:
-    """A directory for temporary ids of one run; those of killed processes are removed."""
-    for other in workspace.glob(".train.*"):
-        number = other.name.split(".")[2]
-        if not (number.isdecimal() and is_running(int(number))):
-            shutil.rmtree(other, ignore_errors=True)
-    return Path(tempfile.mkdtemp(prefix=f".train.{os.getpid()}.", dir=workspace))
 
 
 def train_or_find(pipeline: Pipeline, run: Run, device: str, watch: Watch) -> Place:

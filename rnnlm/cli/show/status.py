@@ -73,9 +73,9 @@ def _accept(request: Request, workspace: Workspace) -> None:
 def _recipes(request: Request) -> None:
     """The recipes and their metrics."""
     recipes = [read_recipe(name) for name in recipe_names()]
-    view = Grid("recipe", "what", "reaches", "source", "run here", left=True, prose=True)
+    view = Grid("recipe", "what", "reaches", "source", left=True, prose=True)
     for recipe in recipes:
-        view.add_row(recipe.name, recipe.what, recipe.expects or "-", recipe.source, recipe.checked)
+        view.add_row(recipe.name, recipe.what, recipe.reaches, recipe.source)
     terminal(request).result({"recipes": [asdict(recipe) for recipe in recipes]}, view)
 
 

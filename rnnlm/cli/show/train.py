@@ -21,6 +21,7 @@ from rnnlm.app.train.together import together
 from rnnlm.cli.terminal import Terminal, terminal, valid_metric
 from rnnlm.errors import SIGNALS, UsageError
 from rnnlm.model.sealed import just_sealed, read_sealed
+from rnnlm.report.recipe_check import checked
 from rnnlm.screen import Grid, count, number
 from rnnlm.training.metrics import read_log
 from rnnlm.training.progress import Progress as RunProgress
@@ -46,7 +47,7 @@ def train(request: Request) -> None:
                 _show_plan(screen, run, device)
                 return pipeline.workspace.path
             place = train_or_find(pipeline, run, device, Watcher(screen, screen.errors).watching)
-        _show_model(pipeline, screen, place, given.plot)
+        _show_model(pipeline, screen, place, given)
         return place.target
 
     together(request, screen, lead)
@@ -63,7 +64,7 @@ def _show_plan(screen: Terminal, run: Run, device: str) -> None:
     screen.result(report, view, *report["reasons"])
 
 
-def _show_model(pipeline: Pipeline, screen: Terminal, place: Place, plot: str | None) -> None:
+def _show_model(pipeline: Pipeline, screen: Terminal, place: Place, given: TrainSettings) -> None:
     """A sealed run's metrics: those of its manifest, and the times of its log."""
     directory = place.target
     if place.state == "sealed":  # before this command, which therefore checks it
@@ -72,6 +73,7 @@ def _show_model(pipeline: Pipeline, screen: Terminal, place: Place, plot: str | 
     else:
         metrics, digest = just_sealed(directory)
     report = {**metrics, **read_timing(directory), "model": str(directory), "model_sha256": digest}
+    told = checked(given, pipeline.workspace, directory, report)
     name, metric = valid_metric(report)
     calibrated = ["temperature"] if "temperature" in report else []
     view = Grid("model", "parameters", "epochs", "tokens/s", "of peak", *calibrated, name, named=0)
@@ -80,9 +82,10 @@ def _show_model(pipeline: Pipeline, screen: Terminal, place: Place, plot: str | 
         number(report["tokens_per_second"], ",.0f"), number(report["peak_fraction"], ".0%"),
         *(number(report[each], ".3g") for each in calibrated), metric,
     )  # fmt: skip
-    if plot is not None:
-        draw_training(Path(plot), *read_log(directory), pipeline.task, f"training of {directory.name}")
-    screen.result(report, view, *([f"{plot}: the curves of training"] if plot else []))
+    if given.plot is not None:
+        draw_training(Path(given.plot), *read_log(directory), pipeline.task, f"training of {directory.name}")
+        told.append(f"{given.plot}: the curves of training")
+    screen.result(report, view, *told)
     latest = pipeline.workspace.path / "models" / LATEST
     choice = "" if latest.read_text("utf-8", "replace").strip() == directory.name else f" --model {directory.name}"
     screen.notice(f"next: rnnlm evaluate {pipeline.workspace.path}{choice}")
