@@ -53,7 +53,7 @@ site: .venv/site $(DEMO)/report.html
 $(DEMO)/report.html:
 	$(MAKE) demo
 
-# Other people's programs on what this one writes, in an environment of their own: transformers, lm-evaluation-harness,
+# Other people's programs on what this one writes, in a separate environment: transformers, lm-evaluation-harness,
 # minicons, TensorBoard.
 test-tools: .venv-tools/ready
 	.venv-tools/bin/python -m pytest -W ignore tests/tools

@@ -75,6 +75,12 @@ def prepare(source: Path, report: Path) -> None:
     shutil.copy(report, source / "extra" / "demo-report.html")
 
 
+def accessible(page: str) -> str:
+    """A page whose headings have a level, and whose wide blocks can be scrolled by keys; the theme leaves both out."""
+    page = page.replace('role="heading"', 'role="heading" aria-level="2"')
+    return re.sub(r"<(pre|div class=\"table-wrapper[^>]*)>", r'<\1 tabindex="0">', page)
+
+
 def environment() -> dict[str, str]:
     """That of this process, with the commands of its Python first."""
     return {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
@@ -84,12 +90,16 @@ def main() -> None:
     """Build the site; a warning of Sphinx is an error."""
     out, report = Path(sys.argv[1]), Path(sys.argv[2])
     with tempfile.TemporaryDirectory() as folder:
-        prepare(Path(folder) / "source", report)
-        shutil.rmtree(out, ignore_errors=True)
+        source, made = Path(folder) / "source", Path(folder) / "site"
+        prepare(source, report)
         subprocess.run(
             [sys.executable, "-m", "sphinx", "--fail-on-warning", "--keep-going", "--quiet", "--builder", "html",
-             "--define", "html_extra_path=extra", str(Path(folder) / "source"), str(out)], check=True,
+             "--define", "html_extra_path=extra", str(source), str(made)], check=True,
         )  # fmt: skip
+        for page in made.glob("*.html"):
+            page.write_text(accessible(page.read_text("utf-8")), "utf-8")
+        shutil.rmtree(out, ignore_errors=True)
+        shutil.move(made, out)
     print(f"{out / 'index.html'}")
 
 

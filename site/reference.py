@@ -15,6 +15,8 @@ from rnnlm.use import loaded, loaded_tasks
 from rnnlm.use.generation.generate import Generated
 
 _CODE = re.compile(r"(`[^`]*`)")
+_MODULE = re.compile(r"\b(?:[a-z_]+\.)+(?=[A-Z])")  # of a type
+_WIDE = 88
 
 
 def commands_page() -> str:
@@ -91,10 +93,23 @@ def function(name: str, made: Any, level: int = 2) -> list[str]:
     heading = "#" * level + f" {name}"
     if isinstance(made, property):
         return [heading, "", documented(made.fget), ""]
-    signature = re.sub(
-        r"\(self, ?|\(self\)", lambda found: "(" if "," in found[0] else "()", str(inspect.signature(made))
-    )
-    return [heading, "", "```python", f"{name.rpartition('.')[2]}{signature}", "```", "", documented(made), ""]
+    return [heading, "", "```python", signature_of(name.rpartition(".")[2], made), "```", "", documented(made), ""]
+
+
+def signature_of(name: str, made: Any) -> str:
+    """A call in one line, or with a line for each argument where that is long."""
+    signature = inspect.signature(made)
+    given = [each for each in signature.parameters.values() if each.name != "self"]
+    whole = _MODULE.sub("", str(signature.replace(parameters=given))).replace("'", "")
+    if len(name) + len(whole) <= _WIDE:
+        return name + whole
+    parts, starred = [], False
+    for each in given:
+        if each.kind is each.KEYWORD_ONLY and not starred:
+            parts.append("*")
+        starred = starred or each.kind in (each.KEYWORD_ONLY, each.VAR_POSITIONAL)
+        parts.append(_MODULE.sub("", str(each)))
+    return "\n".join([f"{name}(", *(f"    {part}," for part in parts), f"){whole.rpartition(')')[2]}"])
 
 
 def documented(made: Any) -> str:

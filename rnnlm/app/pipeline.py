@@ -6,6 +6,7 @@ from rnnlm.app.corpus import Corpus
 from rnnlm.app.request import SECTIONS, TABLE_SECTIONS, TEXT_SECTIONS, Request
 from rnnlm.app.stages import PIPELINE, PipelineStage
 from rnnlm.artifacts import write_bytes
+from rnnlm.builtin.recipes import Measured
 from rnnlm.config import as_dict, files_of, to_toml
 from rnnlm.graph import STAGES, chain
 from rnnlm.screen import Screen
@@ -86,6 +87,13 @@ class Pipeline(Corpus):
             write_bytes(path, content)
         elif path.read_bytes() != content:
             self.screen.notice(f"{path} is the file of --config and is not changed; flags of this run are not in it")
+
+    @property
+    def recipe(self) -> Measured | None:
+        """What --check compares a run with."""
+        from rnnlm.report.recipe_check import recipe_of
+
+        return recipe_of({name: self.settings(SECTIONS[name]).settings for name in section_order(self.workspace)})
 
 
 def section_order(workspace: Workspace | None) -> tuple[str, ...]:

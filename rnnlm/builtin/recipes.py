@@ -4,7 +4,8 @@ import difflib
 import math
 import statistics
 import tomllib
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +19,17 @@ _T = 4.303  # Student's t of two degrees of freedom: 95 % lies within
 class Measured:
     """What runs of a recipe with the seeds 1, 2 and 3 reached on a corpus: perplexities of its valid split, and times.
 
-    `corpus_sha256` is the digest of the corpus as `raw` records it, `seconds` those of whole commands.
+    `corpus_sha256` is the digest of the corpus as `raw` records it, `settings` are those that the corpus needs, by
+    section, `seconds` those of whole commands.
     """
 
     corpus: str
     corpus_sha256: str
     valid_tokens: int
-    valid_perplexity: tuple[float, ...]
-    seconds: tuple[float, ...]
+    valid_perplexity: Sequence[float]
+    seconds: Sequence[float]
     machine: str
+    settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @property
     def mean(self) -> float:
@@ -83,7 +86,6 @@ def read_recipe(name: str) -> Recipe:
         raise UsageError(f"--recipe {name!r}: there is no such recipe", hint)
     content = tomllib.loads((_DIRECTORY / f"{name}.toml").read_text("utf-8"))
     told = content.pop("recipe")
-    found = told.pop("measured", None)
-    if found is not None:
-        found = Measured(**{key: tuple(value) if isinstance(value, list) else value for key, value in found.items()})
-    return Recipe(name, **{"expects": "", **told}, settings=content, measured=found)
+    found: dict[str, Any] = told.pop("measured", {})
+    measured = Measured(**found) if found else None
+    return Recipe(name, **{"expects": "", **told}, settings=content, measured=measured)

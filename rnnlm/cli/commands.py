@@ -219,7 +219,7 @@ COMMANDS = (
         file=(_argument(str, "text with one item per line, or table to forecast; - for standard input"), ...),
     ),
     _use(
-        "export", "Use", "Export a model in 8 bits, as ONNX, a page that runs it, its vectors as text, or n-grams.",
+        "export", "Use", "Export a model: 8 bits, ONNX, a page, for transformers, its vectors as text, n-grams.",
         "export:export", ("rnnlm export work --to int8 --out small", "rnnlm export work --to html --out page"),
         out=(_option(Path | None, "--out", "file or directory to write"), None),
     ),

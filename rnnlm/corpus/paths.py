@@ -45,8 +45,8 @@ class CorpusFiles:
 def find_corpus(paths: list[str], *, label_files: bool = False) -> CorpusFiles:
     """What the paths name; InputError for one that does not exist, holds no corpus, or could be read in several ways.
 
-    `train=FILE`, `valid=FILE` and `test=FILE` name the splits. With `label_files` a directory without a train file has
-    a file or a folder for each label, or such folders in a folder for each split.
+    `train=FILE`, `valid=FILE` and `test=FILE` name the splits, and so do the names of several files. With `label_files`
+    a directory without a train file has a file or a folder for each label, or such folders in a folder for each split.
     """
     if not paths:
         raise InputError("no corpus given", "name a text file, a directory, builtin:stories, or - for standard input")
@@ -65,6 +65,9 @@ def find_corpus(paths: list[str], *, label_files: bool = False) -> CorpusFiles:
         check_path(name)
     directories = [name for name in paths if name != "-" and Path(name).is_dir()]
     if not directories:
+        kinds = [names_split(Path(name).name) for name in paths]
+        if len(paths) > 1 and "train" in kinds and None not in kinds and len(set(kinds)) > 1:
+            return _of_splits({kind: [n for n, k in zip(paths, kinds, strict=True) if k == kind] for kind in _ORDER})
         return CorpusFiles(stream=tuple(paths))
     if len(paths) > 1:
         raise InputError(f"{directories[0]} is a directory among several paths", "name one directory, or files")
@@ -139,7 +142,7 @@ def _texts_in(directory: Path) -> list[str]:
 
 
 def _of_splits(found: dict[str, list[str]]) -> CorpusFiles:
-    ordered = [(split, tuple(found[split])) for split in _ORDER if split in found]
+    ordered = [(split, tuple(found[split])) for split in _ORDER if found.get(split)]
     return CorpusFiles(splits=tuple(ordered))
 
 

@@ -36,7 +36,7 @@ def set_matmul(form: str, device: str) -> None:
     UsageError for a CPU, on which rounding is no faster (`benchmarks/notebook.md`).
     """
     if form != "float32" and device == "cpu":
-        raise UsageError(f"--matmul {form} with --device cpu", "it is for GPUs: omit it")
+        raise UsageError(f"--set matmul={form} with --device cpu", "it is for GPUs: omit it")
     torch.set_float32_matmul_precision({"float32": "highest", "tf32": "high", "bf16": "medium"}[form])
     torch.backends.cudnn.allow_tf32 = form != "float32"
 

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from rnnlm.artifacts import MANIFEST, read_json, seal, write_bytes
+from rnnlm.artifacts import MANIFEST, read_json, seal, sha256_file, write_bytes
 from rnnlm.directories import replacement
 from rnnlm.errors import InputError, UsageError
 from rnnlm.model.finding import FoundModel
@@ -76,6 +76,17 @@ def check_free(out: Path, model: Path, *, directory: bool, force: bool) -> None:
         raise UsageError(f"--out {out} exists", "name another, or replace it with --force")
     if out.is_dir() != directory or (directory and not _was_exported(out)):
         raise UsageError(f"--out {out} was not written by this command", "name another")
+    if directory and (own := _not_ours(out)):
+        raise UsageError(f"--out {out} holds {own}, which this command did not write", "move it, or name another")
+
+
+def _not_ours(directory: Path) -> str:
+    """The name of a file in an export's directory that was added or changed since; '' where there is none."""
+    written: dict[str, str] = read_json(directory / MANIFEST, remedy="remove it")["outputs"]
+    for path in sorted(directory.iterdir()):
+        if path.name != MANIFEST and (not path.is_file() or written.get(path.name) != sha256_file(path)):
+            return path.name
+    return ""
 
 
 def _was_exported(directory: Path) -> bool:

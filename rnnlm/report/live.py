@@ -100,13 +100,7 @@ def _described(sealed: Sealed, bits: int) -> dict[str, Any]:
     a, form = sealed.architecture, sealed.architecture.form
     layers = []
     for layer in a.recurrent_layers:
-        blocks = []
-        for letter, names in form.blocks.items():
-            first = 0
-            for name in names:
-                end = first + (layer.size(name) or (1,))[0]
-                blocks.append((name, letter, first, end))
-                first = end
+        blocks = [(name, *place) for name, place in layer.places.items()]
         slots = [(name == FED_BACK, delay, layer.slot((name, delay))) for name, delay in form.slots]
         layers.append({"slots": slots, "blocks": blocks})
     return {

@@ -189,7 +189,7 @@ class BatchSettings:
         None, "streams or sentences in a batch", at_least(1), auto="follows from the corpus"
     )
     matmul: Literal["float32", "tf32", "bf16"] = setting(
-        "float32", "factors of matrix products on a GPU: as they are, or rounded to TF32 or bfloat16", rare=True
+        "float32", "factors of matrix products on a GPU: unchanged, or rounded to TF32 or bfloat16", rare=True
     )
     parts: int | None = setting(
         None, "parts of a batch, added in a fixed order, so that 1, 2, 4 … processes give the same bytes", _parts,

@@ -1,5 +1,6 @@
 """What there is to say of a cell: its equations in several languages, weights, state, gates and costs."""
 
+import unicodedata
 from typing import Any
 
 from rnnlm.model.cells.form import Form
@@ -35,12 +36,19 @@ _PYTHON_PARTS = {
 }
 
 
+def _identifier(name: str) -> str:
+    """A name that is one in Python and JavaScript, and stays itself there; ₁ and ² are written as their numbers."""
+    if name.isidentifier() and unicodedata.normalize("NFKC", name) == name:
+        return name
+    return "".join(c if c.isascii() else f"_{ord(c):x}_" for c in name)
+
+
 def _variable(name: str, delay: int) -> str:
-    return f"v_{name}{'$' * delay}"
+    return f"v_{_identifier(name)}{'$' * delay}"
 
 
 def _python_name(name: str, delay: int) -> str:
-    return f"{name}_t{delay or ''}"  # no keyword of Python, and no name that the file uses, ends like this
+    return f"{_identifier(name)}_t{delay or ''}"  # no keyword of Python, and no name that the file uses, ends like this
 
 
 def report_of_cell(cell: CellText) -> dict[str, Any]:

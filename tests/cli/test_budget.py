@@ -186,10 +186,12 @@ def test_a_check_says_where_a_run_lies(tiny_recipe: Path, run: Any, corpus: Path
 def test_a_check_of_something_else_is_refused(tiny_recipe: Path, run: Any, tmp_path: Path) -> None:
     other = tmp_path / "other.txt"
     other.write_text("the cat sees the dog\n" * 400)
-    tiny = ("--recipe", "tiny", "--check")
+    tiny = ("--recipe", "tiny", "--check", "--quiet")
     run("train", other, "--out", tmp_path / "o", *tiny).refused(3, "digest")
-    run("train", tiny_recipe, *tiny, "--kind", "char", "--name", "c").refused(3, "tokens")
+    run("train", tiny_recipe, *tiny, "--kind", "char", "--name", "c").refused(2, "kind is char")
     run("train", tiny_recipe, *tiny, "--hidden", 9, "--name", "h").refused(2, "hidden is 9, and 8")
+    run("train", tiny_recipe, *tiny, "--max-size", 20, "--name", "m").refused(2, "max_size is 20")
+    run("train", tiny_recipe, *tiny, "--from", "lstm", "--name", "f").refused(2, "--from")
     run("train", tiny_recipe, "--check").refused(2, "--recipe")
     run("train", tiny_recipe, "--recipe", "long", "--check").refused(2, "published", "tiny")
 

@@ -267,6 +267,9 @@ def test_transformers_get_a_directory_with_a_card(run: Any, workspace: Path, tmp
     assert f"rnnlm train CORPUS --config {next(iter(set(told['bytes']) & {'settings.toml', 'replay.toml'}))}" in card
     run("export", workspace, "--to", "transformers", "--out", out, "--model", "lstm").refused(2, "--force")
     run("export", workspace, "--to", "transformers", "--out", out, "--model", "lstm", "--force").ok()
+    (out / "NOTES").write_text("mine")
+    run("export", workspace, "--to", "transformers", "--out", out, "--model", "lstm", "--force").refused(2, "NOTES")
+    (out / "NOTES").unlink()
     assert "license" not in (out / "README.md").read_text("utf-8").partition("# ")[0]
     run("export", workspace, "--to", "transformers", "--out", tmp_path / "n", "--model", "ngram").refused(2, "n-gram")
     run("export", workspace, "--to", "int8", "--out", tmp_path / "n", "--license", "mit").refused(2, "--license")
@@ -278,3 +281,31 @@ def test_the_tokenizer_for_transformers_reads_texts_as_lines(run: Any, workspace
     own = rnnlm.load(workspace, model="lstm")
     the, cat, sees = (own.tokens.index(word) for word in ("the", "cat", "sees"))
     assert ids == [1, the, cat, 2, sees, 3, 2]
+
+
+def test_a_card_names_no_file_of_its_author(run: Any, workspace: Path, tmp_path: Path) -> None:
+    text = tmp_path / "my text.txt"
+    text.write_text("the cat sees the dog\n" * 30)
+    run("export", workspace / "models" / "lstm", "--to", "transformers", "--out", tmp_path / "hub", "--text", text).ok()
+    card = (tmp_path / "hub" / "README.md").read_text("utf-8")
+    assert "on the my text.txt" in card and str(tmp_path) not in card
+    assert str(tmp_path) not in (tmp_path / "hub" / "manifest.json").read_text("utf-8")
+
+
+def test_a_card_is_about_the_data_of_its_model(run: Any, trained: Path, tmp_path: Path) -> None:
+    work = Path(shutil.copytree(trained, tmp_path / "work"))
+    (tmp_path / "other.txt").write_text("the cat sees the dog\n" * 300)
+    run("clean", tmp_path / "other.txt", "--out", work, "--force").ok()
+    run("vocab", work).ok()
+    told = run("export", work, "--to", "transformers", "--out", tmp_path / "hub").ok()
+    assert "has other data now" in told.err
+    assert "The corpus had" not in (tmp_path / "hub" / "README.md").read_text("utf-8")
+
+
+def test_a_card_has_all_that_its_command_reads(run: Any, tmp_path: Path) -> None:
+    """A run with a budget is made again from its journal."""
+    work = Path(shutil.copytree(Path(__file__).parents[1] / "fixtures" / "0.1" / "work", tmp_path / "work"))
+    run("export", work, "--to", "transformers", "--out", tmp_path / "hub", "--model", "timed").ok()
+    assert "rnnlm train CORPUS --config replay.toml --out again" in (tmp_path / "hub" / "README.md").read_text("utf-8")
+    for name in ("replay.toml", "journal.tsv"):
+        assert (tmp_path / "hub" / name).read_bytes() == (work / "models" / "timed" / name).read_bytes()

@@ -125,6 +125,16 @@ def test_parts_with_numbers_are_one_split_and_are_listed(tmp_path: Path) -> None
     assert find_corpus([folder(tmp_path / "x", "train.txt", "dev.txt")]).listed() is None
 
 
+def test_several_files_are_the_splits_that_they_are_named_after(tmp_path: Path) -> None:
+    names = ["en-ud-dev.conllu", "en-ud-test.conllu", "en-ud-train.conllu"]
+    paths = [str(Path(folder(tmp_path, *names)) / name) for name in names]
+    found = find_corpus(paths)
+    assert [(split, [Path(name).name for name in files]) for split, files in found.splits] == [
+        ("train", [names[2]]), ("valid", [names[0]]), ("test", [names[1]]),
+    ]  # fmt: skip
+    assert find_corpus(paths[:2]).stream == tuple(paths[:2])  # none is for training
+
+
 def test_splits_are_named_on_the_command_line(tmp_path: Path) -> None:
     folder(tmp_path, "one.txt", "two.txt", "three.txt")
     named = [

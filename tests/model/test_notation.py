@@ -113,6 +113,13 @@ def test_comments_and_empty_lines_may_stand_anywhere() -> None:
         read_form("# one\n# two\n\nh(t) = tahn(U x(t))")
 
 
+@pytest.mark.parametrize("end", ["\u2028", "\u2029", "\x85", "\x0b", "\x0c", "\x1c"])
+def test_a_comment_ends_with_its_line_and_nowhere_else(end: str) -> None:
+    """Its rest would stand in what is written from the equations: scripts and Python of an export."""
+    form = read_form(f'h(t) = tanh(U x(t)) # {end}"""; import os; """')
+    assert form.text == "h(t) = tanh(U x(t))"
+
+
 def test_kernels_are_found_by_equations_whatever_the_names() -> None:
     other = """
         keep(t) = sigmoid(b_k + R_k h(t-1) + A_k x(t))

@@ -55,6 +55,7 @@ def test_every_link_inside_leads_somewhere(site: Path) -> None:
     for path, page in pages.items():
         for link in page.links:
             target, fragment = urldefrag(link)
+            target = target.partition("?")[0]
             if urlparse(target).scheme in ("http", "https", "mailto", "data"):
                 continue
             found = (path.parent / unquote(target)).resolve() if target else path

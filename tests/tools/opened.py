@@ -21,7 +21,7 @@ def caches(tmp_path_factory: pytest.TempPathFactory) -> None:
 
 @pytest.fixture
 def export(run: Any, tmp_path: Path) -> Export:
-    """`export(model)`: the directory that `rnnlm export --to transformers` writes, of a name of its own."""
+    """`export(model)`: the directory that `rnnlm export --to transformers` writes, each under another name."""
 
     def exported(model: Path, *flags: object) -> Path:
         out = tmp_path / f"exported_{len(list(tmp_path.glob('exported_*')))}_{tmp_path.name}"

@@ -109,7 +109,7 @@ def test_every_kind_of_token_has_the_same_ids(
 ) -> None:
     tokens: list[str] = {"char": sorted(set("".join(UNICODE))), "byte": byte_characters()}.get(kind, WORDS)
     path = sealed(tmp_path / "model", replace(BASE, vocabulary=4 + len(tokens)), kind, tokens, **cleaning)
-    text = "the cat\n" + "".join(f"{line}\n" for line in UNICODE) + words(450 if kind in ("char", "byte") else 2_000)
+    text = "...\n\n" + "".join(f"{line}\n" for line in UNICODE) + words(450 if kind in ("char", "byte") else 2_000)
     assert alike(path, export(path), text, tmp_path) >= 2_000
 
 
@@ -119,7 +119,32 @@ def test_subwords_have_the_same_ids(run: Any, export: Export, tmp_path: Path) ->
     (tmp_path / "corpus.txt").write_text(text, "utf-8")
     run("train", tmp_path / "corpus.txt", "--out", work, "--kind", "bpe", "--vocab-size", 400, "--hidden", 24,
         "--steps", 20).ok()  # fmt: skip
-    assert alike(work / "models" / "lstm", export(work), "the cat\n" + text, tmp_path) >= 2_000
+    assert alike(work / "models" / "lstm", export(work), "...\n" + text, tmp_path) >= 2_000
+
+
+@pytest.mark.parametrize("model", ["Unigram", "WordPiece", "WordLevel", "BPE"])
+def test_imported_tokens_have_the_same_ids(run: Any, export: Export, tmp_path: Path, model: str) -> None:
+    """Among their own are names that an export would give its special tokens."""
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
+
+    text = words(3_000)
+    (tmp_path / "corpus.txt").write_text(text, "utf-8")
+    special = ["[UNK]", "<|start|>"]
+    made = getattr(models, model)(**({} if model == "Unigram" else {"unk_token": "[UNK]"}))
+    tokenizer = Tokenizer(made)
+    if model != "WordLevel":
+        tokenizer.normalizer = normalizers.Lowercase()
+    spaces = pre_tokenizers.Metaspace(prepend_scheme="first")
+    tokenizer.pre_tokenizer = spaces if model in ("Unigram", "BPE") else pre_tokenizers.Whitespace()
+    more = {"unk_token": "[UNK]"} if model == "Unigram" else {}
+    trainer = getattr(trainers, f"{model.replace('BPE', 'Bpe')}Trainer")(
+        vocab_size=200, special_tokens=special, show_progress=False, **more
+    )
+    tokenizer.train_from_iterator(text.splitlines(), trainer)
+    tokenizer.save(str(tmp_path / "tokenizer.json"))
+    run("train", tmp_path / "corpus.txt", "--out", tmp_path / "work", "--tokenizer", tmp_path / "tokenizer.json",
+        "--hidden", 24, "--steps", 20).ok()  # fmt: skip
+    assert alike(tmp_path / "work" / "models" / "lstm", export(tmp_path / "work"), text, tmp_path) >= 2_000
 
 
 def test_lines_of_a_model_of_lines_begin_anew(export: Export, tmp_path: Path) -> None:
@@ -181,6 +206,11 @@ def test_the_loss_is_the_mean_cost(export: Export, tmp_path: Path) -> None:
     read = tokenizer(words(50), return_tensors="pt")
     _, nats = costs(tokenizer, model, words(50))
     assert float(model(**read, labels=read.input_ids).loss) == pytest.approx(nats.mean(), abs=MOST)
+    for side in ("left", "right"):
+        tokenizer.padding_side = side
+        read = tokenizer([words(50), "the cat"], return_tensors="pt", padding=True)
+        both = np.concatenate([nats, costs(tokenizer, model, "the cat")[1]])
+        assert float(model(**read, labels=read.input_ids).loss) == pytest.approx(both.mean(), abs=MOST)
 
 
 def test_a_state_goes_on_from_call_to_call(export: Export, tmp_path: Path) -> None:

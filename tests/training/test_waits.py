@@ -103,7 +103,7 @@ def test_a_device_that_was_never_tested_is_refused_with_the_reason() -> None:
 
 
 def test_rounded_products_are_for_a_gpu() -> None:
-    with pytest.raises(UsageError, match="--matmul tf32 with --device cpu"):
+    with pytest.raises(UsageError, match="--set matmul=tf32 with --device cpu"):
         set_matmul("tf32", "cpu")
     try:
         for form, precision in (("tf32", "high"), ("bf16", "medium"), ("float32", "highest")):

@@ -11,9 +11,10 @@ from rnnlm.model.cells.form import read_form
 from rnnlm.model.cells.library import shipped
 from rnnlm.use.cells import python
 
-ODD = """a(t) = norm(U x(t) + (W^T + Q) h(t-2)) ^ 2 - -k / (2 - sigmoid(k) * 3)
+ODD = """a(t) = relu(norm(U x(t) + (W^T + Q) h(t-2))) ^ 1.41421356 + h²(t) - -k / (2 - sigmoid(k) * 3)
 h(t) = max(min(a(t), 0.5), -x(t)) * (1 - (r - a(t))) + softplus(relu(b) + log(exp(h(t-1)))) + sqrt(n(t))
 n(t) = 2
+h²(t) = tanh(x(t))
 scalar r
 """
 TEXTS = {**{name: cell.text for name, cell in shipped().items()}, "odd": ODD}

@@ -20,7 +20,7 @@ from rnnlm.locks import own_directory, tidy
 from rnnlm.model.device import choose_device, set_matmul, set_threads
 from rnnlm.model.network import Network
 from rnnlm.model.sealed import Sealed
-from rnnlm.report.recipe_check import check_corpus, recipe_of
+from rnnlm.report.recipe_check import check_corpus
 from rnnlm.training.event_log import check_event_log
 from rnnlm.training.following import check_processes
 from rnnlm.training.identity import CHECKPOINTS, SETTINGS
@@ -47,8 +47,7 @@ def described(pipeline: Pipeline) -> Iterator[tuple[Run, str]]:
     if given.settings.log_to is not None:
         check_event_log()
     set_matmul(given.settings.matmul, device)
-    base = base_of(pipeline, given)
-    known = recipe_of(given.settings)
+    base, known = base_of(pipeline, given), pipeline.recipe
     with workspace.lock():
         _bring_up_to_date(pipeline, given.settings, base)
     check_corpus(known, workspace)

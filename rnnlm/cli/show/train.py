@@ -73,7 +73,7 @@ def _show_model(pipeline: Pipeline, screen: Terminal, place: Place, given: Train
     else:
         metrics, digest = just_sealed(directory)
     report = {**metrics, **read_timing(directory), "model": str(directory), "model_sha256": digest}
-    told = checked(given, pipeline.workspace, directory, report)
+    told = checked(pipeline.recipe, pipeline.workspace, directory, report)
     name, metric = valid_metric(report)
     calibrated = ["temperature"] if "temperature" in report else []
     view = Grid("model", "parameters", "epochs", "tokens/s", "of peak", *calibrated, name, named=0)

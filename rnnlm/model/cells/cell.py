@@ -62,8 +62,7 @@ class Cell(nn.Module):
         self.int8: dict[str, Int8Rows] = {}  # matrices in 8 bits, where the weights are quantized
         self._output = output
         self._layer = form.layer(inputs, hidden, output.size)
-        self._lengths = {name: self._layer.size(name) for names in form.blocks.values() for name in names}
-        self._places = self._find_places()
+        self._places = self._layer.places
         self._int8_parts: dict[tuple[str, int, int], Int8Rows] = {}
         self._kernel = kernel_of(form.text)
         self._alone: Compiled | None = None
@@ -72,17 +71,6 @@ class Cell(nn.Module):
             tensor = torch.zeros(self._layer.stored(letter))
             self._start(letter, tensor, generator)
             self._parameters[letter] = nn.Parameter(tensor)
-
-    def _find_places(self) -> dict[str, tuple[str, int, int]]:
-        """The stored weight of every block, and its rows there."""
-        found = {}
-        for letter, names in self.form.blocks.items():
-            first = 0
-            for name in names:
-                rows = (self._lengths[name] or (0,))[0]
-                found[name] = letter, first, first + rows
-                first += rows
-        return found
 
     def _start(self, letter: str, tensor: Tensor, generator: torch.Generator) -> None:
         """The init of a stored weight."""

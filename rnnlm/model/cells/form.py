@@ -1,6 +1,7 @@
 """A cell as everything else sees it: equations, sizes, weights by letter, state, gates, costs; imports no torch."""
 
 import functools
+import re
 from dataclasses import dataclass
 
 from rnnlm.model.cells.notation import FED_BACK, Node, Parsed, Wrong, parse
@@ -49,6 +50,18 @@ class Layer:
         """The size of a stored weight, which holds the rows of its blocks one after the other."""
         sizes = [self.size(name) for name in self.form.blocks[letter]]
         return (sum(size[0] for size in sizes), *sizes[0][1:]) if sizes[0] else ()
+
+    @property
+    def places(self) -> dict[str, tuple[str, int, int]]:
+        """The stored weight of every block, its first row there, and the first one after it."""
+        found = {}
+        for letter, names in self.form.blocks.items():
+            first = 0
+            for name in names:
+                end = first + (self.size(name) or (0,))[0]
+                found[name] = letter, first, end
+                first = end
+        return found
 
     def slot(self, slot: Slot) -> int:
         """The length of a part of the state."""
@@ -201,7 +214,7 @@ def read_form(text: str, origin: str = "the cell") -> Form:
 
 def bare(text: str) -> str:
     """The text without comments, empty lines and needless spaces."""
-    lines = (line.partition("#")[0].rstrip() for line in text.splitlines())
+    lines = (line.partition("#")[0].rstrip() for line in re.split(r"\r\n|\r|\n", text))
     return "\n".join(
         " ".join(line.split()) if line == line.lstrip() else " " + " ".join(line.split()) for line in lines if line
     )

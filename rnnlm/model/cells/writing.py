@@ -24,7 +24,7 @@ class Language:
         if node.op == "T":
             return self.forms["T"].format(self._inner(node.args[0], 9))
         if node.op == "^":
-            return self.forms["^"].format(self._inner(node.args[0], 5), f"{node.of:g}")
+            return self.forms["^"].format(self._inner(node.args[0], 5), repr(node.of).removesuffix(".0"))
         if node.op not in _RANK:
             return self.call(node.op, [self.write(arg) for arg in node.args])
         if node.op == "/" and self.fraction:

@@ -1,11 +1,18 @@
 """The settings of `rnnlm export`; imports nothing heavy, so that `--help` stays quick."""
 
+import re
 from dataclasses import dataclass
 from typing import Literal
 
 from rnnlm.config import at_least, between, setting
 from rnnlm.errors import UsageError
 from rnnlm.use.settings import SplitName
+
+
+def _license(value: str) -> str | None:
+    """A check that a license is an identifier, as the head of a model card has it."""
+    good = re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9.+-]*", value)
+    return None if good else "must be an identifier of letters, digits, points and hyphens, such as mit or cc-by-4.0"
 
 
 @dataclass(frozen=True)
@@ -31,7 +38,7 @@ class ExportSettings:
     order: int = setting(5, "with arpa: words in the longest n-gram", between(1, 16), record=False, basic=True)
     license: str | None = setting(
         None, "with transformers: the license of the model card, as its owner gives it: mit, cc-by-4.0, …",
-        auto="none", record=False,
+        _license, auto="none", record=False,
     )  # fmt: skip
     seed: int = setting(1, "with arpa: seed of the sampling", between(0, 2**63 - 1), record=False)
 
