@@ -71,6 +71,14 @@ def log_probabilities(model: LanguageModel, hidden: Tensor) -> Tensor:
     return numbers(logits.double() - log_total(logits).unsqueeze(-1))
 
 
+def entropy(model: Network, hidden: Tensor) -> Tensor:
+    """−Σ p log p (rows,) in nats of each prediction, hidden (rows, width)."""
+    logits = model.logits(hidden)
+    total = log_total(logits)
+    p = (logits - total.unsqueeze(-1).to(logits.dtype)).exp_()
+    return total - (p * logits).sum(-1, dtype=torch.float64)
+
+
 def target_nats(model: LanguageModel, hidden: Tensor, targets: Tensor) -> Tensor:
     """hidden (rows, width), targets (rows,) of output numbers → −log p (rows,) float64, 0 for a negative target.
 
@@ -91,9 +99,13 @@ def target_nats(model: LanguageModel, hidden: Tensor, targets: Tensor) -> Tensor
 def mixture_nats(
     costs: Sequence[NDArray[np.float64]], weights: Sequence[float] | NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """−log Σ_k w_k p_k (tokens,) of a linear mixture; `costs` are −log p_k, (tokens,) each, infinity for p = 0."""
+    """−log Σ_k w_k p_k (tokens,) of a linear mixture; `costs` are −log p_k, (tokens,) each, infinity for p = 0.
+
+    `weights` are (components,), or (components, tokens).
+    """
+    w = np.asarray(weights, np.float64)
     with np.errstate(divide="ignore"):
-        parts = np.stack(costs) - np.log(np.asarray(weights, np.float64))[:, None]
+        parts = np.stack(costs) - np.log(w if w.ndim == 2 else w[:, None])
     least = parts.min(0)
     return np.asarray(least - np.log(np.exp(least - parts).sum(0)), np.float64)
 

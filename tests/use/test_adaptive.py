@@ -63,7 +63,7 @@ def test_the_cache_is_its_equation(context: str, monkeypatch: pytest.MonkeyPatch
     model, ids = network(), text()
     h, y = slow_states(model, ids, context), ids.ids.tolist()
     found = np.zeros((len(SHAPES), len(y)))
-    for start, costs in cache_nats(model, ids, context, SHAPES):
+    for start, costs, _ in cache_nats(model, ids, context, SHAPES):
         found[:, start : start + costs.shape[1]] = costs
     for number, shape in enumerate(SHAPES):
         for t in range(1, len(y)):

@@ -1,18 +1,24 @@
 """Rows of the ladder: each is the mixture of its parts that its weights say, summed over lines by a slow loop."""
 
 import math
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
-from test_adaptive import network, text
+import torch
+from test_adaptive import VOCABULARY, network, text
 
 from rnnlm.corpus.ids import Ids
-from rnnlm.model.likelihood import SpanNats, text_nats
+from rnnlm.model.likelihood import SpanNats, log_probabilities, text_nats
 from rnnlm.model.network import Network
+from rnnlm.model.ngram.grams import read_grams
+from rnnlm.model.ngram.kneser_ney import estimate
+from rnnlm.model.ngram.model import NgramModel
 from rnnlm.model.ngram.scratch import Scratch
 from rnnlm.use.ladder import ladder as module
 from rnnlm.use.ladder.components import Components, MixtureModel
+from rnnlm.use.ladder.contexts import Contexts
 from rnnlm.use.ladder.dynamic import DynamicRule, dynamic_nats, gradient_scales
 from rnnlm.use.ladder.ladder import Ladder, LadderRow
 from rnnlm.use.ladder.neural_cache import CacheShape, cache_nats
@@ -54,7 +60,7 @@ def test_a_row_is_the_mixture_that_it_says(rows: tuple[Ids, dict[str, LadderRow]
     dynamic = found["+ dynamic"].described()
     shape = CacheShape(int(dynamic[2]["window"]), dynamic[2]["theta"])
     rule = DynamicRule(dynamic[3]["rate"], dynamic[3]["decay"], int(dynamic[3]["segment"]))
-    cache = np.concatenate([part[0] for _, part in cache_nats(network(), test, "stream", [shape])])
+    cache = np.concatenate([part[0] for _, part, _ in cache_nats(network(), test, "stream", [shape])])
     scales = gradient_scales(network(), repeated(text(), 6).ids)
     learned = np.concatenate([span.nats for span in dynamic_nats(network(), test, "stream", rule, scales)])
     assert rule.rate > 0 and found["+ dynamic"].adapts and not found["ensemble"].adapts
@@ -72,10 +78,49 @@ def test_a_row_is_the_mixture_that_it_says(rows: tuple[Ids, dict[str, LadderRow]
         for first, end in zip(test.offsets[:-1], test.offsets[1:], strict=True):
             nats = 0.0
             for token in range(first, end):
-                pairs = zip(row.weights, parts[name], strict=True)
+                weights = row.table[0 if row.classes is None else row.classes[token]]
+                pairs = zip(weights, parts[name], strict=True)
                 nats -= math.log(sum(weight * math.exp(-cost[token]) for weight, cost in pairs))
             slow.append(nats)
         assert row.sums == pytest.approx(np.array(slow), abs=1e-6), name
+
+
+def test_weights_are_those_of_classes_of_contexts_and_their_means_are_told(
+    rows: tuple[Ids, dict[str, LadderRow]],
+) -> None:
+    test, found = rows
+    for name, row in found.items():
+        assert (row.classes is not None) == (name in ("+ cache", "+ dynamic"))
+        assert np.allclose(row.table.sum(1), 1) and sum(row.weights) == pytest.approx(1)
+        if row.classes is not None:
+            assert len(row.classes) == len(test.ids) and row.classes.max() < len(row.table) == 4
+            told = np.mean([row.table[each] for each in row.classes], 0)
+            assert row.weights == pytest.approx(list(told))
+
+
+@torch.no_grad()
+def test_a_class_is_what_is_known_before_the_token(tmp_path: Path) -> None:
+    """Words that the n-gram model knows, and the quarter of the network's entropy, by a slow loop."""
+    ids, other = repeated(text(), 4), repeated(text(31), 2)
+    model, entropies = network(), []
+    estimate(ids.ids, ids.offsets[:1], VOCABULARY, 3, tmp_path, Scratch(tmp_path))
+    grams = NgramModel(read_grams(tmp_path, VOCABULARY, 3), lines_apart=False)
+    stream = [1, *map(int, ids.ids)]
+    pairs = set(pairwise(stream))
+    for some in (ids, other):
+        read = [part for _, _, part in cache_nats(model, some, "stream", [CacheShape(5, 0.0)])]
+        entropies.append(np.concatenate(read))
+    found = Contexts.of(ids, other, (entropies[0], entropies[1]), grams, "stream", Scratch(tmp_path))
+    bounds = np.quantile(entropies[0], [0.25, 0.5, 0.75])
+    states = model.initial_state(1)
+    for position in range(len(other.ids)):
+        before = [1, *map(int, other.ids[:position])]
+        known = 2 if tuple(before[-2:]) in pairs else 1  # every single word is one of the model
+        hidden, states = model(torch.tensor([[before[-1]]]), states)
+        log_p = log_probabilities(model, hidden[0])[0]
+        own = float(-(log_p.exp() * log_p).sum())
+        assert entropies[1][position] == pytest.approx(own, abs=1e-5)
+        assert found.test[position] == min(4 * known + int((bounds < own).sum()), found.fit.max()), position
 
 
 def test_on_the_text_of_the_fit_no_row_is_above_the_one_before(rows: tuple[Ids, dict[str, LadderRow]]) -> None:
@@ -86,12 +131,12 @@ def test_on_the_text_of_the_fit_no_row_is_above_the_one_before(rows: tuple[Ids, 
 
 
 def test_scratch_is_all_that_grows(tmp_path: Path) -> None:
-    """One number a token and component lies in files: own, cache (the grid on the text of the fit alone), dynamic."""
+    """Numbers of a token lie in files: own, cache (the grid on the fit alone), entropies, dynamic."""
     fit, test = repeated(text(), 2), repeated(text(), 40)
     own = MixtureModel("own", network(), "stream")
     assert len(list(Ladder(fit, test, Scratch(tmp_path), 4).rows(own, None))) == 3
     whole = [path for path in tmp_path.iterdir() if path.stat().st_size == 8 * len(test.ids)]
-    assert len(whole) in (2, 3) and all(path.stat().st_size <= 8 * len(test.ids) for path in tmp_path.iterdir())
+    assert len(whole) in (3, 4) and all(path.stat().st_size <= 8 * len(test.ids) for path in tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("spans", [[(0, 3)], [(0, 4), (3, 2)], [(0, 5), (5, 1)], [(1, 4)]])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from rnnlm.model.likelihood import mixture_nats
-from rnnlm.use.ladder.mixture import fit_weights
+from rnnlm.use.ladder.mixture import fit_weights, weights_by_class
 
 
 def costs(seed: int, components: int, tokens: int = 200) -> list[np.ndarray]:
@@ -51,3 +51,30 @@ def test_what_never_helps_gets_no_weight_and_one_more_component_never_harms() ->
     two = mixture_nats([first, second], fit_weights([first, second])).mean()
     three = mixture_nats([first, second, third], fit_weights([first, second, third])).mean()
     assert three <= two + 1e-7
+
+
+def test_a_class_has_its_own_weights_and_none_costs_more_than_the_weights_of_all() -> None:
+    given, classes = costs(9, 3, 3000), np.arange(3000, dtype=np.uint8) % 3
+    given[0][classes == 1] += 2
+    table = weights_by_class(given, classes, 4)
+    whole = fit_weights(given)
+    assert table.shape == (4, 3) and table.sum(1) == pytest.approx(np.ones(4))
+    assert table[3] == pytest.approx(whole)  # a class without tokens
+    assert table[1, 0] < table[0, 0] - 0.1 and table[1, 0] < table[2, 0] - 0.1
+    for number in range(3):
+        own = [cost[classes == number] for cost in given]
+        assert mixture_nats(own, table[number]).mean() <= mixture_nats(own, whole).mean() + 1e-9
+        best = mixture_nats(own, fit_weights(own)).mean()
+        assert mixture_nats(own, table[number]).mean() <= best + 0.02
+    mixed = mixture_nats(given, table[classes].T)
+    slow = [
+        -np.log(sum(w * np.exp(-cost[t]) for w, cost in zip(table[classes[t]], given, strict=True))) for t in range(50)
+    ]
+    assert mixed[:50] == pytest.approx(slow, abs=1e-12)
+
+
+def test_a_class_of_few_tokens_stays_near_the_weights_of_all() -> None:
+    given, classes = costs(9, 3, 3000), np.zeros(3000, np.uint8)
+    classes[:5] = 1
+    whole, table = fit_weights(given), weights_by_class(given, classes, 2)
+    assert np.abs(table[1] - whole).max() < 0.05

@@ -84,6 +84,13 @@ class Grams:
             log_p[np.repeat(rows, sizes), words - FIRST_OUTPUT] = self.log_p[n - 1][found]
         return log_p
 
+    def known(self, histories: GramRows) -> NDArray[np.int64]:
+        """histories (rows, N − 1) → how many of their last words are an n-gram of the model together, (rows,)."""
+        found = np.zeros(len(histories), np.int64)
+        for length, contexts in enumerate(self._contexts(histories), 1):
+            found[contexts >= 0] = length
+        return found
+
     def _contexts(self, histories: GramRows) -> Iterator[GramRows]:
         """The indices (rows,) of the last 1, 2, …, N − 1 words of each history, −1 where there is no such n-gram."""
         for length in range(1, self.order):

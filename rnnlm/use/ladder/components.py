@@ -5,7 +5,7 @@ The measured text is read once for each component. Costs are kept in files, so t
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -18,8 +18,10 @@ from rnnlm.corpus.ids import Ids
 from rnnlm.files import Advance
 from rnnlm.model.likelihood import LanguageModel, SpanNats, mixture_nats, text_nats
 from rnnlm.model.network import Network
+from rnnlm.model.ngram.model import NgramModel
 from rnnlm.model.ngram.scratch import Scratch
 from rnnlm.model.side_by_side import SideBySide
+from rnnlm.use.ladder.contexts import Contexts
 from rnnlm.use.ladder.dynamic import DynamicRule, choose_rule, dynamic_nats, gradient_scales
 from rnnlm.use.ladder.mixture import fit_weights
 from rnnlm.use.ladder.neural_cache import cache_nats, shapes_to_try
@@ -41,7 +43,8 @@ class Component:
     """The cost of one part of a mixture at every token: `fit` of the validation text, `test` of the measured text.
 
     `seconds` is the time for `test`, `fit_seconds` that for `fit` and the choice of the hyperparameters `chosen`.
-    `adapts` if it learns from the text that it is measured on.
+    `adapts` if it learns from the text that it is measured on. `entropies` are those of the network's predictions in
+    both texts, where they were computed on the way.
     """
 
     name: str
@@ -51,6 +54,7 @@ class Component:
     fit_seconds: float
     adapts: bool
     chosen: Mapping[str, float]
+    entropies: tuple[Floats, Floats] | None = None
 
 
 class Components:
@@ -74,17 +78,22 @@ class Components:
         started_at = time.monotonic()
         shapes, some = shapes_to_try(network, self._fit, context), self._beginning
         tried = np.empty((len(shapes), len(some.ids)))
-        for start, costs in cache_nats(network, some, context, shapes):
+        for start, costs, _ in cache_nats(network, some, context, shapes):
             tried[:, start : start + costs.shape[1]] = costs
             self._progress(costs.shape[1])
         best = shapes[int(np.argmin([_mixed(before, len(some.ids), each) for each in tried]))]
 
+        kept: list[Floats] = []
+
         def read(ids: Ids) -> Iterator[SpanNats]:
-            for start, costs in cache_nats(network, ids, context, [best]):
+            kept.append(self._scratch.array(len(ids.ids), np.float64))
+            for start, costs, entropies in cache_nats(network, ids, context, [best]):
+                kept[-1][start : start + len(entropies)] = entropies
                 yield SpanNats(start, costs[0])
 
         chosen = {"window": best.window, "theta": best.theta}
-        return self._component("cache", read, chosen, started_at=started_at, adapts=True)
+        made = self._component("cache", read, chosen, started_at=started_at, adapts=True)
+        return replace(made, entropies=(kept[0], kept[1]))
 
     def dynamic(
         self, network: Network, context: str, before: Sequence[Component], train: NDArray[Any] | None
@@ -118,6 +127,13 @@ class Components:
         (fit, _), (test, seconds) = self._parallel.run([partial(read, self._fit), partial(read, self._test)])
         fit_seconds = time.monotonic() - started_at - seconds
         return Component("dynamic network", fit, test, seconds, fit_seconds, True, chosen)
+
+    def contexts(self, cache: Component, ngram: MixtureModel | None) -> Contexts:
+        """The classes of contexts by the entropies that the cache has met, and by what the n-gram model knows."""
+        assert cache.entropies is not None
+        known = ngram.model if ngram is not None and isinstance(ngram.model, NgramModel) else None
+        context = "stream" if ngram is None else ngram.context
+        return Contexts.of(self._fit, self._test, cache.entropies, known, context, self._scratch)
 
     @property
     def _beginning(self) -> Ids:

@@ -1,12 +1,12 @@
 """A ladder of models of one text: each row adds one component to the mixture of the row before it.
 
 n-gram; network; both mixed; with a neural cache; with dynamic evaluation. Weights are fitted on the validation text by
-expectation maximization, so that no row is worse than the one before it there.
+expectation maximization, from the cache on for each class of contexts, so that no row is worse than the one before it
+there.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,8 @@ from rnnlm.model.network import Network
 from rnnlm.model.ngram.scratch import Scratch
 from rnnlm.use.comparison.bootstrap import Units, units_of
 from rnnlm.use.ladder.components import Component, Components, MixtureModel
-from rnnlm.use.ladder.mixture import fit_weights
+from rnnlm.use.ladder.contexts import Classes, Contexts
+from rnnlm.use.ladder.mixture import fit_weights, weights_by_class
 
 _TOKENS = 2**18  # of a mixture in memory at once, about
 
@@ -29,15 +30,25 @@ _TOKENS = 2**18  # of a mixture in memory at once, about
 class LadderRow:
     """A mixture and its metrics: nats of each unit (units,) of the text, nats per token of the validation text.
 
-    `apart` if it is not a step of the ladder.
+    `table` (classes, components) has the weights of each class of contexts, `classes` (tokens,) those of the measured
+    text; None where there is one. `apart` if it is not a step of the ladder.
     """
 
     name: str
     parts: Sequence[Component]
-    weights: Sequence[float]
+    table: Floats
+    classes: Classes | None
     sums: Floats
     fit_nats_per_token: float
     apart: bool = False
+
+    @property
+    def weights(self) -> list[float]:
+        """The mean weight of each part in the measured text."""
+        if self.classes is None:
+            return [float(weight) for weight in self.table[0]]
+        counts = np.bincount(self.classes, minlength=len(self.table))
+        return [float(weight) for weight in counts @ self.table / counts.sum()]
 
     @property
     def adapts(self) -> bool:
@@ -87,23 +98,35 @@ class Ladder:
         if ngram is not None:
             yield self._row("+ n-gram", parts)
         assert isinstance(network.model, Network)
-        for name, make in (("+ cache", made.cache), ("+ dynamic", partial(made.dynamic, train=train))):
-            parts = [*parts, make(network.model, network.context, parts)]
-            yield self._row(name, parts)
+        cache = made.cache(network.model, network.context, parts)
+        contexts = made.contexts(cache, ngram)
+        parts = [*parts, cache]
+        yield self._row("+ cache", parts, contexts)
+        parts = [*parts, made.dynamic(network.model, network.context, parts, train)]
+        yield self._row("+ dynamic", parts, contexts)
         if others:
             yield self._row("ensemble", [own, *map(made.plain, others)], apart=True)
 
-    def _row(self, name: str, parts: Sequence[Component], *, apart: bool = False) -> LadderRow:
+    def _row(
+        self, name: str, parts: Sequence[Component], contexts: Contexts | None = None, *, apart: bool = False
+    ) -> LadderRow:
         fit = [part.fit for part in parts]
-        weights = [float(weight) for weight in fit_weights(fit)] if len(parts) > 1 else [1.0]
-        sums = np.concatenate(list(self._mixed_sums([part.test for part in parts], weights)))
-        return LadderRow(name, parts, weights, sums, float(mixture_nats(fit, weights).mean()), apart)
+        if contexts is None:
+            table, classes = fit_weights(fit)[None] if len(parts) > 1 else np.ones((1, 1)), None
+            fitted = mixture_nats(fit, table[0])
+        else:
+            table, classes = weights_by_class(fit, contexts.fit, contexts.count), contexts.test
+            fitted = mixture_nats(fit, table[contexts.fit].T)
+        sums = np.concatenate(list(self._mixed_sums([part.test for part in parts], table, classes)))
+        return LadderRow(name, parts, table, classes, sums, float(fitted.mean()), apart)
 
-    def _mixed_sums(self, costs: Sequence[Floats], weights: Sequence[float]) -> Iterator[Floats]:
+    def _mixed_sums(self, costs: Sequence[Floats], table: Floats, classes: Classes | None) -> Iterator[Floats]:
         """Nats of each unit under a mixture, some units at a time."""
         offsets = self.units.offsets
         step = max(1, _TOKENS * (len(offsets) - 1) // int(offsets[-1]))
         for start in range(0, len(offsets) - 1, step):
             some = offsets[start : start + step + 1]
-            mixed = mixture_nats([cost[some[0] : some[-1]] for cost in costs], weights)
+            inside = slice(some[0], some[-1])
+            weights = table[0] if classes is None else table[classes[inside]].T
+            mixed = mixture_nats([cost[inside] for cost in costs], weights)
             yield np.add.reduceat(mixed, some[:-1] - some[0])

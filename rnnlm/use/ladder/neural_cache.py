@@ -17,7 +17,7 @@ from torch import Tensor
 
 from rnnlm.corpus.ids import Ids
 from rnnlm.corpus.tokenizer import FIRST_OUTPUT
-from rnnlm.model.likelihood import target_nats
+from rnnlm.model.likelihood import entropy, target_nats
 from rnnlm.model.network import Network
 from rnnlm.use.evaluation.evaluate import stretches
 
@@ -53,10 +53,11 @@ def shapes_to_try(model: Network, ids: Ids, context: str) -> list[CacheShape]:
 @torch.inference_mode()
 def cache_nats(
     model: Network, ids: Ids, context: str, shapes: Sequence[CacheShape]
-) -> Iterator[tuple[int, NDArray[np.float64]]]:
-    """−log p_cache of each token under each shape: (start, (shapes, tokens)), in the order of the text.
+) -> Iterator[tuple[int, NDArray[np.float64], NDArray[np.float64]]]:
+    """−log p_cache of each token under each shape: (start, (shapes, tokens), entropies), in the order of the text.
 
-    Infinity where the token is not in the window. Only the longest window of the text is in memory.
+    Infinity where the token is not in the window. `entropies` (tokens,) are those of the network's own predictions, in
+    nats. Only the longest window of the text is in memory.
     """
     longest = max(shape.window for shape in shapes)
     states = model.initial_state(1)
@@ -70,7 +71,7 @@ def cache_nats(
         costs = _stretch_costs(h, y, keys, words, shapes)
         if stretch.start == 0:
             costs[:, 0] = target_nats(model, h[:1], y[:1] - FIRST_OUTPUT)
-        yield stretch.start, costs.cpu().numpy()
+        yield stretch.start, costs.cpu().numpy(), entropy(model, h).cpu().numpy()
         keys, words = keys[-longest:], words[-longest:]
 
 
