@@ -72,11 +72,18 @@ def log_probabilities(model: LanguageModel, hidden: Tensor) -> Tensor:
 
 
 def entropy(model: Network, hidden: Tensor) -> Tensor:
-    """−Σ p log p (rows,) in nats of each prediction, hidden (rows, width)."""
-    logits = model.logits(hidden)
-    total = log_total(logits)
-    p = (logits - total.unsqueeze(-1).to(logits.dtype)).exp_()
-    return total - (p * logits).sum(-1, dtype=torch.float64)
+    """−Σ p log p (rows,) in nats of each prediction, hidden (rows, width): with o the logits less the largest one,
+
+    log Σ exp(o) − Σ exp(o) o / Σ exp(o).
+    """
+    parts, rows = [], max(1, _LOGITS // model.architecture.outputs)
+    for start in range(0, len(hidden), rows):
+        o = model.logits(hidden[start : start + rows])
+        o -= o.amax(-1, keepdim=True)
+        p = o.exp()
+        total = p.sum(-1, dtype=torch.float64)
+        parts.append(total.log() - p.mul_(o).sum(-1, dtype=torch.float64) / total)
+    return torch.cat(parts)
 
 
 def target_nats(model: LanguageModel, hidden: Tensor, targets: Tensor) -> Tensor:
