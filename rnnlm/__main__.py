@@ -13,9 +13,10 @@ _STOPPING = {getattr(_signal, name): name for name in ("SIGINT", "SIGTERM", "SIG
 
 
 def leave(number: int, frame: FrameType | None = None) -> None:
-    """A signal handler: end the process at once."""
+    """A signal handler: end the process at once, with a line but where rank 0 speaks for it under torchrun."""
     try:
-        os.write(2, f"rnnlm: stopped by {_STOPPING[number]}\n".encode())
+        if "TORCHELASTIC_RUN_ID" not in os.environ or os.environ.get("RANK") == "0":
+            os.write(2, f"rnnlm: stopped by {_STOPPING[number]}\n".encode())
     finally:
         os._exit(128 + number)
 

@@ -31,6 +31,8 @@ PICTURES = {
 }
 _LINK = re.compile(r"(\]\()([^)\s#]+)((?:#[^)\s]*)?\))")
 
+_NAMED = re.compile(r"\[[\w-]+\.md\]\((?=[\w-]+\.md)")
+
 
 def moved(text: str, folder: Path) -> str:
     """A page's links as they are on the site; `folder` is the page's own."""
@@ -44,7 +46,7 @@ def moved(text: str, folder: Path) -> str:
             return f"{match[1]}index.md{match[3]}"
         return f"{match[1]}{names.get(target, target.name)}{match[3]}"
 
-    text = _LINK.sub(link, text)
+    text = _NAMED.sub("[](", _LINK.sub(link, text))  # Sphinx writes the title of a page in place of its file's name
     return re.sub(r"^```(?:output|cell).*$", "```text", text, flags=re.M)
 
 

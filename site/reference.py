@@ -66,7 +66,7 @@ def kind_of(annotation: Any) -> str:
 
 def python_page() -> str:
     """What Python users call, with its docstrings."""
-    lines = ["# Python", "", "`import rnnlm`; [python.md](python.md) shows it in use.", ""]
+    lines = ["# Python", "", "`import rnnlm`; [](python.md) shows it in use.", ""]
     lines += [*function("rnnlm.train", rnnlm.train), *function("rnnlm.load", rnnlm.load)]
     kinds = (loaded.LoadedModel, loaded_tasks.LoadedLabeller, loaded_tasks.LoadedForecaster, loaded.Score, Generated)
     for kind in kinds:

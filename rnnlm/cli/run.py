@@ -9,7 +9,7 @@ from typing import Any
 from rnnlm.cli.signals import Leave, raise_for_signals
 from rnnlm.cli.streams import prepare, visible
 from rnnlm.errors import RnnlmError, is_out_of_memory
-from rnnlm.launched import launched, left_to_rank_0
+from rnnlm.launched import follows, launched, left_to_rank_0
 from rnnlm.renamed import MOVED_COMMANDS, instead_of
 
 
@@ -108,7 +108,7 @@ def _instead(flag: str, message: str, callback: Any) -> str | None:
 def _report(text: str, code: int) -> int:
     """Write the line, for one of several processes with its number; all of them find what is wrong with a command."""
     launch, text = launched(), " ".join(text.split())
-    if not text or (code == 2 and left_to_rank_0()):
+    if not text or (code == 2 and left_to_rank_0()) or (code > 128 and follows()):
         return code
     if launch is not None and launch.size > 1:
         text = f"rank {launch.rank} ends with exit code {code}: {text}"
