@@ -30,10 +30,9 @@ demo: .venv/ready
 	$(BIN)/rnnlm next $(DEMO) --prompt "the little " -k 5
 	$(BIN)/rnnlm report $(DEMO) --out $(DEMO)/report.html
 
-# Two processes, each with whole files, so that what a file's tests share is made once; in the order of their names, since
-# the files with the fewest tests, which would come last, take the longest.
+# Two processes, each with whole files, so that what a file's tests share is made once.
 test: .venv/ready
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 # The pages and the site in Debian's chromium: apt-get install chromium.
 test-page: .venv/page
@@ -67,7 +66,7 @@ test-tools: .venv-tools/ready
 
 # The tests with the lowest versions of the direct dependencies, extras and test tools that pyproject.toml allows.
 test-lowest: .venv-lowest/ready
-	.venv-lowest/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	.venv-lowest/bin/python -m pytest -n 2 --dist loadfile
 
 .venv-lowest/ready: pyproject.toml constraints.txt .ci/lowest.py
 	$(PYTHON) -m venv .venv-lowest
@@ -80,7 +79,7 @@ test-lowest: .venv-lowest/ready
 
 # The tests without any extra; a test that needs one is skipped, and the reason names the extra.
 test-core: .venv-core/ready
-	.venv-core/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -r s
+	.venv-core/bin/python -m pytest -n 2 --dist loadfile -r s
 
 .venv-core/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv-core
