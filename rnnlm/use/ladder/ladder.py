@@ -2,7 +2,7 @@
 
 n-gram; network; both mixed; with a neural cache; with dynamic evaluation. Weights are fitted on the validation text by
 expectation maximization, from the cache on for each class of contexts, so that no row is worse than the one before it
-there.
+there, but for rounding and for what the weights of all contexts count in a class.
 """
 
 from collections.abc import Iterator, Sequence
