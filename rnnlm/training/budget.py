@@ -5,6 +5,7 @@ each part of it. Its inputs are the time left, the speed of the machine, and the
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -27,6 +28,7 @@ _SOME, _MANY = 4, 12
 _NOVEL = 2.0  # full dropout from one new trigram in so many on
 _REACHED = 0.75  # of the speed of a layer alone, in a whole training step
 _CLUSTERS = 3_000  # outputs from which on clusters pay
+_TOO_FEW = 0.75  # of the tokens that a network needs: below it a smaller one is better, even in nine tenths of the time
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,10 @@ class Situation:
 
 @dataclass(frozen=True)
 class BudgetChoice:
-    """The settled settings, the size of the embedding, the expected speed, and the reasons."""
+    """The settled settings, the size of the embedding, the expected speed, and the reasons.
+
+    It was made of the settings `given`, the size `asked` for the embedding, and a `situation`.
+    """
 
     settings: SettledSettings
     embedding: int
@@ -64,11 +69,33 @@ class BudgetChoice:
     tokens_per_second: float
     epochs: float
     reasons: tuple[str, ...]
+    given: TrainSettings
+    asked: int | None
+    situation: Situation
 
     @property
     def tokens(self) -> float:
         """Tokens that training is expected to read."""
         return self.seconds * self.tokens_per_second
+
+    def review(self, tokens_per_second: float, left: float) -> None:
+        """Go on with a run of that speed, of which `left` seconds are left, or raise BeginAgain."""
+        found = smaller(self, tokens_per_second, left)
+        if found is not None:
+            before = {"units": self.settings.hidden, "tokens_per_second": round(tokens_per_second, 1), "left": left}
+            raise BeginAgain(found, self, before)
+
+
+class BeginAgain(Exception):  # noqa: N818, nothing is wrong
+    """A run is slower than expected: with the `choice` it is begun again. `before` is what the journal says of it."""
+
+    def __init__(self, choice: BudgetChoice, former: BudgetChoice, before: Mapping[str, float]) -> None:
+        reached, expected = before["tokens_per_second"], former.tokens_per_second
+        super().__init__(
+            f"{reached:,.0f} tokens/s in the first tenth where {expected:,.0f} were expected: beginning again "
+            f"with {choice.settings.hidden} units in place of {former.settings.hidden}"
+        )
+        self.choice, self.before = choice, before
 
 
 def choose(given: TrainSettings, embedding: int | None, situation: Situation) -> BudgetChoice:
@@ -79,6 +106,20 @@ def choose(given: TrainSettings, embedding: int | None, situation: Situation) ->
     fitting = [plan for plan in plans if plan.tokens >= tokens_wanted(plan.settings.hidden, situation)]
     choice = fitting[-1] if fitting else plans[0]
     return replace(choice, reasons=_reasons(given, choice, situation))
+
+
+def smaller(choice: BudgetChoice, tokens_per_second: float, left: float) -> BudgetChoice | None:
+    """The choice for the seconds that are `left` of a run that turns out to be slower; None to go on with it.
+
+    A network is begun again if in its whole time it would read too few tokens, and the rule now takes fewer units. The
+    machine is as much slower as this run is.
+    """
+    slower = tokens_per_second / choice.tokens_per_second
+    if slower * choice.tokens >= _TOO_FEW * tokens_wanted(choice.settings.hidden, choice.situation):
+        return None
+    situation = replace(choice.situation, seconds=left, speed=slower * choice.situation.speed)
+    found = choose(choice.given, choice.asked, situation)
+    return found if found.settings.hidden < choice.settings.hidden else None
 
 
 def tokens_wanted(hidden: int, situation: Situation) -> float:
@@ -109,7 +150,8 @@ def _plan(given: TrainSettings, hidden: int, embedding: int | None, situation: S
     )
     epochs = situation.seconds * speed / situation.tokens
     settings = _regularised(settings, hidden, epochs, situation, projected=tied and dimensions != hidden)
-    return BudgetChoice(_settled(settings, dimensions, situation), dimensions, situation.seconds, speed, epochs, ())
+    settled = _settled(settings, dimensions, situation)
+    return BudgetChoice(settled, dimensions, situation.seconds, speed, epochs, (), given, embedding, situation)
 
 
 def _settled(settings: TrainSettings, dimensions: int, situation: Situation) -> SettledSettings:

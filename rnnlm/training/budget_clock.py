@@ -41,6 +41,12 @@ class BudgetClock:
         """When this process must end, on the monotonic clock; None without a budget."""
         return time.monotonic() + self._budget.seconds - self.spent() if self._budget else None
 
+    @property
+    def seconds(self) -> float:
+        """A budget's time between the first step and the reserve."""
+        assert self._budget is not None and self._first is not None
+        return self._budget.seconds - self._budget.reserved - self._first
+
     def begin(self) -> None:
         """Begin or continue training; UsageError if the budget is already spent."""
         if self._budget is None:
@@ -58,7 +64,7 @@ class BudgetClock:
         """The fraction done after so many steps and tokens."""
         if self._budget is not None:
             assert self._first is not None
-            done = (self.spent() - self._first) / (self._budget.seconds - self._budget.reserved - self._first)
+            done = (self.spent() - self._first) / self.seconds
         elif self._steps:
             done = steps / self._steps
         else:
@@ -76,7 +82,7 @@ class BudgetClock:
     def reached(self, fraction: float) -> None:
         """Count the time of an earlier process of the run, which reached `fraction` before it stopped."""
         if self._budget is not None and self._first is not None:
-            spent = self._first + fraction * (self._budget.seconds - self._budget.reserved - self._first)
+            spent = self._first + fraction * self.seconds
             self._before = max(self._before, spent)
 
     def state(self) -> dict[str, float | None]:

@@ -33,17 +33,22 @@ _REMEDY = "copy it again from the run that wrote it"
 class Header:
     """The run of a journal. `inputs` are digests of the data, `machine` what else identical bytes depend on.
 
-    `validated_tokens`, also set by the clock, bounds each quick validation.
+    `validated_tokens`, also set by the clock, bounds each quick validation. `begun_again` is what a run that was begun
+    again with fewer units had been: units, tokens per second and seconds.
     """
 
     inputs: Mapping[str, str]
     machine: Mapping[str, Any]
     validated_tokens: int | None
+    begun_again: Mapping[str, float] | None = None
 
     def line(self) -> str:
         """The first line."""
-        content = {"format": _FORMAT, "version": _VERSION, "inputs": dict(self.inputs), "machine": dict(self.machine)}
-        return json.dumps({**content, "validated_tokens": self.validated_tokens}, ensure_ascii=False) + "\n"
+        content: dict[str, Any] = {"format": _FORMAT, "version": _VERSION}
+        content |= {"inputs": dict(self.inputs), "machine": dict(self.machine)}
+        content["validated_tokens"] = self.validated_tokens
+        content |= {} if self.begun_again is None else {"begun_again": dict(self.begun_again)}
+        return json.dumps(content, ensure_ascii=False) + "\n"
 
 
 @dataclass(frozen=True)
@@ -193,7 +198,7 @@ def _header(line: bytes, path: Path) -> Header:
         header = Header(**content)
         if not all(isinstance(part, dict) for part in (header.inputs, header.machine)):
             raise ValueError
-        if not isinstance(header.validated_tokens, int | None):
+        if not (isinstance(header.validated_tokens, int | None) and isinstance(header.begun_again, dict | None)):
             raise ValueError
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise ArtifactError(f"{path} is no journal of a run", _REMEDY) from None

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ _LOGS = 200  # approximate lines of metrics.jsonl per run
 _VALIDATIONS = 10  # minimum, in a run of few epochs
 _IN_BUDGET = 4  # with a budget, whose time validations use
 _FIRST_SAVED = 0.02  # of a budget before the first checkpoint: a run killed before that starts its budget again
+_REVIEWED = 0.1  # of a budget after which its speed is known
 _SAVED_AT_THE_END = 10.0  # seconds of training that justify a checkpoint before evaluating and sealing
 
 
@@ -50,16 +51,18 @@ class Trainer:
         record: Record | None = None,
         tries: int = TRIES,
         learner: Learner | None = None,
+        review: Callable[[float, float], None] | None = None,
     ) -> None:
         """`budget` bounds the run where the settings do not; `learner` is that of the model, if it exists.
 
         A run with a budget keeps a `journal`; one with a `record` replays its steps. A run that diverges gives up after
-        `tries` returns to good weights.
+        `tries` returns to good weights. After a tenth of a budget, `review` is given its tokens per second and the
+        seconds that are left, and may end the run by an exception.
         """
         self._learner = learner or Learner(model, settings)
         self._objective, self._settings, self._observer = objective, settings, observer
         self._directory, self._run = directory, identity or Identity({}, {}, {}, "")
-        self._journal, self._tries = journal, tries
+        self._journal, self._tries, self._review = journal, tries, review
         self._checkpoints = Checkpoints(directory / CHECKPOINTS, self._run)
         self._per_epoch = objective.batches.tokens_per_epoch
         tokens = settings.tokens or math.ceil((settings.epochs or 0) * self._per_epoch)
@@ -86,7 +89,10 @@ class Trainer:
             while state.fraction < 1.0:
                 loss = self._train_step(next(batches), log)
                 # Read once per step: the log and the next step use the same fraction, also in a replay.
-                state.fraction = self._clock.fraction(state.step, state.tokens)
+                earlier, state.fraction = state.fraction, self._clock.fraction(state.step, state.tokens)
+                if self._review is not None and earlier < _REVIEWED <= state.fraction:
+                    whole = self._clock.seconds
+                    self._review(state.tokens / (state.fraction * whole), (1 - state.fraction) * whole)
                 state.seconds = before + time.monotonic() - started_at
                 done = state.fraction >= 1.0
                 self._log(log, last=done)

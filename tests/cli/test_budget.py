@@ -15,6 +15,7 @@ from rnnlm.app.train import budget as budget_run
 from rnnlm.builtin import recipes
 from rnnlm.builtin.recipes import read_recipe, recipe_names
 from rnnlm.config import resolve
+from rnnlm.training import budget as rule
 from rnnlm.training.reserve import Reserved
 
 SHORT = ("--budget", "20s", "--hidden", "32", "--json")
@@ -87,6 +88,28 @@ def test_a_budget_goes_on_after_a_break_with_what_it_had_chosen(
     other.write_text("one two three\n" * 500)
     refused = run("train", other, "--out", tmp_path / "other", "--config", model / "replay.toml", "--quiet")
     refused.refused(4, "on other data (documents, tokenizer, vocab)")
+
+
+def test_a_run_that_is_too_slow_for_its_size_is_begun_again(
+    tmp_path: Path, run: Any, long_corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work = tmp_path / "work"
+    monkeypatch.setattr(budget_run, "recurrent_speed", lambda *_: 1e16)  # as if the cores were taken away later
+    monkeypatch.setattr(rule, "_SIZES", (8, 64))
+    monkeypatch.setattr(rule, "_TOKENS", 1e10)
+    started_at = time.monotonic()
+    monkeypatch.setattr(budget_run, "started_at", lambda: started_at)
+    trained = run("train", long_corpus, "--out", work, "--budget", "10s", "--json").ok()
+    assert "beginning again with 8 units in place of 64" in trained.err
+    model = work / "models" / "lstm"
+    config = json.loads((model / "config.json").read_text())
+    header = json.loads((model / "journal.tsv").read_text().splitlines()[0])
+    assert config["training"]["hidden"] == 8 and header["begun_again"]["units"] == 64
+    assert "hidden = 8" in (model / "settings.toml").read_text()
+    run("train", work, "--config", model / "replay.toml", "--name", "again", "--quiet").ok()
+    for name in ("weights.safetensors", "metrics.jsonl", "journal.tsv", "replay.toml"):
+        assert (work / "models" / "again" / name).read_bytes() == (model / name).read_bytes(), name
+    assert "up to date" in run("train", work, "--budget", "10s").ok().err
 
 
 def test_a_budget_is_refused_where_it_cannot_be(tmp_path: Path, run: Any, corpus: Path) -> None:

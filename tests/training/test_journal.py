@@ -244,3 +244,32 @@ def test_a_checkpoint_of_other_threads_is_continued_with_a_notice(tmp_path: Path
         else:
             assert trainer.run(resume=True).steps == 30
     assert "threads 1 is 2 now: the bytes may differ from those of an undisturbed run" in heard
+
+
+def test_a_run_is_reviewed_once_after_a_tenth_of_its_budget(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, seen = UnevenClock(4), []
+    monkeypatch.setattr(budget_clock, "time", clock)
+    network = Network(ARCHITECTURE, torch.Generator().manual_seed(1))
+    objective = LanguageObjective(TRAIN, VALID, SETTINGS, validated=HEADER.validated_tokens)
+    with Journal(tmp_path / "journal.tsv", HEADER) as journal:
+        trainer = Trainer(
+            network, objective, SETTINGS, tmp_path, Watcher(), Budget(60, clock.now - 2, 4), journal=journal,
+            review=lambda *each: seen.append(each),
+        )  # fmt: skip
+        outcome = trainer.run(resume=False)
+    ((tokens_per_second, left),) = seen
+    assert 0.8 * 54 < left < 0.9 * 54  # 54 s less the two before the first step
+    assert tokens_per_second == pytest.approx(outcome.tokens_seen / 54, rel=0.5)
+
+
+def test_a_journal_says_what_a_run_that_was_begun_again_had_been(tmp_path: Path) -> None:
+    header = replace(HEADER, begun_again={"units": 64, "tokens_per_second": 10.5, "left": 9.0})
+    path = tmp_path / "journal.tsv"
+    with Journal(path, header) as journal:
+        journal.write(0, 0.0, 0.1, 9)
+        journal.finish()
+    assert read_journal(path).header == header
+    path.write_bytes(path.read_bytes().replace(b'{"units": 64, "tokens_per_second": 10.5, "left": 9.0}', b"[1]"))
+    with pytest.raises(ArtifactError):
+        read_journal(path)
+    assert "begun_again" not in HEADER.line()

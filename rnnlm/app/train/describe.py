@@ -1,5 +1,6 @@
 """The description of a training run: its data, complete settings, network and initialization."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from rnnlm.model.loading import load_network
 from rnnlm.model.network import Network, WeightInit
 from rnnlm.model.sealed import Sealed, is_sealed, model_config, read_sealed
 from rnnlm.training.budget import INIT_STD as BUDGET_INIT_STD
-from rnnlm.training.budget import BudgetChoice
+from rnnlm.training.budget import BeginAgain, BudgetChoice
 from rnnlm.training.data import Data, LanguageData, architecture_of
 from rnnlm.training.defaults import fill_in
 from rnnlm.training.identity import Identity
@@ -44,7 +45,7 @@ class Run:
 
     The embedding is initialized from `layer`, from co-occurrence, or at random with the standard deviation
     `embedding_std`. Two runs with one `identity` are the same run. `choice` is that of a budget, `record` the journal
-    to replay.
+    to replay. `before` is what the journal says of a run that was begun again.
     """
 
     data: Data
@@ -57,6 +58,7 @@ class Run:
     identity: Identity
     choice: BudgetChoice | None = None
     record: Record | None = None
+    before: Mapping[str, float] | None = None
 
 
 def base_of(pipeline: Pipeline, given: Resolved[TrainSettings]) -> Sealed | None:
@@ -74,16 +76,31 @@ def base_of(pipeline: Pipeline, given: Resolved[TrainSettings]) -> Sealed | None
 def describe(pipeline: Pipeline, given: TrainSettings, base: Sealed | None, text: Path, device: str) -> Run:
     """Read the data and complete the settings; `text` is a directory for temporary ids."""
     data = open_data(pipeline, given, base, text)
-    choice, wanted = None, given
-    embed, embed_stage = pipeline.settings(EmbedSettings).settings, pipeline.workspace.manifest("embed")
+    choice, wanted, identity = None, given, None
     if given.budget is not None:  # the identity is of the given settings: the choice depends on the machine
+        embed, embed_stage = pipeline.settings(EmbedSettings).settings, pipeline.workspace.manifest("embed")
         read = {**data.inputs, "embed": "" if embed_stage is None else embed_stage.identity}
         identity = Identity.of(as_dict(given), as_dict(embed), {}, read)
         again = pipeline.request.run.force
         begun = None if again else begun_run(pipeline.workspace.path / "models", identity)
         choice = chosen(pipeline, given, data, begun, device)
         wanted = choice.settings
+    return _completed(pipeline, wanted, data, base, choice, identity)
+
+
+def begun_again(pipeline: Pipeline, run: Run, again: BeginAgain) -> Run:
+    """The same run with another choice."""
+    changed = _completed(pipeline, again.choice.settings, run.data, run.base, again.choice, run.identity)
+    return replace(changed, before=again.before)
+
+
+def _completed(
+    pipeline: Pipeline, wanted: TrainSettings, data: Data, base: Sealed | None, choice: BudgetChoice | None,
+    identity: Identity | None,
+) -> Run:  # fmt: skip
+    """The run of the settings; its `identity` follows from them where there is none."""
     settings, architecture, layer = _settled(pipeline, wanted, data, base, choice)
+    embed = pipeline.settings(EmbedSettings).settings
     embedding_std = embed.embedding_std or (INIT_STD if choice is None else BUDGET_INIT_STD)
     cooccurring = base is None and layer is None and _from_cooccurrence(embed.embedding_init, settings, data)
     inputs = dict(data.inputs)
@@ -99,7 +116,7 @@ def describe(pipeline: Pipeline, given: TrainSettings, base: Sealed | None, text
         inputs["journal"] = record.sha256
     read = {**data.described["data"], **({} if layer is None else {"embed": inputs["embed"]})}
     config = model_config(architecture, {**data.described, "data": read, "training": as_dict(settings)})
-    if choice is None:
+    if identity is None:
         identity = Identity.of(as_dict(settings), {}, config, inputs)
     return Run(
         data, settings, architecture, layer, cooccurring, embedding_std, base,

@@ -3,12 +3,10 @@
 import contextlib
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import replace
-from typing import Any
 
 from rnnlm.app.pipeline import Pipeline, section_order
 from rnnlm.app.request import SECTIONS
-from rnnlm.app.train.describe import Run, base_of, describe, network_of
+from rnnlm.app.train.describe import Run, base_of, begun_again, describe, network_of
 from rnnlm.app.train.plan import refuse_too_large
 from rnnlm.app.train.session import Watch, resumable, train_network
 from rnnlm.artifacts import write_bytes
@@ -18,15 +16,15 @@ from rnnlm.directories import check_space, recover, replacing
 from rnnlm.errors import UsageError
 from rnnlm.locks import own_directory, tidy
 from rnnlm.model.device import choose_device, set_matmul, set_threads
-from rnnlm.model.network import Network
 from rnnlm.model.sealed import Sealed
 from rnnlm.report.recipe_check import check_corpus
+from rnnlm.training.budget import BeginAgain
 from rnnlm.training.event_log import check_event_log
+from rnnlm.training.finished import finished
 from rnnlm.training.following import check_processes
 from rnnlm.training.identity import CHECKPOINTS, SETTINGS
 from rnnlm.training.journal import JOURNAL, REPLAY
 from rnnlm.training.memory import disk_bytes
-from rnnlm.training.progress import Outcome
 from rnnlm.training.ranks import size_of
 from rnnlm.training.reserve import Reserved
 from rnnlm.training.run import Place, begin, find_place, finish, settle, successor, write_timing
@@ -142,12 +140,19 @@ def _train(pipeline: Pipeline, run: Run, place: Place, device: str, watch: Watch
     if place.state == "new":
         begin(place, run.identity, _first_files(pipeline, run))
     tidy(place.directory)
-    outcome = train_network(pipeline, network, run, place, watch)
+    try:
+        outcome = train_network(pipeline, network, run, place, watch)
+    except BeginAgain as again:
+        pipeline.screen.notice(f"train: {again}")
+        run = begun_again(pipeline, run, again)
+        network = network_of(run, device, fresh=True)
+        begin(place, run.identity, _first_files(pipeline, run))
+        outcome = train_network(pipeline, network, run, place, watch)
     deadline = None
     if outcome.ends_at is not None:
         whole = seconds(run.settings.budget or "")
         deadline = outcome.ends_at - Reserved.of(whole, network.parameter_count).sealing
-    outcome, report = _measured(network, outcome, run, deadline)
+    outcome, report = finished(network, outcome, run.data, run.settings, deadline)
     place.directory.mkdir(parents=True, exist_ok=True)  # the workspace may have been removed meanwhile
     processes, operations = size_of(pipeline.request.ranks), report["operations"]
     write_timing(place.directory, outcome.seconds, outcome.tokens_seen, operations, device, processes)
@@ -176,24 +181,3 @@ def _settings(pipeline: Pipeline, run: Run, *, replay: bool) -> bytes:
             init = "cooccurrence" if run.from_cooccurrence else "random"
             sections["embed"] |= {"embedding_std": run.embedding_std, "embedding_init": init}
     return to_toml({**sections, "train": train}).encode()
-
-
-def _measured(network: Network, outcome: Outcome, run: Run, deadline: float | None) -> tuple[Outcome, dict[str, Any]]:
-    """A finished run with calibrated weights, and its report without times, which always differ."""
-    network.load(outcome.tensors, "the best weights")
-    calibrated = {}
-    if run.settings.temperature_scaling and (temperature := run.data.calibrate(network)) is not None:
-        calibrated["temperature"] = round(temperature, 4)
-        outcome = replace(outcome, tensors=network.tensors())
-    return outcome, {
-        **run.data.report(network, deadline),
-        **calibrated,
-        "parameters": network.parameter_count,
-        "tokens_seen": outcome.tokens_seen,
-        "epochs": round(outcome.epochs, 4),
-        "steps": outcome.steps,
-        "clipped_fraction": round(outcome.clipped_fraction, 4),
-        "left_out_steps": outcome.dropped,
-        "returns_to_good_weights": outcome.returned,
-        "operations": outcome.operations,
-    }

@@ -79,7 +79,7 @@ def train_network(pipeline: Pipeline, network: Network, run: Run, place: Place, 
             watcher = stack.enter_context(EventLog(watcher, directory, target))
         journal, validated = None, None
         if run.choice is not None:
-            header = Header(identity.read, identity.machine, validated_tokens(run.choice))
+            header = Header(identity.read, identity.machine, validated_tokens(run.choice), run.before)
             journal = stack.enter_context(Journal(directory / JOURNAL, header))
             validated = journal.header.validated_tokens
         elif run.record is not None:
@@ -95,6 +95,7 @@ def train_network(pipeline: Pipeline, network: Network, run: Run, place: Place, 
             network, run.data.objective(settings, validated), settings, directory, watcher,
             budget_of(pipeline.request, settings, run.choice, run.data, network.parameter_count),
             identity=identity, journal=journal, record=run.record, learner=learner,
+            review=run.choice.review if run.choice and run.before is None and ranks is None else None,
         )  # fmt: skip
         return trainer.run(resume=resume)
 
