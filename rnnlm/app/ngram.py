@@ -44,5 +44,6 @@ def _make(pipeline: Pipeline, given: NgramSettings, origin: NgramOrigin, directo
 def _origin(given: NgramSettings, vocab: Manifest) -> NgramOrigin:
     inputs = {"vocab": vocab.identity}
     if given.from_ is None:
-        return NgramOrigin({"order": given.order, "context": given.context}, inputs)
+        pruned = {} if given.prune is None else {"prune": given.prune}
+        return NgramOrigin({"order": given.order, "context": given.context, **pruned}, inputs)
     return NgramOrigin({"from": given.from_}, {**inputs, "arpa": sha256_file(Path(given.from_))})

@@ -35,7 +35,8 @@ _TOO_FEW = 0.75  # of the tokens that a network needs: below it a smaller one is
 class Situation:
     """`seconds` for training, the machine's operations per second in training, training tokens and their `counts`.
 
-    `counts` (outputs,) is how often each output occurs, `new_trigrams` the probability that the next trigram is new.
+    `counts` (outputs,) is how often each output occurs, `new_trigrams` the probability that the next trigram is new,
+    `lines` the number of training sentences.
     """
 
     seconds: float
@@ -44,6 +45,7 @@ class Situation:
     kind: str
     counts: NDArray[np.int64]
     new_trigrams: float
+    lines: int = 1
 
     @property
     def held_back(self) -> float:
@@ -60,7 +62,7 @@ class Situation:
 class BudgetChoice:
     """The settled settings, the size of the embedding, the expected speed, and the reasons.
 
-    It was made of the settings `given`, the size `asked` for the embedding, and a `situation`.
+    It was made of the settings `given`, the size `asked` for the embedding and, for a text, a `situation`.
     """
 
     settings: SettledSettings
@@ -71,7 +73,7 @@ class BudgetChoice:
     reasons: tuple[str, ...]
     given: TrainSettings
     asked: int | None
-    situation: Situation
+    situation: Situation | None = None
 
     @property
     def tokens(self) -> float:
@@ -80,7 +82,7 @@ class BudgetChoice:
 
     def review(self, tokens_per_second: float, left: float) -> None:
         """Go on with a run of that speed, of which `left` seconds are left, or raise BeginAgain."""
-        found = smaller(self, tokens_per_second, left)
+        found = reconsidered(self, tokens_per_second, left)
         if found is not None:
             before = {"units": self.settings.hidden, "tokens_per_second": round(tokens_per_second, 1), "left": left}
             raise BeginAgain(found, self, before)
@@ -108,13 +110,15 @@ def choose(given: TrainSettings, embedding: int | None, situation: Situation) ->
     return replace(choice, reasons=_reasons(given, choice, situation))
 
 
-def smaller(choice: BudgetChoice, tokens_per_second: float, left: float) -> BudgetChoice | None:
+def reconsidered(choice: BudgetChoice, tokens_per_second: float, left: float) -> BudgetChoice | None:
     """The choice for the seconds that are `left` of a run that turns out to be slower; None to go on with it.
 
     A network is begun again if in its whole time it would read too few tokens, and the rule now takes fewer units. The
     machine is as much slower as this run is.
     """
     slower = tokens_per_second / choice.tokens_per_second
+    if choice.situation is None:
+        return None
     if slower * choice.tokens >= _TOO_FEW * tokens_wanted(choice.settings.hidden, choice.situation):
         return None
     situation = replace(choice.situation, seconds=left, speed=slower * choice.situation.speed)
@@ -136,9 +140,12 @@ def _plan(given: TrainSettings, hidden: int, embedding: int | None, situation: S
     tied = given.tied if given.tied is not None else not small
     # Shorter than h(t), so that a tied output reads a projection: without one it is 6 % worse after two epochs.
     dimensions = embedding or (64 if small else min((hidden + 1) // 2, 256))
+    columns, steps = (32, "50") if small else (64, "35")
+    if given.batching == "sentences":  # as many tokens in a batch
+        mean = situation.tokens / situation.lines
+        columns, steps = int(min(max(16 * round(columns * int(steps) / mean / 16), 16), 256)), "full"
     settings = replace(
-        given, hidden=hidden, tied=tied, batch_size=given.batch_size or (32 if small else 64),
-        bptt=given.bptt or ("50" if small else "35"),
+        given, hidden=hidden, tied=tied, batch_size=given.batch_size or columns, bptt=given.bptt or steps,
         learning_rate=given.learning_rate or round(0.012 * math.sqrt(512 / hidden), 5),
         embedding_rate=given.embedding_rate or (1.0 if small else 2.0),
     )  # fmt: skip
@@ -156,7 +163,12 @@ def _plan(given: TrainSettings, hidden: int, embedding: int | None, situation: S
 
 def _settled(settings: TrainSettings, dimensions: int, situation: Situation) -> SettledSettings:
     filled, _ = fill_in(
-        settings, task="language", kind=situation.kind, tokens=situation.tokens, lines=1, embedding=dimensions
+        settings,
+        task="language",
+        kind=situation.kind,
+        tokens=situation.tokens,
+        lines=situation.lines,
+        embedding=dimensions,
     )
     return filled
 

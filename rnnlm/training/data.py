@@ -65,6 +65,11 @@ class Data(ABC):
     def described(self) -> dict[str, Any]:
         """Its part of `config.json`."""
 
+    @property
+    @abstractmethod
+    def valid_steps(self) -> int:
+        """Time steps of the validation split."""
+
     @abstractmethod
     def objective(self, settings: SettledSettings, validated: int | None) -> Objective:
         """The loss of the task; `validated` bounds the tokens of a quick validation."""
@@ -106,6 +111,11 @@ class LanguageData(Data):
     def counts(self) -> NDArray[np.int64]:
         """(outputs,) frequency in train of each token that can be predicted."""
         return output_counts(self.train, self.size.vocabulary)
+
+    @property
+    def valid_steps(self) -> int:
+        """Its tokens."""
+        return len(self.valid.ids)
 
     @property
     def new(self) -> float:
@@ -161,6 +171,11 @@ class LabelledData(Data):
         longest = int(lengths.max(initial=0))
         return DataSize(self.rules.kind, int(lengths.sum()), len(lengths), longest, ids, labels=self.labels)
 
+    @property
+    def valid_steps(self) -> int:
+        """Its tokens."""
+        return int(self.valid.lengths().sum())
+
     @cached_property
     def _counts(self) -> NDArray[np.int64]:
         return label_counts(self.train, len(self.labels))
@@ -202,6 +217,11 @@ class SeriesData(Data):
         lengths, rules = self.train.lengths(), self.train.rules
         steps, longest = int(lengths.sum()), int(lengths.max(initial=0))
         return DataSize("series", steps, len(lengths), longest, features=rules.features, labels=rules.outputs)
+
+    @property
+    def valid_steps(self) -> int:
+        """The rows of all its windows."""
+        return int(self.valid.lengths().sum())
 
     @property
     def described(self) -> dict[str, Any]:

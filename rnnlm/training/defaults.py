@@ -38,7 +38,7 @@ def fill_in(
     epochs = settings.epochs
     bounds = (epochs, settings.tokens, settings.steps, settings.budget, settings.replay)
     if all(bound is None for bound in bounds):
-        epochs = float(_between(round(6 * math.sqrt(1e6 / (tokens / 5 if small else tokens))), 1, 40))
+        epochs = usual_epochs(tokens, kind)
     run = min(tokens, settings.tokens or math.ceil((epochs or 1) * tokens))
     whole = task != "language" or settings.batching == "sentences"
     batch_size, bptt = (_sequences if whole else _streams)(settings, run, lines, 100 if small else 35)
@@ -46,8 +46,7 @@ def fill_in(
     whole_epochs = epochs or (settings.tokens or (settings.steps or 1) * batch_size * back) / tokens
     dropout = settings.dropout
     if dropout is None:
-        # More epochs and more units need more dropout; below about two epochs none helps.
-        dropout = round(_between(0.08 * math.log2(max(whole_epochs, 1)) * math.sqrt(hidden / 256), 0.0, 0.5), 2)
+        dropout = usual_dropout(whole_epochs, hidden)
     rate = settings.learning_rate or round(min(8e-3, 6e-3 * math.sqrt(256 / hidden)), 5)
     filled = settled(
         settings,
@@ -67,6 +66,16 @@ def fill_in(
         dropout_inputs=0.0 if kind == "series" and settings.dropout_inputs is None else settings.dropout_inputs,
     )
     return filled, dimensions
+
+
+def usual_epochs(tokens: int, kind: str) -> float:
+    """Epochs over a text of so many tokens where nothing bounds training."""
+    return float(_between(round(6 * math.sqrt(1e6 / (tokens / 5 if kind in _SMALL_UNITS else tokens))), 1, 40))
+
+
+def usual_dropout(epochs: float, hidden: int) -> float:
+    """More epochs and more units need more dropout; below about two epochs none helps."""
+    return round(_between(0.08 * math.log2(max(epochs, 1)) * math.sqrt(hidden / 256), 0.0, 0.5), 2)
 
 
 def _check_task(settings: TrainSettings, task: str) -> None:

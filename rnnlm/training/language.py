@@ -47,6 +47,11 @@ class LanguageObjective:
             self.batches = SentenceBatches(whole, settings.batch_size, settings.steps_back, settings.seed)
         self.states: States = ()
 
+    @property
+    def bounded(self) -> bool:
+        """Whether a quick validation reads few tokens."""
+        return self._validated is not None
+
     def counts(self, model: Network, batch: TokenBatch) -> BatchCounts:
         """The targets of a batch, without padding."""
         return BatchCounts(batch.predictions, batch.predictions, int((batch.targets[1:] != PAD_ID).sum()))

@@ -28,7 +28,7 @@ from rnnlm.training.state import TRIES, RunState, lower_rate, step_dropped, step
 
 _LOGS = 200  # approximate lines of metrics.jsonl per run
 _VALIDATIONS = 10  # minimum, in a run of few epochs
-_IN_BUDGET = 4  # with a budget, whose time validations use
+_IN_BUDGET = 4  # with a budget, whose time validations use, where they are bounded
 _FIRST_SAVED = 0.02  # of a budget before the first checkpoint: a run killed before that starts its budget again
 _REVIEWED = 0.1  # of a budget after which its speed is known
 _SAVED_AT_THE_END = 10.0  # seconds of training that justify a checkpoint before evaluating and sealing
@@ -71,7 +71,8 @@ class Trainer:
         interval = seconds(settings.checkpoint_every)
         # Seconds before the first checkpoint, and between later ones.
         self._intervals = min(interval, _FIRST_SAVED * budget.seconds) if budget else interval, interval
-        self._validations = _IN_BUDGET if in_time else max(_VALIDATIONS, round(tokens / self._per_epoch))
+        few = in_time and objective.bounded
+        self._validations = _IN_BUDGET if few else max(_VALIDATIONS, round(tokens / self._per_epoch))
         self._state = RunState()
         self._good: Mapping[str, NDArray[Any]] = {}
         self._norm, self._rate = 0.0, 0.0

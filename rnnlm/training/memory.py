@@ -10,9 +10,16 @@ never returns blocks below 32 MB, so that small tables are the expensive ones. F
 for two, of 81 and 107 %; the last factor was then raised from 1.4 for longer runs. `benchmarks/memory.py` compares.
 """
 
+from dataclasses import dataclass, replace
+
+import torch
+
+from rnnlm.directories import in_units
 from rnnlm.model.architecture import Architecture
 from rnnlm.model.parameters import layer_parameters, parameter_count
+from rnnlm.training.data import Data, LanguageData
 from rnnlm.training.data_parallel import parts_of
+from rnnlm.training.ranks import Ranks
 from rnnlm.training.settings import SettledSettings
 
 _KERNELS = 185 * 2**20  # loaded and kept by torch, oneDNN and the first steps
@@ -45,3 +52,35 @@ def disk_bytes(architecture: Architecture, settings: SettledSettings) -> int:
     """
     copies = 1 + 2 * (settings.optimizer == "adamw") + bool(settings.average or settings.optimizer == "nt-asgd")
     return _FLOAT * parameter_count(architecture) * (3 * copies + 3 + 1)
+
+
+@dataclass(frozen=True)
+class Demand:
+    """What a run takes on this machine, beside the program itself."""
+
+    architecture: Architecture
+    settings: SettledSettings
+    data: Data
+
+    def bytes(self, ranks: Ranks | None = None) -> int:
+        """The bytes of all processes on this machine."""
+        settings, size = self.settings, self.data.size
+        processes = 1 if ranks is None else ranks.local
+        own = settings if ranks is None else replace(settings, batch_size=-(-settings.batch_size // ranks.size))
+        longest = size.longest or size.tokens // own.batch_size
+        # For labels and forecasts all segments are kept for the backward pass.
+        back = own.steps_back if isinstance(self.data, LanguageData) else None
+        steps = longest if back is None else min(back, longest)
+        return processes * demand_bytes(self.architecture, own, steps, torch.get_num_threads())
+
+    def smaller(self, left: int | None = None) -> str:
+        """What to change to take less memory: the largest batch size that fits into the bytes `left`, if any."""
+        batch, shorter = self.settings.batch_size, "" if self.data.size.longest else ", --bptt"
+        while batch > 1:
+            batch //= 2
+            needed = replace(self, settings=replace(self.settings, batch_size=batch)).bytes()
+            if left is None or needed <= left:
+                return (
+                    f"use --batch-size {batch} (about {in_units(needed)}), or a smaller --hidden{shorter} or --layers"
+                )
+        return f"use a smaller --hidden{shorter}, --layers or --embedding, or fewer words (--max-size)"

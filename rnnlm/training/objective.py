@@ -70,11 +70,15 @@ class Objective(Protocol):
     """One task over one corpus. `metric_name` is the key of the validation metric in `metrics.jsonl`.
 
     A batch may be read in parts, by columns; reading does not change the objective. The trainer sets `states` to those
-    that the next batch starts with.
+    that the next batch starts with. A quick validation may be `bounded`.
     """
 
     states: States
     metric_name: str
+
+    @property
+    def bounded(self) -> bool:
+        """Whether a quick validation reads a bounded part of the split."""
 
     @property
     def batches(self) -> Batches:

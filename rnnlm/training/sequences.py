@@ -42,6 +42,11 @@ class SequenceObjective:
         scaled = "valid_pinball_scaled" if self._quantiles else "valid_root_mean_square_scaled"
         self.metric_name = scaled if task == "forecast" else "valid_perplexity_of_labels"
 
+    @property
+    def bounded(self) -> bool:
+        """No: it reads the sequences of the split."""
+        return False
+
     def counts(self, model: Network, batch: SequenceBatch) -> BatchCounts:
         """The known targets of a batch, and its steps inside the true lengths."""
         targets, lengths = batch.targets, batch.lengths

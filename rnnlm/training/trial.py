@@ -20,9 +20,10 @@ class _EnoughError(Exception):
 
 
 class _Timed:
-    """Ends the run once enough steps are timed."""
+    """Ends the run once enough steps are timed, for `seconds`."""
 
-    def __init__(self) -> None:
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
         self.first: Progress | None = None
         self.last: Progress | None = None
 
@@ -31,7 +32,7 @@ class _Timed:
             self.first = progress
         self.last = progress
         timed = 0.0 if self.first is None else progress.seconds - self.first.seconds
-        if progress.step >= _FIRST + _LEAST and timed >= _SECONDS:
+        if progress.step >= _FIRST + _LEAST and timed >= self._seconds:
             raise _EnoughError
 
     def notice(self, text: str) -> None:
@@ -41,9 +42,13 @@ class _Timed:
         return None
 
 
-def trial_speed(network: Network, objective: Objective, settings: SettledSettings, directory: Path) -> float:
-    """Tokens per second in training, measured in an empty `directory`; this trains the network a little."""
-    timed = _Timed()
+def trial_speed(
+    network: Network, objective: Objective, settings: SettledSettings, directory: Path, seconds: float = _SECONDS
+) -> float:
+    """Tokens per second in training, measured for some `seconds` in an empty `directory`; this trains the network a
+    little.
+    """
+    timed = _Timed(seconds)
     settings = replace(settings, steps=10**6, tokens=None, epochs=None, budget=None, replay=None)
     with contextlib.suppress(_EnoughError):
         Trainer(network, objective, settings, directory, timed).run(resume=False)

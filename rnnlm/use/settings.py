@@ -79,6 +79,13 @@ def _memory(value: str) -> str | None:
         return str(error)
 
 
+def _prune(value: str) -> str | None:
+    parts = value.split(",")
+    numbers = [int(part) for part in parts if part.isdecimal()]
+    good = len(numbers) == len(parts) and numbers == sorted(numbers) and numbers[0] == 0
+    return None if good else "write a number for each order that does not fall, the first 0, as 0,0,1"
+
+
 @dataclass(frozen=True)
 class NgramSettings:
     """An n-gram model."""
@@ -99,6 +106,10 @@ class NgramSettings:
     name: str | None = setting(
         None, "the model's name in the workspace", auto="ngram, or arpa with --from", record=False, basic=True
     )
+    prune: str | None = setting(
+        None, "leave out n-grams that occur this often or less, for each order, as 0,0,1, the last for longer ones too",
+        _prune, auto="none", record=False
+    )  # fmt: skip
     memory: str | None = setting(
         None, "memory of the whole program while it counts, as 512MB", _memory, auto="what is free", record=False
     )
@@ -108,6 +119,8 @@ class NgramSettings:
         check_directory_name(self.name)
         if self.from_ is not None and (self.order, self.context) != (type(self).order, type(self).context):
             raise UsageError("--order or --context with --from", "the file has its own")
+        if self.from_ is not None and self.prune is not None:
+            raise UsageError("--prune with --from", "it is for counts, and the file has probabilities")
 
 
 @dataclass(frozen=True)

@@ -43,6 +43,26 @@ def test_it_is_made_again_only_where_something_changed(run: Any, workspace: Path
     assert run("ngram", workspace, "--json").ok().out == first.out
 
 
+def test_rare_ngrams_are_pruned(run: Any, workspace: Path, tmp_path: Path) -> None:
+    whole = run("ngram", workspace, "--json").ok().json
+    pruned = run("ngram", workspace, "--prune", "0,0,1", "--name", "small", "--json").ok().json
+    sizes = [[row["ngrams"] for row in made["orders"]] for made in (whole, pruned)]
+    assert sizes[0][:2] == sizes[1][:2] and all(b < a for a, b in zip(sizes[0][2:], sizes[1][2:], strict=True))
+    assert [row["discounts"] for row in whole["orders"]] == [row["discounts"] for row in pruned["orders"]]
+    assert whole["model_sha256"] == run("ngram", workspace, "--prune", "0", "--json").ok().json["model_sha256"]
+    again = run("ngram", workspace, "--prune", "0,0,1", "--name", "small").ok()
+    assert "up to date" in again.err
+    # Written and read again, the model is the same.
+    score = ("score", workspace, workspace / "raw" / "test.txt", "--level", "corpus", "--format", "jsonl", "--model")
+    measured = run(*score, "small").ok().json
+    run("ngram", workspace, "--prune", "0,0,1", "--name", "small", "--arpa", tmp_path / "small.arpa").ok()
+    run("ngram", workspace, "--from", tmp_path / "small.arpa").ok()
+    assert run(*score, "arpa").ok().json["perplexity"] == pytest.approx(measured["perplexity"], rel=1e-4)
+    for wrong in ("1", "0,2,1", "0,x", ""):
+        run("ngram", workspace, "--prune", wrong).refused(2, "--prune", "0,0,1")
+    run("ngram", workspace, "--from", tmp_path / "small.arpa", "--prune", "0,1").refused(2, "--prune with --from")
+
+
 def test_a_stream_model_is_measured_as_a_stream(run: Any, workspace: Path) -> None:
     run("ngram", workspace, "--context", "stream").ok()
     evaluated = run("evaluate", workspace, "--model", "ngram", "--json").ok().json

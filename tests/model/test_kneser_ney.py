@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +26,8 @@ LINES = st.lists(st.lists(st.integers(3, VOCABULARY - 1), max_size=8), min_size=
 class Slow:
     """Chen & Goodman 1998, the equations as is, over dictionaries of tuples."""
 
-    def __init__(self, lines: list[list[int]], order: int) -> None:
+    def __init__(self, lines: list[list[int]], order: int, limits: Sequence[int] = (0,)) -> None:
+        self.limits = [limits[min(n, len(limits) - 1)] for n in range(order)]
         self.order, self.counts = order, [Counter[tuple[int, ...]]() for _ in range(order + 1)]
         for line in lines:
             text = [START_ID, *line, END_ID]
@@ -55,10 +56,15 @@ class Slow:
         lower = self.p(history[1:], word) if history else 1 / (VOCABULARY - 2)
         if not found:
             return lower
-        D = (0.0, *self.D[len(history) + 1])
+        n = len(history) + 1
+        D = (0.0, *self.D[n])
         total = sum(count for _, count in found)
-        own = next((max(count - D[min(count, 3)], 0) for each, count in found if each == word), 0.0)
-        return own / total + sum(D[min(count, 3)] for _, count in found) / total * lower
+        withheld = {
+            each: D[min(count, 3)] if self.counts[n][(*history, each)] > self.limits[n - 1] else count
+            for each, count in found
+        }
+        own = next((count - withheld[each] for each, count in found if each == word), 0.0)
+        return own / total + sum(withheld.values()) / total * lower
 
 
 def as_ids(lines: list[list[int]]) -> Ids:
@@ -68,12 +74,20 @@ def as_ids(lines: list[list[int]]) -> Ids:
     return Ids(np.array(flat, np.uint16), offsets.astype(np.int64), np.zeros(1, np.uint32))
 
 
-def trained(lines: list[list[int]], order: int, directory: Path, *, apart: bool = True, **more: int) -> NgramModel:
+def trained(
+    lines: list[list[int]],
+    order: int,
+    directory: Path,
+    *,
+    apart: bool = True,
+    limits: Sequence[int] = (0,),
+    **more: int,
+) -> NgramModel:
     """The model of the lines, each `apart` or all one stream, in files of `directory`."""
     text, scratch = as_ids(lines), directory / "scratch"
     scratch.mkdir()
     starts = text.offsets[:-1] if apart else text.offsets[:1]
-    estimate(text.ids, starts, VOCABULARY, order, directory, Scratch(scratch, **more))
+    estimate(text.ids, starts, VOCABULARY, order, directory, Scratch(scratch, **more), limits)
     return NgramModel(read_grams(directory, VOCABULARY, order), lines_apart=apart)
 
 
@@ -106,6 +120,23 @@ def test_every_probability_is_that_of_the_sums_in_the_paper(
     assert torch.allclose(log_p.gather(1, words.unsqueeze(1) - 2).squeeze(1), torch.from_numpy(found), atol=1e-9)
     assert torch.allclose(target_nats(model, torch.from_numpy(rows), words - 2), -torch.from_numpy(found), atol=1e-9)
     assert not target_nats(model, torch.from_numpy(rows), torch.full_like(words, -1)).any()
+
+
+@given(LINES, LINES, st.integers(1, 5), st.lists(st.integers(0, 3), max_size=4))
+def test_what_is_pruned_is_predicted_by_the_shorter_ngram(
+    tmp_path_factory: pytest.TempPathFactory, lines: list[list[int]], others: list[list[int]], order: int,
+    limits: list[int],
+) -> None:  # fmt: skip
+    limits, directory = [0, *sorted(limits)], tmp_path_factory.mktemp("ngram")
+    model, slow = trained(lines, order, directory, limits=limits), Slow(lines, order, limits)
+    both = lines + others
+    wanted = [math.log(slow.p(history, word)) for history, word in histories_of(both, order)]
+    found = np.empty(len(wanted))
+    for span in text_nats(model, as_ids(both), "sentence", 3):
+        found[span.start : span.start + len(span.nats)] = -span.nats
+    assert np.allclose(found, wanted, atol=2e-6)
+    kept = [sum(count > limit for count in slow.counts[n].values()) for n, limit in enumerate(slow.limits, 1)]
+    assert list(read_grams(directory, VOCABULARY, order).counts)[1:] == kept[1:]
 
 
 @given(LINES, st.integers(1, 5))

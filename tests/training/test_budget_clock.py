@@ -13,7 +13,7 @@ from rnnlm.model.architecture import Architecture
 from rnnlm.model.network import Network
 from rnnlm.training import budget_clock
 from rnnlm.training.average import Average, may_begin
-from rnnlm.training.budget import BeginAgain, BudgetChoice, Situation, choose, operations_per_token, smaller
+from rnnlm.training.budget import BeginAgain, BudgetChoice, Situation, choose, operations_per_token, reconsidered
 from rnnlm.training.budget_clock import Budget, BudgetClock
 from rnnlm.training.defaults import cut_of
 from rnnlm.training.settings import TrainSettings
@@ -200,15 +200,15 @@ def test_flags_are_kept_and_the_rest_follows() -> None:
 def test_a_run_that_is_slower_than_expected_is_begun_again_with_fewer_units() -> None:
     choice = chosen(600)
     units = choice.settings.hidden
-    assert smaller(choice, choice.tokens_per_second, 540) is None
-    again = smaller(choice, choice.tokens_per_second / 4, 540)
+    assert reconsidered(choice, choice.tokens_per_second, 540) is None
+    again = reconsidered(choice, choice.tokens_per_second / 4, 540)
     assert again is not None and again.settings.hidden < units and again.embedding < choice.embedding
     assert again.settings == choose(TrainSettings(budget="1m"), None, situation(540 / 4)).settings  # as much slower
     assert again.tokens == pytest.approx(540 * again.tokens_per_second)
     given = choose(TrainSettings(budget="1m", hidden=units), None, situation(600))
-    assert smaller(given, choice.tokens_per_second / 4, 540) is None
+    assert reconsidered(given, choice.tokens_per_second / 4, 540) is None
     smallest = chosen(5)
-    assert smaller(smallest, smallest.tokens_per_second / 100, 4) is None
+    assert reconsidered(smallest, smallest.tokens_per_second / 100, 4) is None
 
 
 def test_a_review_says_how_slow_the_run_was() -> None:

@@ -16,10 +16,9 @@ from rnnlm.training.budget_clock import Budget, started_at
 from rnnlm.training.data import Data, LanguageData
 from rnnlm.training.following import speed_of_all
 from rnnlm.training.reserve import Reserved
+from rnnlm.training.sequence_budget import choose_for_sequences
 from rnnlm.training.settings import TrainSettings
-from rnnlm.training.temperature import CALIBRATION_TOKENS
 
-_AS_TRAINING = 1.5  # times the seconds of a trained token for one that is only read: the weights are read each time
 _MEASURING = 0.01  # of the budget for the machine's speed, from half a second to three
 _LEAST = 1.0  # seconds to train in
 
@@ -28,12 +27,10 @@ def budget_of(
     request: Request, settings: TrainSettings, choice: BudgetChoice | None, data: Data, parameters: int
 ) -> Budget | None:
     """The budget as the trainer takes it."""
-    if settings.budget is None or choice is None or not isinstance(data, LanguageData):
+    if settings.budget is None or choice is None:
         return None
-    whole, valid_tokens = seconds(settings.budget), len(data.valid.ids)
-    read = valid_tokens + min(valid_tokens, CALIBRATION_TOKENS)
-    evaluation = _AS_TRAINING * read / choice.tokens_per_second
-    return Budget(whole, _start_of(request), Reserved.of(whole, parameters, evaluation).seconds)
+    whole = seconds(settings.budget)
+    return Budget(whole, _start_of(request), Reserved.of_run(whole, parameters, choice, data).seconds)
 
 
 def _start_of(request: Request) -> float:
@@ -42,27 +39,30 @@ def _start_of(request: Request) -> float:
 
 def chosen(pipeline: Pipeline, given: TrainSettings, data: Data, directory: Path | None, device: str) -> BudgetChoice:
     """The choice for a budget now, or that of the unfinished run in `directory`."""
-    if not isinstance(data, LanguageData):
-        raise UsageError(f"--budget with --task {data.task}", "it is for language models; use --epochs or --steps")
-    if given.batching != "stream":
-        raise UsageError("--budget with --batching sentences", "omit --batching")
     given = given if device == "cpu" else replace(given, output_layer=given.output_layer or "full")  # clusters wait
-    embedding = pipeline.settings(EmbedSettings).settings.embedding
-    whole = seconds(given.budget or "")
-    ranks, trial = pipeline.request.ranks, min(max(_MEASURING * whole, 0.5), 3.0)
-    speed = recurrent_speed(device, trial) if ranks is None else speed_of_all(ranks, device, trial)
-    spent = time.monotonic() - _start_of(pipeline.request)
-    left = whole - spent - Reserved.of(whole, 5_000_000).seconds
-    if left < _LEAST and directory is None and not given.plan:
+    embedding, whole = pipeline.settings(EmbedSettings).settings.embedding, seconds(given.budget or "")
+    if directory is not None:
+        given, embedding = _begun(given, directory)
+
+    def left() -> float:
+        return whole - (time.monotonic() - _start_of(pipeline.request)) - Reserved.of(whole, 5_000_000).seconds
+
+    if left() < _LEAST and directory is None and not given.plan:
+        spent = time.monotonic() - _start_of(pipeline.request)
         raise UsageError(f"--budget {given.budget}: {spent:.0f} s of it went for reading, none is left", "give more")
-    situation = Situation(max(0.0, left), speed, data.size.tokens, data.size.kind, data.counts, data.new)
-    if directory is None:
-        return choose(given, embedding, situation)
-    begun, embedding = _begun(given, directory)
-    return replace(choose(begun, embedding, situation), reasons=(f"settings of the unfinished run in {directory}",))
+    if isinstance(data, LanguageData):
+        ranks, trial = pipeline.request.ranks, min(max(_MEASURING * whole, 0.5), 3.0)
+        speed = recurrent_speed(device, trial) if ranks is None else speed_of_all(ranks, device, trial)
+        size, counts = data.size, data.counts
+        situation = Situation(max(0.0, left()), speed, size.tokens, size.kind, counts, data.new, size.lines)
+        choice = choose(given, embedding, situation)
+    else:
+        choice = choose_for_sequences(given, embedding, data, device, left)
+    begun = f"settings of the unfinished run in {directory}"
+    return choice if directory is None else replace(choice, reasons=(begun,))
 
 
-def _begun(given: TrainSettings, directory: Path) -> tuple[TrainSettings, int]:
+def _begun(given: TrainSettings, directory: Path) -> tuple[TrainSettings, int | None]:
     """The settings of an unfinished run, where this command gives none, and the size of its embedding."""
     kept = read_settings_file(directory / "settings.toml", SECTIONS)
     values: dict[str, Any] = {
@@ -70,4 +70,4 @@ def _begun(given: TrainSettings, directory: Path) -> tuple[TrainSettings, int]:
         for each in fields(given)
         if getattr(given, each.name) is None and each.metadata.get("record", True)
     }
-    return replace(given, **values), int(kept["embed"]["embedding"])
+    return replace(given, **values), kept.get("embed", {}).get("embedding")

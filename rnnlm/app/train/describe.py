@@ -27,6 +27,7 @@ from rnnlm.training.data import Data, LanguageData, architecture_of
 from rnnlm.training.defaults import fill_in
 from rnnlm.training.identity import Identity
 from rnnlm.training.journal import Record, journal_of
+from rnnlm.training.memory import Demand
 from rnnlm.training.run import begun_run
 from rnnlm.training.settings import SettledSettings, TrainSettings, is_forced
 
@@ -59,6 +60,11 @@ class Run:
     choice: BudgetChoice | None = None
     record: Record | None = None
     before: Mapping[str, float] | None = None
+
+    @property
+    def demand(self) -> Demand:
+        """The memory it takes."""
+        return Demand(self.architecture, self.settings, self.data)
 
 
 def base_of(pipeline: Pipeline, given: Resolved[TrainSettings]) -> Sealed | None:

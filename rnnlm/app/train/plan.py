@@ -1,11 +1,8 @@
-"""The size of a run: whether it fits into memory, what to change if not, and `rnnlm train --plan`."""
+"""The size of a run: whether it fits into memory, and `rnnlm train --plan`."""
 
 import tempfile
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
-
-import torch
 
 from rnnlm.app.request import Request
 from rnnlm.app.train.describe import Run, network_of
@@ -14,47 +11,20 @@ from rnnlm.config import seconds
 from rnnlm.directories import in_units
 from rnnlm.errors import OutOfMemoryError
 from rnnlm.model.parameters import parameter_count
-from rnnlm.training.data import LanguageData
-from rnnlm.training.memory import demand_bytes
-from rnnlm.training.ranks import Ranks
-from rnnlm.training.settings import SettledSettings
 from rnnlm.training.trial import trial_speed
-
-
-def demand(run: Run, settings: SettledSettings | None = None, ranks: Ranks | None = None) -> int:
-    """Bytes that a run takes on this machine besides the program, or would take with other settings."""
-    settings = settings or run.settings
-    if ranks is not None:
-        own = replace(settings, batch_size=-(-settings.batch_size // ranks.size))
-        return ranks.local * demand(run, own)
-    longest = run.data.size.longest or run.data.size.tokens // settings.batch_size
-    # For labels and forecasts all segments are kept for the backward pass.
-    back = settings.steps_back if isinstance(run.data, LanguageData) else None
-    steps = longest if back is None else min(back, longest)
-    return demand_bytes(run.architecture, settings, steps, torch.get_num_threads())
 
 
 def refuse_too_large(run: Run, device: str, request: Request) -> None:
     """OutOfMemoryError, with what to change, for a run that needs more than the available memory, unless forced."""
     limit = memory_left() if device == "cpu" else None
-    needed = demand(run, ranks=request.ranks)
+    demand = run.demand
+    needed = demand.bytes(request.ranks)
     if limit is None or needed <= limit.left or request.run.force:
         return
     raise OutOfMemoryError(
         f"training needs about {in_units(needed)} more, and {limit.bound} leaves {in_units(limit.left)}",
-        f"{smaller(run, limit.left)}; --force tries anyway",
+        f"{demand.smaller(limit.left)}; --force tries anyway",
     )
-
-
-def smaller(run: Run, left: int | None = None) -> str:
-    """What to change so that a run takes less memory: the largest batch size that fits into `left`, if any."""
-    batch, shorter = run.settings.batch_size, "" if run.data.size.longest else ", --bptt"
-    while batch > 1:
-        batch //= 2
-        needed = demand(run, replace(run.settings, batch_size=batch))
-        if left is None or needed <= left:
-            return f"use --batch-size {batch} (about {in_units(needed)}), or a smaller --hidden{shorter} or --layers"
-    return f"use a smaller --hidden{shorter}, --layers or --embedding, or fewer words (--max-size)"
 
 
 def plan_of(run: Run, device: str) -> dict[str, Any]:
@@ -63,8 +33,8 @@ def plan_of(run: Run, device: str) -> dict[str, Any]:
     A run that does not fit into memory is not measured: speed and time are None, and the reasons say what to change.
     """
     settings, data = run.settings, run.data
-    peak, limit = process_memory() + demand(run), memory_left() if device == "cpu" else None
-    fits = limit is None or demand(run) <= limit.left
+    needed, limit = run.demand.bytes(), memory_left() if device == "cpu" else None
+    fits = limit is None or needed <= limit.left
     speed = _measured(run, device) if fits else None
     steps = settings.steps_back or data.size.tokens // max(1, data.size.lines)
     left: float | None
@@ -80,7 +50,7 @@ def plan_of(run: Run, device: str) -> dict[str, Any]:
         "embedding": run.architecture.embedding, "tied": settings.tied, "output_layer": settings.output_layer,
         "cuts": ",".join(map(str, run.architecture.cuts)) or None, "batch_size": settings.batch_size,
         "bptt": settings.bptt, "dropout": settings.dropout, "learning_rate": settings.learning_rate,
-        "parameters": parameter_count(run.architecture), "peak_bytes": peak,
+        "parameters": parameter_count(run.architecture), "peak_bytes": process_memory() + needed,
         "memory_left_bytes": None if limit is None else limit.left,
         "tokens_per_second": None if speed is None else round(speed, 1), "epochs": round(tokens / data.size.tokens, 2),
         "seconds": None if left is None else round(left, 1),
@@ -88,7 +58,7 @@ def plan_of(run: Run, device: str) -> dict[str, Any]:
     reasons = run.choice.reasons if run.choice else ()
     if not fits:
         assert limit is not None
-        reasons = (*reasons, f"it does not fit into memory: {smaller(run, limit.left)}")
+        reasons = (*reasons, f"it does not fit into memory: {run.demand.smaller(limit.left)}")
     return {**report, "reasons": list(reasons)}
 
 

@@ -173,7 +173,7 @@ def _settings(pipeline: Pipeline, run: Run, *, replay: bool) -> bytes:
     """All settings as TOML; with `replay` the journal replaces the budget, and every choice is fixed."""
     sections = {name: as_dict(pipeline.settings(SECTIONS[name]).settings) for name in section_order(pipeline.workspace)}
     train = as_dict(run.settings)
-    if run.choice is not None:
+    if run.choice is not None and "embed" in sections:
         sections["embed"]["embedding"] = run.architecture.embedding
     if replay:
         train |= {"budget": None, "replay": JOURNAL, "from_": run.settings.from_}

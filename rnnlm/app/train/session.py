@@ -11,7 +11,7 @@ from pathlib import Path
 from rnnlm.app.pipeline import Pipeline
 from rnnlm.app.train.budget import budget_of
 from rnnlm.app.train.describe import Run
-from rnnlm.app.train.plan import smaller
+from rnnlm.config import WORKSPACE
 from rnnlm.errors import OutOfMemoryError, StoppedError, StorageError, is_out_of_memory
 from rnnlm.model.cells.library import shipped
 from rnnlm.model.network import Network
@@ -53,7 +53,7 @@ def resumable(run: Run, workspace: Path, place: Place) -> Iterator[None]:
         if not is_out_of_memory(error):
             raise
         raise OutOfMemoryError(
-            f"{place.target}: out of memory", f"{smaller(run)}, or continue with: {resume}"
+            f"{place.target}: out of memory", f"{run.demand.smaller()}, or continue with: {resume}"
         ) from error
 
 
@@ -112,6 +112,8 @@ def _announce(pipeline: Pipeline, network: Network, run: Run, place: Place) -> N
         weights = ", ".join(" ".join(names) for names in form.blocks.values())
         state = ", ".join(f"{name}(t-{delay})" for name, delay in form.slots)
         screen.notice(f"train: the cell {run.architecture.cell} has weights {weights}; state {state}")
+    if run.choice is not None and pipeline.settings(TrainSettings).origins["budget"] == WORKSPACE:
+        screen.notice(f"train: --budget {settings.budget} again, as the workspace has recorded")
     for reason in run.choice.reasons if run.choice is not None else ():
         screen.notice(f"train: {reason}")
     if run.record is not None:

@@ -9,8 +9,13 @@ seen before u w; N_k(u ·) counts the w with a(u w) = k (3: three or more). The 
 uniform distribution over the outputs. For each order, with n_k n-grams of a = k,
 
     Y = n_1 / (n_1 + 2 n_2),        D_k = k − (k + 1) Y n_{k+1} / n_k        for k = 1, 2, 3.
+
+An n-gram is pruned if it occurs no more often than the limit of its order: its whole a is then in the numerator of
+γ(u) in place of D, so that p(w | u) = γ(u) p(w | v). Discounts are those of all n-grams. As KenLM's --prune.
 """
 
+import contextlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,10 +23,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rnnlm.arrays import npy_writer
+from rnnlm.arrays import npy_writer, open_npy
 from rnnlm.corpus.tokenizer import FIRST_OUTPUT
 from rnnlm.model.ngram.counting import Counted, count_grams
-from rnnlm.model.ngram.grams import BACK_OFF, LOG_P
+from rnnlm.model.ngram.grams import BACK_OFF, KEYS, LOG_P
 from rnnlm.model.ngram.scratch import BLOCK, Scratch
 from rnnlm.workers import in_threads
 
@@ -51,12 +56,16 @@ def discounts(n: NDArray[np.int64]) -> Discounts:
 
 
 def estimate(
-    ids: NDArray[Any], starts: NDArray[np.int64], vocabulary: int, order: int, directory: Path, scratch: Scratch
-) -> list[Discounts]:
+    ids: NDArray[Any], starts: NDArray[np.int64], vocabulary: int, order: int, directory: Path, scratch: Scratch,
+    limits: Sequence[int] = (0,),
+) -> list[Discounts]:  # fmt: skip
     """Write the model of a text to `directory`, and return the discounts of each order.
 
-    `ids` (tokens,) is the text, `starts` the positions where its sequences begin.
+    `ids` (tokens,) is the text, `starts` the positions where its sequences begin. N-grams of order n that occur
+    limits[n − 1] times or less are pruned; the last limit is that of the later orders too. Limits rise from 0 on, so
+    that the first and the last words of an n-gram that stays are one that stays.
     """
+    limits = [limits[min(n, len(limits)) - 1] for n in range(1, order + 1)]
     orders = count_grams(ids, starts, vocabulary, order, directory, scratch)
     below = in_threads(lambda n: _continuations(orders[n - 1], orders[n], scratch), range(1, order), scratch.threads)
     continued, found, lower = dict(below), [], np.full(vocabulary, 1 / (vocabulary - FIRST_OUTPUT))
@@ -66,8 +75,38 @@ def estimate(
             a[:FIRST_OUTPUT] = 0
         found.append(discounts(_counts_of_counts(a)))
         contexts = len(orders[n - 2].counts) if n > 1 else 1
-        lower = _write_order(n, counted, a, found[-1], lower, contexts, vocabulary, directory, scratch)
+        lower = _write_order(n, counted, a, found[-1], lower, contexts, vocabulary, directory, scratch, limits[n - 1])
+    if any(limits):
+        _drop(orders, limits, vocabulary, directory, scratch)
     return found
+
+
+def _drop(orders: Sequence[Counted], limits: Sequence[int], vocabulary: int, directory: Path, scratch: Scratch) -> None:
+    """Leave the n-grams that `limits` prune out of the files of a model."""
+    below: NDArray[np.uint32] | None = None  # the new indices of the order below, where it has changed
+    for n, counted in enumerate(orders[1:], 2):
+        columns = {name.format(n): np.float32 for name in (LOG_P, BACK_OFF)[: 2 if n < len(orders) else 1]}
+        olds = {
+            name: open_npy(directory / name, kinds="f", dimensions=1, remedy="run the command again")
+            for name in columns
+        }
+        places = scratch.array(len(counted.counts), np.uint32)
+        with contextlib.ExitStack() as stack:
+            keys = stack.enter_context(npy_writer(directory / KEYS.format(n), np.uint64))
+            news = {name: stack.enter_context(npy_writer(directory / name, kind)) for name, kind in columns.items()}
+            for start in range(0, len(places), BLOCK):
+                here = slice(start, start + BLOCK)
+                kept = counted.counts[here] > limits[n - 1]
+                places[here] = keys.rows + np.cumsum(kept) - 1  # of no use for those that go
+                key = counted.keys[here][kept]
+                if below is not None:
+                    context, word = np.divmod(key, np.uint64(vocabulary))
+                    key = below[context].astype(np.uint64) * np.uint64(vocabulary) + word
+                keys.append(key)
+                for name, old in olds.items():
+                    news[name].append(old[here][kept])
+                scratch.relieve()
+        below = places
 
 
 def _continuations(counted: Counted, higher: Counted, scratch: Scratch) -> NDArray[np.uint32]:
@@ -93,11 +132,11 @@ def _counts_of_counts(a: NDArray[np.uint32]) -> NDArray[np.int64]:
 
 def _write_order(
     n: int, counted: Counted, a: NDArray[np.uint32], discounts: Discounts, lower: NDArray[np.float64], contexts: int,
-    vocabulary: int, directory: Path, scratch: Scratch,
+    vocabulary: int, directory: Path, scratch: Scratch, limit: int,
 ) -> NDArray[np.float64]:  # fmt: skip
     """Write log p of one order's n-grams and log γ of the `contexts` n-grams before their last words; p (n-grams,).
 
-    `lower` is p of the order below, or of the uniform distribution.
+    `lower` is p of the order below, or of the uniform distribution. What occurs `limit` times or less is pruned.
     """
     D = np.array([0.0, *discounts.values])
     total, withheld = scratch.array(contexts, np.float64), scratch.array(contexts, np.float64)
@@ -108,7 +147,8 @@ def _write_order(
         if n == 1:
             return count, np.zeros_like(count), D[np.minimum(count, 3)]
         context = (counted.keys[start : start + BLOCK] // np.uint64(vocabulary)).astype(np.int64)
-        return count, context, D[np.minimum(count, 3)]
+        pruned = counted.counts[start : start + BLOCK] <= limit
+        return count, context, np.where(pruned, count, D[np.minimum(count, 3)])
 
     def summed(start: int) -> tuple[int, NDArray[Any], NDArray[Any]]:
         """The first context of a block, and for each from it on the sums of counts and of D."""

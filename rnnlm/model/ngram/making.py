@@ -67,11 +67,17 @@ def train_ngram(
     starts = ids.offsets[:-1] if shape.lines_apart else ids.offsets[:1]
     with _written_at(directory) as fresh:
         with _scratch(memory, threads) as scratch:
-            found = estimate(ids.ids, starts, shape.vocabulary, shape.order, fresh, scratch)
+            limits = limits_of(origin.settings.get("prune"))
+            found = estimate(ids.ids, starts, shape.vocabulary, shape.order, fresh, scratch, limits)
         counts = read_grams(fresh, shape.vocabulary, shape.order).counts
         _seal(fresh, shape, rules, tokenizer, origin, _trained_report(found, counts))
     guessed = ", ".join(str(n) for n, each in enumerate(found, 1) if not each.estimated)
     return [f"too few n-grams of order {guessed} to estimate discounts: using 0.5, 1 and 1.5"] if guessed else []
+
+
+def limits_of(prune: str | None) -> list[int]:
+    """The limits of --prune; ValueError for what is none."""
+    return [0] if prune is None else [int(part) for part in prune.split(",")]
 
 
 def read_ngram(path: str, rules: TextRules, tokenizer: bytes, origin: NgramOrigin, directory: Path) -> list[str]:
