@@ -118,7 +118,6 @@ def test_a_budget_is_refused_where_it_cannot_be(tmp_path: Path, run: Any, corpus
     run("train", work, "--budget", "5s").refused(2, "--budget", "10 s or more")
     run("train", work, "--budget", "soon").refused(2, "--budget", "10m")
     run("train", work, "--budget", "1m", "--epochs", "3").refused(2, "--epochs with --budget")
-    run("train", work, "--budget", "1m", "--batching", "sentences").refused(2, "--batching")
     assert not (work / "models").exists() or not list((work / "models").glob("lstm*"))
 
 

@@ -38,7 +38,7 @@ def _start_of(request: Request) -> float:
 
 
 def chosen(pipeline: Pipeline, given: TrainSettings, data: Data, directory: Path | None, device: str) -> BudgetChoice:
-    """The choice for a budget now, or that of the unfinished run in `directory`."""
+    """The choice for a budget now, or that of the same run in `directory`."""
     given = given if device == "cpu" else replace(given, output_layer=given.output_layer or "full")  # clusters wait
     embedding, whole = pipeline.settings(EmbedSettings).settings.embedding, seconds(given.budget or "")
     if directory is not None:
@@ -58,12 +58,12 @@ def chosen(pipeline: Pipeline, given: TrainSettings, data: Data, directory: Path
         choice = choose(given, embedding, situation)
     else:
         choice = choose_for_sequences(given, embedding, data, device, left)
-    begun = f"settings of the unfinished run in {directory}"
+    begun = f"settings of the same run in {directory}"
     return choice if directory is None else replace(choice, reasons=(begun,))
 
 
 def _begun(given: TrainSettings, directory: Path) -> tuple[TrainSettings, int | None]:
-    """The settings of an unfinished run, where this command gives none, and the size of its embedding."""
+    """The settings of a run, where this command gives none, and the size of its embedding."""
     kept = read_settings_file(directory / "settings.toml", SECTIONS)
     values: dict[str, Any] = {
         each.name: kept["train"].get(each.name)

@@ -177,7 +177,7 @@ def _settings(pipeline: Pipeline, run: Run, *, replay: bool) -> bytes:
         sections["embed"]["embedding"] = run.architecture.embedding
     if replay:
         train |= {"budget": None, "replay": JOURNAL, "from_": run.settings.from_}
-        if run.layer is None:
+        if run.layer is None and "embed" in sections:
             init = "cooccurrence" if run.from_cooccurrence else "random"
             sections["embed"] |= {"embedding_std": run.embedding_std, "embedding_init": init}
     return to_toml({**sections, "train": train}).encode()
