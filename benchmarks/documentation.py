@@ -4,9 +4,9 @@
 
 Packages are downloaded by `apt-get download` and unpacked into a temporary directory. A document is an HTML page. Its
 text is that of its blocks (paragraphs, items, cells) with at least eight words, nearly all of them letters, without
-programs and scripts; each block is a line. A document belongs to one split, chosen by a digest of its name: 0.4 % valid,
-0.4 % test. A block that occurs twice, in whatever documents, is kept once, in the smaller split. The versions of the
-packages and the digest of each split are printed, since both change with Debian.
+programs and scripts; each block is a line. A document belongs to one split, chosen by a digest of its name: 0.4 % are
+valid, 0.4 % test. A block that occurs twice, in whatever documents, is kept once, in the smaller split. The versions
+of the packages and the digest of each split are printed, since both change with Debian.
 """
 
 import argparse
@@ -16,15 +16,16 @@ import json
 import re
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 _PACKAGES = (
-    "linux-doc-6.1 postgresql-doc-15 python3.11-doc erlang-doc libboost1.74-doc libreoffice-help-en-us rust-doc "
-    "debian-policy developers-reference debian-reference-en aptitude-doc-en python-django-doc git-doc apache2-doc "
-    "qtbase5-doc-html python-scipy-doc python-pandas-doc python-sklearn-doc racket-doc cmake-doc nodejs-doc "
-    "lilypond-doc-html ruby3.1-doc swi-prolog-doc octave-doc fp-docs-3.2.2 openjdk-17-doc"
-).split()
+    "linux-doc-6.1", "postgresql-doc-15", "python3.11-doc", "erlang-doc", "libboost1.74-doc", "libreoffice-help-en-us",
+    "rust-doc", "debian-policy", "developers-reference", "debian-reference-en", "aptitude-doc-en", "python-django-doc",
+    "git-doc", "apache2-doc", "qtbase5-doc-html", "python-scipy-doc", "python-pandas-doc", "python-sklearn-doc",
+    "racket-doc", "cmake-doc", "nodejs-doc", "lilypond-doc-html", "ruby3.1-doc", "swi-prolog-doc", "octave-doc",
+    "fp-docs-3.2.2", "openjdk-17-doc",
+)  # fmt: skip
 _NO_TEXT = re.compile(r"<(script|style|pre|svg|math|nav|footer)\b.*?</\1\s*>|<!--.*?-->", re.DOTALL | re.IGNORECASE)
 _BLOCK = re.compile(r"</?(?:p|li|dd|dt|td|th|tr|div|h[1-6]|ul|ol|dl|table|section|article|br|blockquote|body)\b[^>]*>",
                     re.IGNORECASE)  # fmt: skip
@@ -44,7 +45,7 @@ def blocks(page: str) -> Iterator[str]:
             yield line
 
 
-def pages(packages: list[str], folder: Path) -> Iterator[tuple[str, str]]:
+def pages(packages: Sequence[str], folder: Path) -> Iterator[tuple[str, str]]:
     """Name and content of each HTML page of the packages, sorted within each."""
     subprocess.run(["apt-get", "download", "-qq", *packages], cwd=folder, check=True, stderr=subprocess.DEVNULL)
     for archive in sorted(folder.glob("*.deb")):
@@ -52,7 +53,10 @@ def pages(packages: list[str], folder: Path) -> Iterator[tuple[str, str]]:
         subprocess.run(["dpkg-deb", "-x", archive, unpacked], check=True)
         for path in sorted(unpacked.rglob("*.html")):
             if path.is_file() and not path.is_symlink():
-                yield f"{archive.name.partition('_')[0]}/{path.relative_to(unpacked)}", path.read_text("utf-8", "replace")
+                yield (
+                    f"{archive.name.partition('_')[0]}/{path.relative_to(unpacked)}",
+                    path.read_text("utf-8", "replace"),
+                )
         subprocess.run(["rm", "-rf", unpacked], check=True)
 
 
