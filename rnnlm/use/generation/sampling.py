@@ -91,6 +91,25 @@ def draw(log_q: Tensor, temperature: float, chance: Tensor) -> Tensor:
     return _first_beyond((log_q - log_q.amax(-1, keepdim=True)).exp_(), chance)[0] + FIRST_OUTPUT
 
 
+def draw_plainly(model: Network, hidden: Tensor, chance: Tensor, *, unknown: bool) -> tuple[Tensor, Tensor]:
+    """The ids (rows,) that `draw` gives for the model's own distribution, and their nats (rows,) float64.
+
+    hidden (rows, width), chance (rows,) float64; `<unk>` only if `unknown`. The exponentials are computed once, in
+    float32, and added in float64, as everywhere.
+    """
+    if model.bands is not None:
+        return draw_by_cluster(model, hidden, chance, unknown=unknown)
+    logits = model.logits(hidden)
+    largest = logits.amax(-1, keepdim=True)
+    p = (logits - largest).exp_()
+    total = numbers(p.sum(-1, dtype=torch.float64))
+    if not unknown:
+        p[:, UNKNOWN_ID - FIRST_OUTPUT] = 0
+    choices, _ = _first_beyond(p, chance)
+    chosen = logits.gather(1, choices.unsqueeze(1))
+    return choices + FIRST_OUTPUT, total.log() - (chosen - largest).squeeze(1).double()
+
+
 def draw_by_cluster(model: Network, hidden: Tensor, chance: Tensor, *, unknown: bool) -> tuple[Tensor, Tensor]:
     """The cluster first and then the word, of a network with clusters: hidden (rows, width), chance (rows,) float64.
 
@@ -121,7 +140,7 @@ def _first_beyond(p: Tensor, chance: Tensor) -> tuple[Tensor, Tensor]:
 
     And how far into its own weight that is, from 0 to below 1.
     """
-    reached = p.cumsum(-1)
+    reached = p.cumsum(-1, dtype=torch.float64)
     whole = reached[:, -1:]
     wanted = torch.minimum(chance.unsqueeze(1) * whole, whole * (1 - 2**-52))
     choices = torch.searchsorted(reached, wanted, right=True)

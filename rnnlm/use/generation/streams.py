@@ -13,7 +13,7 @@ from rnnlm.corpus.tokenizer import END_ID, FIRST_OUTPUT
 from rnnlm.model.likelihood import LanguageModel, log_probabilities
 from rnnlm.model.network import Network, States
 from rnnlm.model.states import joined, taken
-from rnnlm.use.generation.sampling import draw, draw_by_cluster, shaped
+from rnnlm.use.generation.sampling import draw, draw_plainly, shaped
 from rnnlm.use.generation.settings import GenerateSettings
 
 _SEGMENT = 1024  # tokens of a prompt read in one call
@@ -78,8 +78,8 @@ class Streams:
         chances = torch.stack(
             [torch.rand((), generator=self._generators[number], dtype=torch.float64) for number in self.numbers]
         ).to(self._hidden.device)
-        if isinstance(self._model, Network) and self._model.bands is not None and self._settings.plain:
-            self._tokens, nats = draw_by_cluster(self._model, self._hidden, chances, unknown=self._settings.unknown)
+        if isinstance(self._model, Network) and self._settings.plain:
+            self._tokens, nats = draw_plainly(self._model, self._hidden, chances, unknown=self._settings.unknown)
             return [TokenCost(*each) for each in zip(self._tokens.tolist(), nats.tolist(), strict=True)]
         log_p = log_probabilities(self._model, self._hidden)
         log_q = shaped(log_p, self._settings, self._generated)

@@ -164,7 +164,7 @@ class _Learner:
         self._segments += 1
         if self._segments % _TOGETHER == 0:
             for weight, trained, share in self._back:
-                weight.add_((trained - weight) * share)
+                weight.lerp_(trained, share)
 
 
 def _copied(network: Network) -> Network:
