@@ -18,7 +18,7 @@ from rnnlm.config import resolve
 from rnnlm.training import budget as rule
 from rnnlm.training.reserve import Reserved
 
-SHORT = ("--budget", "20s", "--hidden", "32", "--json")
+SHORT = ("--budget", "12s", "--hidden", "32", "--json")
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def test_a_budget_buys_a_model_that_is_found_again(tmp_path: Path, spawn: Any, r
     assert "up to date" in again.err
     assert run("evaluate", work, "--json").ok().json["perplexity"] < 40
     kept = (work / "models" / "lstm" / "settings.toml").read_text()
-    assert 'budget = "20s"' in kept and "hidden = 32" in kept and "batch_size = " in kept
+    assert 'budget = "12s"' in kept and "hidden = 32" in kept and "batch_size = " in kept
     other = spawn("train", work, *SHORT, "--embedding", "8").ok().json
     assert other["parameters"] < report["parameters"]
     assert (work / "models" / "lstm-2").is_dir()
@@ -83,7 +83,7 @@ def test_a_budget_goes_on_after_a_break_with_what_it_had_chosen(
         4, "in the journal"
     )
     # What a replay was given is not recorded for the workspace; on other data it is refused.
-    assert run("status", "--settings", work, "--json").ok().json["train"]["budget"]["value"] == "20s"
+    assert run("status", "--settings", work, "--json").ok().json["train"]["budget"]["value"] == "12s"
     other = tmp_path / "other.txt"
     other.write_text("one two three\n" * 500)
     refused = run("train", other, "--out", tmp_path / "other", "--config", model / "replay.toml", "--quiet")

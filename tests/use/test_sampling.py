@@ -12,7 +12,7 @@ from rnnlm.model.architecture import Architecture
 from rnnlm.model.likelihood import log_probabilities
 from rnnlm.model.network import Network
 from rnnlm.model.outputs.clusters import Clusters
-from rnnlm.use.generation.sampling import draw, draw_by_cluster, shaped
+from rnnlm.use.generation.sampling import draw, draw_plainly, shaped
 from rnnlm.use.generation.settings import GenerateSettings
 from rnnlm.use.generation.streams import Streams
 
@@ -162,10 +162,10 @@ def test_a_chance_falls_on_the_token_whose_share_of_the_line_it_is_in() -> None:
 
 
 @pytest.mark.parametrize("unknown", [False, True])
-@pytest.mark.parametrize("widths", [(5, 5, 5), (5, 3, 2)])
-def test_a_draw_by_clusters_is_the_draw_from_all_outputs(unknown: bool, widths: tuple[int, ...]) -> None:
+@pytest.mark.parametrize("widths", [(5, 5, 5), (5, 3, 2), ()])
+def test_a_plain_draw_is_the_draw_from_all_outputs(unknown: bool, widths: tuple[int, ...]) -> None:
     generator = torch.Generator().manual_seed(4)
-    shape = Architecture("lstm", 42, 5, 6, 1, True, cuts=(6, 15, 30), widths=widths)
+    shape = Architecture("lstm", 42, 5, 6, 1, True, cuts=(6, 15, 30) if widths else (), widths=widths)
     network = Network(shape, generator).double().eval()
     with torch.no_grad():
         for weight in network.parameters():
@@ -175,7 +175,7 @@ def test_a_draw_by_clusters_is_the_draw_from_all_outputs(unknown: bool, widths: 
     chance[:2] = torch.tensor([0.0, 1 - 2**-53])
     with torch.no_grad():
         log_p = log_probabilities(network, hidden)
-        ids, nats = draw_by_cluster(network, hidden, chance, unknown=unknown)
+        ids, nats = draw_plainly(network, hidden, chance, unknown=unknown)
     whole = draw(shaped(log_p, GenerateSettings(unknown=unknown)), 1.0, chance)
     assert torch.equal(ids, whole) and len(ids.unique()) > 20
     torch.testing.assert_close(nats, -log_p.gather(1, ids.unsqueeze(1) - 2).squeeze(1), rtol=0, atol=1e-12)
