@@ -4,6 +4,7 @@ Short sequences and small networks are bound by the time of a step and not by ar
 is measured in a few steps of training. `docs/budget.md` states the rule.
 """
 
+import math
 import tempfile
 from collections.abc import Callable
 from dataclasses import replace
@@ -20,8 +21,8 @@ from rnnlm.training.settings import SettledSettings, TrainSettings
 from rnnlm.training.trial import trial_speed
 
 _SIZES = (512, 384, 256, 192, 128, 96, 64, 32)
-_LARGER = 2.0  # than the size that follows from the corpus, at most
-_EPOCHS = 1.0  # of those of a run that nothing bounds: fewer are too few
+_LARGER = 1.25  # than the size that follows from the corpus, at most
+_EPOCHS = 4.0  # fewer are too few
 _MEASURING, _MOST = 0.02, 1.0  # of the budget for the speed of a size, and seconds at most
 
 
@@ -37,16 +38,19 @@ def choose_for_sequences(
             settings, task=data.task, kind=size.kind, tokens=size.tokens, lines=size.lines, embedding=embedding
         )
 
-    usual, wanted = filled()[0].hidden, _EPOCHS * usual_epochs(size.tokens, size.kind)
+    usual, wanted = filled()[0].hidden, min(_EPOCHS, usual_epochs(size.tokens, size.kind))
     sizes = (given.hidden,) if given.hidden else tuple(each for each in _SIZES if each <= _LARGER * usual)
-    measuring = min(_MOST, max(0.0, _MEASURING * left()))
+    most, measuring = float(sizes[0]), min(_MOST, max(0.0, _MEASURING * left()))
     for hidden in sizes:
+        if hidden > most and hidden != sizes[-1]:
+            continue
         settings, dimensions = filled(hidden=hidden)
         speed = _speed(data, settings, dimensions, device, measuring)
         seconds = max(0.0, left())
         epochs = seconds * speed / size.tokens
         if epochs >= wanted:
             break
+        most = hidden * math.sqrt(epochs / wanted)  # a step takes at most as long as H² says
     settings, dimensions = filled(hidden=hidden, dropout=usual_dropout(epochs, hidden))
     enough = f"the largest size that reads {wanted:.0f} epochs" if epochs >= wanted else "the time is short"
     reasons = (
