@@ -121,8 +121,8 @@ def main() -> None:
         work = given.out / "runs" / name / label  # a workspace of its own: one keeps the flags of earlier runs
         shutil.rmtree(work, ignore_errors=True)
         shutil.copytree(given.out / name, work)
-        flags += ["--seed", seed, "--threads", 1]
-        made = rnnlm_json("train", work, "--budget", given.budget, "--quiet", *flags)
+        always = ["--seed", seed, "--threads", 1, "--quiet"]
+        made = rnnlm_json("train", work, "--budget", given.budget, *always, *flags)
         metric = next(made[key] for key in _METRIC if key in made)
         metric = metric if isinstance(metric, float) else next(iter(metric.values()))
         settings = json.loads((Path(made["model"]) / "config.json").read_text())["training"]

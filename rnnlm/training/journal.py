@@ -34,7 +34,7 @@ class Header:
     """The run of a journal. `inputs` are digests of the data, `machine` what else identical bytes depend on.
 
     `validated_tokens`, also set by the clock, bounds each quick validation. `begun_again` is what a run that was begun
-    again with fewer units had been: units, tokens per second and seconds.
+    again with fewer units had been: units, tokens per second, and the seconds left.
     """
 
     inputs: Mapping[str, str]

@@ -99,6 +99,16 @@ def histories_of(lines: list[list[int]], order: int) -> Iterator[tuple[tuple[int
             yield tuple(text[max(0, end - order + 1) : end]), text[end]
 
 
+def as_slow(model: NgramModel, slow: Slow, lines: list[list[int]]) -> np.ndarray:
+    """log p of every token of the lines (tokens,), after a check that it is what the slow model gives."""
+    wanted = [math.log(slow.p(history, word)) for history, word in histories_of(lines, slow.order)]
+    found = np.empty(len(wanted))
+    for span in text_nats(model, as_ids(lines), "sentence", 3):
+        found[span.start : span.start + len(span.nats)] = -span.nats
+    assert np.allclose(found, wanted, atol=2e-6)
+    return found
+
+
 @given(LINES, LINES, st.integers(1, 5))
 def test_every_probability_is_that_of_the_sums_in_the_paper(
     tmp_path_factory: pytest.TempPathFactory, lines: list[list[int]], others: list[list[int]], order: int
@@ -106,12 +116,8 @@ def test_every_probability_is_that_of_the_sums_in_the_paper(
     """Seen and unseen histories, degenerate counts of counts, and every kind of lookup give the same value."""
     model, slow = trained(lines, order, tmp_path_factory.mktemp("ngram")), Slow(lines, order)
     both = lines + others
-    wanted = [math.log(slow.p(history, word)) for history, word in histories_of(both, order)]
-    found = np.empty(len(wanted))
-    for span in text_nats(model, as_ids(both), "sentence", 3):
-        found[span.start : span.start + len(span.nats)] = -span.nats
-    assert np.allclose(found, wanted, atol=2e-6)
-    rows = np.zeros((len(wanted), order - 1), np.int64)
+    found = as_slow(model, slow, both)
+    rows = np.zeros((len(found), order - 1), np.int64)
     for row, (history, _) in enumerate(histories_of(both, order)):
         rows[row, order - 1 - len(history) :] = history
     words = torch.tensor([word for _, word in histories_of(both, order)])
@@ -129,12 +135,7 @@ def test_what_is_pruned_is_predicted_by_the_shorter_ngram(
 ) -> None:  # fmt: skip
     limits, directory = [0, *sorted(limits)], tmp_path_factory.mktemp("ngram")
     model, slow = trained(lines, order, directory, limits=limits), Slow(lines, order, limits)
-    both = lines + others
-    wanted = [math.log(slow.p(history, word)) for history, word in histories_of(both, order)]
-    found = np.empty(len(wanted))
-    for span in text_nats(model, as_ids(both), "sentence", 3):
-        found[span.start : span.start + len(span.nats)] = -span.nats
-    assert np.allclose(found, wanted, atol=2e-6)
+    as_slow(model, slow, lines + others)
     kept = [sum(count > limit for count in slow.counts[n].values()) for n, limit in enumerate(slow.limits, 1)]
     assert list(read_grams(directory, VOCABULARY, order).counts)[1:] == kept[1:]
 

@@ -95,7 +95,7 @@ def draw_plainly(model: Network, hidden: Tensor, chance: Tensor, *, unknown: boo
     """The ids (rows,) that `draw` gives for the model's own distribution, and their nats (rows,) float64.
 
     hidden (rows, width), chance (rows,) float64; `<unk>` only if `unknown`. A softmax in float32, whose sum is taken in
-    float64, as everywhere: of one row of 10,000 it takes a tenth of the time of exponentials on two threads.
+    float64, as everywhere: of one row of 10,000 it takes a quarter of the time of exponentials on two threads.
     """
     if model.bands is not None:
         return draw_by_cluster(model, hidden, chance, unknown=unknown)
