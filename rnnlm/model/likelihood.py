@@ -40,6 +40,20 @@ class SpanNats:
     nats: NDArray[np.float64]
 
 
+@dataclass(frozen=True)
+class SpanReading:
+    """Consecutive tokens of a text from position `start` on, as a network reads them.
+
+    `h` (tokens, width) is what the output layer reads before each, `nats` (tokens,) its cost, and `entropies` (tokens,)
+    those of the prediction in nats; with clusters of rare words, as if all words of a cluster were equally likely.
+    """
+
+    start: int
+    h: Tensor
+    nats: Tensor
+    entropies: Tensor
+
+
 def perplexity(nats_per_token: float) -> float:
     """exp of the mean cost; DivergenceError where that overflows."""
     if not nats_per_token < 700:
@@ -71,21 +85,6 @@ def log_probabilities(model: LanguageModel, hidden: Tensor) -> Tensor:
     return numbers(logits.double() - log_total(logits).unsqueeze(-1))
 
 
-def entropy(model: Network, hidden: Tensor) -> Tensor:
-    """−Σ p log p (rows,) in nats of each prediction, hidden (rows, width): with o the logits less the largest one,
-
-    log Σ exp(o) − Σ exp(o) o / Σ exp(o).
-    """
-    parts, rows = [], max(1, _LOGITS // model.architecture.outputs)
-    for start in range(0, len(hidden), rows):
-        o = model.logits(hidden[start : start + rows])
-        o -= o.amax(-1, keepdim=True)
-        p = o.exp()
-        total = p.sum(-1, dtype=torch.float64)
-        parts.append(total.log() - p.mul_(o).sum(-1, dtype=torch.float64) / total)
-    return torch.cat(parts)
-
-
 def target_nats(model: LanguageModel, hidden: Tensor, targets: Tensor) -> Tensor:
     """hidden (rows, width), targets (rows,) of output numbers → −log p (rows,) float64, 0 for a negative target.
 
@@ -94,13 +93,17 @@ def target_nats(model: LanguageModel, hidden: Tensor, targets: Tensor) -> Tensor
     if isinstance(model, NgramModel):
         log_p = model.log_p_of(hidden, targets.clamp(min=0) + FIRST_OUTPUT)
         return torch.where(targets < 0, 0.0, -log_p)
-    nats = torch.zeros(len(targets), dtype=torch.float64, device=hidden.device)
-    for factor in model.factors(hidden, targets):
-        if factor.rows is None:
-            nats += _factor_nats(factor)
-        else:
-            nats.index_add_(0, factor.rows, _factor_nats(factor))
-    return nats
+    return _target_sums(model, hidden, targets, None)[0]
+
+
+def _target_sums(model: Network, hidden: Tensor, targets: Tensor, within: Tensor | None) -> tuple[Tensor, Tensor]:
+    """−log p (rows,), and the entropy by the first factor as `_factor_sums`."""
+    first, *rest = model.factors(hidden, targets)
+    nats, entropies = _factor_sums(first, within)
+    for factor in rest:
+        assert factor.rows is not None
+        nats.index_add_(0, factor.rows, _factor_nats(factor))
+    return nats, entropies
 
 
 def mixture_nats(
@@ -117,21 +120,33 @@ def mixture_nats(
     return np.asarray(least - np.log(np.exp(least - parts).sum(0)), np.float64)
 
 
-@torch.no_grad()
 def _factor_nats(factor: SoftmaxFactor) -> Tensor:
     """−log softmax(V h + c)[target] (rows,) float64, 0 for a negative target; in place, as `log_total`."""
+    return _factor_sums(factor, None)[0]
+
+
+@torch.no_grad()
+def _factor_sums(factor: SoftmaxFactor, within: Tensor | None) -> tuple[Tensor, Tensor]:
+    """The same, and Σ p (w − log p) (rows,), the entropy where w (choices,) = `within` is that within each choice.
+
+    log Σ exp(o) − Σ exp(o) (o − w) / Σ exp(o), o less the largest one. Empty where `within` is None.
+    """
     rows, count = max(1, _LOGITS // len(factor.V) // _ROWS) * _ROWS, len(factor.targets)
     more = -count % _ROWS if count > _ROWS else 0
     h, targets = functional.pad(factor.h, (0, 0, 0, more)), functional.pad(factor.targets, (0, more), value=-1)
-    parts = []
+    nats, entropies = list[Tensor](), [h.new_empty(0)]
     for start in range(0, count, rows):
         wanted = targets[start : start + rows]
-        logits = product(h[start : start + rows], factor.V, factor.c)
-        chosen = logits.gather(1, wanted.clamp(min=0).unsqueeze(1)).squeeze(1).double()
-        largest = logits.amax(1, keepdim=True)
-        total = logits.sub_(largest).exp_().sum(1, dtype=torch.float64).log() + largest.squeeze(1).double()
-        parts.append(torch.where(wanted < 0, torch.zeros_like(total), total - chosen))
-    return torch.cat(parts)[:count]
+        o = product(h[start : start + rows], factor.V, factor.c)
+        chosen = o.gather(1, wanted.clamp(min=0).unsqueeze(1)).squeeze(1).double()
+        largest = o.amax(1, keepdim=True)
+        p = o.sub_(largest).exp_() if within is None else o.sub_(largest).exp()
+        total = p.sum(1, dtype=torch.float64)
+        if within is not None:
+            entropies.append(total.log() - p.mul_(o.sub_(within)).sum(1, dtype=torch.float64) / total)
+        total = total.log() + largest.squeeze(1).double()
+        nats.append(torch.where(wanted < 0, torch.zeros_like(total), total - chosen))
+    return torch.cat(nats)[:count], torch.cat(entropies)[:count]
 
 
 @torch.no_grad()
@@ -184,9 +199,29 @@ def text_nats(model: LanguageModel, ids: Ids, context: str, batch_size: int) -> 
         for positions, inside, inputs, targets in _segments(ids, some, model.device):
             nats, states = segment_nats(model, inputs, targets, states)
             costs = nats.cpu().numpy()
-            for column in np.flatnonzero(inside[0]):
-                count = int(inside[:, column].sum())
+            for column, count in _columns(inside):
                 yield SpanNats(int(positions[0, column]), costs[:count, column])
+
+
+@torch.inference_mode()
+def text_readings(model: Network, ids: Ids, context: str, batch_size: int) -> Iterator[SpanReading]:
+    """The same with what the output layer reads, and entropies."""
+    model.eval()
+    within = model.bias.new_zeros(()) if model.bands is None else model.bands.log_sizes
+    for some in _side_by_side(spans_of(ids, context), batch_size):
+        states = model.initial_state(len(some))
+        for positions, inside, inputs, targets in _segments(ids, some, model.device):
+            h, states = model(inputs, states)
+            sums = _target_sums(model, h.flatten(0, 1), targets.flatten() - FIRST_OUTPUT, within)
+            parts = (h, *(part.view_as(targets) for part in sums))
+            for column, count in _columns(inside):
+                yield SpanReading(int(positions[0, column]), *(part[:count, column].cpu() for part in parts))
+
+
+def _columns(inside: NDArray[np.bool_]) -> Iterator[tuple[int, int]]:
+    """The spans that have tokens here, and how many; inside (steps, spans)."""
+    counts = inside.sum(0)
+    return ((int(column), int(counts[column])) for column in np.flatnonzero(counts))
 
 
 @torch.inference_mode()

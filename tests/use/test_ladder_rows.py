@@ -10,12 +10,13 @@ import torch
 from test_adaptive import VOCABULARY, network, text
 
 from rnnlm.corpus.ids import Ids
-from rnnlm.model.likelihood import SpanNats, log_probabilities, text_nats
+from rnnlm.model.likelihood import SpanNats, log_probabilities, text_nats, text_readings
 from rnnlm.model.network import Network
 from rnnlm.model.ngram.grams import read_grams
 from rnnlm.model.ngram.kneser_ney import estimate
 from rnnlm.model.ngram.model import NgramModel
 from rnnlm.model.ngram.scratch import Scratch
+from rnnlm.use.ladder import components
 from rnnlm.use.ladder import ladder as module
 from rnnlm.use.ladder.components import Components, MixtureModel
 from rnnlm.use.ladder.contexts import Contexts
@@ -44,6 +45,8 @@ def rows(tmp_path_factory: pytest.TempPathFactory) -> tuple[Ids, dict[str, Ladde
     """A ladder whose n-gram and whose other model are networks too, for nothing depends on what they are."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "_TOKENS", 16)
+        patch.setattr(components, "_CACHES", 300)
+        patch.setattr(components, "_RULES", 300)
         fit, test = repeated(text(), 6), repeated(text(31), 3)
         ladder = Ladder(fit, test, Scratch(tmp_path_factory.mktemp("scratch")), 4)
         own = MixtureModel("own", network(), "stream")
@@ -60,7 +63,8 @@ def test_a_row_is_the_mixture_that_it_says(rows: tuple[Ids, dict[str, LadderRow]
     dynamic = found["+ dynamic"].described()
     shape = CacheShape(int(dynamic[2]["window"]), dynamic[2]["theta"])
     rule = DynamicRule(dynamic[3]["rate"], dynamic[3]["decay"], int(dynamic[3]["segment"]))
-    cache = np.concatenate([part[0] for _, part, _ in cache_nats(network(), test, "stream", [shape])])
+    h = np.concatenate([part.h.numpy() for part in text_readings(network(), test, "stream", 1)])
+    cache = np.concatenate([part[0] for _, part in cache_nats(h, test.ids, own[0], [shape])])
     scales = gradient_scales(network(), repeated(text(), 6).ids)
     learned = np.concatenate([span.nats for span in dynamic_nats(network(), test, "stream", rule, scales)])
     assert rule.rate > 0 and found["+ dynamic"].adapts and not found["ensemble"].adapts
@@ -99,17 +103,17 @@ def test_weights_are_those_of_classes_of_contexts_and_their_means_are_told(
 
 
 @torch.no_grad()
-def test_a_class_is_what_is_known_before_the_token(tmp_path: Path) -> None:
+@pytest.mark.parametrize("shape", [{}, {"cuts": (4, 9), "widths": (5, 3)}])
+def test_a_class_is_what_is_known_before_the_token(tmp_path: Path, shape: dict[str, object]) -> None:
     """Words that the n-gram model knows, and the quarter of the network's entropy, by a slow loop."""
     ids, other = repeated(text(), 4), repeated(text(31), 2)
-    model, entropies = network(), []
+    model, entropies = network(**shape), []
     estimate(ids.ids, ids.offsets[:1], VOCABULARY, 3, tmp_path, Scratch(tmp_path))
     grams = NgramModel(read_grams(tmp_path, VOCABULARY, 3), lines_apart=False)
     stream = [1, *map(int, ids.ids)]
     pairs = set(pairwise(stream))
     for some in (ids, other):
-        read = [part for _, _, part in cache_nats(model, some, "stream", [CacheShape(5, 0.0)])]
-        entropies.append(np.concatenate(read))
+        entropies.append(np.concatenate([part.entropies for part in text_readings(model, some, "stream", 1)]))
     found = Contexts.of(ids, other, (entropies[0], entropies[1]), grams, "stream", Scratch(tmp_path))
     bounds = np.quantile(entropies[0], [0.25, 0.5, 0.75])
     states = model.initial_state(1)
@@ -118,6 +122,8 @@ def test_a_class_is_what_is_known_before_the_token(tmp_path: Path) -> None:
         known = 2 if tuple(before[-2:]) in pairs else 1  # every single word is one of the model
         hidden, states = model(torch.tensor([[before[-1]]]), states)
         log_p = log_probabilities(model, hidden[0])[0]
+        for begin, end, _ in model.bands or ():  # each word as likely as the others of its cluster
+            log_p[begin:end] = log_p[begin:end].logsumexp(0) - math.log(end - begin)
         own = float(-(log_p.exp() * log_p).sum())
         assert entropies[1][position] == pytest.approx(own, abs=1e-5)
         assert found.test[position] == min(4 * known + int((bounds < own).sum()), found.fit.max()), position
@@ -131,12 +137,13 @@ def test_on_the_text_of_the_fit_no_row_is_above_the_one_before(rows: tuple[Ids, 
 
 
 def test_scratch_is_all_that_grows(tmp_path: Path) -> None:
-    """Numbers of a token lie in files: own, cache (the grid on the fit alone), entropies, dynamic."""
+    """Numbers of a token lie in files: own, entropies, cache (the grid on the fit alone), dynamic, and its h."""
     fit, test = repeated(text(), 2), repeated(text(), 40)
     own = MixtureModel("own", network(), "stream")
     assert len(list(Ladder(fit, test, Scratch(tmp_path), 4).rows(own, None))) == 3
-    whole = [path for path in tmp_path.iterdir() if path.stat().st_size == 8 * len(test.ids)]
-    assert len(whole) in (3, 4) and all(path.stat().st_size <= 8 * len(test.ids) for path in tmp_path.iterdir())
+    sizes = sorted(path.stat().st_size for path in tmp_path.iterdir())
+    assert sizes[-1] == 8 * len(test.ids) * network().architecture.width
+    assert sizes.count(8 * len(test.ids)) in (3, 4) and sizes[-2] == 8 * len(test.ids)
 
 
 @pytest.mark.parametrize("spans", [[(0, 3)], [(0, 4), (3, 2)], [(0, 5), (5, 1)], [(1, 4)]])

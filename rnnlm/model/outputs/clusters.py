@@ -76,6 +76,12 @@ class Clusters(nn.Module):
             assert isinstance(cluster, Cluster)
             yield begin, end, cluster
 
+    @property
+    def log_sizes(self) -> Tensor:
+        """The log of the number of words of each choice of the first factor (choices,): 0 for a single word."""
+        sizes = [float(end - begin) for begin, end in pairwise(self._bounds)]
+        return self.a.new_tensor([1.0] * self.first + sizes).log()
+
     def embed(self, x: Tensor, numbers: Tensor) -> Tensor:
         """x (rows, D) with the embeddings of later clusters' words filled in; `numbers` (rows,) are output numbers."""
         cluster_of = torch.bucketize(numbers, self._cuts, right=True)

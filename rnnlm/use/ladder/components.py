@@ -5,7 +5,7 @@ The measured text is read once for each component. Costs are kept in files, so t
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from rnnlm.arrays import Floats
 from rnnlm.corpus.ids import Ids
 from rnnlm.files import Advance
-from rnnlm.model.likelihood import LanguageModel, SpanNats, mixture_nats, text_nats
+from rnnlm.model.likelihood import LanguageModel, SpanNats, mixture_nats, text_nats, text_readings
 from rnnlm.model.network import Network
 from rnnlm.model.ngram.model import NgramModel
 from rnnlm.model.ngram.scratch import Scratch
@@ -26,7 +26,10 @@ from rnnlm.use.ladder.dynamic import DynamicRule, choose_rule, dynamic_nats, gra
 from rnnlm.use.ladder.mixture import fit_weights
 from rnnlm.use.ladder.neural_cache import cache_nats, shapes_to_try
 
-_TRIED = 10_000  # tokens of the validation text on which caches and rules of dynamic evaluation are compared
+_CACHES, _RULES = (
+    10_000,
+    5_000,
+)  # tokens of the validation text on which caches, rules of dynamic evaluation are compared
 
 
 @dataclass(frozen=True)
@@ -43,8 +46,7 @@ class Component:
     """The cost of one part of a mixture at every token: `fit` of the validation text, `test` of the measured text.
 
     `seconds` is the time for `test`, `fit_seconds` that for `fit` and the choice of the hyperparameters `chosen`.
-    `adapts` if it learns from the text that it is measured on. `entropies` are those of the network's predictions in
-    both texts, where they were computed on the way.
+    `adapts` if it learns from the text that it is measured on.
     """
 
     name: str
@@ -54,7 +56,19 @@ class Component:
     fit_seconds: float
     adapts: bool
     chosen: Mapping[str, float]
-    entropies: tuple[Floats, Floats] | None = None
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A network as a component, and what both texts are to it, first the fit.
+
+    `h` (tokens, width) is what its output layer reads before each token, `entropies` (tokens,) are those of its
+    predictions.
+    """
+
+    component: Component
+    h: Sequence[Floats]
+    entropies: Sequence[Floats]
 
 
 class Components:
@@ -63,37 +77,50 @@ class Components:
     def __init__(self, fit: Ids, test: Ids, scratch: Scratch, batch_size: int, progress: Advance) -> None:
         """`progress` gets the number of new predictions."""
         self._fit, self._test, self._scratch, self._batch_size = fit, test, scratch, batch_size
+        self._texts = (fit, test)
         self._progress, self._parallel = progress, SideBySide()
 
     def plain(self, part: MixtureModel) -> Component:
         """A model as is."""
 
-        def read(ids: Ids) -> Iterator[SpanNats]:
+        def read(ids: Ids) -> Iterable[SpanNats]:
             return text_nats(part.model, ids, part.context, self._batch_size)
 
-        return self._component(part.name, read, {}, started_at=time.monotonic())
+        return self._component(part.name, [partial(read, ids) for ids in self._texts], {}, time.monotonic())
 
-    def cache(self, network: Network, context: str, before: Sequence[Component]) -> Component:
+    def network(self, part: MixtureModel) -> Reading:
+        """A network as is, and what the cache and the classes of contexts need of it."""
+        assert isinstance(part.model, Network)
+        network, width, started_at = part.model, part.model.architecture.width, time.monotonic()
+        numbers = network.bias.detach().cpu().numpy().dtype
+        h = [self._scratch.array(len(ids.ids) * width, numbers).reshape(-1, width) for ids in self._texts]
+        entropies = [self._scratch.array(len(ids.ids), np.float64) for ids in self._texts]
+
+        def read(ids: Ids, h: Floats, entropies: Floats) -> Iterator[SpanNats]:
+            for span in text_readings(network, ids, part.context, self._batch_size):
+                place = slice(span.start, span.start + len(span.h))
+                h[place], entropies[place] = span.h.numpy(), span.entropies.numpy()
+                yield SpanNats(span.start, span.nats.numpy())
+
+        reads = [partial(read, *each) for each in zip(self._texts, h, entropies, strict=True)]
+        return Reading(self._component(part.name, reads, {}, started_at), h, entropies)
+
+    def cache(self, network: Reading, before: Sequence[Component]) -> Component:
         """The cache with the shape that is best in a mixture with the parts before it."""
-        started_at = time.monotonic()
-        shapes, some = shapes_to_try(network, self._fit, context), self._beginning
+        started_at, own = time.monotonic(), network.component
+        shapes, some = shapes_to_try(network.h[0]), self._beginning(_CACHES)
         tried = np.empty((len(shapes), len(some.ids)))
-        for start, costs, _ in cache_nats(network, some, context, shapes):
+        for start, costs in cache_nats(network.h[0][: len(some.ids)], some.ids, own.fit[0], shapes):
             tried[:, start : start + costs.shape[1]] = costs
             self._progress(costs.shape[1])
         best = shapes[int(np.argmin([_mixed(before, len(some.ids), each) for each in tried]))]
 
-        kept: list[Floats] = []
+        def read(ids: Ids, h: Floats, first: float) -> Iterator[SpanNats]:
+            return (SpanNats(start, costs[0]) for start, costs in cache_nats(h, ids.ids, first, [best]))
 
-        def read(ids: Ids) -> Iterator[SpanNats]:
-            kept.append(self._scratch.array(len(ids.ids), np.float64))
-            for start, costs, entropies in cache_nats(network, ids, context, [best]):
-                kept[-1][start : start + len(entropies)] = entropies
-                yield SpanNats(start, costs[0])
-
-        chosen = {"window": best.window, "theta": best.theta}
-        made = self._component("cache", read, chosen, started_at=started_at, adapts=True)
-        return replace(made, entropies=(kept[0], kept[1]))
+        firsts = (own.fit[0], own.test[0])
+        reads = [partial(read, *each) for each in zip(self._texts, network.h, firsts, strict=True)]
+        return self._component("cache", reads, {"window": best.window, "theta": best.theta}, started_at, adapts=True)
 
     def dynamic(
         self, network: Network, context: str, before: Sequence[Component], train: NDArray[Any] | None
@@ -103,7 +130,8 @@ class Components:
         `train` (tokens,) is a training text to measure gradients on; None for the validation text.
         """
         started_at = time.monotonic()
-        scales, some = gradient_scales(network, self._fit.ids if train is None else train), self._beginning
+        scales = gradient_scales(network, self._fit.ids if train is None else train)
+        some = self._beginning(_RULES)
 
         def mixed(rule: DynamicRule) -> float:
             costs = self._costs(some, dynamic_nats(network, some, context, rule, scales))
@@ -128,25 +156,24 @@ class Components:
         fit_seconds = time.monotonic() - started_at - seconds
         return Component("dynamic network", fit, test, seconds, fit_seconds, True, chosen)
 
-    def contexts(self, cache: Component, ngram: MixtureModel | None) -> Contexts:
-        """The classes of contexts by the entropies that the cache has met, and by what the n-gram model knows."""
-        assert cache.entropies is not None
+    def contexts(self, network: Reading, ngram: MixtureModel | None) -> Contexts:
+        """The classes of contexts by the network's entropies, and by what the n-gram model knows."""
         known = ngram.model if ngram is not None and isinstance(ngram.model, NgramModel) else None
         context = "stream" if ngram is None else ngram.context
-        return Contexts.of(self._fit, self._test, cache.entropies, known, context, self._scratch)
+        return Contexts.of(self._fit, self._test, network.entropies, known, context, self._scratch)
 
-    @property
-    def _beginning(self) -> Ids:
-        """What shapes and rules are compared on."""
-        return self._fit.part(0, max(1, int(np.searchsorted(self._fit.offsets, _TRIED, "right")) - 1))
+    def _beginning(self, tokens: int) -> Ids:
+        """The first lines of the validation text, with at most so many tokens, but one line."""
+        return self._fit.part(0, max(1, int(np.searchsorted(self._fit.offsets, tokens, "right")) - 1))
 
     def _component(
-        self, name: str, read: Callable[[Ids], Iterable[SpanNats]], chosen: Mapping[str, float], *, started_at: float,
-        adapts: bool = False,
+        self, name: str, reads: Sequence[Callable[[], Iterable[SpanNats]]], chosen: Mapping[str, float],
+        started_at: float, *, adapts: bool = False,
     ) -> Component:  # fmt: skip
-        fit = self._costs(self._fit, read(self._fit))
+        """A component by functions that read the two texts."""
+        fit = self._costs(self._fit, reads[0]())
         fitted_at = time.monotonic()
-        test = self._costs(self._test, read(self._test))
+        test = self._costs(self._test, reads[1]())
         return Component(name, fit, test, time.monotonic() - fitted_at, fitted_at - started_at, adapts, chosen)
 
     def _costs(self, ids: Ids, spans: Iterable[SpanNats]) -> Floats:

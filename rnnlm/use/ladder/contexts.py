@@ -1,10 +1,12 @@
 """The contexts of a text in classes, each with its own weights of a mixture.
 
 A token's class says how many of the words before it the n-gram model knows together, and in which quarter of the
-validation text the entropy of the network's prediction lies. Nothing of the token itself is in it, so that mixtures
-stay distributions.
+validation text the entropy of the network's prediction lies; with clusters of rare words, as if all words of a cluster
+were equally likely, which needs none of their logits. Nothing of the token itself is in it, so that mixtures stay
+distributions.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,7 +38,7 @@ class Contexts:
 
     @classmethod
     def of(
-        cls, fit: Ids, test: Ids, entropies: tuple[Floats, Floats], ngram: NgramModel | None, context: str,
+        cls, fit: Ids, test: Ids, entropies: Sequence[Floats], ngram: NgramModel | None, context: str,
         scratch: Scratch,
     ) -> "Contexts":  # fmt: skip
         """Classes by the network's `entropies` in nats, (tokens,) of each text; `ngram` reads in `context`."""

@@ -29,7 +29,7 @@ DECAYS = (3e-3, 1e-3, 1e-2)
 SEGMENT = 20  # tokens
 _EPSILON = 0.5
 _TOGETHER = 8  # segments between two steps back to the trained weights, K
-_MEASURED, _STREAMS = 100_000, 50  # training tokens from which r is measured, and in how many streams side by side
+_MEASURED, _STREAMS = 25_000, 50  # training tokens from which r is measured, and in how many streams side by side
 
 
 @dataclass(frozen=True)
@@ -65,6 +65,9 @@ def gradient_scales(network: Network, ids: NDArray[np.integer]) -> Scales:
         for name, g in zip(weights, torch.autograd.grad(loss, list(weights.values()), allow_unused=True), strict=True):
             if g is not None:
                 squares[name] += g.square().mean(1, keepdim=True) if _holds_words(name) else g.square()
+    for name, square in squares.items():
+        if _holds_words(name):
+            square.lerp_(square.mean(), 0.5)
     roots = {name: square.sqrt() for name, square in squares.items()}
     total = sum(float(root.double().sum()) * weights[name].numel() / root.numel() for name, root in roots.items())
     mean = total / sum(weight.numel() for weight in weights.values())

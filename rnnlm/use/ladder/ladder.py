@@ -92,14 +92,15 @@ class Ladder:
         if ngram is not None:
             parts = [made.plain(ngram)]
             yield self._row("n-gram", parts)
-        own = made.plain(network)
+        reading = made.network(network)
+        own = reading.component
         yield self._row("network", [own])
         parts = [own, *parts]
         if ngram is not None:
             yield self._row("+ n-gram", parts)
         assert isinstance(network.model, Network)
-        cache = made.cache(network.model, network.context, parts)
-        contexts = made.contexts(cache, ngram)
+        cache = made.cache(reading, parts)
+        contexts = made.contexts(reading, ngram)
         parts = [*parts, cache]
         yield self._row("+ cache", parts, contexts)
         parts = [*parts, made.dynamic(network.model, network.context, parts, train)]
