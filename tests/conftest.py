@@ -8,6 +8,7 @@ import random
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -132,6 +133,18 @@ def command() -> list[str]:
     All but one: torch 2.6 makes a temporary directory that is removed, with a warning, when the process ends.
     """
     return [sys.executable, "-W", "error", "-W", "ignore:Implicitly cleaning up:ResourceWarning", "-m", "rnnlm"]
+
+
+@pytest.fixture(scope="session")
+def quick_command(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[str]]:
+    """What starts the command line as a process that need not import everything first: a fork of one that has."""
+    warm, listening = Path(__file__).with_name("warm.py"), tmp_path_factory.mktemp("warm") / "socket"
+    server = subprocess.Popen([sys.executable, warm, listening], stdin=subprocess.PIPE)
+    while not listening.exists():
+        assert server.poll() is None
+        time.sleep(0.01)
+    yield [sys.executable, "-S", "-E", str(warm), str(listening), "rnnlm"]
+    server.communicate()  # it ends where its input ends
 
 
 @pytest.fixture(scope="session")

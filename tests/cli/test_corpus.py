@@ -129,10 +129,10 @@ def test_a_place_that_cannot_be_written_to_is_one_line(tmp_path: Path, run: Any)
 
 
 @pytest.mark.parametrize("name", ["stories", *TASKS])
-def test_a_reader_that_leaves_ends_the_stream_silently(command: list[str], name: str) -> None:
+def test_a_reader_that_leaves_ends_the_stream_silently(quick_command: list[str], name: str) -> None:
     """A count that would take minutes: lines are drawn as they are read."""
     more = [] if name == "stories" else ["--count", "100000000"]
-    process = subprocess.Popen([*command, "corpus", name, *more], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process = subprocess.Popen([*quick_command, "corpus", name, *more], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert process.stdout is not None
     assert process.stderr is not None
     assert process.stdout.readline()

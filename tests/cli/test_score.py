@@ -317,8 +317,8 @@ def test_a_pair_with_an_unknown_word_is_noticed(trained: Path, run: Any, tmp_pat
     assert "vocabulary" not in run("pairs", trained, path).ok().err
 
 
-def test_a_program_can_write_a_line_and_wait_for_its_figure(trained: Path, command: list[str]) -> None:
-    arguments = [*command, "score", trained, "--format", "mikolov", "--quiet"]
+def test_a_program_can_write_a_line_and_wait_for_its_figure(trained: Path, quick_command: list[str]) -> None:
+    arguments = [*quick_command, "score", trained, "--format", "mikolov", "--quiet"]
     process = subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert process.stdin is not None
     assert process.stdout is not None
@@ -332,10 +332,10 @@ def test_a_program_can_write_a_line_and_wait_for_its_figure(trained: Path, comma
     assert (rest, errors, process.returncode) == (b"", b"", 0)
 
 
-def test_a_reader_that_leaves_ends_it_silently(trained: Path, command: list[str], tmp_path: Path) -> None:
+def test_a_reader_that_leaves_ends_it_silently(trained: Path, quick_command: list[str], tmp_path: Path) -> None:
     many = tmp_path / "many.txt"
     many.write_text("the cat sees milk\n" * 20_000)
-    arguments = [*command, "score", trained, many, "--level", "word", "--quiet"]
+    arguments = [*quick_command, "score", trained, many, "--level", "word", "--quiet"]
     process = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert process.stdout is not None
     assert process.stderr is not None

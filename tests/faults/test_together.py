@@ -34,7 +34,7 @@ CHOSEN = ALL if PAIRS else random.Random(7).sample(ALL, 4)
 
 @pytest.mark.parametrize("pair", CHOSEN, ids=" and ".join)
 def test_two_commands_at_once_lose_nothing(
-    trained: Path, tmp_path: Path, command: list[str], pair: tuple[str, str]
+    trained: Path, tmp_path: Path, quick_command: list[str], pair: tuple[str, str]
 ) -> None:
     for number in range(max(1, PAIRS)):
         work = tmp_path / f"work{number}"
@@ -44,7 +44,9 @@ def test_two_commands_at_once_lose_nothing(
             names = {"WORK": work, "OUT": tmp_path / f"{number}-{place}.onnx"}
             arguments = [str(names.get(each, each)) if isinstance(each, str) else str(each) for each in TOGETHER[name]]
             running.append(
-                subprocess.Popen([*command, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+                subprocess.Popen(
+                    [*quick_command, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+                )
             )
         ends = [(process.communicate()[1], process.returncode) for process in running]
         assert all(code in (0, 2, 4) for _, code in ends), (pair, ends)
