@@ -57,12 +57,13 @@ def _pairs(ids: NDArray[np.integer], contexts: int) -> tuple[NDArray[np.int64], 
     """Distinct pairs word · contexts + neighbor, in order, and #(w, u) of each."""
     pairs, counts = np.empty(0, np.int64), np.empty(0)
     for block in _blocks(ids):
-        found = [(pairs, counts)]
+        each, times = [pairs], list[NDArray[np.floating]]([counts])
         for distance in range(1, WINDOW + 1):
-            met, times = np.unique(_near(block, contexts, distance), return_counts=True)
-            found.append((met, times * float(WINDOW + 1 - distance)))
-        pairs, positions = np.unique(np.concatenate([each for each, _ in found]), return_inverse=True)
-        counts = np.bincount(positions, np.concatenate([each for _, each in found]), len(pairs))
+            met, often = np.unique(_near(block, contexts, distance), return_counts=True)
+            each.append(met)
+            times.append(often * float(WINDOW + 1 - distance))
+        pairs, positions = np.unique(np.concatenate(each), return_inverse=True)
+        counts = np.bincount(positions, np.concatenate(times), len(pairs)).astype(np.float64)
     return pairs, counts
 
 

@@ -14,6 +14,7 @@ from rnnlm.model.outputs.cuts import Cut, choose_cut, with_widths
 from rnnlm.training.settings import SettledSettings, TrainSettings, can_scale, feeds_back, settled
 
 _SMALL_UNITS = ("char", "byte")
+_LONG = 500_000  # words from which on a network does not memorize the text in the usual epochs
 
 
 def fill_in(
@@ -30,7 +31,9 @@ def fill_in(
     hidden = settings.hidden or int(_between(32 * round((12 if small else 8) * tokens**0.25 / 32), 64, 512))
     tied = settings.tied if settings.tied is not None else task == "language" and not small
     _check_output_layer(settings, task, tied)
-    dimensions = embedding or (hidden if tied else min(hidden, 64))
+    long = tied and task == "language" and not small and tokens >= _LONG
+    # A tied output of a long text reads a projection, as with a budget; a network that memorizes is worse with one.
+    dimensions = embedding or (min((hidden + 1) // 2, 256) if long else hidden if tied else min(hidden, 64))
     if settings.read_out == "tanh" and not (tied and dimensions != hidden):
         shape = f"{hidden} units and as long an embedding" if tied else "no --tied"
         remedy = "it is for a tied output with a projection in front of it; give --read-out linear"
@@ -57,6 +60,7 @@ def fill_in(
         bptt=bptt,
         dropout=dropout,
         learning_rate=rate,
+        embedding_rate=settings.embedding_rate or (2.0 if long and settings.optimizer == "adamw" else None),
         pooling=settings.pooling or ("last" if task == "classify" else "steps"),
         skip_connection=task == "forecast"
         and not feeds_back(settings)

@@ -218,7 +218,7 @@ class OptimizerSettings:
     )
     learning_rate: float | None = setting(None, "peak learning rate", above(0), auto="follows from the size")
     embedding_rate: float | None = setting(
-        None, "learning rate of the embedding, relative to the other weights", above(0), auto="1; more with --budget",
+        None, "learning rate of the embedding, relative to the other weights", above(0), auto="1; 2 for many words",
         rare=True,
     )  # fmt: skip
     momentum: float = setting(0.9, "β₁ of AdamW", between(0, 1, below=True), rare=True)

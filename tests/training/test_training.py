@@ -217,7 +217,10 @@ def test_sizes_follow_from_the_corpus(kind: str) -> None:
             TrainSettings(), task="language", kind=kind, tokens=tokens, lines=tokens // 10, embedding=None
         )
         assert settings.hidden and settings.batch_size and settings.bptt and settings.epochs
-        assert dimensions == (settings.hidden if settings.tied else min(settings.hidden, 64))
+        long = settings.tied and tokens >= 1_000_000
+        tied = min(settings.hidden // 2, 256) if long else settings.hidden
+        assert dimensions == (tied if settings.tied else min(settings.hidden, 64))
+        assert settings.embedding_rate == (2.0 if long else None)
         steps = tokens / (settings.batch_size * int(settings.bptt))
         if tokens <= 100_000:
             assert 50 <= steps <= 1000
@@ -232,6 +235,8 @@ def test_sizes_follow_from_the_corpus(kind: str) -> None:
         activation_penalty=2.0, temporal_penalty=1.0, temperature_scaling=True, read_out="linear",
     )  # fmt: skip
     assert fill_in(given, task="language", kind=kind, tokens=9_000, lines=900, embedding=21) == (given, 21)
+    slow = TrainSettings(optimizer="sgd")
+    assert fill_in(slow, task="language", kind=kind, tokens=10**6, lines=10, embedding=None)[0].embedding_rate is None
 
 
 def test_a_corpus_too_small_for_a_batch_is_refused() -> None:
