@@ -26,10 +26,8 @@ from rnnlm.use.ladder.dynamic import DynamicRule, choose_rule, dynamic_nats, gra
 from rnnlm.use.ladder.mixture import fit_weights
 from rnnlm.use.ladder.neural_cache import cache_nats, shapes_to_try
 
-_CACHES, _RULES = (
-    10_000,
-    5_000,
-)  # tokens of the validation text on which caches, rules of dynamic evaluation are compared
+_CACHES = 10_000  # tokens of the validation text on which caches are compared,
+_RULES = 5_000  # and rules of dynamic evaluation
 
 
 @dataclass(frozen=True)
