@@ -60,7 +60,7 @@ def fill_in(
         bptt=bptt,
         dropout=dropout,
         learning_rate=rate,
-        embedding_rate=settings.embedding_rate or (2.0 if long and settings.optimizer == "adamw" else None),
+        embedding_rate=_embedding_rate(settings) if long else settings.embedding_rate,
         pooling=settings.pooling or ("last" if task == "classify" else "steps"),
         skip_connection=task == "forecast"
         and not feeds_back(settings)
@@ -70,6 +70,12 @@ def fill_in(
         dropout_inputs=0.0 if kind == "series" and settings.dropout_inputs is None else settings.dropout_inputs,
     )
     return filled, dimensions
+
+
+def _embedding_rate(settings: TrainSettings) -> float | None:
+    """That of a long text; 1 is None, as earlier versions recorded it, so that it continues their runs."""
+    rate = settings.embedding_rate or (2.0 if settings.optimizer == "adamw" else 1.0)
+    return None if rate == 1 else rate
 
 
 def usual_epochs(tokens: int, kind: str) -> float:

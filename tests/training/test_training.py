@@ -235,8 +235,9 @@ def test_sizes_follow_from_the_corpus(kind: str) -> None:
         activation_penalty=2.0, temporal_penalty=1.0, temperature_scaling=True, read_out="linear",
     )  # fmt: skip
     assert fill_in(given, task="language", kind=kind, tokens=9_000, lines=900, embedding=21) == (given, 21)
-    slow = TrainSettings(optimizer="sgd")
-    assert fill_in(slow, task="language", kind=kind, tokens=10**6, lines=10, embedding=None)[0].embedding_rate is None
+    for one in (TrainSettings(optimizer="sgd"), TrainSettings(embedding_rate=1.0, tied=True)):
+        found, _ = fill_in(one, task="language", kind="word", tokens=10**6, lines=10, embedding=None)
+        assert found.embedding_rate is None
 
 
 def test_a_corpus_too_small_for_a_batch_is_refused() -> None:
