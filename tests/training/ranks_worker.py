@@ -30,7 +30,7 @@ from rnnlm.training.progress import Stopped
 from rnnlm.training.ranks import Ranks
 from rnnlm.training.sequences import SequenceObjective
 
-STEPS = 50
+STEPS = 32
 STREAM = replace(OF_STREAMS, steps=STEPS, checkpoint_every="1h")
 LANGUAGE = {
     "stream": STREAM,
@@ -93,9 +93,9 @@ def led(name: str, directory: Path, ranks: Ranks, end: Callable[[], None]) -> di
     whole = trained(name, directory / "alone", None)
     both = trained(name, directory / "both", ranks)
     end()
-    trained(name, directory / "turns", ranks, stop_at=17)
+    trained(name, directory / "turns", ranks, stop_at=11)
     end()
-    trained(name, directory / "turns", None, stop_at=30)
+    trained(name, directory / "turns", None, stop_at=19)
     turns = trained(name, directory / "turns", ranks)
     end()
     logs = [(directory / each / "metrics.jsonl").read_text("utf-8") for each in ("alone", "both", "turns")]
