@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -135,16 +136,23 @@ def command() -> list[str]:
     return [sys.executable, "-W", "error", "-W", "ignore:Implicitly cleaning up:ResourceWarning", "-m", "rnnlm"]
 
 
-@pytest.fixture(scope="session")
-def quick_command(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[str]]:
-    """What starts the command line as a process that need not import everything first: a fork of one that has."""
-    warm, listening = Path(__file__).with_name("warm.py"), tmp_path_factory.mktemp("warm") / "socket"
-    server = subprocess.Popen([sys.executable, warm, listening], stdin=subprocess.PIPE)
+@contextmanager
+def warm(directory: Path, env: dict[str, str] | None = None) -> Iterator[list[str]]:
+    """What starts a program, `rnnlm` or `python`, as a fork of a server that runs meanwhile: see `warm.py`."""
+    program, listening = Path(__file__).with_name("warm.py"), directory / "socket"
+    server = subprocess.Popen([sys.executable, program, listening], stdin=subprocess.PIPE, env=env)
     while not listening.exists():
         assert server.poll() is None
         time.sleep(0.01)
-    yield [sys.executable, "-S", "-E", str(warm), str(listening), "rnnlm"]
+    yield [sys.executable, "-S", "-E", str(program), str(listening)]
     server.communicate()  # it ends where its input ends
+
+
+@pytest.fixture(scope="session")
+def quick_command(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[str]]:
+    """What starts the command line as a process that need not import everything first: a fork of one that has."""
+    with warm(tmp_path_factory.mktemp("warm")) as client:
+        yield [*client, "rnnlm"]
 
 
 @pytest.fixture(scope="session")

@@ -8,16 +8,17 @@ number of lines).
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from conftest import needs
+from conftest import needs, warm
 
 LECTURE = Path(__file__).resolve().parents[1] / "docs" / "lecture.md"
 TOLERANCE = 1 / 3
@@ -68,30 +69,26 @@ class Session:
         self._work, programs = directory / "work", directory / "bin"
         self._work.mkdir()
         programs.mkdir()
-        warm, listening = Path(__file__).with_name("warm.py"), directory / "socket"
-        once = f'"{sys.executable}" -S -E "{warm}" "{listening}"'
-        for name, run in (
-            ("rnnlm", f"{once} rnnlm"), ("python", f"{once} python"),
-            ("torchrun", f'"{sys.executable}" -m torch.distributed.run'),
-        ):  # fmt: skip
-            program = programs / name
-            program.write_text(f'#!/bin/sh\nexec {run} "$@"\n', "utf-8")
-            program.chmod(0o755)
         kept = {name: value for name, value in os.environ.items() if not name.startswith("RNNLM_")}
         path = f"{programs}{os.pathsep}{os.environ['PATH']}"
         self._env = kept | {"PATH": path, "OMP_NUM_THREADS": "1", "RNNLM_THREADS": "1", "LC_ALL": "C.UTF-8"}
+        self._open = ExitStack()
+        once = self._open.enter_context(warm(directory, self._env))
+        for name, run in (
+            ("rnnlm", [*once, "rnnlm"]), ("python", [*once, "python"]),
+            ("torchrun", [sys.executable, "-m", "torch.distributed.run"]),
+        ):  # fmt: skip
+            program = programs / name
+            program.write_text(f'#!/bin/sh\nexec {shlex.join(run)} "$@"\n', "utf-8")
+            program.chmod(0o755)
         self._done: list[list[subprocess.CompletedProcess[str]]] = []
         self._not_made: dict[str, str] = {}  # workspaces, each with the extra that making it needs
-        self._warm = subprocess.Popen([sys.executable, warm, listening], stdin=subprocess.PIPE, env=self._env)
-        while not listening.exists():
-            assert self._warm.poll() is None
-            time.sleep(0.01)
 
     def __enter__(self) -> "Session":
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._warm.communicate()  # it ends where its input ends
+        self._open.close()
 
     def outputs(self, number: int) -> list[str]:
         """What each command of a block printed on standard output; each must have ended well, or lacks an extra."""
